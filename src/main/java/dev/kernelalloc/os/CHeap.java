@@ -1,0 +1,48 @@
+package dev.kernelalloc.os;
+
+/** The C heap, the same on every system but for aligned blocks. */
+interface CHeap extends OperatingSystem {
+
+    HeapCalls calls();
+
+    @Override
+    default String name() {
+        return System.getProperty("os.name") + " " + System.getProperty("os.arch");
+    }
+
+    @Override
+    default long malloc(long bytes) throws Refusal {
+        return block(calls().malloc(bytes), "malloc", bytes);
+    }
+
+    @Override
+    default long calloc(long bytes) throws Refusal {
+        return block(calls().calloc(1, bytes), "calloc", bytes);
+    }
+
+    @Override
+    default long realloc(long address, long bytes) throws Refusal {
+        return block(calls().realloc(address, bytes), "realloc", bytes);
+    }
+
+    @Override
+    default void free(long address) {
+        calls().free(address);
+    }
+
+    static long block(long address, String function, long bytes) throws Refusal {
+        if (address == 0) {
+            throw outOfMemory(function, bytes);
+        }
+        return address;
+    }
+
+    private static Refusal outOfMemory(String function, long bytes) {
+        return new Refusal.OutOfMemory(
+                function
+                        + ": the C heap has no block of "
+                        + bytes
+                        + " bytes left. Free memory or ask for less; raise the limit on memory or"
+                        + " address space if one is set (ulimit -v, a container's memory limit)");
+    }
+}

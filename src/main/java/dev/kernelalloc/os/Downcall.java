@@ -1,0 +1,76 @@
+package dev.kernelalloc.os;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * Handles of native functions. They belong into {@code static final} fields, where the JIT compiles
+ * through them. None is ever linked as {@code critical}: every function here can wait for a lock or
+ * fault in a page, and a thread inside a critical call holds up the garbage collector.
+ */
+@SuppressWarnings("restricted")
+final class Downcall {
+
+    static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
+
+    /** {@code int f(void *address, size_t bytes)}, as most functions on pages are. */
+    static final FunctionDescriptor RANGE = FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG);
+
+    /** The same with an {@code int} at the end. */
+    static final FunctionDescriptor RANGE_AND_INT = RANGE.appendArgumentLayouts(JAVA_INT);
+
+    private static final Linker LINKER = Linker.nativeLinker();
+
+    private Downcall() {}
+
+    /** A function of the C library. */
+    static MethodHandle link(String name, FunctionDescriptor type, Linker.Option... options) {
+        return link(LINKER.defaultLookup(), name, type, options);
+    }
+
+    static MethodHandle link(
+            SymbolLookup library, String name, FunctionDescriptor type, Linker.Option... options) {
+        return LINKER.downcallHandle(library.findOrThrow(name), type, options);
+    }
+
+    static int call(MethodHandle function, MemorySegment callState, long address, long bytes) {
+        try {
+            return (int) function.invokeExact(callState, address, bytes);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    static int call(
+            MethodHandle function,
+            MemorySegment callState,
+            long address,
+            long bytes,
+            int argument) {
+        try {
+            return (int) function.invokeExact(callState, address, bytes, argument);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    /**
+     * A downcall itself throws nothing checked; what comes out is an error of the JVM or a mistake
+     * of ours.
+     */
+    static AssertionError unexpected(Throwable thrown) {
+        if (thrown instanceof Error error) {
+            throw error;
+        }
+        if (thrown instanceof RuntimeException exception) {
+            throw exception;
+        }
+        return new AssertionError("a native call threw a checked exception", thrown);
+    }
+}

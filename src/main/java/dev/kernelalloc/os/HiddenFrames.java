@@ -1,0 +1,34 @@
+package dev.kernelalloc.os;
+
+import java.lang.foreign.MemorySegment;
+
+/** A system that does not tell programs where their pages lie. */
+interface HiddenFrames extends OperatingSystem {
+
+    @Override
+    default void readPageMap(long address, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        throw missing("reading the page map");
+    }
+
+    @Override
+    default void readFrameFlags(long frame, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        throw missing("reading frame flags");
+    }
+
+    @Override
+    default void readFrameCounts(long frame, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        throw missing("reading frame counts");
+    }
+
+    @Override
+    default Machine machine() {
+        return Machine.UNKNOWN;
+    }
+
+    default Refusal missing(String what) {
+        return new Refusal.NotSupported(what + ": there is no way to do that on " + name());
+    }
+}

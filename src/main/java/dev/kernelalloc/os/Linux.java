@@ -1,0 +1,259 @@
+package dev.kernelalloc.os;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+
+/**
+ * Linux. A record, because the JIT trusts its fields: through {@link Platform#current()} every call
+ * is direct.
+ */
+record Linux(LinuxCalls calls, long pageBytes) implements Posix {
+
+    static final int MAP_PRIVATE = 0x02;
+    static final int MAP_ANONYMOUS = 0x20;
+
+    static final int MADV_DONTFORK = 10;
+    static final int MADV_UNMERGEABLE = 13;
+    static final int MADV_DONTDUMP = 16;
+    static final int MADV_POPULATE_WRITE = 23;
+
+    static final int O_RDONLY = 0;
+    static final int O_CLOEXEC = 0x80000;
+
+    static final int EAGAIN = 11;
+    static final int EFAULT = 14;
+    static final int EHWPOISON = 133;
+
+    static final Map<Integer, String> ERRORS =
+            Map.of(
+                    EPERM, "EPERM",
+                    ENOENT, "ENOENT",
+                    EAGAIN, "EAGAIN",
+                    ENOMEM, "ENOMEM",
+                    EACCES, "EACCES",
+                    EFAULT, "EFAULT",
+                    EINVAL, "EINVAL",
+                    EHWPOISON, "EHWPOISON");
+
+    private static final String PAGE_MAP = "/proc/self/pagemap";
+    private static final String FRAME_FLAGS = "/proc/kpageflags";
+    private static final String FRAME_COUNTS = "/proc/kpagecount";
+    private static final String PAGE_MAP_REMEDY =
+            "The process is not dumpable (file capabilities on the java launcher, a changed user"
+                    + " id), or the kernel is older than 4.2 and wants CAP_SYS_ADMIN: give the"
+                    + " capability by setpriv or systemd instead";
+    private static final String FRAMES_REMEDY = "Only root may read it: run as user 0";
+
+    Linux() {
+        this(new LinuxCalls() {});
+    }
+
+    Linux(LinuxCalls calls) {
+        this(calls, calls.getpagesize());
+    }
+
+    @Override
+    public int anonymous() {
+        return MAP_PRIVATE | MAP_ANONYMOUS;
+    }
+
+    @Override
+    public Map<Integer, String> errorNames() {
+        return ERRORS;
+    }
+
+    @Override
+    public String outOfPages() {
+        return "no memory, no address space or no mapping left. See /proc/meminfo (CommitLimit,"
+                + " MemAvailable), ulimit -v and sysctl vm.max_map_count";
+    }
+
+    @Override
+    public long alignedAlloc(long alignment, long bytes) throws Refusal {
+        return CHeap.block(calls.alignedAlloc(alignment, bytes), "aligned_alloc", bytes);
+    }
+
+    /** A kernel without KSM does not know {@code MADV_UNMERGEABLE}: it merges nothing anyway. */
+    @Override
+    public void advise(long address, long bytes, Advice advice, MemorySegment callState)
+            throws Refusal {
+        int number =
+                switch (advice) {
+                    case DONT_FORK -> MADV_DONTFORK;
+                    case DONT_MERGE -> MADV_UNMERGEABLE;
+                    case DONT_DUMP -> MADV_DONTDUMP;
+                };
+        int result = calls.madvise(address, bytes, number, callState);
+        if (result != 0 && advice == Advice.DONT_MERGE && error(callState).number() == EINVAL) {
+            return;
+        }
+        check(result, "advising " + advice + " for", address, bytes, callState);
+    }
+
+    /**
+     * Kernels before 5.14 do not know {@code MADV_POPULATE_WRITE}; there each page is touched.
+     * Others answer EINVAL too, for a page that is not writable, and touching it would end the
+     * process.
+     */
+    @Override
+    public void populate(long address, long bytes, MemorySegment callState) throws Refusal {
+        if (calls.madvise(address, bytes, MADV_POPULATE_WRITE, callState) == 0) {
+            return;
+        }
+        ErrorCode error = error(callState);
+        if (error.number() == EINVAL && !knowsPopulate(address, callState)) {
+            FirstTouch.populate(address, bytes, pageBytes);
+            return;
+        }
+        String what = Posix.range("populating", address, bytes) + ": " + error;
+        throw switch (error.number()) {
+            case ENOMEM, EFAULT ->
+                    new Refusal.OutOfMemory(
+                            what + ", a page does not exist, or there is no memory left for it");
+            case EINVAL ->
+                    new Refusal.SystemError(
+                            what + ", a page is not committed or not writable", error);
+            default -> new Refusal.SystemError(what, error);
+        };
+    }
+
+    /** Advice for no bytes is refused only when it is unknown. */
+    private boolean knowsPopulate(long address, MemorySegment callState) {
+        return calls.madvise(address, 0, MADV_POPULATE_WRITE, callState) == 0;
+    }
+
+    /**
+     * The kernel answers ENOMEM both for the limit and for pages that are missing, and in the
+     * second case has already locked some. So a refusal unlocks all, and then looks whether the
+     * limit explains it.
+     */
+    @Override
+    public void lock(long address, long bytes, MemorySegment callState) throws Refusal {
+        if (calls.mlock(address, bytes, callState) == 0) {
+            return;
+        }
+        ErrorCode error = error(callState);
+        calls.munlock(address, bytes, callState);
+        LockBudget budget = lockBudget();
+        String what = Posix.range("locking", address, bytes) + ": " + error;
+        if (bytes > budget.remainingBytes()) {
+            throw new Refusal.LockLimit(
+                    what
+                            + ", this process has locked "
+                            + budget.lockedBytes()
+                            + " bytes and may lock "
+                            + budget.softLimitBytes()
+                            + " (hard limit "
+                            + budget.hardLimitBytes()
+                            + "). Raise the limit: ulimit -l, LimitMEMLOCK= in a systemd unit,"
+                            + " docker run --ulimit memlock=-1; or give the process CAP_IPC_LOCK");
+        }
+        throw switch (error.number()) {
+            case ENOMEM, EAGAIN ->
+                    new Refusal.OutOfMemory(
+                            what
+                                    + ", within the limit, so pages are not all committed or there"
+                                    + " is no memory left");
+            case EPERM -> new Refusal.NotPermitted(what + ", the system's policy forbids it");
+            default -> new Refusal.SystemError(what, error);
+        };
+    }
+
+    @Override
+    public LockBudget lockBudget() throws Refusal {
+        return Proc.lockBudget();
+    }
+
+    /** The kernel's own estimate, {@code MemAvailable}; a container's limit is not part of it. */
+    @Override
+    public long availableBytes() throws Refusal {
+        return Proc.availableBytes();
+    }
+
+    @Override
+    public void readPageMap(long address, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        read(PAGE_MAP, address / pageBytes, entries, callState, PAGE_MAP_REMEDY);
+    }
+
+    @Override
+    public void readFrameFlags(long frame, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        read(FRAME_FLAGS, frame, entries, callState, FRAMES_REMEDY);
+    }
+
+    @Override
+    public void readFrameCounts(long frame, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        read(FRAME_COUNTS, frame, entries, callState, FRAMES_REMEDY);
+    }
+
+    @Override
+    public Machine machine() {
+        return Proc.machine();
+    }
+
+    @Override
+    public long maxMappings() {
+        return Proc.maxMappings();
+    }
+
+    /** By descriptor: an interrupt would close a channel of java.nio. */
+    private void read(
+            String path, long index, MemorySegment entries, MemorySegment callState, String remedy)
+            throws Refusal {
+        int file;
+        try (Arena arena = Arena.ofConfined()) {
+            file = calls.open(arena.allocateFrom(path), O_RDONLY | O_CLOEXEC, callState);
+        }
+        if (file < 0) {
+            throw unreadable("opening " + path, remedy, callState);
+        }
+        try {
+            readFully(
+                    file, path, Math.multiplyExact(index, Long.BYTES), entries, callState, remedy);
+        } finally {
+            calls.close(file);
+        }
+    }
+
+    private void readFully(
+            int file,
+            String path,
+            long position,
+            MemorySegment entries,
+            MemorySegment callState,
+            String remedy)
+            throws Refusal {
+        long done = 0;
+        while (done < entries.byteSize()) {
+            long left = entries.byteSize() - done;
+            long got = calls.pread(file, entries.asSlice(done), left, position + done, callState);
+            if (got <= 0) {
+                String what = "reading " + left + " bytes of " + path + " at " + (position + done);
+                throw got < 0
+                        ? unreadable(what, remedy, callState)
+                        : new Refusal.SystemError(
+                                what + ": it ends there; no such page exists",
+                                new ErrorCode(0, "end of file"));
+            }
+            done += got;
+        }
+    }
+
+    private Refusal unreadable(String what, String remedy, MemorySegment callState) {
+        ErrorCode error = error(callState);
+        return switch (error.number()) {
+            case EPERM, EACCES -> new Refusal.NotPermitted(what + ": " + error + ". " + remedy);
+            case ENOENT ->
+                    new Refusal.NotSupported(
+                            what
+                                    + ": "
+                                    + error
+                                    + ". This kernel is built without CONFIG_PROC_PAGE_MONITOR, or"
+                                    + " /proc is not mounted");
+            default -> new Refusal.SystemError(what + ": " + error, error);
+        };
+    }
+}

@@ -1,0 +1,64 @@
+package dev.kernelalloc.os;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+
+/** The functions that Linux has beyond POSIX, and files by descriptor. */
+interface LinuxCalls extends PosixCalls {
+
+    default int madvise(long address, long bytes, int advice, MemorySegment callState) {
+        return Downcall.call(Handles.MADVISE, callState, address, bytes, advice);
+    }
+
+    default int open(MemorySegment path, int flags, MemorySegment callState) {
+        try {
+            return (int) Handles.OPEN.invokeExact(callState, path, flags);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
+    default long pread(
+            int file, MemorySegment buffer, long bytes, long position, MemorySegment callState) {
+        try {
+            return (long) Handles.PREAD.invokeExact(callState, file, buffer, bytes, position);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
+    default int close(int file) {
+        try {
+            return (int) Handles.CLOSE.invokeExact(file);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
+    /** Linked when the first of them is used. */
+    final class Handles {
+        private static final MethodHandle MADVISE =
+                Downcall.link("madvise", Downcall.RANGE_AND_INT, Downcall.ERRNO);
+        private static final MethodHandle OPEN =
+                Downcall.link(
+                        "open",
+                        FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
+                        Downcall.ERRNO,
+                        Linker.Option.firstVariadicArg(2));
+        private static final MethodHandle PREAD =
+                Downcall.link(
+                        "pread",
+                        FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG),
+                        Downcall.ERRNO);
+        private static final MethodHandle CLOSE =
+                Downcall.link("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+
+        private Handles() {}
+    }
+}

@@ -1,0 +1,69 @@
+package dev.kernelalloc.os;
+
+/**
+ * The system, or a layer above it, does not do what was asked; nothing has changed. The message
+ * tells what was asked, what was found and what to do.
+ *
+ * <p>Internal: the allocators turn it into a public exception, in one place.
+ */
+public abstract sealed class Refusal extends Exception {
+
+    private static final long serialVersionUID = 1;
+
+    private Refusal(String message) {
+        super(message);
+    }
+
+    /** There is no memory, or no address space, for the request. */
+    public static final class OutOfMemory extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        public OutOfMemory(String message) {
+            super(message);
+        }
+    }
+
+    /** The process may not lock that much. */
+    public static final class LockLimit extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        public LockLimit(String message) {
+            super(message);
+        }
+    }
+
+    /** The process lacks a right. */
+    public static final class NotPermitted extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        public NotPermitted(String message) {
+            super(message);
+        }
+    }
+
+    /** This platform or kernel cannot do it. */
+    public static final class NotSupported extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        public NotSupported(String message) {
+            super(message);
+        }
+    }
+
+    /** The system answered with an error that the other kinds do not cover. */
+    public static final class SystemError extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        private final transient ErrorCode code;
+
+        public SystemError(String message, ErrorCode code) {
+            super(message);
+            this.code = code;
+        }
+
+        /** What the system answered. */
+        public ErrorCode code() {
+            return code;
+        }
+    }
+}

@@ -1,0 +1,494 @@
+package dev.kernelalloc.os;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+
+/**
+ * An operating system for tests: its memory is real, everything else is simulated and can be set.
+ *
+ * <ul>
+ *   <li>Blocks and pages come from {@link Platform#current()}, so they can be read and written.
+ *   <li>Locks are counted and limited by {@link #lockLimit}, without locking anything.
+ *   <li>A page gets a frame when it is populated or locked, numbered from {@link #nextFrame} on;
+ *       writing to it does not show. The page map entry then says present, exclusive, frame number.
+ *   <li>Giving back what is not live, committing outside a reservation and the like are mistakes of
+ *       the caller: {@link IllegalStateException}.
+ *   <li>{@link #refuse} makes any call fail, always or the nth time, before it has any effect.
+ *   <li>{@link #calls} tells what was called; {@link #assertNothingLeaked} that all came back.
+ * </ul>
+ *
+ * <p>Safe for use by several threads; each call is atomic.
+ */
+public final class FakeOperatingSystem implements OperatingSystem {
+
+    /**
+     * A method of {@link OperatingSystem}; {@code free} and {@code alignedFree} cannot be refused.
+     */
+    public enum Operation {
+        MALLOC,
+        CALLOC,
+        REALLOC,
+        ALIGNED_ALLOC,
+        FREE,
+        ALIGNED_FREE,
+        RESERVE,
+        COMMIT,
+        PROTECT,
+        RELEASE,
+        ADVISE,
+        POPULATE,
+        LOCK,
+        UNLOCK,
+        LOCK_BUDGET,
+        AVAILABLE_BYTES,
+        READ_PAGE_MAP,
+        READ_FRAME_FLAGS,
+        READ_FRAME_COUNTS
+    }
+
+    /**
+     * A call that was made, also when it was refused.
+     *
+     * @param operation the method
+     * @param place its address or frame number; 0 where it has none
+     * @param bytes its size; 0 where it has none
+     */
+    public record Call(Operation operation, long place, long bytes) {}
+
+    /** The page map's bits that the simulation sets. */
+    public static final long PRESENT = 1L << 63;
+
+    public static final long EXCLUSIVE = 1L << 56;
+
+    private final OperatingSystem memory = Platform.current();
+    private final List<Call> calls = new ArrayList<>();
+    private final Map<Operation, Refusing> refusing = new EnumMap<>(Operation.class);
+    private final Map<Long, Long> blocks = new HashMap<>();
+    private final Map<Long, Long> alignedBlocks = new HashMap<>();
+    private final TreeMap<Long, Long> reservations = new TreeMap<>();
+    private final Set<Long> committedPages = new HashSet<>();
+    private final Set<Long> lockedPages = new HashSet<>();
+    private final Map<Long, Long> pageMap = new HashMap<>();
+    private final Map<Long, Long> frameFlags = new HashMap<>();
+    private final Map<Long, Long> frameCounts = new HashMap<>();
+    private final Map<Long, Set<Advice>> advice = new HashMap<>();
+    private long nextFrame = 0x1000;
+    private long lockLimit = Long.MAX_VALUE;
+    private long availableBytes = Long.MAX_VALUE;
+    private Machine machine = Machine.PHYSICAL;
+    private long maxMappings = 65530;
+
+    // ---- what a test sets ---------------------------------------------------------------------
+
+    /** Refuses every such call from now on, until {@link #allow}. */
+    public Refusing refuse(Operation operation) {
+        return refuse(
+                operation, () -> new Refusal.OutOfMemory(operation + ": refused by the test"));
+    }
+
+    /** The same with a refusal of the test's choice. */
+    public synchronized Refusing refuse(Operation operation, Supplier<? extends Refusal> refusal) {
+        if (operation == Operation.FREE || operation == Operation.ALIGNED_FREE) {
+            throw new IllegalArgumentException(operation + " cannot be refused");
+        }
+        Refusing answer = new Refusing(refusal);
+        refusing.put(operation, answer);
+        return answer;
+    }
+
+    /** Ends {@link #refuse}. */
+    public synchronized void allow(Operation operation) {
+        refusing.remove(operation);
+    }
+
+    /** The most that may be locked, in bytes. */
+    public synchronized void lockLimit(long bytes) {
+        lockLimit = bytes;
+    }
+
+    /** The answer of {@link #availableBytes()}. */
+    public synchronized void availableBytes(long bytes) {
+        availableBytes = bytes;
+    }
+
+    /** The answer of {@link #machine()}. */
+    public synchronized void machine(Machine answer) {
+        machine = answer;
+    }
+
+    /** The answer of {@link #maxMappings()}. */
+    public synchronized void maxMappings(long mappings) {
+        maxMappings = mappings;
+    }
+
+    /** The number of the next frame given out; the following ones count up. */
+    public synchronized void nextFrame(long frame) {
+        nextFrame = frame;
+    }
+
+    /** Sets the page map entry of the page that holds {@code address}, as if the page had moved. */
+    public synchronized void pageMapEntry(long address, long entry) {
+        pageMap.put(page(address), entry);
+    }
+
+    /** Sets a frame's flags; they are 0 otherwise. */
+    public synchronized void frameFlags(long frame, long flags) {
+        frameFlags.put(frame, flags);
+    }
+
+    /**
+     * Sets how often a frame is mapped; otherwise that is once for frames given out, and 0 for
+     * others.
+     */
+    public synchronized void frameCount(long frame, long count) {
+        frameCounts.put(frame, count);
+    }
+
+    // ---- what a test asks ---------------------------------------------------------------------
+
+    /** Every call so far, in order. */
+    public synchronized List<Call> calls() {
+        return List.copyOf(calls);
+    }
+
+    /** How often a method was called. */
+    public synchronized long count(Operation operation) {
+        return calls.stream().filter(call -> call.operation() == operation).count();
+    }
+
+    public synchronized void forgetCalls() {
+        calls.clear();
+    }
+
+    /** Blocks of the C heap that were not given back. */
+    public synchronized int liveBlocks() {
+        return blocks.size() + alignedBlocks.size();
+    }
+
+    /** Their sizes as asked for. */
+    public synchronized long liveBlockBytes() {
+        return sum(blocks) + sum(alignedBlocks);
+    }
+
+    public synchronized int liveReservations() {
+        return reservations.size();
+    }
+
+    public synchronized long reservedBytes() {
+        return sum(reservations);
+    }
+
+    public synchronized long lockedBytes() {
+        return lockedPages.size() * pageBytes();
+    }
+
+    /** The advice given for the page that holds {@code address}. */
+    public synchronized Set<Advice> adviceAt(long address) {
+        return Set.copyOf(advice.getOrDefault(page(address), Set.of()));
+    }
+
+    /** Throws unless every block and every reservation has been given back. */
+    public synchronized void assertNothingLeaked() {
+        if (liveBlocks() + liveReservations() > 0) {
+            throw new AssertionError(
+                    "not given back: blocks "
+                            + blocks
+                            + ", aligned blocks "
+                            + alignedBlocks
+                            + ", reservations "
+                            + reservations);
+        }
+    }
+
+    // ---- the C heap ---------------------------------------------------------------------------
+
+    @Override
+    public String name() {
+        return "Fake " + memory.name();
+    }
+
+    @Override
+    public synchronized long malloc(long bytes) throws Refusal {
+        enter(Operation.MALLOC, 0, bytes);
+        return live(blocks, memory.malloc(bytes), bytes);
+    }
+
+    @Override
+    public synchronized long calloc(long bytes) throws Refusal {
+        enter(Operation.CALLOC, 0, bytes);
+        return live(blocks, memory.calloc(bytes), bytes);
+    }
+
+    @Override
+    public synchronized long realloc(long address, long bytes) throws Refusal {
+        enter(Operation.REALLOC, address, bytes);
+        expect(blocks.containsKey(address), "realloc of no live block", address);
+        long moved = memory.realloc(address, bytes);
+        blocks.remove(address);
+        return live(blocks, moved, bytes);
+    }
+
+    @Override
+    public synchronized long alignedAlloc(long alignment, long bytes) throws Refusal {
+        enter(Operation.ALIGNED_ALLOC, 0, bytes);
+        return live(alignedBlocks, memory.alignedAlloc(alignment, bytes), bytes);
+    }
+
+    @Override
+    public synchronized void free(long address) {
+        calls.add(new Call(Operation.FREE, address, 0));
+        expect(blocks.remove(address) != null, "free of no live block", address);
+        memory.free(address);
+    }
+
+    @Override
+    public synchronized void alignedFree(long address) {
+        calls.add(new Call(Operation.ALIGNED_FREE, address, 0));
+        expect(
+                alignedBlocks.remove(address) != null,
+                "alignedFree of no live aligned block",
+                address);
+        memory.alignedFree(address);
+    }
+
+    private static long live(Map<Long, Long> live, long address, long bytes) {
+        live.put(address, bytes);
+        return address;
+    }
+
+    // ---- pages --------------------------------------------------------------------------------
+
+    @Override
+    public long pageBytes() {
+        return memory.pageBytes();
+    }
+
+    @Override
+    public synchronized long reserve(long bytes, long alignment, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.RESERVE, 0, bytes);
+        expect(bytes % pageBytes() == 0, "reserve of part of a page", bytes);
+        expect(alignment >= pageBytes() && Long.bitCount(alignment) == 1, "alignment", alignment);
+        return live(reservations, memory.reserve(bytes, alignment, callState), bytes);
+    }
+
+    @Override
+    public synchronized void commit(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.COMMIT, address, bytes);
+        expectReserved(address, bytes);
+        memory.commit(address, bytes, callState);
+        committedPages.addAll(pages(address, bytes));
+    }
+
+    @Override
+    public synchronized void protect(
+            long address, long bytes, Access access, MemorySegment callState) throws Refusal {
+        enter(Operation.PROTECT, address, bytes);
+        expectCommitted(address, bytes);
+        memory.protect(address, bytes, access, callState);
+    }
+
+    @Override
+    public synchronized void release(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.RELEASE, address, bytes);
+        Long reserved = reservations.get(address);
+        expect(reserved != null && reserved == bytes, "release of no whole reservation", address);
+        memory.release(address, bytes, callState);
+        reservations.remove(address);
+        for (long page : pages(address, bytes)) {
+            committedPages.remove(page);
+            lockedPages.remove(page);
+            pageMap.remove(page);
+            advice.remove(page);
+        }
+    }
+
+    @Override
+    public synchronized void advise(long address, long bytes, Advice kind, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.ADVISE, address, bytes);
+        expectReserved(address, bytes);
+        for (long page : pages(address, bytes)) {
+            advice.computeIfAbsent(page, _ -> new HashSet<>()).add(kind);
+        }
+    }
+
+    @Override
+    public synchronized void populate(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.POPULATE, address, bytes);
+        expectCommitted(address, bytes);
+        giveFrames(address, bytes);
+    }
+
+    @Override
+    public synchronized void lock(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.LOCK, address, bytes);
+        expectCommitted(address, bytes);
+        Set<Long> locked = new HashSet<>(lockedPages);
+        locked.addAll(pages(address, bytes));
+        if (locked.size() * pageBytes() > lockLimit) {
+            throw new Refusal.LockLimit(
+                    "locking "
+                            + bytes
+                            + " bytes: locked "
+                            + lockedBytes()
+                            + ", limit "
+                            + lockLimit);
+        }
+        lockedPages.addAll(locked);
+        giveFrames(address, bytes);
+    }
+
+    @Override
+    public synchronized void unlock(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.UNLOCK, address, bytes);
+        expectReserved(address, bytes);
+        lockedPages.removeAll(pages(address, bytes));
+    }
+
+    @Override
+    public synchronized LockBudget lockBudget() throws Refusal {
+        enter(Operation.LOCK_BUDGET, 0, 0);
+        return new LockBudget(lockedBytes(), lockLimit, lockLimit, false);
+    }
+
+    @Override
+    public synchronized long availableBytes() throws Refusal {
+        enter(Operation.AVAILABLE_BYTES, 0, 0);
+        return availableBytes;
+    }
+
+    private void giveFrames(long address, long bytes) {
+        for (long page : pages(address, bytes)) {
+            pageMap.computeIfAbsent(page, _ -> PRESENT | EXCLUSIVE | nextFrame++);
+        }
+    }
+
+    // ---- where pages lie ----------------------------------------------------------------------
+
+    @Override
+    public synchronized void readPageMap(
+            long address, MemorySegment entries, MemorySegment callState) throws Refusal {
+        enter(Operation.READ_PAGE_MAP, address, entries.byteSize());
+        for (long i = 0; i < entries.byteSize() / Long.BYTES; i++) {
+            long entry = pageMap.getOrDefault(page(address) + i * pageBytes(), 0L);
+            entries.setAtIndex(ValueLayout.JAVA_LONG, i, entry);
+        }
+    }
+
+    @Override
+    public synchronized void readFrameFlags(
+            long frame, MemorySegment entries, MemorySegment callState) throws Refusal {
+        enter(Operation.READ_FRAME_FLAGS, frame, entries.byteSize());
+        for (long i = 0; i < entries.byteSize() / Long.BYTES; i++) {
+            entries.setAtIndex(ValueLayout.JAVA_LONG, i, frameFlags.getOrDefault(frame + i, 0L));
+        }
+    }
+
+    @Override
+    public synchronized void readFrameCounts(
+            long frame, MemorySegment entries, MemorySegment callState) throws Refusal {
+        enter(Operation.READ_FRAME_COUNTS, frame, entries.byteSize());
+        for (long i = 0; i < entries.byteSize() / Long.BYTES; i++) {
+            long given = pageMap.containsValue(PRESENT | EXCLUSIVE | (frame + i)) ? 1 : 0;
+            entries.setAtIndex(
+                    ValueLayout.JAVA_LONG, i, frameCounts.getOrDefault(frame + i, given));
+        }
+    }
+
+    @Override
+    public synchronized Machine machine() {
+        return machine;
+    }
+
+    @Override
+    public synchronized long maxMappings() {
+        return maxMappings;
+    }
+
+    // ---- the rules ----------------------------------------------------------------------------
+
+    private void enter(Operation operation, long place, long bytes) throws Refusal {
+        calls.add(new Call(operation, place, bytes));
+        Refusing answer = refusing.get(operation);
+        if (answer != null) {
+            answer.call();
+        }
+    }
+
+    private void expectReserved(long address, long bytes) {
+        Map.Entry<Long, Long> reservation = reservations.floorEntry(address);
+        boolean inside =
+                reservation != null
+                        && address + bytes <= reservation.getKey() + reservation.getValue();
+        expect(
+                inside && address == page(address) && bytes > 0,
+                "not within a reservation",
+                address);
+    }
+
+    private void expectCommitted(long address, long bytes) {
+        expectReserved(address, bytes);
+        expect(committedPages.containsAll(pages(address, bytes)), "not committed", address);
+    }
+
+    private static void expect(boolean holds, String mistake, long value) {
+        if (!holds) {
+            throw new IllegalStateException(mistake + ": 0x" + Long.toHexString(value));
+        }
+    }
+
+    private long page(long address) {
+        return address & -pageBytes();
+    }
+
+    private List<Long> pages(long address, long bytes) {
+        List<Long> pages = new ArrayList<>();
+        for (long page = page(address); page < address + bytes; page += pageBytes()) {
+            pages.add(page);
+        }
+        return pages;
+    }
+
+    private static long sum(Map<Long, Long> sizes) {
+        return sizes.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** How a method is refused. */
+    public static final class Refusing {
+
+        private final Supplier<? extends Refusal> refusal;
+        private long calls;
+        private volatile long only;
+
+        private Refusing(Supplier<? extends Refusal> refusal) {
+            this.refusal = refusal;
+        }
+
+        /** Refuses the nth call from now on alone, counted from 1. */
+        public void onNth(long n) {
+            only = n;
+        }
+
+        private void call() throws Refusal {
+            calls++;
+            if (only == 0 || only == calls) {
+                throw refusal.get();
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+package dev.kernelalloc.testing;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What Linux says of this process, read from /proc without the library: the tests' second opinion.
+ */
+public final class LinuxProcess {
+
+    private static final long PAGE_BYTES = 4096;
+    private static final int CAP_SYS_ADMIN = 21;
+
+    private LinuxProcess() {}
+
+    /** Whether this process runs on Linux. */
+    public static boolean isThis() {
+        return System.getProperty("os.name").equals("Linux");
+    }
+
+    /** Whether the kernel shows it frame numbers. */
+    public static boolean seesFrames() {
+        long effective = Long.parseUnsignedLong(status("CapEff"), 16);
+        return (effective >>> CAP_SYS_ADMIN & 1) != 0;
+    }
+
+    /** Whether the processor says that a hypervisor runs it. */
+    public static boolean isGuest() {
+        return lines("/proc/cpuinfo").stream()
+                .anyMatch(line -> line.startsWith("flags") && line.contains(" hypervisor"));
+    }
+
+    /** Bytes locked now. */
+    public static long lockedBytes() {
+        return Long.parseLong(status("VmLck").split(" ")[0]) * 1024;
+    }
+
+    /** Whether an address belongs to a mapping. */
+    public static boolean isMapped(long address) {
+        return mapping(address).isPresent();
+    }
+
+    /** The two-letter flags of the mapping of an address, as in proc_pid_smaps(5). */
+    public static List<String> mappingFlags(long address) {
+        List<String> mapping = mapping(address).orElseThrow();
+        return mapping.stream()
+                .filter(line -> line.startsWith("VmFlags:"))
+                .flatMap(line -> Arrays.stream(line.split("\\s+")).skip(1))
+                .toList();
+    }
+
+    /** The physical address of a byte of a page that is present. */
+    public static long physicalAddress(long address) {
+        try (RandomAccessFile pageMap = new RandomAccessFile("/proc/self/pagemap", "r")) {
+            pageMap.seek(address / PAGE_BYTES * Long.BYTES);
+            long entry = Long.reverseBytes(pageMap.readLong());
+            if (entry >= 0) {
+                throw new AssertionError("page of 0x%x is not present".formatted(address));
+            }
+            return (entry & (1L << 55) - 1) * PAGE_BYTES + address % PAGE_BYTES;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Optional<List<String>> mapping(long address) {
+        List<String> lines = lines("/proc/self/smaps");
+        for (int i = 0; i < lines.size(); i++) {
+            if (isHeader(lines.get(i))) {
+                String[] range = lines.get(i).split(" ")[0].split("-");
+                long start = Long.parseUnsignedLong(range[0], 16);
+                long end = Long.parseUnsignedLong(range[1], 16);
+                if (Long.compareUnsigned(start, address) <= 0
+                        && Long.compareUnsigned(address, end) < 0) {
+                    int next = i + 1;
+                    while (next < lines.size() && !isHeader(lines.get(next))) {
+                        next++;
+                    }
+                    return Optional.of(lines.subList(i, next));
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static boolean isHeader(String line) {
+        return line.matches("[0-9a-f]+-[0-9a-f]+ .*");
+    }
+
+    private static String status(String field) {
+        return lines("/proc/self/status").stream()
+                .filter(line -> line.startsWith(field + ":"))
+                .map(line -> line.substring(field.length() + 1).strip())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static List<String> lines(String file) {
+        try {
+            return Files.readAllLines(Path.of(file));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
