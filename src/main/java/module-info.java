@@ -6,4 +6,6 @@
  */
 module dev.kernelalloc {
     requires static transitive org.jspecify;
+
+    exports dev.kernelalloc.struct;
 }

@@ -1,0 +1,193 @@
+package dev.kernelalloc.struct;
+
+import static java.lang.constant.ConstantDescs.CD_Object;
+import static java.lang.constant.ConstantDescs.CD_long;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import java.lang.classfile.CodeBuilder;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.lang.foreign.AddressLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Writes the code that reads or writes a member, the same in every generated class. A plain value
+ * becomes {@link MemorySegment#get} with a constant layout, everything else the call of a constant
+ * handle.
+ */
+final class AccessCode {
+
+    static final ClassDesc SEGMENT = desc(MemorySegment.class);
+
+    private static final ClassDesc METHOD_HANDLE = desc(MethodHandle.class);
+    private static final ClassDesc VAR_HANDLE = desc(VarHandle.class);
+    private static final ClassDesc STRUCT_TYPE = desc(StructType.class);
+
+    private final ClassData data;
+
+    /** One codec a member, which its getter and its setter share. */
+    private final Map<Member, Codec> codecs = new IdentityHashMap<>();
+
+    AccessCode(ClassData data) {
+        this.data = data;
+    }
+
+    /** Pushes a value on the operand stack. */
+    @FunctionalInterface
+    interface Push {
+        void on(CodeBuilder code);
+    }
+
+    /**
+     * Where a value lies.
+     *
+     * @param segment pushes the segment
+     * @param offset pushes the offset in bytes
+     */
+    record Place(Push segment, Push offset) {}
+
+    /** Pushes one value of a member: of an array, one element. */
+    void get(CodeBuilder code, Member member, Place place) {
+        Class<?> carrier = member.element().carrier();
+        switch (member.element()) {
+            case Element.Plain plain when member.mode() == AccessMode.PLAIN -> {
+                Class<?> layout = layoutType(carrier);
+                place.segment.on(code);
+                code.loadConstant(data.constant(member.accessLayout(plain.layout()), layout));
+                place.offset.on(code);
+                code.invokeinterface(
+                        SEGMENT, "get", MethodTypeDesc.of(desc(carrier), desc(layout), CD_long));
+            }
+            case Element.Plain plain ->
+                    invoke(code, plain.layout(), member.mode().reading(), place, List.of());
+            case Element.Nested nested -> {
+                load(code, nested.model().structType(), StructType.class);
+                place(code, place);
+                code.invokevirtual(
+                        STRUCT_TYPE, "get", MethodTypeDesc.of(CD_Object, SEGMENT, CD_long));
+                code.checkcast(desc(carrier));
+            }
+            default -> get(code, codec(member), carrier, place);
+        }
+    }
+
+    /** Writes one value of a member: of an array, one element. */
+    void set(CodeBuilder code, Member member, Place place, Push value) {
+        Class<?> carrier = member.element().carrier();
+        switch (member.element()) {
+            case Element.Plain plain when member.mode() == AccessMode.PLAIN -> {
+                Class<?> layout = layoutType(carrier);
+                place.segment.on(code);
+                code.loadConstant(data.constant(member.accessLayout(plain.layout()), layout));
+                place.offset.on(code);
+                value.on(code);
+                code.invokeinterface(
+                        SEGMENT,
+                        "set",
+                        MethodTypeDesc.of(CD_void, desc(layout), CD_long, desc(carrier)));
+            }
+            case Element.Plain plain ->
+                    invoke(code, plain.layout(), member.mode().writing(), place, List.of(value));
+            case Element.Nested nested -> {
+                load(code, nested.model().structType(), StructType.class);
+                place(code, place);
+                value.on(code);
+                code.invokevirtual(
+                        STRUCT_TYPE,
+                        "set",
+                        MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object));
+            }
+            default -> set(code, codec(member), place, value);
+        }
+    }
+
+    /** Pushes a Java array that is a copy of a whole array. */
+    void getArray(CodeBuilder code, Member member, Place place) {
+        Class<?> array = member.element().carrier();
+        for (int i = 0; i < member.lengths().length; i++) {
+            array = array.arrayType();
+        }
+        get(code, Codec.ofArray(member), array, place);
+    }
+
+    /** Writes a whole array from a Java array. */
+    void setArray(CodeBuilder code, Member member, Place place, Push value) {
+        set(code, Codec.ofArray(member), place, value);
+    }
+
+    /** Pushes the result of an operation of {@link VarHandle}. */
+    void invoke(
+            CodeBuilder code,
+            ValueLayout layout,
+            VarHandle.AccessMode mode,
+            Place place,
+            List<Push> arguments) {
+        VarHandle handle = layout.varHandle();
+        load(code, handle, VarHandle.class);
+        place(code, place);
+        arguments.forEach(argument -> argument.on(code));
+        code.invokevirtual(
+                VAR_HANDLE,
+                mode.methodName(),
+                handle.accessModeType(mode).describeConstable().orElseThrow());
+    }
+
+    /** Pushes an object that the class was generated with. */
+    void load(CodeBuilder code, Object constant, Class<?> type) {
+        code.loadConstant(data.constant(constant, type));
+    }
+
+    private Codec codec(Member member) {
+        return codecs.computeIfAbsent(member, Codec::ofElement);
+    }
+
+    private void get(CodeBuilder code, Codec codec, Class<?> carrier, Place place) {
+        load(code, codec.getter(), MethodHandle.class);
+        place(code, place);
+        invokeExact(code, codec.getter());
+        if (!carrier.isPrimitive()) {
+            code.checkcast(desc(carrier));
+        }
+    }
+
+    private void set(CodeBuilder code, Codec codec, Place place, Push value) {
+        load(code, codec.setter(), MethodHandle.class);
+        place(code, place);
+        value.on(code);
+        invokeExact(code, codec.setter());
+    }
+
+    static void invokeExact(CodeBuilder code, MethodHandle handle) {
+        code.invokevirtual(
+                METHOD_HANDLE, "invokeExact", handle.type().describeConstable().orElseThrow());
+    }
+
+    private static void place(CodeBuilder code, Place place) {
+        place.segment.on(code);
+        place.offset.on(code);
+    }
+
+    static ClassDesc desc(Class<?> type) {
+        return type.describeConstable().orElseThrow();
+    }
+
+    private static Class<?> layoutType(Class<?> carrier) {
+        return switch (carrier.getName()) {
+            case "boolean" -> ValueLayout.OfBoolean.class;
+            case "byte" -> ValueLayout.OfByte.class;
+            case "short" -> ValueLayout.OfShort.class;
+            case "char" -> ValueLayout.OfChar.class;
+            case "int" -> ValueLayout.OfInt.class;
+            case "long" -> ValueLayout.OfLong.class;
+            case "float" -> ValueLayout.OfFloat.class;
+            case "double" -> ValueLayout.OfDouble.class;
+            default -> AddressLayout.class;
+        };
+    }
+}

@@ -1,0 +1,206 @@
+package dev.kernelalloc.struct;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodType;
+import java.lang.invoke.VarHandle;
+import java.lang.reflect.Method;
+import java.lang.reflect.Type;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/** Finds out what the abstract methods of an interface do to their members. */
+final class AccessorReader {
+
+    private final Mistakes mistakes;
+    private final Class<?> struct;
+
+    AccessorReader(Mistakes mistakes, Class<?> struct) {
+        this.mistakes = mistakes;
+        this.struct = struct;
+    }
+
+    /** Checks that a method has the parameters of a getter or a setter. */
+    void checkParameters(Method method) {
+        boolean writes = method.getReturnType() == void.class;
+        if (writes && method.getParameterCount() == 0) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    "reads and writes nothing: a getter returns its value, a setter takes it");
+            return;
+        }
+        if (!IntStream.range(0, indexes(method))
+                .allMatch(i -> isIndex(method.getParameterTypes()[i]))) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    "%s is neither a getter nor a setter: a getter takes int or long indexes and returns the value,"
+                                    .formatted(method.toGenericString())
+                            + " a setter takes them before the value and returns void;"
+                            + " an operation is marked @Atomic, anything else is a default method");
+        }
+    }
+
+    /** The Java type of a member, from the accessor that tells most about it. */
+    static Shape shape(List<Method> accessors) {
+        // A slice of a whole array says nothing about its elements; any other accessor does.
+        Method telling =
+                accessors.stream()
+                        .filter(method -> indexes(method) > 0)
+                        .findFirst()
+                        .orElse(accessors.getFirst());
+        return Shape.of(valueType(telling), indexes(telling));
+    }
+
+    /** What the accessors of a member, and those of all operations that belong to it, do. */
+    List<Accessor> read(MemberDescription member, List<Method> accessors, List<Method> operations) {
+        List<Accessor> all = new ArrayList<>();
+        for (Method method : accessors) {
+            accessor(member, method).ifPresent(all::add);
+        }
+        for (Method method : operations) {
+            if (method.getAnnotation(Atomic.class).value().equals(member.name())) {
+                operation(member, method).ifPresent(all::add);
+            }
+        }
+        return all;
+    }
+
+    /** How many of the parameters of a getter or a setter are indexes. */
+    private static int indexes(Method accessor) {
+        return accessor.getReturnType() == void.class
+                ? accessor.getParameterCount() - 1
+                : accessor.getParameterCount();
+    }
+
+    private static Type valueType(Method accessor) {
+        return accessor.getReturnType() == void.class
+                ? accessor.getGenericParameterTypes()[accessor.getParameterCount() - 1]
+                : accessor.getGenericReturnType();
+    }
+
+    private static Class<?> rawValueType(Method accessor) {
+        return accessor.getReturnType() == void.class
+                ? accessor.getParameterTypes()[accessor.getParameterCount() - 1]
+                : accessor.getReturnType();
+    }
+
+    private static boolean isIndex(Class<?> parameter) {
+        return parameter == int.class || parameter == long.class;
+    }
+
+    private Optional<Accessor> accessor(MemberDescription member, Method method) {
+        boolean writes = method.getReturnType() == void.class;
+        int dimensions = member.lengths().length;
+        Class<?> value = rawValueType(method);
+        Class<?> carrier = member.element().carrier();
+        if (indexes(method) == dimensions && value == carrier) {
+            return Optional.of(
+                    new Accessor(method, writes ? Accessor.Ordinary.SET : Accessor.Ordinary.GET));
+        }
+        if (indexes(method) == 0 && dimensions > 0) {
+            if (value == MemorySegment.class && !writes) {
+                return Optional.of(new Accessor(method, Accessor.Ordinary.SLICE));
+            }
+            if (value == arrayOf(carrier, dimensions) && member.flexible()) {
+                mistakes.add(
+                        struct,
+                        method.getName(),
+                        "a flexible array has no length to copy; give its accessors an index, or"
+                                + " return its MemorySegment");
+                return Optional.empty();
+            }
+            if (value == arrayOf(carrier, dimensions) && !member.fitsInJavaArrays()) {
+                mistakes.add(struct, method.getName(), MemberDescription.TOO_LONG_TO_COPY);
+                return Optional.empty();
+            }
+            if (value == arrayOf(carrier, dimensions)) {
+                return Optional.of(
+                        new Accessor(
+                                method,
+                                writes
+                                        ? Accessor.Ordinary.SET_ARRAY
+                                        : Accessor.Ordinary.GET_ARRAY));
+            }
+        }
+        mistakes.add(
+                struct,
+                method.getName(),
+                "accessors disagree: %s, the others have %s%s"
+                        .formatted(
+                                method.toGenericString(),
+                                carrier.getSimpleName(),
+                                dimensions == 0 ? "" : " with %d index(es)".formatted(dimensions)));
+        return Optional.empty();
+    }
+
+    private static Class<?> arrayOf(Class<?> element, int dimensions) {
+        Class<?> array = element;
+        for (int i = 0; i < dimensions; i++) {
+            array = array.arrayType();
+        }
+        return array;
+    }
+
+    private Optional<Accessor> operation(MemberDescription member, Method method) {
+        Optional<VarHandle.AccessMode> mode =
+                Arrays.stream(VarHandle.AccessMode.values())
+                        .filter(m -> method.getName().startsWith(m.methodName()))
+                        .max(Comparator.comparingInt(m -> m.methodName().length()));
+        if (mode.isEmpty()) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    "begins with no operation of VarHandle, such as compareAndSet, getAndAdd or"
+                            + " setRelease");
+            return Optional.empty();
+        }
+        if (!(member.element() instanceof Element.Plain plain) || member.bits() > 0) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    "%s is no primitive or pointer, which alone have atomic operations"
+                            .formatted(member.name()));
+            return Optional.empty();
+        }
+        VarHandle handle = plain.layout().varHandle();
+        if (!handle.isAccessModeSupported(mode.get())) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    "%s is not possible on %s %s"
+                            .formatted(
+                                    mode.get().methodName(),
+                                    plain.carrier().getSimpleName(),
+                                    member.name()));
+            return Optional.empty();
+        }
+        MethodType wanted = handle.accessModeType(mode.get());
+        List<Class<?>> parameters = List.of(method.getParameterTypes());
+        int indexes = member.lengths().length;
+        List<Class<?>> arguments = wanted.parameterList().subList(2, wanted.parameterCount());
+        boolean fits =
+                parameters.size() == indexes + arguments.size()
+                        && parameters.subList(0, indexes).stream().allMatch(AccessorReader::isIndex)
+                        && parameters.subList(indexes, parameters.size()).equals(arguments)
+                        && method.getReturnType() == wanted.returnType();
+        if (!fits) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    "%s on %s takes %s%s and returns %s"
+                            .formatted(
+                                    mode.get().methodName(),
+                                    member.name(),
+                                    indexes == 0 ? "" : indexes + " index(es), then ",
+                                    arguments.stream().map(Class::getSimpleName).toList(),
+                                    wanted.returnType().getSimpleName()));
+            return Optional.empty();
+        }
+        return Optional.of(new Accessor(method, new Accessor.Operation(mode.get())));
+    }
+}

@@ -1,0 +1,287 @@
+package dev.kernelalloc.struct;
+
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.reflect.Modifier;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * One call of {@link StructType#of}: reads and lays out a struct with every struct it contains or
+ * points to, reports what is wrong with any of them, and only then generates their classes.
+ */
+final class Binder {
+
+    private final MethodHandles.Lookup lookup;
+    private final Abi abi;
+    private final Mistakes mistakes = new Mistakes();
+
+    /** Every struct met, contained ones before those that contain them once they are laid out. */
+    private final Map<Class<?>, StructModel> models = new LinkedHashMap<>();
+
+    /** The structs being read, outermost first. */
+    private final List<Class<?>> reading = new ArrayList<>();
+
+    /** Laid out, contained structs before those that contain them: the order of linking. */
+    private final List<StructModel> placed = new ArrayList<>();
+
+    private final ArrayDeque<Class<?>> targets = new ArrayDeque<>();
+
+    private Binder(MethodHandles.Lookup lookup, Abi abi) {
+        this.lookup = lookup;
+        this.abi = abi;
+    }
+
+    static StructType<?> bind(MethodHandles.Lookup lookup, Class<?> type, Abi abi) {
+        Binder binder = new Binder(lookup, abi);
+        binder.checkRoot(type);
+        binder.mistakes.throwIfAny(type);
+        binder.place(type);
+        while (!binder.targets.isEmpty()) {
+            Class<?> target = binder.targets.remove();
+            if (!binder.model(target).isPlaced()) {
+                binder.place(target);
+            }
+        }
+        binder.mistakes.throwIfAny(type);
+        for (StructModel model : binder.placed) {
+            model.link(ClassGenerator.generate(lookup, model));
+        }
+        return binder.model(type).structType();
+    }
+
+    // ---- what the reader asks -------------------------------------------------------------------
+
+    /** The layout of a struct that another one contains. */
+    Optional<StructModel> nested(Class<?> outer, String member, Class<?> type) {
+        if (reading.contains(type)) {
+            mistakes.add(
+                    outer,
+                    member,
+                    "%s contains itself (%s); a Pointer can close the circle"
+                            .formatted(type.getSimpleName(), circle(type)));
+            return Optional.empty();
+        }
+        if (!model(type).isPlaced()) {
+            place(type);
+        }
+        return model(type).isPlaced() ? Optional.of(model(type)) : Optional.empty();
+    }
+
+    private String circle(Class<?> type) {
+        StringBuilder circle = new StringBuilder();
+        for (Class<?> step : reading.subList(reading.indexOf(type), reading.size())) {
+            circle.append(step.getSimpleName()).append(" in ");
+        }
+        return circle.append(type.getSimpleName()).toString();
+    }
+
+    /** A struct that another one points to; it is laid out later. */
+    StructModel target(Class<?> type) {
+        targets.add(type);
+        return model(type);
+    }
+
+    /** Whether the generated class, which stands beside the lookup class, can name a type. */
+    boolean canAccess(Class<?> outer, String member, Class<?> type) {
+        String obstacle = obstacle(type);
+        if (!obstacle.isEmpty()) {
+            mistakes.add(outer, member, obstacle);
+        }
+        return obstacle.isEmpty();
+    }
+
+    /** The size of a primitive type in bytes; 0 for any other type. */
+    static int bytesOf(Class<?> primitive) {
+        return switch (primitive.getName()) {
+            case "boolean", "byte" -> 1;
+            case "short", "char" -> 2;
+            case "int", "float" -> 4;
+            case "long", "double" -> 8;
+            default -> 0;
+        };
+    }
+
+    // ---- laying out -----------------------------------------------------------------------------
+
+    private void checkRoot(Class<?> type) {
+        if (!lookup.hasFullPrivilegeAccess()) {
+            mistakes.add(
+                    type,
+                    "the lookup %s cannot define classes; pass MethodHandles.lookup() of a class that sees the type"
+                            .formatted(lookup));
+            return;
+        }
+        if (!seesThisPackage()) {
+            mistakes.add(
+                    type,
+                    "the module %s of %s does not read %s; it needs: requires %s"
+                            .formatted(
+                                    lookup.lookupClass().getModule().getName(),
+                                    lookup.lookupClass().getName(),
+                                    StructType.class.getModule().getName(),
+                                    StructType.class.getModule().getName()));
+            return;
+        }
+        if (!type.isRecord() && (!type.isInterface() || type.isAnnotation())) {
+            mistakes.add(type, "is neither a record nor an interface");
+            return;
+        }
+        if (type == MemorySegment.class) {
+            mistakes.add(
+                    type,
+                    "describes no struct; StructType.of(MemoryLayout) gives structs seen as"
+                            + " segments");
+            return;
+        }
+        String obstacle = obstacle(type);
+        if (!obstacle.isEmpty()) {
+            mistakes.add(type, obstacle);
+        }
+    }
+
+    private boolean seesThisPackage() {
+        try {
+            return lookup.findClass(StructType.class.getName()) == StructType.class;
+        } catch (ClassNotFoundException | IllegalAccessException | LinkageError e) {
+            return false;
+        }
+    }
+
+    private String obstacle(Class<?> type) {
+        if (type.isHidden()) {
+            return "%s is a hidden class, which no other class can name".formatted(type.getName());
+        }
+        if (type.isInterface() && type.isSealed()) {
+            return "%s is sealed, so a view cannot implement it".formatted(type.getSimpleName());
+        }
+        if (type.isRecord() && !canConstruct(type)) {
+            return "the constructor of %s is not accessible to %s; pass the lookup of a class that sees it"
+                    .formatted(type.getSimpleName(), lookup.lookupClass().getName());
+        }
+        try {
+            if (lookup.findClass(type.getName()) == type) {
+                return "";
+            }
+            return "%s is loaded by %s, the lookup class by %s"
+                    .formatted(
+                            type.getName(),
+                            type.getClassLoader(),
+                            lookup.lookupClass().getClassLoader());
+        } catch (IllegalAccessException e) {
+            return "%s is not accessible to %s; make it public, or pass the lookup of a class that sees it"
+                    .formatted(type.getName(), lookup.lookupClass().getName());
+        } catch (ClassNotFoundException | LinkageError e) {
+            return "%s is not found by the class loader of %s"
+                    .formatted(type.getName(), lookup.lookupClass().getName());
+        }
+    }
+
+    /**
+     * The canonical constructor is as accessible as the record, which a class file cannot fully
+     * say.
+     */
+    private boolean canConstruct(Class<?> record) {
+        Class<?>[] components =
+                Arrays.stream(record.getRecordComponents())
+                        .map(RecordComponent::getType)
+                        .toArray(Class<?>[]::new);
+        int modifiers;
+        try {
+            modifiers = record.getDeclaredConstructor(components).getModifiers();
+        } catch (NoSuchMethodException e) {
+            throw new LinkageError("no canonical constructor in " + record, e);
+        }
+        Class<?> caller = lookup.lookupClass();
+        boolean samePackage =
+                caller.getPackageName().equals(record.getPackageName())
+                        && caller.getClassLoader() == record.getClassLoader();
+        return Modifier.isPublic(modifiers)
+                || caller.isNestmateOf(record)
+                || samePackage && !Modifier.isPrivate(modifiers);
+    }
+
+    private StructModel model(Class<?> type) {
+        return models.computeIfAbsent(type, StructModel::new);
+    }
+
+    private void place(Class<?> type) {
+        int before = mistakes.count();
+        reading.add(type);
+        StructDescription description = DescriptionReader.read(this, abi, mistakes, type);
+        reading.removeLast();
+        if (mistakes.count() > before) {
+            return;
+        }
+        try {
+            Layouter.Result result = Layouter.layOut(abi, description, mistakes);
+            long accessAlignment = accessAlignment(description, result);
+            checkFlexible(description);
+            if (mistakes.count() > before) {
+                return;
+            }
+            GroupLayout layout = LayoutBuilder.build(description, result);
+            StructModel model = model(type);
+            model.place(new StructModel.Placement(result.members(), layout, accessAlignment));
+            placed.add(model);
+        } catch (ArithmeticException e) {
+            mistakes.add(type, "is larger than memory can be: its size overflows a long");
+        }
+    }
+
+    private void checkFlexible(StructDescription struct) {
+        List<MemberDescription> members = struct.members();
+        for (int i = 0; i < members.size(); i++) {
+            MemberDescription member = members.get(i);
+            if (member.flexible() && (struct.union() || i < members.size() - 1)) {
+                mistakes.add(
+                        struct.type(),
+                        member.name(),
+                        "only the last member of a struct can be @Flexible");
+            } else if (member.flexible() && members.size() == 1) {
+                mistakes.add(
+                        struct.type(),
+                        member.name(),
+                        "a @Flexible member needs another in front of it");
+            }
+        }
+    }
+
+    /**
+     * Checks that every member with an access mode or an atomic operation is aligned wherever the
+     * struct is, and returns the alignment that the struct needs for it.
+     */
+    private long accessAlignment(StructDescription struct, Layouter.Result result) {
+        long needed = 1;
+        for (Member member : result.members()) {
+            long alignment = accessAlignment(member);
+            needed = Math.max(needed, alignment);
+            if (member.offset() % alignment != 0 || result.alignment() % alignment != 0) {
+                mistakes.add(
+                        struct.type(),
+                        member.name(),
+                        "its access mode needs alignment %d, but it lies at offset %d of a struct of alignment %d"
+                                .formatted(alignment, member.offset(), result.alignment()));
+            }
+        }
+        return needed;
+    }
+
+    private static long accessAlignment(Member member) {
+        if (member.element() instanceof Element.Nested nested) {
+            return nested.model().accessAlignment();
+        }
+        boolean operations =
+                member.description().accessors().stream()
+                        .anyMatch(accessor -> accessor.action() instanceof Accessor.Operation);
+        boolean aligned = operations || member.mode() != AccessMode.PLAIN;
+        return aligned ? member.element().layout().byteSize() : 1;
+    }
+}

@@ -1,0 +1,25 @@
+package dev.kernelalloc.struct;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/**
+ * The C type of an integer member where it is not the one of its Java type: a type whose size
+ * depends on the platform, or an unsigned type read into a wider Java type. The Java type must be
+ * able to hold every value of the C type on every platform; writing a value that the C type cannot
+ * hold is refused with an {@link IllegalArgumentException}.
+ *
+ * <p>On an enum it is the type that the enum is stored in ({@code int} without this annotation), on
+ * a bit-field its declared type.
+ */
+@Documented
+@Retention(RetentionPolicy.RUNTIME)
+@Target({ElementType.METHOD, ElementType.RECORD_COMPONENT})
+public @interface C {
+
+    /** The C type. */
+    CType value();
+}

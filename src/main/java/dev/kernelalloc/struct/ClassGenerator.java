@@ -1,0 +1,65 @@
+package dev.kernelalloc.struct;
+
+import java.lang.classfile.ClassBuilder;
+import java.lang.classfile.ClassFile;
+import java.lang.constant.ClassDesc;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.function.BiConsumer;
+
+/**
+ * Generates the classes of a struct: its {@link StructType}, and for an interface its view.
+ *
+ * <p>They are hidden classes in the nest of the lookup class, so that they reach private nested
+ * types. They live in the module of the caller, and therefore name only {@code java.base}, this
+ * exported package, and the caller's own types; all else comes as {@link ClassData}. The compiler
+ * trusts the final fields of hidden classes, so a view in a constant costs nothing.
+ */
+final class ClassGenerator {
+
+    private ClassGenerator() {}
+
+    static StructType<?> generate(MethodHandles.Lookup lookup, StructModel model) {
+        try {
+            BiConsumer<ClassBuilder, ClassData> writer;
+            if (model.isView()) {
+                MethodHandles.Lookup view =
+                        define(
+                                lookup,
+                                name(lookup, model, "View"),
+                                new ViewCode(model, name(lookup, model, "View")));
+                MethodHandle newView =
+                        view.findConstructor(
+                                        view.lookupClass(),
+                                        Codec.OBJECT_GETTER.changeReturnType(void.class))
+                                .asType(Codec.OBJECT_GETTER);
+                writer = TypeCode.ofView(model, newView);
+            } else {
+                writer = TypeCode.ofRecord(model, name(lookup, model, "Struct"));
+            }
+            MethodHandles.Lookup type = define(lookup, name(lookup, model, "Struct"), writer);
+            return (StructType<?>)
+                    type.findConstructor(type.lookupClass(), MethodType.methodType(void.class))
+                            .invoke();
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new LinkageError("generating the classes of " + model.type(), e);
+        }
+    }
+
+    private static ClassDesc name(MethodHandles.Lookup lookup, StructModel model, String suffix) {
+        return ClassDesc.of(
+                lookup.lookupClass().getPackageName(), model.type().getSimpleName() + "$" + suffix);
+    }
+
+    private static MethodHandles.Lookup define(
+            MethodHandles.Lookup lookup, ClassDesc name, BiConsumer<ClassBuilder, ClassData> writer)
+            throws IllegalAccessException {
+        ClassData data = new ClassData();
+        byte[] bytes = ClassFile.of().build(name, builder -> writer.accept(builder, data));
+        return lookup.defineHiddenClassWithClassData(
+                bytes, data.values(), true, MethodHandles.Lookup.ClassOption.NESTMATE);
+    }
+}

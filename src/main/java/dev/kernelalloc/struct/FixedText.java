@@ -1,0 +1,80 @@
+package dev.kernelalloc.struct;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.Charset;
+
+/**
+ * A fixed-length character array, read and written as a {@code String}.
+ *
+ * @param member the name of the member, for messages
+ * @param charset with a fixed byte order
+ * @param unitBytes the size of a character of the array: 1, 2 or 4
+ * @param length the length of the array in such characters
+ * @param terminated whether the last character is reserved for a NUL
+ */
+record FixedText(String member, Charset charset, int unitBytes, int length, boolean terminated) {
+
+    int byteSize() {
+        return Math.multiplyExact(unitBytes, length);
+    }
+
+    Object get(MemorySegment segment, long offset) {
+        byte[] bytes = segment.asSlice(offset, byteSize()).toArray(ValueLayout.JAVA_BYTE);
+        return new String(bytes, 0, terminator(bytes), charset);
+    }
+
+    void set(MemorySegment segment, long offset, Object value) {
+        byte[] bytes = encode((String) value);
+        MemorySegment field = segment.asSlice(offset, byteSize());
+        MemorySegment.copy(bytes, 0, field, ValueLayout.JAVA_BYTE, 0, bytes.length);
+        field.asSlice(bytes.length).fill((byte) 0);
+    }
+
+    private byte[] encode(String text) {
+        if (text.indexOf('\0') >= 0) {
+            throw refused(text, "contains NUL, which ends a string in C");
+        }
+        byte[] bytes;
+        try {
+            ByteBuffer encoded = charset.newEncoder().encode(CharBuffer.wrap(text));
+            bytes = new byte[encoded.remaining()];
+            encoded.get(bytes);
+        } catch (CharacterCodingException e) {
+            throw refused(text, "has a character that " + charset + " lacks");
+        }
+        int room = byteSize() - (terminated ? unitBytes : 0);
+        if (bytes.length > room) {
+            throw refused(
+                    text,
+                    "takes %d bytes of %s, room is for %d%s"
+                            .formatted(
+                                    bytes.length,
+                                    charset,
+                                    room,
+                                    terminated ? " and a terminator" : ""));
+        }
+        return bytes;
+    }
+
+    private IllegalArgumentException refused(String text, String why) {
+        return new IllegalArgumentException("%s: \"%s\" %s".formatted(member, text, why));
+    }
+
+    /** The offset in bytes of the first unit that is all zeros; the length where there is none. */
+    private int terminator(byte[] bytes) {
+        for (int unit = 0; unit < bytes.length; unit += unitBytes) {
+            int bits = 0;
+            for (int i = 0; i < unitBytes; i++) {
+                bits |= bytes[unit + i];
+            }
+            if (bits == 0) {
+                return unit;
+            }
+        }
+        return bytes.length;
+    }
+}

@@ -1,0 +1,122 @@
+package dev.kernelalloc.struct;
+
+import java.lang.foreign.AddressLayout;
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.PaddingLayout;
+import java.lang.foreign.SequenceLayout;
+import java.lang.foreign.UnionLayout;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A struct known by its layout alone, seen as a segment. */
+final class SegmentStruct extends StructType<MemorySegment> {
+
+    private final long byteSize;
+    private final long byteAlignment;
+
+    private SegmentStruct(StructModel model) {
+        super(model);
+        this.byteSize = model.layout().byteSize();
+        this.byteAlignment = model.layout().byteAlignment();
+    }
+
+    static SegmentStruct ofLayout(MemoryLayout layout) {
+        GroupLayout group =
+                layout instanceof GroupLayout g
+                        ? g
+                        : MemoryLayout.structLayout(layout.withName("value"))
+                                .withName(layout.name().orElse("struct"));
+        StructModel model = new StructModel(MemorySegment.class);
+        model.place(new StructModel.Placement(members(group), group, 1));
+        SegmentStruct struct = new SegmentStruct(model);
+        model.link(struct);
+        return struct;
+    }
+
+    private static List<Member> members(GroupLayout group) {
+        List<Member> members = new ArrayList<>();
+        long offset = 0;
+        for (MemoryLayout part : group.memberLayouts()) {
+            if (!(part instanceof PaddingLayout)) {
+                members.add(new Member(describe(part), offset * 8));
+            }
+            offset += group instanceof UnionLayout ? 0 : part.byteSize();
+        }
+        return List.copyOf(members);
+    }
+
+    private static MemberDescription describe(MemoryLayout part) {
+        List<Long> lengths = new ArrayList<>();
+        MemoryLayout leaf = part;
+        while (leaf instanceof SequenceLayout sequence) {
+            lengths.add(sequence.elementCount());
+            leaf = sequence.elementLayout();
+        }
+        Element element =
+                switch (leaf) {
+                    case ValueLayout value ->
+                            new Element.Plain(value.carrier(), value, spelling(value));
+                    case GroupLayout group -> new Element.Nested(ofLayout(group).model());
+                    default -> new Element.Bytes(leaf);
+                };
+        return new MemberDescription(
+                part.name().orElse("(unnamed)"),
+                element,
+                lengths.stream().mapToLong(Long::longValue).toArray(),
+                false,
+                AccessMode.PLAIN,
+                leaf instanceof ValueLayout value ? value.order() : ByteOrder.nativeOrder(),
+                0,
+                0,
+                MemberDescription.NO_OFFSET,
+                null,
+                List.of());
+    }
+
+    private static String spelling(ValueLayout value) {
+        return value instanceof AddressLayout ? "void *" : value.carrier().getSimpleName();
+    }
+
+    @Override
+    public long byteSize() {
+        return byteSize;
+    }
+
+    @Override
+    public boolean isView() {
+        return true;
+    }
+
+    @Override
+    public long byteAlignment() {
+        return byteAlignment;
+    }
+
+    @Override
+    public MemorySegment get(MemorySegment segment) {
+        return segment.asSlice(0, byteSize);
+    }
+
+    @Override
+    public MemorySegment get(MemorySegment segment, long offset) {
+        return segment.asSlice(offset, byteSize);
+    }
+
+    @Override
+    public void set(MemorySegment segment, MemorySegment value) {
+        set(segment, 0, value);
+    }
+
+    @Override
+    public void set(MemorySegment segment, long offset, MemorySegment value) {
+        if (value.byteSize() != byteSize) {
+            throw new IllegalArgumentException(
+                    "%d bytes given, %s has %d".formatted(value.byteSize(), this, byteSize));
+        }
+        MemorySegment.copy(value, 0, segment, offset, byteSize);
+    }
+}

@@ -1,0 +1,96 @@
+package dev.kernelalloc.struct;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.UnionLayout;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * A struct on its way from a Java type to a {@link StructType}. It is made empty, because a pointer
+ * may lead to a struct that is not yet known; it is laid out, and then linked, once each, by one
+ * thread before the type is published.
+ */
+final class StructModel {
+
+    private final Class<?> type;
+    private @Nullable Placement placement;
+    private @Nullable StructType<?> structType;
+
+    /**
+     * @param accessAlignment the alignment in bytes that the access modes of its members need
+     */
+    record Placement(List<Member> members, GroupLayout layout, long accessAlignment) {}
+
+    StructModel(Class<?> type) {
+        this.type = type;
+    }
+
+    void place(Placement found) {
+        placement = found;
+    }
+
+    void link(StructType<?> generated) {
+        structType = generated;
+    }
+
+    boolean isPlaced() {
+        return placement != null;
+    }
+
+    Class<?> type() {
+        return type;
+    }
+
+    boolean isView() {
+        return type.isInterface();
+    }
+
+    boolean isUnion() {
+        return layout() instanceof UnionLayout;
+    }
+
+    List<Member> members() {
+        return placement().members;
+    }
+
+    GroupLayout layout() {
+        return placement().layout;
+    }
+
+    long accessAlignment() {
+        return placement().accessAlignment;
+    }
+
+    StructType<?> structType() {
+        return Objects.requireNonNull(structType, "not linked");
+    }
+
+    boolean isFlexible() {
+        return !members().isEmpty() && members().getLast().flexible();
+    }
+
+    /** The name, as C spells it. */
+    String spelling() {
+        return (placement != null && isUnion() || type.isAnnotationPresent(Union.class)
+                        ? "union "
+                        : "struct ")
+                + name();
+    }
+
+    /** The name alone: of a struct known by its layout that of the layout. */
+    String name() {
+        return placement == null ? type.getSimpleName() : placement.layout.name().orElse("struct");
+    }
+
+    /** The struct at a place, for people. */
+    String show(MemorySegment segment, long offset) {
+        return Printer.show(this, segment, offset);
+    }
+
+    private Placement placement() {
+        return Objects.requireNonNull(placement, "not laid out");
+    }
+}

@@ -1,0 +1,291 @@
+package dev.kernelalloc.struct;
+
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Objects;
+
+/**
+ * A C struct, described by a Java record or interface: where its members lie, and how values get
+ * out of memory and into it.
+ *
+ * <p>A <b>record</b> is a copy: {@link #get} reads all members, {@link #set} writes them. An
+ * <b>interface</b> is a live view: {@code get} returns an object whose getters and setters reach
+ * the memory itself. Members stand in the order of the declaration and are laid out by the rules of
+ * the C compilers of the platform; the annotations of this package say what Java cannot.
+ *
+ * {@snippet lang = java :
+ * record Point(int x, int y) {}
+ *
+ * interface Line {
+ *     Point from();
+ *     void from(Point value);
+ *     Point to();
+ *     void to(Point value);
+ * }
+ *
+ * static final StructType<Line> LINE = StructType.of(MethodHandles.lookup(), Line.class);
+ * }
+ *
+ * <p>Keep a type in a {@code static final} field: making one generates classes, and an access
+ * through a constant type costs what the access of the memory costs. No access makes garbage,
+ * except values that are objects: copies, strings, views that escape.
+ *
+ * <p><b>Memory.</b> Sizes and offsets are bytes. Every access is checked by the segment: one out of
+ * its bounds throws {@link IndexOutOfBoundsException}, one after its life {@link
+ * IllegalStateException}, one from a thread it is not confined to {@link WrongThreadException}, a
+ * write to a read-only one {@link IllegalArgumentException}. Plain accesses work at any address; an
+ * {@link Access} mode or an {@link Atomic} operation at a misaligned address throws {@link
+ * IllegalArgumentException}.
+ *
+ * <p>A type is immutable and may be used by any thread. Views are as safe for threads as the
+ * memory.
+ *
+ * @param <T> the record or interface, or {@link MemorySegment} for a struct known by its layout
+ *     alone
+ */
+public abstract class StructType<T> {
+
+    private final StructModel model;
+
+    /**
+     * For generated subclasses, which alone can have the argument.
+     *
+     * @param model what this package knows of the struct
+     * @throws ClassCastException if {@code model} is anything else
+     */
+    protected StructType(Object model) {
+        this.model = (StructModel) model;
+    }
+
+    /**
+     * The struct that a record or an interface describes.
+     *
+     * <p>Reading, laying out and checking takes a few milliseconds; the result is not cached.
+     *
+     * @param lookup {@code MethodHandles.lookup()} of a class that sees {@code type} and every type
+     *     in it; nested private types are seen by the class around them
+     * @param type a record or an interface
+     * @return its struct
+     * @throws StructDefinitionException if it does not describe a struct; all mistakes are reported
+     *     together
+     */
+    public static <T> StructType<T> of(MethodHandles.Lookup lookup, Class<T> type) {
+        return of(lookup, type, Abi.HOST);
+    }
+
+    /** The struct as the compilers of another platform lay it out. */
+    @SuppressWarnings(
+            "unchecked") // the generated class is a StructType of the class it is generated for
+    static <T> StructType<T> of(MethodHandles.Lookup lookup, Class<T> type, Abi abi) {
+        Objects.requireNonNull(lookup, "lookup");
+        Objects.requireNonNull(type, "type");
+        return (StructType<T>) Binder.bind(lookup, type, abi);
+    }
+
+    /**
+     * A struct known by its layout alone, for example one that jextract wrote. Its values are
+     * segments: {@link #get} returns a slice of the memory, {@link #set} copies bytes.
+     *
+     * @param layout the layout; one that is no group is taken as the only member, {@code value}, of
+     *     a struct
+     * @return its struct
+     */
+    public static StructType<MemorySegment> of(MemoryLayout layout) {
+        return SegmentStruct.ofLayout(layout);
+    }
+
+    // ---- what it is -----------------------------------------------------------------------------
+
+    /**
+     * The record or interface; {@code MemorySegment.class} for a struct known by its layout alone.
+     */
+    @SuppressWarnings("unchecked") // as in of()
+    public final Class<T> type() {
+        return (Class<T>) model.type();
+    }
+
+    /**
+     * The layout: members by their names, paddings explicit. The bytes of bit-fields are sequences
+     * without a name; a flexible array is a sequence of no elements.
+     */
+    public final GroupLayout layout() {
+        return model.layout();
+    }
+
+    /**
+     * Whether values are live: a view, or a slice of the memory. Otherwise they are copies.
+     *
+     * @return false for a record
+     */
+    public abstract boolean isView();
+
+    /**
+     * The size in bytes, with padding at the end; without the elements of a {@link Flexible} array.
+     */
+    public abstract long byteSize();
+
+    /** The alignment in bytes: a power of two. */
+    public abstract long byteAlignment();
+
+    /**
+     * The size of the struct with a number of elements in its {@link Flexible} array.
+     *
+     * @param elements the number of elements
+     * @return the bytes to allocate, at least {@link #byteSize()}
+     * @throws UnsupportedOperationException if the struct has no flexible array
+     * @throws IllegalArgumentException if {@code elements} is negative, or the size overflows
+     */
+    public final long byteSize(long elements) {
+        if (!model.isFlexible()) {
+            throw new UnsupportedOperationException(
+                    model.type().getSimpleName() + " has no @Flexible member");
+        }
+        Member array = model.members().getLast();
+        try {
+            if (elements >= 0) {
+                long end =
+                        Math.addExact(
+                                array.offset(), Math.multiplyExact(elements, array.stride(0)));
+                return Math.max(byteSize(), Layouter.alignUp(end, byteAlignment()));
+            }
+        } catch (ArithmeticException e) {
+            // falls through to the one message
+        }
+        throw new IllegalArgumentException(
+                "elements=%d of %d bytes each".formatted(elements, array.stride(0)));
+    }
+
+    // ---- values ---------------------------------------------------------------------------------
+
+    /**
+     * The struct at the start of a segment.
+     *
+     * @param segment memory of at least {@link #byteSize()} bytes
+     * @return a copy, a live view, or a slice
+     * @throws IndexOutOfBoundsException if the segment is smaller than the struct
+     */
+    public abstract T get(MemorySegment segment);
+
+    /**
+     * The struct at an offset of a segment.
+     *
+     * @param segment the memory
+     * @param offset where the struct begins, in bytes
+     * @return a copy, a live view, or a slice
+     * @throws IndexOutOfBoundsException if the struct does not lie within the segment
+     */
+    public abstract T get(MemorySegment segment, long offset);
+
+    /**
+     * Writes the struct at the start of a segment.
+     *
+     * @param segment memory of at least {@link #byteSize()} bytes
+     * @param value a record, whose members are written (paddings keep their bytes), or a view or a
+     *     slice, whose bytes are copied
+     * @throws IndexOutOfBoundsException if the segment is smaller than the struct
+     * @throws IllegalArgumentException if a member of {@code value} does not fit: an array of
+     *     another length, a string too long, an integer out of range; members in front of it are
+     *     written
+     * @throws NullPointerException if {@code value} or an object in it is null
+     */
+    public abstract void set(MemorySegment segment, T value);
+
+    /**
+     * Writes the struct at an offset of a segment.
+     *
+     * @param segment the memory
+     * @param offset where the struct begins, in bytes
+     * @param value as in {@link #set(MemorySegment, Object)}
+     * @throws IndexOutOfBoundsException if the struct does not lie within the segment
+     * @throws IllegalArgumentException as in {@link #set(MemorySegment, Object)}
+     * @throws NullPointerException if {@code value} or an object in it is null
+     */
+    public abstract void set(MemorySegment segment, long offset, T value);
+
+    // ---- single members -------------------------------------------------------------------------
+
+    /**
+     * A handle on a primitive or pointer anywhere in the struct, in any access mode.
+     *
+     * @param path the way through {@link #layout()}
+     * @return a handle with the coordinates {@code (MemorySegment, long offset, long index…)}
+     * @throws IllegalArgumentException if the path leads to no value, as in {@link
+     *     MemoryLayout#varHandle(PathElement...)}
+     */
+    public final VarHandle varHandle(PathElement... path) {
+        return layout().varHandle(path);
+    }
+
+    /**
+     * A handle on a primitive or pointer anywhere in the struct, in any access mode. The handle has
+     * the type in memory: of an enum the integer.
+     *
+     * @param path names with dots between, each index in brackets, an open one empty: {@code
+     *     "from.x"}, {@code "points[3].x"}, {@code "points[].x"}
+     * @return a handle with the coordinates {@code (MemorySegment, long offset, long index…)}
+     * @throws IllegalArgumentException if the path leads to no value; a bit-field or a string has
+     *     no {@code VarHandle}, it has a {@link #getter} and a {@link #setter}
+     */
+    public final VarHandle varHandle(String path) {
+        return new MemberPath(model, path).varHandle();
+    }
+
+    /**
+     * A handle that reads any member, also a bit-field, a string, an array or a nested struct.
+     *
+     * @param path as in {@link #varHandle(String)}, without open indexes
+     * @return a handle of the type {@code (MemorySegment, long offset)value}
+     * @throws IllegalArgumentException if the path leads to no member
+     */
+    public final MethodHandle getter(String path) {
+        return new MemberPath(model, path).getter();
+    }
+
+    /**
+     * A handle that writes any member, also a bit-field, a string, an array or a nested struct.
+     *
+     * @param path as in {@link #varHandle(String)}, without open indexes
+     * @return a handle of the type {@code (MemorySegment, long offset, value)void}
+     * @throws IllegalArgumentException if the path leads to no member
+     */
+    public final MethodHandle setter(String path) {
+        return new MemberPath(model, path).setter();
+    }
+
+    // ---- for people -----------------------------------------------------------------------------
+
+    /**
+     * The layout as {@code pahole} prints it: offset and size of every member, holes, padding.
+     *
+     * @return several lines, each ended by a line feed
+     */
+    public final String describe() {
+        return Printer.describe(model, byteSize(), byteAlignment());
+    }
+
+    /**
+     * The members of a struct in memory, briefly: {@code "Vmxon[revisionId=42, data=4092 bytes]"}.
+     *
+     * @param segment memory of at least {@link #byteSize()} bytes
+     * @return one line
+     * @throws IndexOutOfBoundsException if the segment is smaller than the struct
+     */
+    public final String toString(MemorySegment segment) {
+        return Printer.show(model, segment, 0);
+    }
+
+    /** The kind, the name and the size of the struct: {@code "struct Vmxon (4096 bytes)"}. */
+    @Override
+    public final String toString() {
+        return "%s (%d bytes)".formatted(model.spelling(), byteSize());
+    }
+
+    final StructModel model() {
+        return model;
+    }
+}

@@ -1,0 +1,259 @@
+package dev.kernelalloc.struct;
+
+import static dev.kernelalloc.struct.AccessCode.SEGMENT;
+import static dev.kernelalloc.struct.AccessCode.desc;
+
+import static java.lang.constant.ConstantDescs.CD_Object;
+import static java.lang.constant.ConstantDescs.CD_boolean;
+import static java.lang.constant.ConstantDescs.CD_long;
+import static java.lang.constant.ConstantDescs.CD_void;
+import static java.lang.constant.ConstantDescs.INIT_NAME;
+import static java.lang.constant.ConstantDescs.MTD_void;
+
+import java.lang.classfile.ClassBuilder;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.TypeKind;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.lang.invoke.MethodHandle;
+import java.util.Objects;
+import java.util.function.BiConsumer;
+
+/** Writes the class of a {@link StructType}: the one class whose code gets and sets this struct. */
+final class TypeCode {
+
+    private static final ClassDesc STRUCT_TYPE = desc(StructType.class);
+    private static final MethodTypeDesc CHECK_INDEX = MethodTypeDesc.of(CD_long, CD_long, CD_long);
+
+    /** The methods of a record's members: {@code get$x(segment, offset)} and so on. */
+    private static final String GET = "get$";
+
+    private static final String SET = "set$";
+    private static final MethodTypeDesc SETTER =
+            MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object);
+
+    private final StructModel model;
+    private final ClassData data;
+    private final AccessCode access;
+
+    private TypeCode(StructModel model, ClassData data) {
+        this.model = model;
+        this.data = data;
+        this.access = new AccessCode(data);
+    }
+
+    /** What {@code get} and {@code set} do at a place. */
+    private interface Body {
+        void get(CodeBuilder code, AccessCode.Push offset);
+
+        void set(CodeBuilder code, AccessCode.Push offset, int value);
+    }
+
+    /**
+     * @param self the name of the class
+     */
+    static BiConsumer<ClassBuilder, ClassData> ofRecord(StructModel model, ClassDesc self) {
+        return (builder, data) -> {
+            TypeCode type = new TypeCode(model, data);
+            RecordBody body = type.new RecordBody(self);
+            type.write(builder, body);
+            body.writeMembers(builder);
+        };
+    }
+
+    /**
+     * @param newView makes a view: {@code (MemorySegment, long offset)Object}
+     */
+    static BiConsumer<ClassBuilder, ClassData> ofView(StructModel model, MethodHandle newView) {
+        return (builder, data) -> {
+            TypeCode type = new TypeCode(model, data);
+            type.write(builder, type.new ViewBody(newView));
+        };
+    }
+
+    private void write(ClassBuilder builder, Body body) {
+        builder.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC)
+                .withSuperclass(STRUCT_TYPE);
+        builder.withMethodBody(
+                INIT_NAME,
+                MTD_void,
+                0,
+                code -> {
+                    code.aload(0);
+                    access.load(code, model, Object.class);
+                    code.invokespecial(
+                            STRUCT_TYPE, INIT_NAME, MethodTypeDesc.of(CD_void, CD_Object));
+                    code.return_();
+                });
+        builder.withMethodBody(
+                "isView",
+                MethodTypeDesc.of(CD_boolean),
+                ClassFile.ACC_PUBLIC,
+                code -> code.loadConstant(model.isView() ? 1 : 0).ireturn());
+        constant(builder, "byteSize", model.layout().byteSize());
+        constant(builder, "byteAlignment", model.layout().byteAlignment());
+        builder.withMethodBody(
+                "get",
+                MethodTypeDesc.of(CD_Object, SEGMENT),
+                ClassFile.ACC_PUBLIC,
+                code -> body.get(code, CodeBuilder::lconst_0));
+        builder.withMethodBody(
+                "get",
+                MethodTypeDesc.of(CD_Object, SEGMENT, CD_long),
+                ClassFile.ACC_PUBLIC,
+                code -> body.get(code, c -> c.lload(2)));
+        builder.withMethodBody(
+                "set",
+                MethodTypeDesc.of(CD_void, SEGMENT, CD_Object),
+                ClassFile.ACC_PUBLIC,
+                code -> body.set(code, CodeBuilder::lconst_0, 2));
+        builder.withMethodBody(
+                "set",
+                MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object),
+                ClassFile.ACC_PUBLIC,
+                code -> body.set(code, c -> c.lload(2), 4));
+    }
+
+    private static void constant(ClassBuilder builder, String name, long value) {
+        builder.withMethodBody(
+                name,
+                MethodTypeDesc.of(CD_long),
+                ClassFile.ACC_PUBLIC,
+                code -> code.loadConstant(value).lreturn());
+    }
+
+    /**
+     * A record: all members are read, or written, in their order.
+     *
+     * <p>Each member has two methods of its own, and {@code get} and {@code set} call them. That
+     * keeps every method under the size that HotSpot inlines whatever its profile says ({@code
+     * MaxInlineSize}, 35 bytes of code), for records of up to five members; larger ones are inlined
+     * where the profile shows that they are called often.
+     */
+    private final class RecordBody implements Body {
+
+        private final ClassDesc type = desc(model.type());
+        private final ClassDesc self;
+
+        RecordBody(ClassDesc self) {
+            this.self = self;
+        }
+
+        void writeMembers(ClassBuilder builder) {
+            int flags = ClassFile.ACC_PRIVATE | ClassFile.ACC_STATIC;
+            for (Member member : model.members()) {
+                builder.withMethodBody(
+                        GET + member.name(), getter(member), flags, code -> get(code, member));
+                builder.withMethodBody(
+                        SET + member.name(), SETTER, flags, code -> set(code, member));
+            }
+        }
+
+        @Override
+        public void get(CodeBuilder code, AccessCode.Push offset) {
+            code.new_(type).dup();
+            for (Member member : model.members()) {
+                code.aload(1);
+                offset.on(code);
+                code.invokestatic(self, GET + member.name(), getter(member));
+            }
+            code.invokespecial(
+                    type,
+                    INIT_NAME,
+                    MethodTypeDesc.of(
+                            CD_void, model.members().stream().map(this::componentType).toList()));
+            code.areturn();
+        }
+
+        @Override
+        public void set(CodeBuilder code, AccessCode.Push offset, int value) {
+            for (Member member : model.members()) {
+                code.aload(1);
+                offset.on(code);
+                code.aload(value);
+                code.invokestatic(self, SET + member.name(), SETTER);
+            }
+            code.return_();
+        }
+
+        private void get(CodeBuilder code, Member member) {
+            if (member.isArray()) {
+                access.getArray(code, member, place(member));
+            } else {
+                access.get(code, member, place(member));
+            }
+            code.return_(TypeKind.from(componentType(member)));
+        }
+
+        private void set(CodeBuilder code, Member member) {
+            AccessCode.Push component =
+                    c ->
+                            c.aload(3)
+                                    .checkcast(type)
+                                    .invokevirtual(
+                                            type,
+                                            member.name(),
+                                            MethodTypeDesc.of(componentType(member)));
+            if (member.isArray()) {
+                access.setArray(code, member, place(member), component);
+            } else {
+                access.set(code, member, place(member), component);
+            }
+            code.return_();
+        }
+
+        private MethodTypeDesc getter(Member member) {
+            return MethodTypeDesc.of(componentType(member), SEGMENT, CD_long);
+        }
+
+        private ClassDesc componentType(Member member) {
+            ClassDesc element = desc(member.element().carrier());
+            return member.isArray() ? element.arrayType(member.lengths().length) : element;
+        }
+
+        /** Where a member lies, in a method whose first parameters are a segment and an offset. */
+        private static AccessCode.Place place(Member member) {
+            return new AccessCode.Place(
+                    code -> code.aload(0),
+                    code -> code.lload(1).loadConstant(member.offset()).ladd());
+        }
+    }
+
+    /** An interface: a new view, or the bytes of another one. */
+    private final class ViewBody implements Body {
+
+        private final MethodHandle newView;
+
+        ViewBody(MethodHandle newView) {
+            this.newView = newView;
+        }
+
+        @Override
+        public void get(CodeBuilder code, AccessCode.Push offset) {
+            // The struct must lie within the segment, not only the members that happen to be
+            // touched.
+            // Written as an index check, which the compiler can move out of a loop.
+            offset.on(code);
+            code.aload(1).invokeinterface(SEGMENT, "byteSize", MethodTypeDesc.of(CD_long));
+            code.loadConstant(model.layout().byteSize() - 1).lsub();
+            code.invokestatic(desc(Objects.class), "checkIndex", CHECK_INDEX).pop2();
+            access.load(code, newView, MethodHandle.class);
+            code.aload(1);
+            offset.on(code);
+            AccessCode.invokeExact(code, newView);
+            code.areturn();
+        }
+
+        @Override
+        public void set(CodeBuilder code, AccessCode.Push offset, int value) {
+            MethodHandle copy = Codec.ofView(model);
+            access.load(code, copy, MethodHandle.class);
+            code.aload(1);
+            offset.on(code);
+            code.aload(value);
+            AccessCode.invokeExact(code, copy);
+            code.return_();
+        }
+    }
+}

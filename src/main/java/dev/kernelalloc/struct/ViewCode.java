@@ -1,0 +1,215 @@
+package dev.kernelalloc.struct;
+
+import static dev.kernelalloc.struct.AccessCode.SEGMENT;
+import static dev.kernelalloc.struct.AccessCode.desc;
+
+import static java.lang.constant.ConstantDescs.CD_Object;
+import static java.lang.constant.ConstantDescs.CD_String;
+import static java.lang.constant.ConstantDescs.CD_long;
+import static java.lang.constant.ConstantDescs.CD_void;
+import static java.lang.constant.ConstantDescs.INIT_NAME;
+import static java.lang.constant.ConstantDescs.MTD_void;
+
+import java.lang.classfile.ClassBuilder;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.TypeKind;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.BiConsumer;
+
+/** Writes the class of a live view: a segment, an offset, and the accessors of the interface. */
+final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
+
+    private static final String SEGMENT_FIELD = "segment";
+    private static final String OFFSET_FIELD = "offset";
+
+    private final StructModel model;
+    private final ClassDesc self;
+
+    ViewCode(StructModel model, ClassDesc self) {
+        this.model = model;
+        this.self = self;
+    }
+
+    @Override
+    public void accept(ClassBuilder builder, ClassData data) {
+        AccessCode access = new AccessCode(data);
+        builder.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC)
+                .withInterfaceSymbols(desc(model.type()), desc(StructView.class))
+                .withField(SEGMENT_FIELD, SEGMENT, ClassFile.ACC_PRIVATE | ClassFile.ACC_FINAL)
+                .withField(OFFSET_FIELD, CD_long, ClassFile.ACC_PRIVATE | ClassFile.ACC_FINAL)
+                .withMethodBody(
+                        INIT_NAME,
+                        MethodTypeDesc.of(CD_void, SEGMENT, CD_long),
+                        0,
+                        this::constructor)
+                .withMethodBody(
+                        "asSegment",
+                        MethodTypeDesc.of(SEGMENT),
+                        ClassFile.ACC_PUBLIC,
+                        this::asSegment)
+                .withMethodBody(
+                        "toString",
+                        MethodTypeDesc.of(CD_String),
+                        ClassFile.ACC_PUBLIC,
+                        code -> show(code, access));
+        for (Member member : model.members()) {
+            for (Accessor accessor : member.description().accessors()) {
+                builder.withMethodBody(
+                        accessor.method().getName(),
+                        descriptor(accessor.method()),
+                        ClassFile.ACC_PUBLIC,
+                        code -> accessor(code, access, member, accessor));
+            }
+        }
+    }
+
+    private void constructor(CodeBuilder code) {
+        code.aload(0).invokespecial(CD_Object, INIT_NAME, MTD_void);
+        code.aload(0).aload(1).putfield(self, SEGMENT_FIELD, SEGMENT);
+        code.aload(0).lload(2).putfield(self, OFFSET_FIELD, CD_long);
+        code.return_();
+    }
+
+    private void asSegment(CodeBuilder code) {
+        pushSegment(code);
+        pushOffset(code);
+        if (model.isFlexible()) {
+            slice(code).areturn();
+        } else {
+            code.loadConstant(model.layout().byteSize());
+            sliceOfSize(code).areturn();
+        }
+    }
+
+    private void show(CodeBuilder code, AccessCode access) {
+        MethodHandle show = Codec.ofText(model);
+        access.load(code, show, MethodHandle.class);
+        pushSegment(code);
+        pushOffset(code);
+        AccessCode.invokeExact(code, show);
+        code.areturn();
+    }
+
+    private void accessor(CodeBuilder code, AccessCode access, Member member, Accessor accessor) {
+        Method method = accessor.method();
+        int last = method.getParameterCount() - 1;
+        int indexes = member.lengths().length;
+        AccessCode.Place start = place(member, method, 0);
+        switch (accessor.action()) {
+            case Accessor.Ordinary.GET -> {
+                if (member.element() instanceof Element.Bytes bytes) {
+                    pushPlace(code, place(member, method, indexes));
+                    code.loadConstant(bytes.layout().byteSize());
+                    sliceOfSize(code);
+                } else {
+                    access.get(code, member, place(member, method, indexes));
+                }
+            }
+            case Accessor.Ordinary.SET ->
+                    access.set(
+                            code, member, place(member, method, indexes), parameter(method, last));
+            case Accessor.Ordinary.GET_ARRAY -> access.getArray(code, member, start);
+            case Accessor.Ordinary.SET_ARRAY ->
+                    access.setArray(code, member, start, parameter(method, last));
+            case Accessor.Ordinary.SLICE -> {
+                pushPlace(code, start);
+                if (member.flexible()) {
+                    slice(code);
+                } else {
+                    code.loadConstant(member.byteSize());
+                    sliceOfSize(code);
+                }
+            }
+            case Accessor.Operation operation -> {
+                List<AccessCode.Push> arguments = new ArrayList<>();
+                for (int i = indexes; i <= last; i++) {
+                    arguments.add(parameter(method, i));
+                }
+                ValueLayout layout = ((Element.Plain) member.element()).layout();
+                access.invoke(
+                        code, layout, operation.mode(), place(member, method, indexes), arguments);
+            }
+        }
+        code.return_(TypeKind.from(method.getReturnType()));
+    }
+
+    // ---- places ---------------------------------------------------------------------------------
+
+    /** The place of a member, or of the element that the first parameters of a method select. */
+    private AccessCode.Place place(Member member, Method method, int indexes) {
+        return new AccessCode.Place(
+                this::pushSegment,
+                code -> {
+                    pushOffset(code);
+                    code.loadConstant(member.offset()).ladd();
+                    for (int i = 0; i < indexes; i++) {
+                        parameter(method, i).on(code);
+                        if (method.getParameterTypes()[i] == int.class) {
+                            code.i2l();
+                        }
+                        pushLength(code, member, i);
+                        code.invokestatic(
+                                desc(Objects.class),
+                                "checkIndex",
+                                MethodTypeDesc.of(CD_long, CD_long, CD_long));
+                        code.loadConstant(member.stride(i)).lmul().ladd();
+                    }
+                });
+    }
+
+    private void pushLength(CodeBuilder code, Member member, int dimension) {
+        if (dimension > 0 || !member.flexible()) {
+            code.loadConstant(member.lengths()[dimension]);
+            return;
+        }
+        pushSegment(code);
+        code.invokeinterface(SEGMENT, "byteSize", MethodTypeDesc.of(CD_long));
+        pushOffset(code);
+        code.lsub().loadConstant(member.offset()).lsub().loadConstant(member.stride(0)).ldiv();
+    }
+
+    private void pushSegment(CodeBuilder code) {
+        code.aload(0).getfield(self, SEGMENT_FIELD, SEGMENT);
+    }
+
+    private void pushOffset(CodeBuilder code) {
+        code.aload(0).getfield(self, OFFSET_FIELD, CD_long);
+    }
+
+    private static void pushPlace(CodeBuilder code, AccessCode.Place place) {
+        place.segment().on(code);
+        place.offset().on(code);
+    }
+
+    private static CodeBuilder slice(CodeBuilder code) {
+        return code.invokeinterface(SEGMENT, "asSlice", MethodTypeDesc.of(SEGMENT, CD_long));
+    }
+
+    private static CodeBuilder sliceOfSize(CodeBuilder code) {
+        return code.invokeinterface(
+                SEGMENT, "asSlice", MethodTypeDesc.of(SEGMENT, CD_long, CD_long));
+    }
+
+    private static AccessCode.Push parameter(Method method, int index) {
+        return code ->
+                code.loadLocal(
+                        TypeKind.from(method.getParameterTypes()[index]),
+                        code.parameterSlot(index));
+    }
+
+    private static MethodTypeDesc descriptor(Method method) {
+        ClassDesc[] parameters = new ClassDesc[method.getParameterCount()];
+        for (int i = 0; i < parameters.length; i++) {
+            parameters[i] = desc(method.getParameterTypes()[i]);
+        }
+        return MethodTypeDesc.of(desc(method.getReturnType()), parameters);
+    }
+}

@@ -1,0 +1,10 @@
+/**
+ * What a value looks like in native memory: C structs described by Java records and interfaces.
+ *
+ * <p>Start at {@link dev.kernelalloc.struct.StructType}. The annotations say what a Java
+ * declaration cannot: lengths, alignments, bit-fields, byte order.
+ */
+@NullMarked
+package dev.kernelalloc.struct;
+
+import org.jspecify.annotations.NullMarked;
