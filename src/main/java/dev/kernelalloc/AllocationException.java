@@ -1,0 +1,40 @@
+package dev.kernelalloc;
+
+/**
+ * Memory could not be had. The allocator stays usable and nothing is lost. {@link #reason()} is for
+ * a program; the message tells a person what was asked, what was found and what to do.
+ */
+public final class AllocationException extends RuntimeException {
+
+    private static final long serialVersionUID = 1;
+
+    /** Why memory could not be had. */
+    public enum Reason {
+        /** There is not enough memory or address space. */
+        OUT_OF_MEMORY,
+        /** The process may not lock that many bytes ({@code RLIMIT_MEMLOCK}). */
+        LOCK_LIMIT,
+        /** The process lacks a right. */
+        NOT_PERMITTED,
+        /** The platform or the kernel cannot do it. */
+        NOT_SUPPORTED,
+        /** The system answered with an error that the others do not cover. */
+        SYSTEM_ERROR
+    }
+
+    private final Reason reason;
+
+    AllocationException(Reason reason, String message, Throwable cause) {
+        super(message, cause);
+        this.reason = reason;
+    }
+
+    /**
+     * Why memory could not be had.
+     *
+     * @return the reason
+     */
+    public Reason reason() {
+        return reason;
+    }
+}

@@ -1,0 +1,189 @@
+package dev.kernelalloc;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.Optional;
+
+/**
+ * Native memory that is given back block by block. Every method is safe to call from any thread.
+ *
+ * <p>There are three ways to use one, and each owns its blocks alone:
+ *
+ * <ul>
+ *   <li>a {@link NativeBox} owns one typed block and cannot be used after it is closed;
+ *   <li>an {@link Arena} of {@link #arena()} or {@link #sharedArena()} owns many and frees them
+ *       together;
+ *   <li>a <i>raw</i> block of {@link #allocate} lives until {@link #free}, as with malloc(3): its
+ *       segment is in the global scope, so the JVM does not stop an access after it.
+ * </ul>
+ *
+ * <p>Sizes are in bytes. A size of 0 is legal and gives a distinct address. A negative size, an
+ * alignment that is not a power of two, and a size and alignment whose sum exceeds {@code
+ * Long.MAX_VALUE} are an {@link IllegalArgumentException}. Where memory cannot be had there is an
+ * {@link AllocationException}; the allocator stays usable and nothing is lost.
+ */
+public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
+        permits PoolAllocator, PhysicalAllocator {
+
+    /**
+     * A raw block. Its contents are undefined.
+     *
+     * @param byteSize of the segment returned, exactly
+     * @param byteAlignment a power of two that will divide the address
+     * @return a segment of the global scope that lives until {@link #free}
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalArgumentException when an argument is out of range
+     * @throws IllegalStateException when this allocator is closed
+     */
+    @Override
+    default MemorySegment allocate(long byteSize, long byteAlignment) {
+        return CheckedBlocks.of(this).allocate(byteSize, byteAlignment, false);
+    }
+
+    /**
+     * A raw block of zeros; otherwise as {@link #allocate(long, long)}.
+     *
+     * @param byteSize of the segment returned, exactly
+     * @param byteAlignment a power of two that will divide the address
+     * @return a segment of the global scope that lives until {@link #free}
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalArgumentException when an argument is out of range
+     * @throws IllegalStateException when this allocator is closed
+     */
+    default MemorySegment allocateZeroed(long byteSize, long byteAlignment) {
+        return CheckedBlocks.of(this).allocate(byteSize, byteAlignment, true);
+    }
+
+    /**
+     * A raw block, or nothing where {@link #allocate(long, long)} would throw an {@link
+     * AllocationException}.
+     *
+     * @param byteSize of the segment returned, exactly
+     * @param byteAlignment a power of two that will divide the address
+     * @return a segment of the global scope that lives until {@link #free}; empty when memory
+     *     cannot be had
+     * @throws IllegalArgumentException when an argument is out of range
+     * @throws IllegalStateException when this allocator is closed
+     */
+    default Optional<MemorySegment> tryAllocate(long byteSize, long byteAlignment) {
+        return CheckedBlocks.of(this).tryAllocate(byteSize, byteAlignment);
+    }
+
+    /**
+     * A raw block with another size and alignment that keeps the contents up to the smaller size;
+     * bytes beyond are undefined. After success the old segment must not be used, even at the same
+     * address.
+     *
+     * @param block the start of a live raw block of this allocator, as for {@link #free}
+     * @param newByteSize of the segment returned, exactly
+     * @param byteAlignment a power of two that will divide the address
+     * @return a segment of the global scope that lives until {@link #free}
+     * @throws AllocationException when memory cannot be had; {@code block} is unchanged then
+     * @throws IllegalArgumentException when an argument is out of range, or {@code block} is not
+     *     what {@link #free} takes
+     * @throws IllegalStateException when this allocator is closed
+     */
+    default MemorySegment reallocate(MemorySegment block, long newByteSize, long byteAlignment) {
+        return CheckedBlocks.of(this).reallocate(block, newByteSize, byteAlignment);
+    }
+
+    /**
+     * Gives back a raw block, also when this allocator is closed. The block is known by the address
+     * of the segment, which may be of any size.
+     *
+     * <p>What is no live raw block of this allocator is refused and nothing changes: a segment of
+     * the Java heap or of a scope that can be closed, and an address that was freed before, lies
+     * inside a block, belongs to a box, an arena or another allocator. One limit remains, as with
+     * malloc: once an address has been handed out again, a stale segment cannot be told from the
+     * new one.
+     *
+     * @param block a native segment that starts where a raw block of this allocator does
+     * @throws IllegalArgumentException when it does not; the message says what was found there
+     */
+    default void free(MemorySegment block) {
+        CheckedBlocks.of(this).free(block);
+    }
+
+    /**
+     * An arena confined to the calling thread, over blocks of this allocator. It keeps the whole
+     * contract of {@link Arena#ofConfined}: segments are zeroed and do not overlap, and all are
+     * freed by {@link Arena#close}, which throws when called twice.
+     *
+     * @return a new arena, owned by the caller
+     * @throws IllegalStateException when this allocator is closed
+     */
+    default Arena arena() {
+        return CheckedBlocks.of(this).arena(Arena.ofConfined());
+    }
+
+    /**
+     * An arena for all threads, over blocks of this allocator, with the contract of {@link
+     * Arena#ofShared}.
+     *
+     * @return a new arena, owned by the caller
+     * @throws IllegalStateException when this allocator is closed
+     */
+    default Arena sharedArena() {
+        return CheckedBlocks.of(this).arena(Arena.ofShared());
+    }
+
+    /**
+     * What is alive now.
+     *
+     * @return a snapshot
+     */
+    default AllocatorStats stats() {
+        return CheckedBlocks.of(this).stats();
+    }
+
+    /**
+     * Gives memory that no block uses back to the system. Blocks go back when they are freed, and
+     * none are kept beside: what is left is memory that the system refused to take, which is tried
+     * again.
+     */
+    default void trim() {
+        CheckedBlocks.of(this).trim();
+    }
+
+    /**
+     * Forbids further allocation. Blocks that are still alive stay valid: {@link #free}, and
+     * closing their boxes and arenas, remain legal.
+     *
+     * @throws IllegalStateException when blocks are alive, with their number and bytes, or when
+     *     this allocator was closed before; it is closed in either case
+     * @throws UnsupportedOperationException when this allocator belongs to the whole process:
+     *     {@link PoolAllocator#shared}, {@link PoolAllocator#systemHeap} and the {@link #global}
+     *     one
+     */
+    @Override
+    default void close() {
+        CheckedBlocks.of(this).close();
+    }
+
+    /**
+     * The allocator that boxes use when they are given none: {@link PoolAllocator#shared}, unless
+     * the system property {@code dev.kernelalloc.global} names another ({@code pool} or {@code
+     * physical}), or {@link #setGlobal} has set one.
+     *
+     * @return always the same one
+     * @throws IllegalArgumentException when the system property has another value
+     * @throws IllegalCallerException when native access is denied; the message names the flag to
+     *     add
+     */
+    static KernelAllocator global() {
+        return GlobalAllocator.get();
+    }
+
+    /**
+     * Sets the global allocator: once, and before the first use of {@link #global}. From then on it
+     * cannot be closed.
+     *
+     * @param allocator to be used by boxes that are given none
+     * @throws IllegalStateException when the global allocator has been set or used before, or
+     *     {@code allocator} is closed
+     */
+    static void setGlobal(KernelAllocator allocator) {
+        GlobalAllocator.set(allocator);
+    }
+}

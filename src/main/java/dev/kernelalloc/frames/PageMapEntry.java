@@ -1,0 +1,93 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalAddressException.Reason;
+
+/**
+ * An entry of {@code /proc/<pid>/pagemap}. Source: the kernel's admin-guide/mm/pagemap.
+ *
+ * <p>The frame number stands in bits 0–54, but only when the page is present; the bits of a swapped
+ * or guard page say something else, and a reader without {@code CAP_SYS_ADMIN} gets 0 for it, which
+ * is no frame of ours.
+ */
+final class PageMapEntry {
+
+    static final long FRAME_MASK = (1L << 55) - 1;
+    static final long EXCLUSIVE = 1L << 56;
+    static final long GUARD = 1L << 58;
+
+    /** The kernel leaves this bit 0; here it marks the shared page of zeros. */
+    static final long ZERO_PAGE = 1L << 59;
+
+    static final long SWAPPED = 1L << 62;
+    static final long PRESENT = 1L << 63;
+
+    private PageMapEntry() {}
+
+    /** Whether an entry shows a frame that is not the page's own. */
+    static boolean isShared(long entry) {
+        return (entry & PRESENT) != 0 && (entry & EXCLUSIVE) == 0 && (entry & FRAME_MASK) != 0;
+    }
+
+    /**
+     * The frame number of an entry.
+     *
+     * @param entry as read
+     * @param pageAddress which page it is of, for the message
+     * @throws PhysicalAddressException when the entry holds none that is the page's own
+     */
+    static long frame(long entry, long pageAddress) {
+        if ((entry & PRESENT) != 0) {
+            long frame = entry & FRAME_MASK;
+            if (frame == 0) {
+                throw absent(
+                        Reason.HIDDEN,
+                        pageAddress,
+                        entry,
+                        "is present, but the kernel shows its frame number as 0 to a process"
+                            + " without CAP_SYS_ADMIN in the first user namespace: run as root or"
+                            + " with that capability (docker: --cap-add SYS_ADMIN)");
+            }
+            if ((entry & ZERO_PAGE) != 0) {
+                throw absent(
+                        Reason.ZERO_PAGE,
+                        pageAddress,
+                        entry,
+                        "has not been written yet: it shares the kernel's page of zeros");
+            }
+            if ((entry & EXCLUSIVE) == 0) {
+                throw absent(
+                        Reason.SHARED,
+                        pageAddress,
+                        entry,
+                        "shares its frame, after a fork or a merge of equal pages: a write would"
+                                + " move it");
+            }
+            return frame;
+        }
+        // A guard also has the bit of a swapped page set: look for it first.
+        if ((entry & GUARD) != 0) {
+            throw absent(Reason.GUARD, pageAddress, entry, "is a guard page: it has no frame");
+        }
+        if ((entry & SWAPPED) != 0) {
+            throw absent(
+                    Reason.SWAPPED,
+                    pageAddress,
+                    entry,
+                    "was swapped out: lock pages before asking where they lie");
+        }
+        throw absent(
+                Reason.NOT_PRESENT,
+                pageAddress,
+                entry,
+                "has no frame: it was never touched, or was given back");
+    }
+
+    private static PhysicalAddressException absent(
+            Reason reason, long pageAddress, long entry, String finding) {
+        return new PhysicalAddressException(
+                reason,
+                "no physical address: the page at 0x%x %s (page map entry 0x%016x)"
+                        .formatted(pageAddress, finding, entry));
+    }
+}

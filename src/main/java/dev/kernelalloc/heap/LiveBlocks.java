@@ -1,0 +1,280 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.Refusal;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * The blocks of one allocator that are alive, each with its owner, found by their start address.
+ *
+ * <p>An address is in the table from the moment its block is handed out until the moment before the
+ * source gets it back. Removing an entry is the one decision that ends a block: of two threads that
+ * free the same block one removes it, and the other is refused. So nothing is ever given back
+ * twice, and nothing that is not in the table is given back at all.
+ *
+ * <p>Blocks end legally after {@link #close}; only new ones are refused.
+ */
+public final class LiveBlocks {
+
+    /** Who may end a block. */
+    public enum Owner {
+        /** Whoever holds its segment. */
+        CALLER("the caller"),
+        /** A box, by being closed. */
+        BOX("a box: close the box instead"),
+        /** An arena, by being closed. */
+        ARENA("an arena: close the arena instead");
+
+        private final String description;
+
+        Owner(String description) {
+            this.description = description;
+        }
+    }
+
+    private record Entry(Block block, Owner owner) {}
+
+    private final String tag;
+    private final BlockSource source;
+    private final ConcurrentHashMap<Long, Entry> entries = new ConcurrentHashMap<>();
+    private final LongAdder liveBytes = new LongAdder();
+    private final LongAdder capacityBytes = new LongAdder();
+    private final LongAdder allocated = new LongAdder();
+    private final LongAdder freed = new LongAdder();
+    private final LongAdder refused = new LongAdder();
+    private volatile boolean closed;
+
+    /**
+     * A table of no blocks yet.
+     *
+     * @param tag names the allocator in messages
+     */
+    public LiveBlocks(String tag, BlockSource source) {
+        this.tag = tag;
+        this.source = source;
+    }
+
+    /**
+     * A new block.
+     *
+     * @return its address, never 0
+     * @throws Refusal when the source has none
+     * @throws IllegalStateException when closed
+     */
+    public long allocate(long bytes, long alignment, boolean zeroed, Owner owner) throws Refusal {
+        requireOpen();
+        Block block = obtain(bytes, alignment, zeroed);
+        register(block, owner);
+        if (closed && entries.remove(block.address()) != null) {
+            // Closed meanwhile. The closer has counted either before or after this block: it is
+            // gone.
+            end(block);
+            requireOpen();
+        }
+        return block.address();
+    }
+
+    /**
+     * Ends a block.
+     *
+     * @throws IllegalArgumentException when no live block of that owner starts there
+     */
+    public void free(long address, Owner owner) {
+        end(take(address, owner));
+    }
+
+    /**
+     * A block of the caller's with another size and alignment, and its contents up to the smaller
+     * size.
+     *
+     * @return its address, which may be the same
+     * @throws Refusal when the source has none; the block is unchanged then
+     * @throws IllegalArgumentException when no live block of the caller's starts there
+     * @throws IllegalStateException when closed
+     */
+    public long reallocate(long address, long bytes, long alignment) throws Refusal {
+        requireOpen();
+        // Out of the table first: once realloc has moved the block, another thread may get the
+        // address.
+        // It comes back into it only where it is certain that the source has not taken it.
+        Block old = take(address, Owner.CALLER);
+        Optional<Block> inSource;
+        Block resized;
+        try {
+            inSource = source.resize(old, bytes, alignment);
+            resized =
+                    inSource.isPresent() ? inSource.get() : source.obtain(bytes, alignment, false);
+        } catch (Refusal e) {
+            refused.increment();
+            entries.put(address, new Entry(old, Owner.CALLER));
+            throw e;
+        }
+        if (inSource.isEmpty()) {
+            copy(old, resized);
+        }
+        register(resized, Owner.CALLER); // counted before the old one ends: never both forgotten
+        count(freed, old, -1);
+        if (inSource.isEmpty()) {
+            source.giveBack(old);
+        }
+        return resized.address();
+    }
+
+    /**
+     * Makes a block alive that the source takes back but has not given: the caller's word for it.
+     *
+     * @throws IllegalArgumentException when a live block starts there
+     * @throws IllegalStateException when closed
+     */
+    public void adopt(Block block) {
+        requireOpen();
+        Entry known = entries.putIfAbsent(block.address(), new Entry(block, Owner.CALLER));
+        if (known != null) {
+            throw new IllegalArgumentException(
+                    "0x%x is a live block of this allocator already, it belongs to %s"
+                            .formatted(block.address(), known.owner.description));
+        }
+        count(allocated, block, 1);
+    }
+
+    /**
+     * Forgets a block of the caller's without giving it back to the source.
+     *
+     * @throws IllegalArgumentException when no live block of the caller's starts there
+     */
+    public void disown(long address) {
+        count(freed, take(address, Owner.CALLER), -1);
+    }
+
+    /** Refuses new blocks from now on. */
+    public void close() {
+        requireOpen();
+        closed = true;
+    }
+
+    /** Gives back to the system what no block uses. */
+    public void trim() {
+        source.trim();
+    }
+
+    /** Whether new blocks are refused. */
+    public boolean isClosed() {
+        return closed;
+    }
+
+    /** The counters, exact when no call is under way. */
+    public Counters counters() {
+        long ended = freed.sum();
+        long begun = allocated.sum();
+        return new Counters(
+                begun - ended, liveBytes.sum(), capacityBytes.sum(), begun, ended, refused.sum());
+    }
+
+    /**
+     * What is alive, and what has been.
+     *
+     * @param liveBlocks blocks alive
+     * @param liveBytes their bytes, as requested
+     * @param capacityBytes their bytes, as taken from the source
+     * @param allocatedBlocks blocks handed out ever
+     * @param freedBlocks blocks ended ever
+     * @param refusedRequests requests the source had no memory for
+     */
+    public record Counters(
+            long liveBlocks,
+            long liveBytes,
+            long capacityBytes,
+            long allocatedBlocks,
+            long freedBlocks,
+            long refusedRequests) {}
+
+    /** Fails when closed. */
+    public void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("allocator '" + tag + "' is closed");
+        }
+    }
+
+    private Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal {
+        try {
+            return source.obtain(bytes, alignment, zeroed);
+        } catch (Refusal e) {
+            refused.increment();
+            throw e;
+        }
+    }
+
+    private static void copy(Block from, Block to) {
+        long bytes = Math.min(from.bytes(), to.bytes());
+        MemorySegment source = NativeMemory.segment(from.address(), bytes);
+        NativeMemory.segment(to.address(), bytes).copyFrom(source);
+    }
+
+    private void register(Block block, Owner owner) {
+        Entry entry = new Entry(block, owner);
+        Entry stale;
+        try {
+            stale = entries.put(block.address(), entry);
+        } catch (Error e) {
+            entries.remove(block.address(), entry); // the Java heap is exhausted
+            source.giveBack(block);
+            throw e;
+        }
+        if (stale != null) {
+            count(freed, stale.block, -1); // C code has freed a block of ours that nobody disowned
+        }
+        count(allocated, block, 1);
+    }
+
+    private void end(Block block) {
+        count(freed, block, -1);
+        source.giveBack(block);
+    }
+
+    private void count(LongAdder event, Block block, int sign) {
+        event.increment();
+        liveBytes.add(sign * block.bytes());
+        capacityBytes.add(sign * block.capacityBytes());
+    }
+
+    private Block take(long address, Owner owner) {
+        Entry entry = entries.get(address);
+        if (entry == null) {
+            throw new IllegalArgumentException(notALiveBlock(address));
+        }
+        if (entry.owner != owner) {
+            throw new IllegalArgumentException(
+                    "block at 0x%x (%d bytes) belongs to %s"
+                            .formatted(address, entry.block.bytes(), entry.owner.description));
+        }
+        if (!entries.remove(address, entry)) {
+            throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
+        }
+        return entry.block;
+    }
+
+    /** Cold: looks through all blocks to tell an interior address from a foreign one. */
+    private String notALiveBlock(long address) {
+        return entries.values().stream()
+                .map(Entry::block)
+                .filter(block -> block.covers(address))
+                .findAny()
+                .map(
+                        block ->
+                                "0x%x lies %d bytes inside the block at 0x%x (%d bytes): pass its start"
+                                        .formatted(
+                                                address,
+                                                address - block.address(),
+                                                block.address(),
+                                                block.bytes()))
+                .orElseGet(
+                        () ->
+                                ("0x%x is not the start of a live block of this allocator: it was"
+                                                + " freed before, or comes from elsewhere")
+                                        .formatted(address));
+    }
+}

@@ -1,0 +1,71 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.heap.Block.Origin;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+
+import java.util.Optional;
+
+/**
+ * The C heap as a source: one downcall a block, which C code may free.
+ *
+ * @param os whose heap it is
+ */
+public record SystemHeap(OperatingSystem os) implements BlockSource {
+
+    /** What malloc(3) promises on every supported platform, for a block of at least that size. */
+    private static final long MALLOC_ALIGNMENT_BYTES = 16;
+
+    @Override
+    public Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal {
+        if (alignment > MALLOC_ALIGNMENT_BYTES) {
+            long capacity = Math.max(1, bytes);
+            long address = os.alignedAlloc(alignment, capacity);
+            try {
+                if (zeroed) {
+                    NativeMemory.segment(address, capacity).fill((byte) 0);
+                }
+                return new Block(address, bytes, capacity, Origin.C_HEAP_ALIGNED);
+            } catch (Error e) {
+                os.alignedFree(address); // the Java heap or stack is exhausted
+                throw e;
+            }
+        }
+        long capacity = mallocBytes(bytes, alignment);
+        long address = zeroed ? os.calloc(capacity) : os.malloc(capacity);
+        try {
+            return new Block(address, bytes, capacity, Origin.C_HEAP);
+        } catch (Error e) {
+            os.free(address);
+            throw e;
+        }
+    }
+
+    @Override
+    public Optional<Block> resize(Block block, long bytes, long alignment) throws Refusal {
+        if (block.origin() != Origin.C_HEAP || alignment > MALLOC_ALIGNMENT_BYTES) {
+            return Optional.empty();
+        }
+        long capacity = mallocBytes(bytes, alignment);
+        long address = os.realloc(block.address(), capacity);
+        return Optional.of(new Block(address, bytes, capacity, Origin.C_HEAP));
+    }
+
+    @Override
+    public void giveBack(Block block) {
+        if (block.origin() == Origin.C_HEAP_ALIGNED) {
+            os.alignedFree(block.address());
+        } else {
+            os.free(block.address());
+        }
+    }
+
+    /**
+     * What to ask of malloc: it aligns a block only as far as an object of the block's size could
+     * need, so that 8 bytes at a multiple of 16 must be asked for as 16.
+     */
+    private static long mallocBytes(long bytes, long alignment) {
+        return Math.max(alignment, Math.ceilDiv(bytes, alignment) * alignment);
+    }
+}

@@ -1,0 +1,170 @@
+package dev.kernelalloc;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.conditions.ArchPredicates.are;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.AccessTarget.MethodCallTarget;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+
+import org.junit.jupiter.api.Test;
+
+import java.lang.foreign.AddressLayout;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.module.ModuleDescriptor;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** The floors of the house: nothing imports upward, nothing runs in a circle, little is shown. */
+class HouseTest {
+
+    private static final String ROOT = "dev.kernelalloc";
+
+    private static final JavaClasses HOUSE =
+            new ClassFileImporter()
+                    .importPath(Path.of(System.getProperty("project.basedir"), "target/classes"));
+
+    /** For each package what it may use of the house, itself aside. */
+    private static final Map<String, Set<String>> FLOORS =
+            Map.of(
+                    "os", Set.of(),
+                    "struct", Set.of(),
+                    "physical", Set.of(),
+                    "heap", Set.of("os"),
+                    "frames", Set.of("os", "heap", "physical"),
+                    "", Set.of("os", "heap", "frames", "struct", "physical"));
+
+    @Test
+    void everyPackageHasAFloor() {
+        Set<String> packages =
+                HOUSE.stream()
+                        .map(JavaClass::getPackageName)
+                        .filter(name -> name.startsWith(ROOT))
+                        .map(HouseTest::floor)
+                        .collect(Collectors.toSet());
+        assertThat(packages).isEqualTo(FLOORS.keySet());
+    }
+
+    @Test
+    void nothingImportsUpward() {
+        FLOORS.forEach(
+                (floor, below) -> {
+                    DescribedPredicate<JavaClass> notBelow =
+                            DescribedPredicate.describe(
+                                    "on a floor that " + floor + " does not stand on",
+                                    type ->
+                                            type.getPackageName().startsWith(ROOT)
+                                                    && !floor(type.getPackageName()).equals(floor)
+                                                    && !below.contains(
+                                                            floor(type.getPackageName())));
+                    noClasses()
+                            .that(are(resideInAPackage(packageOf(floor))))
+                            .should()
+                            .dependOnClassesThat(notBelow)
+                            .check(HOUSE);
+                });
+    }
+
+    @Test
+    void packagesMakeNoCircles() {
+        slices().matching(ROOT + ".(*)..").should().beFreeOfCycles().check(HOUSE);
+    }
+
+    @Test
+    void anAllocatorNeverMentionsABox() {
+        noClasses()
+                .that()
+                .haveSimpleNameEndingWith("Allocator")
+                .or()
+                .haveSimpleName("CheckedBlocks")
+                .should()
+                .dependOnClassesThat()
+                .haveSimpleNameEndingWith("Box")
+                .check(HOUSE);
+    }
+
+    @Test
+    void structsNeedOnlyTheJavaBase() {
+        noClasses()
+                .that()
+                .resideInAPackage(packageOf("struct"))
+                .should()
+                .dependOnClassesThat(
+                        DescribedPredicate.not(
+                                resideInAnyPackage(
+                                        "java..", "org.jspecify..", packageOf("struct"))))
+                .check(HOUSE);
+    }
+
+    /** Structs stand beside the operating system, not above it: to follow a pointer is theirs. */
+    @Test
+    void restrictedCallsStandInTheOperatingSystemPackageAndOnePlaceForPointers() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage(packageOf("os"))
+                .and()
+                .doNotHaveFullyQualifiedName(ROOT + ".struct.Pointers")
+                .should()
+                .callMethodWhere(
+                        DescribedPredicate.describe("it is restricted", HouseTest::isRestricted))
+                .check(HOUSE);
+    }
+
+    @Test
+    void noCallIsCriticalAndNothingIsUnsafe() {
+        noClasses()
+                .should()
+                .callMethod(Linker.Option.class, "critical", boolean.class)
+                .orShould()
+                .dependOnClassesThat()
+                .resideInAnyPackage("sun..", "jdk.internal..")
+                .check(HOUSE);
+    }
+
+    @Test
+    void onlyPublicPackagesAreExported() {
+        ModuleDescriptor module = KernelAllocator.class.getModule().getDescriptor();
+        assertThat(module.exports())
+                .allMatch(exports -> !exports.isQualified())
+                .extracting(ModuleDescriptor.Exports::source)
+                .containsExactlyInAnyOrder(ROOT, ROOT + ".struct", ROOT + ".physical");
+        assertThat(module.opens()).isEmpty();
+        assertThat(module.requires())
+                .extracting(ModuleDescriptor.Requires::name)
+                .containsExactlyInAnyOrder("java.base", "org.jspecify");
+    }
+
+    private static boolean isRestricted(JavaMethodCall call) {
+        MethodCallTarget target = call.getTarget();
+        JavaClass owner = target.getOwner();
+        return switch (target.getName()) {
+            case "reinterpret" -> owner.isAssignableTo(MemorySegment.class);
+            case "downcallHandle", "upcallStub" -> owner.isAssignableTo(Linker.class);
+            case "libraryLookup" -> owner.isAssignableTo(SymbolLookup.class);
+            case "withTargetLayout" -> owner.isAssignableTo(AddressLayout.class);
+            case "load", "loadLibrary" ->
+                    owner.isEquivalentTo(System.class) || owner.isEquivalentTo(Runtime.class);
+            default -> false;
+        };
+    }
+
+    private static String floor(String packageName) {
+        return packageName.equals(ROOT) ? "" : packageName.substring(ROOT.length() + 1);
+    }
+
+    private static String packageOf(String floor) {
+        return floor.isEmpty() ? ROOT : ROOT + "." + floor;
+    }
+}
