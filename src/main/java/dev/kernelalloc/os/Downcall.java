@@ -1,13 +1,17 @@
 package dev.kernelalloc.os;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.util.NoSuchElementException;
+import java.util.Optional;
 
 /**
  * Handles of native functions. They belong into {@code static final} fields, where the JIT compiles
@@ -27,11 +31,42 @@ final class Downcall {
 
     private static final Linker LINKER = Linker.nativeLinker();
 
+    /** RTLD_DEFAULT of dlsym(3), which differs. */
+    private static final long WHOLE_PROGRAM =
+            System.getProperty("os.name").startsWith("Mac") ? -2 : 0;
+
     private Downcall() {}
 
     /** A function of the C library. */
     static MethodHandle link(String name, FunctionDescriptor type, Linker.Option... options) {
         return link(LINKER.defaultLookup(), name, type, options);
+    }
+
+    /**
+     * A function of the C library that a program may replace, such as malloc: the one that C code
+     * in this process calls. The linker's own lookup knows no preloaded library.
+     */
+    static MethodHandle linkReplaceable(String name, FunctionDescriptor type) {
+        SymbolLookup library = LINKER.defaultLookup();
+        Optional<MemorySegment> dlsym = library.find("dlsym"); // not on Windows
+        return dlsym.isEmpty()
+                ? link(library, name, type)
+                : LINKER.downcallHandle(inWholeProgram(dlsym.get(), name), type);
+    }
+
+    private static MemorySegment inWholeProgram(MemorySegment dlsym, String name) {
+        MethodHandle find =
+                LINKER.downcallHandle(dlsym, FunctionDescriptor.of(ADDRESS, JAVA_LONG, ADDRESS));
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment found =
+                    (MemorySegment) find.invokeExact(WHOLE_PROGRAM, scratch.allocateFrom(name));
+            if (found.address() == 0) {
+                throw new NoSuchElementException("symbol not found: " + name);
+            }
+            return found;
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
     }
 
     static MethodHandle link(

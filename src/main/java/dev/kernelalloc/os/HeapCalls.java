@@ -58,13 +58,15 @@ interface HeapCalls {
      */
     final class Handles {
         static final MethodHandle MALLOC =
-                Downcall.link("malloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
+                Downcall.linkReplaceable("malloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
         static final MethodHandle CALLOC =
-                Downcall.link("calloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
+                Downcall.linkReplaceable(
+                        "calloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
         static final MethodHandle REALLOC =
-                Downcall.link("realloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
+                Downcall.linkReplaceable(
+                        "realloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
         static final MethodHandle FREE =
-                Downcall.link("free", FunctionDescriptor.ofVoid(JAVA_LONG));
+                Downcall.linkReplaceable("free", FunctionDescriptor.ofVoid(JAVA_LONG));
 
         private Handles() {}
     }
@@ -72,7 +74,7 @@ interface HeapCalls {
     /** Apart from the others, which exist everywhere. */
     final class AlignedHandle {
         static final MethodHandle ALIGNED_ALLOC =
-                Downcall.link(
+                Downcall.linkReplaceable(
                         "aligned_alloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
 
         private AlignedHandle() {}

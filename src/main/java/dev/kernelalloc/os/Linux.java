@@ -13,6 +13,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     static final int MAP_PRIVATE = 0x02;
     static final int MAP_ANONYMOUS = 0x20;
 
+    static final int MADV_DONTNEED = 4;
     static final int MADV_DONTFORK = 10;
     static final int MADV_UNMERGEABLE = 13;
     static final int MADV_DONTDUMP = 16;
@@ -89,6 +90,12 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
             return;
         }
         check(result, "advising " + advice + " for", address, bytes, callState);
+    }
+
+    @Override
+    public void discard(long address, long bytes, MemorySegment callState) throws Refusal {
+        int result = calls.madvise(address, bytes, MADV_DONTNEED, callState);
+        check(result, "discarding", address, bytes, callState);
     }
 
     /**

@@ -35,7 +35,7 @@ interface MacCalls extends PosixCalls {
     /** Linked when the first of them is used. */
     final class Handles {
         private static final MethodHandle POSIX_MEMALIGN =
-                Downcall.link(
+                Downcall.linkReplaceable(
                         "posix_memalign",
                         FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
         private static final MethodHandle MINHERIT =

@@ -69,6 +69,14 @@ public interface OperatingSystem {
     void advise(long address, long bytes, Advice advice, MemorySegment callState) throws Refusal;
 
     /**
+     * Gives the frames of pages back, also of pages of the C heap that no live block shares. The
+     * pages stay usable; those of private memory read as zeros next. madvise(2), MADV_DONTNEED.
+     */
+    default void discard(long address, long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no way to give back pages that stay usable");
+    }
+
+    /**
      * Gives every page a frame of its own, now instead of at first touch; contents stay. The pages
      * are committed and writable. A container's memory limit is not refused here: the kernel kills
      * a process that exceeds it.

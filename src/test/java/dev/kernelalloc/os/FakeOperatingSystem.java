@@ -45,6 +45,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
         PROTECT,
         RELEASE,
         ADVISE,
+        DISCARD,
         POPULATE,
         LOCK,
         UNLOCK,
@@ -73,7 +74,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
     private final List<Call> calls = new ArrayList<>();
     private final Map<Operation, Refusing> refusing = new EnumMap<>(Operation.class);
     private final Map<Long, Long> blocks = new HashMap<>();
-    private final Map<Long, Long> alignedBlocks = new HashMap<>();
+    private final TreeMap<Long, Long> alignedBlocks = new TreeMap<>();
     private final TreeMap<Long, Long> reservations = new TreeMap<>();
     private final Set<Long> committedPages = new HashSet<>();
     private final Set<Long> lockedPages = new HashSet<>();
@@ -322,6 +323,18 @@ public final class FakeOperatingSystem implements OperatingSystem {
         for (long page : pages(address, bytes)) {
             advice.computeIfAbsent(page, _ -> new HashSet<>()).add(kind);
         }
+    }
+
+    @Override
+    public synchronized void discard(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.DISCARD, address, bytes);
+        Map.Entry<Long, Long> block = alignedBlocks.floorEntry(address);
+        expect(
+                block != null && address + bytes <= block.getKey() + block.getValue(),
+                "discard outside of a live block",
+                address);
+        memory.discard(address, bytes, callState);
     }
 
     @Override

@@ -1,10 +1,14 @@
 package dev.kernelalloc.testing;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 
 /** The other side of an exchange of memory: functions of the C library. */
 @SuppressWarnings("restricted")
@@ -14,8 +18,63 @@ public final class CFunctions {
             function("strdup", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.ADDRESS));
     private static final MethodHandle FREE =
             function("free", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
+    private static final MethodHandle MEMSET =
+            function(
+                    "memset",
+                    FunctionDescriptor.of(
+                            ValueLayout.ADDRESS,
+                            ValueLayout.ADDRESS,
+                            ValueLayout.JAVA_INT,
+                            ValueLayout.JAVA_LONG));
+
+    private static final FunctionDescriptor COMPARISON =
+            FunctionDescriptor.of(
+                    ValueLayout.JAVA_INT,
+                    ValueLayout.ADDRESS.withTargetLayout(ValueLayout.JAVA_INT),
+                    ValueLayout.ADDRESS.withTargetLayout(ValueLayout.JAVA_INT));
+    private static final MethodHandle QSORT =
+            function(
+                    "qsort",
+                    FunctionDescriptor.ofVoid(
+                            ValueLayout.ADDRESS,
+                            ValueLayout.JAVA_LONG,
+                            ValueLayout.JAVA_LONG,
+                            ValueLayout.ADDRESS));
+
+    /** Compares two numbers, as a comparator does; called by code in C. */
+    public interface Comparison {
+        int compare(int a, int b);
+
+        /** As C calls it. */
+        static int compare(Comparison comparison, MemorySegment a, MemorySegment b) {
+            return comparison.compare(
+                    a.get(ValueLayout.JAVA_INT, 0), b.get(ValueLayout.JAVA_INT, 0));
+        }
+    }
 
     private CFunctions() {}
+
+    /** Sorts numbers; while Java compares two of them, a native frame stands below it. */
+    public static void qsort(MemorySegment numbers, Comparison comparison) {
+        try (Arena lifetime = Arena.ofConfined()) {
+            MethodHandle compare =
+                    MethodHandles.lookup()
+                            .findStatic(
+                                    Comparison.class,
+                                    "compare",
+                                    MethodType.methodType(
+                                            int.class,
+                                            Comparison.class,
+                                            MemorySegment.class,
+                                            MemorySegment.class))
+                            .bindTo(comparison);
+            MemorySegment stub = Linker.nativeLinker().upcallStub(compare, COMPARISON, lifetime);
+            QSORT.invokeExact(
+                    numbers, numbers.byteSize() / Integer.BYTES, (long) Integer.BYTES, stub);
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
 
     /** A copy of a C string that must be freed; of size 0, as C code hands it over. */
     public static MemorySegment strdup(MemorySegment text) {
@@ -35,13 +94,38 @@ public final class CFunctions {
         }
     }
 
+    /** Writes a byte everywhere, whatever the size of the segment. */
+    public static void memset(MemorySegment memory, int value, long bytes) {
+        try {
+            MemorySegment _ = (MemorySegment) MEMSET.invokeExact(memory, value, bytes);
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
     /** The same memory, with the size that the caller knows it has. */
     public static MemorySegment withSize(MemorySegment segment, long bytes) {
         return segment.reinterpret(bytes);
     }
 
+    /** As C code finds it, which a preloaded library may have replaced. */
     private static MethodHandle function(String name, FunctionDescriptor descriptor) {
         Linker linker = Linker.nativeLinker();
-        return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), descriptor);
+        SymbolLookup library = linker.defaultLookup();
+        long wholeProgram = System.getProperty("os.name").startsWith("Mac") ? -2 : 0;
+        try (Arena scratch = Arena.ofConfined()) {
+            MethodHandle dlsym =
+                    linker.downcallHandle(
+                            library.findOrThrow("dlsym"),
+                            FunctionDescriptor.of(
+                                    ValueLayout.ADDRESS,
+                                    ValueLayout.JAVA_LONG,
+                                    ValueLayout.ADDRESS));
+            MemorySegment function =
+                    (MemorySegment) dlsym.invokeExact(wholeProgram, scratch.allocateFrom(name));
+            return linker.downcallHandle(function, descriptor);
+        } catch (Throwable e) {
+            throw new AssertionError(name, e);
+        }
     }
 }
