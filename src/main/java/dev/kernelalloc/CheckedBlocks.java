@@ -1,12 +1,14 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.heap.Block;
-import dev.kernelalloc.heap.BlockSource;
+import dev.kernelalloc.heap.Blocks;
+import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.LiveBlocks;
-import dev.kernelalloc.heap.LiveBlocks.Counters;
-import dev.kernelalloc.heap.LiveBlocks.Owner;
+import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
+
+import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,38 +18,66 @@ import java.util.Optional;
  * The blocks of an allocator behind the public contract: arguments are checked here, and here alone
  * a refusal becomes an {@link AllocationException}.
  */
-final class CheckedBlocks {
+final class CheckedBlocks implements Origin {
 
     private static final MemorySegment.Scope GLOBAL_SCOPE = Arena.global().scope();
 
     private final String tag;
-    private final LiveBlocks blocks;
+    private final Blocks blocks;
+
+    /** The same, where it is the engine: called by its class, whatever other heaps the JVM has. */
+    private final @Nullable SlabHeap engine;
+
     private boolean processWide; // guarded by this
 
-    CheckedBlocks(String tag, BlockSource source) {
+    CheckedBlocks(String tag, Blocks blocks) {
         this.tag = tag;
-        this.blocks = new LiveBlocks(tag, source);
+        this.blocks = blocks;
+        this.engine = blocks instanceof SlabHeap slabs ? slabs : null;
     }
 
-    /** The blocks of an allocator: how boxes reach them without a call through the interface. */
+    /**
+     * The blocks of an allocator: how boxes reach them without a call through the interface. Not a
+     * switch: that would be compiled into more code than all the rest.
+     */
     static CheckedBlocks of(KernelAllocator allocator) {
-        return switch (allocator) {
-            case PoolAllocator pool -> pool.blocks();
-            case PhysicalAllocator physical -> physical.blocks();
-        };
+        return allocator instanceof PoolAllocator pool
+                ? pool.blocks()
+                : ((PhysicalAllocator) allocator).blocks();
     }
 
     // ---- raw blocks ---------------------------------------------------------------------------
 
-    MemorySegment allocate(long bytes, long alignment, boolean zeroed) {
-        return NativeMemory.segment(allocate(bytes, alignment, zeroed, Owner.CALLER), bytes);
+    MemorySegment allocate(long bytes, long alignment) {
+        check(bytes, alignment);
+        try {
+            return segment(
+                    engine != null
+                            ? engine.allocate(bytes, alignment)
+                            : blocks.allocate(bytes, alignment, false),
+                    bytes);
+        } catch (Refusal e) {
+            throw explained(e, bytes, alignment);
+        }
+    }
+
+    MemorySegment allocateZeroed(long bytes, long alignment) {
+        check(bytes, alignment);
+        try {
+            return segment(
+                    engine != null
+                            ? engine.allocateZeroed(bytes, alignment)
+                            : blocks.allocate(bytes, alignment, true),
+                    bytes);
+        } catch (Refusal e) {
+            throw explained(e, bytes, alignment);
+        }
     }
 
     Optional<MemorySegment> tryAllocate(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            long address = blocks.allocate(bytes, alignment, false, Owner.CALLER);
-            return Optional.of(NativeMemory.segment(address, bytes));
+            return Optional.of(segment(blocks.allocate(bytes, alignment, false), bytes));
         } catch (Refusal _) {
             return Optional.empty();
         }
@@ -64,10 +94,20 @@ final class CheckedBlocks {
     }
 
     void free(MemorySegment block) {
-        blocks.free(rawAddress(block), Owner.CALLER);
+        long address = rawAddress(block);
+        if (engine != null) {
+            engine.free(address);
+        } else {
+            blocks.free(address);
+        }
     }
 
-    MemorySegment adopt(MemorySegment block, Block.Origin origin) {
+    long usableSize(MemorySegment block) {
+        return blocks.usableBytes(rawAddress(block));
+    }
+
+    /** Makes a block of C code's a raw block; only where each block is one of the C heap. */
+    MemorySegment adopt(MemorySegment block, LiveBlocks live) {
         long address = rawAddress(block);
         requireNotNull(block);
         if (block.byteSize() == 0) {
@@ -76,33 +116,71 @@ final class CheckedBlocks {
                             .formatted(block));
         }
         long bytes = block.byteSize();
-        blocks.adopt(new Block(address, bytes, bytes, origin));
+        live.adopt(new Block(address, bytes, bytes, Block.Origin.C_HEAP));
         return block;
     }
 
-    void disown(MemorySegment block) {
-        blocks.disown(rawAddress(block));
+    /** Leaves a raw block to C code. */
+    void disown(MemorySegment block, LiveBlocks live) {
+        live.disown(rawAddress(block));
+    }
+
+    private MemorySegment segment(long address, long bytes) {
+        try {
+            return NativeMemory.segment(address, bytes);
+        } catch (Throwable e) { // all, not only Error: that is less code
+            blocks.free(address); // the Java heap or stack is exhausted
+            throw e;
+        }
     }
 
     // ---- blocks of a box or an arena ----------------------------------------------------------
 
-    /** A block of at least {@code bytes}; its address. */
-    long allocate(long bytes, long alignment, boolean zeroed, Owner owner) {
+    /** A block of a box or an arena, which frees it by {@link #freeOwned}; its address. */
+    long allocateOwned(long bytes, long alignment, boolean zeroed) {
         check(bytes, alignment);
+        return zeroed ? ownedZeroed(bytes, alignment) : owned(bytes, alignment);
+    }
+
+    /** The same for a size and alignment that are known to be sound. */
+    long owned(long bytes, long alignment) {
         try {
-            return blocks.allocate(bytes, alignment, zeroed, owner);
+            return engine != null
+                    ? engine.allocateOwned(bytes, alignment)
+                    : blocks.allocateOwned(bytes, alignment, false);
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
     }
 
-    void free(long address, Owner owner) {
-        blocks.free(address, owner);
+    /** The same of zeros. */
+    long ownedZeroed(long bytes, long alignment) {
+        try {
+            return engine != null
+                    ? engine.allocateOwnedZeroed(bytes, alignment)
+                    : blocks.allocateOwned(bytes, alignment, true);
+        } catch (Refusal e) {
+            throw explained(e, bytes, alignment);
+        }
     }
 
-    Arena arena(Arena lifetime) {
-        blocks.requireOpen();
-        return new BlockArena(this, lifetime);
+    /** Ends a block of {@link #allocateOwned}, once, with the same arguments. */
+    @Override
+    public void freeOwned(long address, long bytes, long alignment) {
+        if (engine != null) {
+            engine.freeOwned(address, bytes, alignment);
+        } else {
+            blocks.freeOwned(address, bytes, alignment);
+        }
+    }
+
+    Arena arena() {
+        return ConfinedArena.open(this);
+    }
+
+    Arena sharedArena() {
+        requireOpen();
+        return new SharedArena(this);
     }
 
     // ---- the whole ----------------------------------------------------------------------------
@@ -113,9 +191,11 @@ final class CheckedBlocks {
                 tag,
                 now.liveBlocks(),
                 now.liveBytes(),
+                now.cachedBytes(),
+                now.depotBytes(),
+                now.freeBytes(),
+                now.quarantinedBytes(),
                 now.capacityBytes(),
-                now.allocatedBlocks(),
-                now.freedBlocks(),
                 now.refusedRequests());
     }
 
@@ -125,8 +205,14 @@ final class CheckedBlocks {
 
     /** From now on these blocks serve the whole process and cannot be closed. */
     synchronized void serveProcess() {
-        blocks.requireOpen();
+        requireOpen();
         processWide = true;
+    }
+
+    void requireOpen() {
+        if (blocks.isClosed()) {
+            throw new IllegalStateException("allocator '" + tag + "' is closed");
+        }
     }
 
     synchronized void close() {

@@ -1,6 +1,5 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.heap.LiveBlocks.Owner;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.struct.StructType;
@@ -77,45 +76,33 @@ sealed interface ConfinedBox<T> extends NativeBox<T> {
         }
     }
 
-    /** Takes the memory of a box back. */
-    sealed interface Origin {
-
-        void release(long address);
-
-        /** The memory is a block of an allocator. */
-        record OfAllocator(CheckedBlocks blocks) implements Origin {
-            @Override
-            public void release(long address) {
-                blocks.free(address, Owner.BOX);
-            }
-        }
-
-        /** The memory came from elsewhere. */
-        record Adopted(MemorySegment original, Consumer<MemorySegment> release) implements Origin {
-            @Override
-            public void release(long address) {
-                release.accept(original);
-            }
-        }
+    static <T> ConfinedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
+        CheckedBlocks blocks = CheckedBlocks.of(allocator);
+        long bytes = type.byteSize();
+        return owning(type, bytes, blocks, blocks.owned(bytes, type.byteAlignment()));
     }
 
-    static <T> ConfinedBox<T> allocate(
-            KernelAllocator allocator, StructType<T> type, boolean zeroed) {
+    static <T> ConfinedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
         CheckedBlocks blocks = CheckedBlocks.of(allocator);
-        Arena lifetime = Arena.ofConfined();
-        Origin origin = new Origin.OfAllocator(blocks);
         long bytes = type.byteSize();
-        long address = blocks.allocate(bytes, type.byteAlignment(), zeroed, Owner.BOX);
+        return owning(type, bytes, blocks, blocks.ownedZeroed(bytes, type.byteAlignment()));
+    }
+
+    private static <T> ConfinedBox<T> owning(
+            StructType<T> type, long bytes, CheckedBlocks blocks, long address) {
         try {
-            return owning(type, lifetime, NativeMemory.segment(address, bytes, lifetime), origin);
-        } catch (RuntimeException | Error e) {
-            origin.release(address); // the Java heap or stack is exhausted
+            Arena lifetime = Arena.ofConfined();
+            MemorySegment segment = NativeMemory.segment(address, bytes, lifetime);
+            return owning(type, lifetime, segment, blocks);
+        } catch (Throwable e) { // all, not only Error: that is less code
+            blocks.freeOwned(
+                    address, bytes, type.byteAlignment()); // the Java heap or stack is exhausted
             throw e;
         }
     }
 
     static <T> ConfinedBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
-        ConfinedBox<T> box = allocate(allocator, type, false);
+        ConfinedBox<T> box = uninitialized(allocator, type);
         try {
             box.set(value);
         } catch (RuntimeException | Error e) {
@@ -136,14 +123,20 @@ sealed interface ConfinedBox<T> extends NativeBox<T> {
                 type,
                 lifetime,
                 segment.isReadOnly() ? owned.asReadOnly() : owned,
-                new Origin.Adopted(segment, release));
+                new Origin.Elsewhere(segment, release));
     }
 
+    /**
+     * The view comes before the box, not as its argument: a store into an object that is older than
+     * another one needs the collector's barriers, which are more code than all the rest.
+     */
     private static <T> ConfinedBox<T> owning(
             StructType<T> type, Arena lifetime, MemorySegment segment, Origin origin) {
-        return type.isView()
-                ? new OfView<>(type, lifetime, segment, type.get(segment), origin)
-                : new OfCopy<>(type, lifetime, segment, origin);
+        if (type.isView()) {
+            T view = type.get(segment);
+            return new OfView<>(type, lifetime, segment, view, origin);
+        }
+        return new OfCopy<>(type, lifetime, segment, origin);
     }
 
     private static void requireFit(StructType<?> type, MemorySegment segment) {
@@ -184,7 +177,7 @@ sealed interface ConfinedBox<T> extends NativeBox<T> {
     @Override
     default void close() {
         lifetime().close();
-        origin().release(segment().address());
+        origin().freeOwned(segment().address(), type().byteSize(), type().byteAlignment());
     }
 
     /** The fields and the place; the place alone once closed, or on another thread. */

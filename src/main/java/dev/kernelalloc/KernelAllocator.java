@@ -38,7 +38,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      */
     @Override
     default MemorySegment allocate(long byteSize, long byteAlignment) {
-        return CheckedBlocks.of(this).allocate(byteSize, byteAlignment, false);
+        return CheckedBlocks.of(this).allocate(byteSize, byteAlignment);
     }
 
     /**
@@ -52,7 +52,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @throws IllegalStateException when this allocator is closed
      */
     default MemorySegment allocateZeroed(long byteSize, long byteAlignment) {
-        return CheckedBlocks.of(this).allocate(byteSize, byteAlignment, true);
+        return CheckedBlocks.of(this).allocateZeroed(byteSize, byteAlignment);
     }
 
     /**
@@ -106,26 +106,47 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     }
 
     /**
+     * How many bytes of a raw block may be used: its memory may be larger than its segment.
+     *
+     * @param block the start of a live raw block of this allocator, as for {@link #free}
+     * @return bytes, not less than were asked for
+     * @throws IllegalArgumentException when {@code block} is not what {@link #free} takes
+     */
+    default long usableSize(MemorySegment block) {
+        return CheckedBlocks.of(this).usableSize(block);
+    }
+
+    /**
      * An arena confined to the calling thread, over blocks of this allocator. It keeps the whole
      * contract of {@link Arena#ofConfined}: segments are zeroed and do not overlap, and all are
      * freed by {@link Arena#close}, which throws when called twice.
+     *
+     * <p>Small segments are cut one after the other from blocks of 2 to 64 KiB, of which the first
+     * is taken at once; a large or strictly aligned segment has a block of its own. {@link #stats}
+     * counts these blocks, not the segments. Segments made by {@code allocateFrom} are written
+     * once, not zeroed before.
+     *
+     * <p>An allocation that finds no memory throws an {@link AllocationException}; the arena stays
+     * usable. When this allocator is closed, one that needs another block throws an {@link
+     * IllegalStateException}. An arena that is never closed keeps its blocks.
      *
      * @return a new arena, owned by the caller
      * @throws IllegalStateException when this allocator is closed
      */
     default Arena arena() {
-        return CheckedBlocks.of(this).arena(Arena.ofConfined());
+        return CheckedBlocks.of(this).arena();
     }
 
     /**
      * An arena for all threads, over blocks of this allocator, with the contract of {@link
-     * Arena#ofShared}.
+     * Arena#ofShared}; otherwise as {@link #arena}, but its first block is taken when it is needed.
+     * Threads that allocate from it do not wait for each other.
      *
      * @return a new arena, owned by the caller
      * @throws IllegalStateException when this allocator is closed
      */
     default Arena sharedArena() {
-        return CheckedBlocks.of(this).arena(Arena.ofShared());
+        return CheckedBlocks.of(this).sharedArena();
     }
 
     /**
@@ -138,9 +159,9 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     }
 
     /**
-     * Gives memory that no block uses back to the system. Blocks go back when they are freed, and
-     * none are kept beside: what is left is memory that the system refused to take, which is tried
-     * again.
+     * Gives memory that no block uses back to the system, but for what the caches of other live
+     * threads hold; each of those gives it up at its next call. Idle memory goes back without this,
+     * within seconds.
      */
     default void trim() {
         CheckedBlocks.of(this).trim();

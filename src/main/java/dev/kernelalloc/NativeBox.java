@@ -49,7 +49,7 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * @throws IllegalStateException when the allocator is closed
      */
     static <T> NativeBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
-        return ConfinedBox.allocate(allocator, type, true);
+        return ConfinedBox.zeroed(allocator, type);
     }
 
     /**
@@ -63,7 +63,7 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * @throws IllegalStateException when the allocator is closed
      */
     static <T> NativeBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
-        return ConfinedBox.allocate(allocator, type, false);
+        return ConfinedBox.uninitialized(allocator, type);
     }
 
     /**

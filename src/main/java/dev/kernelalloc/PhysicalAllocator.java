@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.frames.LockedPages;
+import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.FrameReport;
@@ -36,7 +37,7 @@ public final class PhysicalAllocator implements KernelAllocator {
 
     private PhysicalAllocator(String tag, OperatingSystem os) {
         this.pages = new LockedPages(os);
-        this.blocks = new CheckedBlocks(tag, pages);
+        this.blocks = new CheckedBlocks(tag, new LiveBlocks(tag, pages));
     }
 
     /**

@@ -49,6 +49,7 @@ class FailurePathsTest {
 
     private final FakeOperatingSystem os = new FakeOperatingSystem();
     private final PoolAllocator pool = PoolAllocator.builder().tag("tested").build(os);
+    private final PoolAllocator systemHeap = PoolAllocator.systemHeap(os);
     private final PhysicalAllocator physical = PhysicalAllocator.builder().tag("tested").build(os);
 
     @AfterEach
@@ -57,6 +58,7 @@ class FailurePathsTest {
                 .filter(operation -> !operation.name().endsWith("FREE"))
                 .forEach(os::allow);
         pool.close();
+        systemHeap.close();
         physical.close();
         os.assertNothingLeaked();
         assertThat(os.lockedBytes()).isZero();
@@ -85,7 +87,7 @@ class FailurePathsTest {
     @MethodSource("refusals")
     void aRefusalBecomesAnExceptionWithItsReasonAndItsWords(
             Reason reason, Supplier<Refusal> refusal) {
-        os.refuse(Operation.MALLOC, refusal);
+        os.refuse(Operation.ALIGNED_ALLOC, refusal);
         assertThatExceptionOfType(AllocationException.class)
                 .isThrownBy(() -> pool.allocate(100, 8))
                 .withMessageContaining("'tested'")
@@ -95,14 +97,12 @@ class FailurePathsTest {
                 .extracting(AllocationException::reason)
                 .isEqualTo(reason);
         assertThat(pool.stats().refusedRequests()).isEqualTo(1);
-        os.allow(Operation.MALLOC);
+        os.allow(Operation.ALIGNED_ALLOC);
         pool.free(pool.allocate(100, 8));
     }
 
     @Test
     void everyWayToAskThePoolSurvivesARefusal() {
-        os.refuse(Operation.MALLOC);
-        os.refuse(Operation.CALLOC);
         os.refuse(Operation.ALIGNED_ALLOC);
         refused(() -> pool.allocate(8, 8));
         refused(() -> pool.allocateZeroed(8, 8));
@@ -113,25 +113,35 @@ class FailurePathsTest {
         refused(() -> NativeBox.of(pool, POINT, new Point(1, 2)));
         refused(() -> NativeBox.zeroed(pool, POINT));
         refused(() -> NativeBox.uninitialized(pool, POINT));
+        assertThat(pool.stats().refusedRequests()).isEqualTo(9);
         try (Arena arena = pool.arena()) {
             refused(() -> arena.allocate(8));
-            os.allow(Operation.CALLOC);
+            os.allow(Operation.ALIGNED_ALLOC);
             assertThat(arena.allocate(8).byteSize()).isEqualTo(8);
         }
-        assertThat(pool.stats().refusedRequests()).isEqualTo(10);
         assertThat(pool.stats().liveBlocks()).isZero();
     }
 
     @Test
     void aRefusedReallocationLeavesTheBlockAlive() {
-        os.refuse(Operation.REALLOC);
         MemorySegment block = pool.allocateFrom("kept");
-        refused(() -> pool.reallocate(block, 100, 8));
         os.refuse(Operation.ALIGNED_ALLOC);
-        refused(() -> pool.reallocate(block, 100, 64));
+        refused(() -> pool.reallocate(block, 100 << 20, 8));
+        assertThat(block.getString(0)).isEqualTo("kept");
+        os.allow(Operation.ALIGNED_ALLOC);
+        pool.free(pool.reallocate(block, 100 << 20, 8));
+    }
+
+    @Test
+    void aRefusedReallocationOfABlockOfTheCHeapLeavesItAlive() {
+        os.refuse(Operation.REALLOC);
+        MemorySegment block = systemHeap.allocateFrom("kept");
+        refused(() -> systemHeap.reallocate(block, 100, 8));
+        os.refuse(Operation.ALIGNED_ALLOC);
+        refused(() -> systemHeap.reallocate(block, 100, 64));
         assertThat(block.getString(0)).isEqualTo("kept");
         os.allow(Operation.REALLOC);
-        pool.free(pool.reallocate(block, 100, 8));
+        systemHeap.free(systemHeap.reallocate(block, 100, 8));
     }
 
     @ParameterizedTest
@@ -283,7 +293,8 @@ class FailurePathsTest {
         os.refuse(operation).onNth(nth);
         PoolAllocator pool = PoolAllocator.builder().build(os);
         PhysicalAllocator physical = PhysicalAllocator.builder().build(os);
-        for (KernelAllocator allocator : List.of(pool, physical)) {
+        PoolAllocator systemHeap = PoolAllocator.systemHeap(os);
+        for (KernelAllocator allocator : List.of(pool, physical, systemHeap)) {
             allocator.tryAllocate(17 << 20, 8).ifPresent(allocator::free);
             allocator.tryAllocate(100, 64).ifPresent(block -> growAndFree(allocator, block));
             allocator.tryAllocate(100, 8).ifPresent(block -> growAndFree(allocator, block));
@@ -293,9 +304,9 @@ class FailurePathsTest {
                 unlessRefused(() -> arena.allocate(100, 8).fill((byte) 1));
                 unlessRefused(() -> arena.allocate(100, 4096).fill((byte) 1));
             }
-            allocator.trim();
             assertThat(allocator.stats().liveBlocks()).isZero();
             assertThat(allocator.stats().liveBytes()).isZero();
+            allocator.trim();
             assertThat(allocator.stats().capacityBytes()).isZero();
             allocator.close();
         }

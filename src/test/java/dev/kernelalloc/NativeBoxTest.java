@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.kernelalloc.heap.GuardedChunks;
 import dev.kernelalloc.struct.Length;
 import dev.kernelalloc.struct.Struct;
 import dev.kernelalloc.struct.StructType;
@@ -46,7 +47,12 @@ class NativeBoxTest {
             StructType.of(MethodHandles.lookup(), Vmxon.class);
 
     static List<Supplier<KernelAllocator>> allocators() {
-        return List.of(PoolAllocator::create, PhysicalAllocator::create);
+        return List.of(
+                PoolAllocator::create,
+                () -> PoolAllocator.builder().hardened(true).build(),
+                () -> PoolAllocator.builder().cacheBytes(0, 0).build(),
+                () -> PoolAllocator.builder().build(new GuardedChunks()),
+                PhysicalAllocator::create);
     }
 
     @ParameterizedTest
@@ -157,7 +163,7 @@ class NativeBoxTest {
             MemorySegment copy = MemorySegment.ofAddress(box.segment().address());
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> allocator.free(copy))
-                    .withMessageContaining("close the box instead");
+                    .withMessageContaining("a box or an arena, whose close frees it");
             assertThat(box.get()).isEqualTo(new Point(1, 2));
         }
     }

@@ -11,4 +11,9 @@ class PoolAllocatorTest extends AllocatorContract {
     boolean isClosable() {
         return true;
     }
+
+    @Override
+    boolean refusesSimultaneousFrees() {
+        return false;
+    }
 }

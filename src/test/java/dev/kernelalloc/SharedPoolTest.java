@@ -11,4 +11,9 @@ class SharedPoolTest extends AllocatorContract {
     boolean isClosable() {
         return false;
     }
+
+    @Override
+    boolean refusesSimultaneousFrees() {
+        return false;
+    }
 }

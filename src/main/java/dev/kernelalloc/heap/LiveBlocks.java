@@ -18,16 +18,12 @@ import java.util.concurrent.atomic.LongAdder;
  *
  * <p>Blocks end legally after {@link #close}; only new ones are refused.
  */
-public final class LiveBlocks {
+public final class LiveBlocks implements Blocks {
 
     /** Who may end a block. */
-    public enum Owner {
-        /** Whoever holds its segment. */
+    private enum Owner {
         CALLER("the caller"),
-        /** A box, by being closed. */
-        BOX("a box: close the box instead"),
-        /** An arena, by being closed. */
-        ARENA("an arena: close the arena instead");
+        BOX_OR_ARENA("a box or an arena, whose close frees it");
 
         private final String description;
 
@@ -41,7 +37,6 @@ public final class LiveBlocks {
     private final String tag;
     private final BlockSource source;
     private final ConcurrentHashMap<Long, Entry> entries = new ConcurrentHashMap<>();
-    private final LongAdder liveBytes = new LongAdder();
     private final LongAdder capacityBytes = new LongAdder();
     private final LongAdder allocated = new LongAdder();
     private final LongAdder freed = new LongAdder();
@@ -58,14 +53,32 @@ public final class LiveBlocks {
         this.source = source;
     }
 
-    /**
-     * A new block.
-     *
-     * @return its address, never 0
-     * @throws Refusal when the source has none
-     * @throws IllegalStateException when closed
-     */
-    public long allocate(long bytes, long alignment, boolean zeroed, Owner owner) throws Refusal {
+    @Override
+    public long allocate(long bytes, long alignment, boolean zeroed) throws Refusal {
+        return allocate(bytes, alignment, zeroed, Owner.CALLER);
+    }
+
+    @Override
+    public long allocateOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
+        return allocate(bytes, alignment, zeroed, Owner.BOX_OR_ARENA);
+    }
+
+    @Override
+    public void free(long address) {
+        end(take(address, Owner.CALLER));
+    }
+
+    @Override
+    public void freeOwned(long address, long bytes, long alignment) {
+        end(take(address, Owner.BOX_OR_ARENA));
+    }
+
+    @Override
+    public long usableBytes(long address) {
+        return find(address, Owner.CALLER).block.capacityBytes();
+    }
+
+    private long allocate(long bytes, long alignment, boolean zeroed, Owner owner) throws Refusal {
         requireOpen();
         Block block = obtain(bytes, alignment, zeroed);
         register(block, owner);
@@ -78,24 +91,7 @@ public final class LiveBlocks {
         return block.address();
     }
 
-    /**
-     * Ends a block.
-     *
-     * @throws IllegalArgumentException when no live block of that owner starts there
-     */
-    public void free(long address, Owner owner) {
-        end(take(address, owner));
-    }
-
-    /**
-     * A block of the caller's with another size and alignment, and its contents up to the smaller
-     * size.
-     *
-     * @return its address, which may be the same
-     * @throws Refusal when the source has none; the block is unchanged then
-     * @throws IllegalArgumentException when no live block of the caller's starts there
-     * @throws IllegalStateException when closed
-     */
+    @Override
     public long reallocate(long address, long bytes, long alignment) throws Refusal {
         requireOpen();
         // Out of the table first: once realloc has moved the block, another thread may get the
@@ -150,50 +146,29 @@ public final class LiveBlocks {
         count(freed, take(address, Owner.CALLER), -1);
     }
 
-    /** Refuses new blocks from now on. */
+    @Override
     public void close() {
         requireOpen();
         closed = true;
     }
 
-    /** Gives back to the system what no block uses. */
+    @Override
     public void trim() {
         source.trim();
     }
 
-    /** Whether new blocks are refused. */
+    @Override
     public boolean isClosed() {
         return closed;
     }
 
-    /** The counters, exact when no call is under way. */
+    @Override
     public Counters counters() {
-        long ended = freed.sum();
-        long begun = allocated.sum();
-        return new Counters(
-                begun - ended, liveBytes.sum(), capacityBytes.sum(), begun, ended, refused.sum());
+        long bytes = capacityBytes.sum();
+        return new Counters(allocated.sum() - freed.sum(), bytes, 0, 0, 0, 0, bytes, refused.sum());
     }
 
-    /**
-     * What is alive, and what has been.
-     *
-     * @param liveBlocks blocks alive
-     * @param liveBytes their bytes, as requested
-     * @param capacityBytes their bytes, as taken from the source
-     * @param allocatedBlocks blocks handed out ever
-     * @param freedBlocks blocks ended ever
-     * @param refusedRequests requests the source had no memory for
-     */
-    public record Counters(
-            long liveBlocks,
-            long liveBytes,
-            long capacityBytes,
-            long allocatedBlocks,
-            long freedBlocks,
-            long refusedRequests) {}
-
-    /** Fails when closed. */
-    public void requireOpen() {
+    private void requireOpen() {
         if (closed) {
             throw new IllegalStateException("allocator '" + tag + "' is closed");
         }
@@ -237,11 +212,18 @@ public final class LiveBlocks {
 
     private void count(LongAdder event, Block block, int sign) {
         event.increment();
-        liveBytes.add(sign * block.bytes());
         capacityBytes.add(sign * block.capacityBytes());
     }
 
     private Block take(long address, Owner owner) {
+        Entry entry = find(address, owner);
+        if (!entries.remove(address, entry)) {
+            throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
+        }
+        return entry.block;
+    }
+
+    private Entry find(long address, Owner owner) {
         Entry entry = entries.get(address);
         if (entry == null) {
             throw new IllegalArgumentException(notALiveBlock(address));
@@ -251,10 +233,7 @@ public final class LiveBlocks {
                     "block at 0x%x (%d bytes) belongs to %s"
                             .formatted(address, entry.block.bytes(), entry.owner.description));
         }
-        if (!entries.remove(address, entry)) {
-            throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
-        }
-        return entry.block;
+        return entry;
     }
 
     /** Cold: looks through all blocks to tell an interior address from a foreign one. */

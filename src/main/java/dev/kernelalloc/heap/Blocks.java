@@ -1,0 +1,77 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.Refusal;
+
+/**
+ * The blocks of an allocator: raw ones, which the caller frees by their address, and owned ones,
+ * which a box or an arena frees, once, with the size and alignment it has asked for. Safe to use
+ * from any thread.
+ *
+ * <p>Blocks end legally after {@link #close}; only new ones are refused.
+ */
+public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
+
+    /**
+     * A raw block.
+     *
+     * @param bytes not negative
+     * @param alignment a power of two
+     * @return its address, never 0
+     * @throws Refusal when there is no memory
+     * @throws IllegalStateException when closed
+     */
+    long allocate(long bytes, long alignment, boolean zeroed) throws Refusal;
+
+    /**
+     * Ends a raw block.
+     *
+     * @throws IllegalArgumentException when no live raw block starts there; nothing has changed
+     *     then
+     */
+    void free(long address);
+
+    /**
+     * A raw block with another size and alignment, and its contents up to the smaller size.
+     *
+     * @return its address, which may be the same
+     * @throws Refusal when there is no memory; the block is unchanged then
+     * @throws IllegalArgumentException when no live raw block starts there
+     * @throws IllegalStateException when closed
+     */
+    long reallocate(long address, long bytes, long alignment) throws Refusal;
+
+    /**
+     * How many bytes of a raw block may be used, at least as many as were asked for.
+     *
+     * @throws IllegalArgumentException when no live raw block starts there
+     */
+    long usableBytes(long address);
+
+    /**
+     * A block of a box or an arena.
+     *
+     * @return its address, never 0
+     * @throws Refusal when there is no memory
+     * @throws IllegalStateException when closed
+     */
+    long allocateOwned(long bytes, long alignment, boolean zeroed) throws Refusal;
+
+    /** Ends a block of {@link #allocateOwned}, which was asked for with these arguments. */
+    void freeOwned(long address, long bytes, long alignment);
+
+    /** Gives back to the system what no block uses. */
+    void trim();
+
+    /**
+     * Refuses new blocks from now on.
+     *
+     * @throws IllegalStateException when closed before
+     */
+    void close();
+
+    /** Whether new blocks are refused. */
+    boolean isClosed();
+
+    /** Where the bytes are. */
+    Counters counters();
+}

@@ -1,0 +1,61 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.Refusal;
+
+/** Where a heap gets its memory from, in large pieces. Safe to use from any thread. */
+public interface ChunkSource {
+
+    /**
+     * Memory of its own.
+     *
+     * @param bytes more than 0
+     * @param alignment a power of two
+     * @throws Refusal when there is none; nothing has changed then
+     */
+    Chunk obtain(long bytes, long alignment) throws Refusal;
+
+    /** Takes a chunk back that {@link #obtain} gave. */
+    void giveBack(Chunk chunk);
+
+    /**
+     * Gives the frames of unused pages inside a chunk back to the system, where it takes them; the
+     * pages may be used again.
+     *
+     * @param bytes a multiple of the page size, as is {@code address}
+     * @return whether it has taken them, and they read as zeros now
+     */
+    boolean discard(long address, long bytes);
+
+    /** The unit of {@link #discard} in bytes: a power of two. */
+    long pageBytes();
+
+    /**
+     * How far the blocks of a slab stand apart.
+     *
+     * @param blockBytes their size
+     * @return a multiple of every alignment that the size is a multiple of
+     */
+    default int strideOf(int blockBytes) {
+        return blockBytes;
+    }
+
+    /**
+     * How far each block stands behind the start of its place; less than {@link #strideOf}, and a
+     * multiple of the same alignments.
+     *
+     * @param blockBytes their size
+     */
+    default int leadOf(int blockBytes) {
+        return 0;
+    }
+
+    /**
+     * Told before blocks are placed in a piece of a chunk.
+     *
+     * @param address of the first place
+     * @param stride from place to place
+     * @param places how many there are
+     * @throws Refusal when it cannot serve for that
+     */
+    default void prepare(long address, int stride, int places) throws Refusal {}
+}

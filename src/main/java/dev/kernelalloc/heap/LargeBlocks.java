@@ -1,0 +1,191 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.Refusal;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * Blocks that are too large, or too largely aligned, for slabs: each a chunk of its own. The table
+ * of the live ones is a skip list, because that has no locks; a few free ones are kept within the
+ * budget of the caches.
+ */
+final class LargeBlocks {
+
+    private static final int PLACES = 16;
+
+    /** A chunk, and whether its block is raw. */
+    private record Large(Chunk chunk, boolean raw) {}
+
+    /** A chunk that no block uses. */
+    private static final class Idle {
+        private final Chunk chunk;
+        private volatile boolean visited;
+
+        Idle(Chunk chunk) {
+            this.chunk = chunk;
+        }
+    }
+
+    private final ChunkSource source;
+    private final CacheBudget budget;
+    private final ConcurrentSkipListMap<Long, Large> live = new ConcurrentSkipListMap<>();
+    private final AtomicReferenceArray<@Nullable Idle> idle = new AtomicReferenceArray<>(PLACES);
+    private volatile boolean keeping = true;
+
+    LargeBlocks(ChunkSource source, CacheBudget budget) {
+        this.source = source;
+        this.budget = budget;
+    }
+
+    /**
+     * A block.
+     *
+     * @return its address, marked where its memory is zeros
+     * @throws Refusal when there is no memory
+     */
+    long allocate(long bytes, long alignment, boolean raw) throws Refusal {
+        long capacity = capacity(bytes);
+        Chunk chunk = takeIdle(capacity, alignment);
+        boolean zeroed = false;
+        if (chunk == null) {
+            chunk = source.obtain(capacity, Math.max(alignment, SizeClasses.QUANTUM_BYTES));
+            zeroed = chunk.zeroed();
+        }
+        try {
+            live.put(chunk.address(), new Large(chunk, raw));
+        } catch (Error e) {
+            live.remove(chunk.address());
+            source.giveBack(chunk); // the Java heap or stack is exhausted
+            throw e;
+        }
+        return chunk.address() | (zeroed ? Magazine.ZEROED : 0);
+    }
+
+    /** The bytes of the live block that starts there and is or is not raw; or -1. */
+    long capacityAt(long address, boolean raw) {
+        Large large = live.get(address);
+        return large == null || large.raw != raw ? -1 : large.chunk.bytes();
+    }
+
+    /** Ends the live block that starts there and is or is not raw, if there is one. */
+    boolean free(long address, boolean raw) {
+        Large large = live.get(address);
+        if (large == null || large.raw != raw || !live.remove(address, large)) {
+            return false;
+        }
+        if (!keep(large.chunk)) {
+            source.giveBack(large.chunk);
+        }
+        return true;
+    }
+
+    /** The start of the live block that a byte lies in, or 0. */
+    long startOf(long address) {
+        Map.Entry<Long, Large> below = live.floorEntry(address);
+        if (below == null) {
+            return 0;
+        }
+        Chunk chunk = below.getValue().chunk;
+        return Long.compareUnsigned(address - chunk.address(), chunk.bytes()) < 0
+                ? chunk.address()
+                : 0;
+    }
+
+    /** From now on no free one is kept. */
+    void keepNothing() {
+        keeping = false;
+    }
+
+    /** Gives those back that no block uses. */
+    void trim() {
+        for (int i = 0; i < PLACES; i++) {
+            giveBack(idle.getAndSet(i, null));
+        }
+    }
+
+    /** Gives those back that no block has used since the last call. */
+    void trimIdle() {
+        for (int i = 0; i < PLACES; i++) {
+            Idle one = idle.get(i);
+            if (one == null) {
+                continue;
+            }
+            if (one.visited && idle.compareAndSet(i, one, null)) {
+                giveBack(one);
+            }
+            one.visited = true;
+        }
+    }
+
+    long liveBlocks() {
+        return live.size();
+    }
+
+    long liveBytes() {
+        return live.values().stream().mapToLong(large -> large.chunk.bytes()).sum();
+    }
+
+    /** Of chunks that no block uses. */
+    long idleBytes() {
+        long bytes = 0;
+        for (int i = 0; i < PLACES; i++) {
+            Idle one = idle.get(i);
+            bytes += one == null ? 0 : one.chunk.bytes();
+        }
+        return bytes;
+    }
+
+    /** Whole pages where that is little, so that the memory can be discarded. */
+    private long capacity(long bytes) throws Refusal {
+        long page = source.pageBytes();
+        if (bytes > Long.MAX_VALUE - page) {
+            throw new Refusal.OutOfMemory(
+                    "%d bytes are more than can be addressed".formatted(bytes));
+        }
+        long unit = bytes < 8 * page ? SizeClasses.QUANTUM_BYTES : page;
+        return Math.max(1, Math.ceilDiv(bytes, unit)) * unit;
+    }
+
+    private @Nullable Chunk takeIdle(long capacity, long alignment) {
+        for (int i = 0; i < PLACES; i++) {
+            Idle one = idle.get(i);
+            if (one != null
+                    && one.chunk.bytes() >= capacity
+                    && one.chunk.bytes() - capacity <= capacity / 8
+                    && (one.chunk.address() & alignment - 1) == 0
+                    && idle.compareAndSet(i, one, null)) {
+                budget.give(one.chunk.bytes());
+                return one.chunk;
+            }
+        }
+        return null;
+    }
+
+    private boolean keep(Chunk chunk) {
+        if (!keeping || !budget.take(chunk.bytes())) {
+            return false;
+        }
+        Idle one = new Idle(chunk);
+        for (int i = 0; i < PLACES; i++) {
+            if (idle.get(i) == null && idle.compareAndSet(i, null, one)) {
+                if (!keeping) {
+                    trim(); // closed meanwhile
+                }
+                return true;
+            }
+        }
+        budget.give(chunk.bytes());
+        return false;
+    }
+
+    private void giveBack(@Nullable Idle one) {
+        if (one != null) {
+            budget.give(one.chunk.bytes());
+            source.giveBack(one.chunk);
+        }
+    }
+}

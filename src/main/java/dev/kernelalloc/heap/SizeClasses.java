@@ -1,0 +1,58 @@
+package dev.kernelalloc.heap;
+
+/**
+ * The sizes that blocks come in: every multiple of 8 bytes up to 64, then eight sizes a doubling.
+ * So a block is at most 12.5 % larger than the request rounded up to a multiple of its alignment
+ * and of 8.
+ *
+ * <p>No class needs an alignment of its own. Between two powers of two the sizes are multiples of
+ * one step, a power of two. A request rounded up to a multiple of its alignment lands either on a
+ * step that is a multiple of the alignment, or, where steps are smaller than the alignment, exactly
+ * on a size. Either way the size is a multiple of the alignment, and so is the address of every
+ * block in a slab that starts at a multiple of {@link #MAX_ALIGNMENT_BYTES}.
+ *
+ * <p>All of it is arithmetic, not a table: the JIT reduces it to a constant where the request is
+ * one. And it is one formula without a branch: sizes that vary would mispredict it.
+ */
+public final class SizeClasses {
+
+    /** Blocks are a multiple of this, and aligned to it. */
+    static final int QUANTUM_BYTES = 8;
+
+    /** No block of a class is larger. */
+    static final int MAX_BYTES = 16 << 20;
+
+    /** No request of a larger alignment has a class. */
+    static final int MAX_ALIGNMENT_BYTES = 64 << 10;
+
+    /** Of which the first eight are 8, 16 … 64 bytes, and then eight for each of 18 doublings. */
+    static final int COUNT = 8 + 8 * 18;
+
+    /** Instead of a class: the request is too large for any. */
+    static final int NONE = COUNT;
+
+    private SizeClasses() {}
+
+    /**
+     * The class of a request, or {@link #NONE}.
+     *
+     * @param bytes not negative
+     * @param alignment a power of two
+     */
+    static int of(long bytes, long alignment) {
+        // Also for 0 bytes: a block of its own.
+        long rounded = Math.max(bytes + alignment - 1 & -alignment, alignment);
+        if (rounded > MAX_BYTES || alignment > MAX_ALIGNMENT_BYTES) {
+            return NONE;
+        }
+        int last = (int) rounded - 1 >>> 3; // of its quanta
+        int doubling = 28 - Integer.numberOfLeadingZeros(last | 8); // 0 for the first 16 quanta
+        return doubling * 8 + (last >>> doubling);
+    }
+
+    /** The size of the blocks of a class. */
+    static int bytes(int sizeClass) {
+        int doubling = Math.max(0, sizeClass / 8 - 1);
+        return (sizeClass - doubling * 8 + 1) * QUANTUM_BYTES << doubling;
+    }
+}

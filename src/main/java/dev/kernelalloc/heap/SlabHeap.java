@@ -1,0 +1,735 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.Refusal;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * The engine: blocks of size classes, cut from slabs, handed out through caches.
+ *
+ * <pre>
+ *   thread ──► loaded magazine ──► spare magazine ──► depot ──► slabs ──► ranges ──► source
+ *              (its own, no atomic operation)         (one atomic exchange each)
+ * </pre>
+ *
+ * <p><b>Who may touch a block.</b> At every moment one of these has it, and only that one may
+ * change its state: a slab (free), a magazine and through it a thread or the depot, the quarantine,
+ * or the user. A block moves from one to the next by a store of its owner, or with its magazine by
+ * an atomic exchange.
+ *
+ * <p><b>What is known of a block.</b> A state, outside of it: free in its slab, out, or raw. Raw
+ * blocks are found by their address alone, so {@link #free} can refuse every other address. A box
+ * or an arena knows what it owns: its blocks are merely out, and cost no look at their slab.
+ *
+ * <p><b>Waiting.</b> Nothing on the way of allocate and free waits: a stripe, token or range that
+ * is busy is passed over, and at the end of every way stands the source. Whoever is descheduled,
+ * parked or pinned, the others go on.
+ *
+ * <p><b>Closing.</b> A slab is given back when all its blocks are free in it. Blocks in the cache
+ * of another live thread are not, and so stay mapped until that thread calls again or dies.
+ */
+public final class SlabHeap implements Blocks, Trimmed {
+
+    private final HeapSettings settings;
+    private final CacheBudget budget;
+    private final Slabs slabs;
+    private final SlabTable table;
+    private final LargeBlocks large;
+    private final ThreadCaches caches;
+    private final Depot[] depots = new Depot[MagazineShape.CLASSES];
+    private final LongAdder refused = new LongAdder();
+    private final boolean shuffled;
+    private volatile boolean closed;
+    private volatile boolean watched;
+
+    /** Held while {@link #trimIdle} moves blocks: who counts them does not see half a move. */
+    private final Object idleTrimming = new Object();
+
+    /** What {@link #trimIdle} saw of each stripe. */
+    private final int[] stripeExchanges;
+
+    /** A heap of no blocks yet. */
+    public SlabHeap(HeapSettings settings, ChunkSource source) {
+        this(settings, source, false);
+    }
+
+    /**
+     * A heap of no blocks yet.
+     *
+     * @param hardened whether it serves a hardened one: blocks are handed out in random order, and
+     *     slabs note what was asked for
+     */
+    SlabHeap(HeapSettings settings, ChunkSource source, boolean hardened) {
+        this.settings = settings;
+        this.shuffled = hardened;
+        this.budget = new CacheBudget(settings.cacheBytes());
+        this.slabs = new Slabs(source, settings.cacheBytes(), hardened);
+        this.table = slabs.table();
+        this.large = new LargeBlocks(source, budget);
+        this.caches = new ThreadCaches(Runtime.getRuntime().availableProcessors() * 2);
+        this.stripeExchanges = new int[caches.stripes().length];
+        for (int i = 0; i < depots.length; i++) {
+            depots[i] = new Depot(i, budget);
+        }
+    }
+
+    // ---- raw blocks ---------------------------------------------------------------------------
+
+    @Override
+    public long allocate(long bytes, long alignment, boolean zeroed) throws Refusal {
+        return zeroed ? allocateZeroed(bytes, alignment) : allocate(bytes, alignment);
+    }
+
+    /** A raw block of undefined contents. */
+    public long allocate(long bytes, long alignment) throws Refusal {
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        long block = caches.pop(sizeClass);
+        if (block == 0) {
+            return allocateSlowly(sizeClass, bytes, alignment, false);
+        }
+        long address = block & ~Magazine.ZEROED;
+        mark(address);
+        return address;
+    }
+
+    /** A raw block of zeros. */
+    public long allocateZeroed(long bytes, long alignment) throws Refusal {
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        long block = caches.pop(sizeClass);
+        if (block == 0) {
+            return allocateSlowly(sizeClass, bytes, alignment, true);
+        }
+        long address = block & ~Magazine.ZEROED;
+        if (address == block) {
+            zero(address, bytes);
+        }
+        mark(address);
+        return address;
+    }
+
+    /** Makes a block raw that lies in a slab. */
+    private void mark(long address) {
+        Slab slab = table.get(address);
+        int index = slab == null ? -1 : slab.indexOf(address);
+        if (index >= 0) {
+            slab.states[index] = Slab.RAW;
+        } else {
+            markSlowly(address);
+        }
+    }
+
+    @Override
+    public void free(long address) {
+        Slab slab = table.get(address);
+        int index = slab == null ? -1 : slab.indexOf(address);
+        if (index >= 0 && slab.states[index] == Slab.RAW) {
+            slab.states[index] = Slab.OUT;
+            if (!caches.push(slab.sizeClass, address)) {
+                giveSlowly(slab.sizeClass, address);
+            }
+        } else {
+            freeSlowly(address);
+        }
+    }
+
+    private long allocateSlowly(int sizeClass, long bytes, long alignment, boolean zeroed)
+            throws Refusal {
+        long block = takeSlowly(sizeClass, bytes, alignment, true);
+        long address = block & ~Magazine.ZEROED;
+        if (zeroed && address == block) {
+            zero(address, bytes);
+        }
+        if (sizeClass != SizeClasses.NONE) {
+            markSlowly(address);
+        } // else a large block, which knows by itself
+        return address;
+    }
+
+    private void markSlowly(long address) {
+        Slab slab = table.find(address);
+        slab.states[slab.indexOf(address)] = Slab.RAW;
+    }
+
+    private void freeSlowly(long address) {
+        Slab slab = table.find(address);
+        int index = slab == null ? -1 : slab.indexOf(address);
+        if (index >= 0 && slab.states[index] == Slab.RAW) {
+            slab.states[index] = Slab.OUT;
+            giveSlowly(slab.sizeClass, address);
+        } else if (!large.free(address, true)) {
+            throw notALiveBlock(address);
+        }
+    }
+
+    @Override
+    public long usableBytes(long address) {
+        Slab slab = slabs.at(address);
+        int index = slab == null ? -1 : slab.indexOf(address);
+        if (index >= 0 && slab.states[index] == Slab.RAW) {
+            return SizeClasses.bytes(slab.sizeClass);
+        }
+        long bytes = large.capacityAt(address, true);
+        if (bytes < 0) {
+            throw notALiveBlock(address);
+        }
+        return bytes;
+    }
+
+    /** In place where the class stays the same, or a large block fits and is not much too large. */
+    @Override
+    public long reallocate(long address, long bytes, long alignment) throws Refusal {
+        requireOpen();
+        long usable = usableBytes(address);
+        boolean aligned = (address & alignment - 1) == 0;
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        boolean fits =
+                sizeClass == SizeClasses.NONE
+                        ? bytes <= usable && bytes >= usable - usable / 8
+                        : SizeClasses.bytes(sizeClass) == usable;
+        if (aligned && fits) {
+            return address;
+        }
+        long moved = allocate(bytes, alignment, false);
+        copy(address, moved, Math.min(usable, bytes));
+        free(address);
+        return moved;
+    }
+
+    // ---- blocks of boxes and arenas -----------------------------------------------------------
+
+    @Override
+    public long allocateOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
+        return zeroed ? allocateOwnedZeroed(bytes, alignment) : allocateOwned(bytes, alignment);
+    }
+
+    /** An owned block of undefined contents. */
+    public long allocateOwned(long bytes, long alignment) throws Refusal {
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        long block = caches.pop(sizeClass);
+        if (block == 0) {
+            block = takeSlowly(sizeClass, bytes, alignment, false);
+        }
+        return block & ~Magazine.ZEROED;
+    }
+
+    /** An owned block of zeros. */
+    public long allocateOwnedZeroed(long bytes, long alignment) throws Refusal {
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        long block = caches.pop(sizeClass);
+        if (block == 0) {
+            block = takeSlowly(sizeClass, bytes, alignment, false);
+        }
+        long address = block & ~Magazine.ZEROED;
+        if (address == block) {
+            zero(address, bytes);
+        }
+        return address;
+    }
+
+    @Override
+    public void freeOwned(long address, long bytes, long alignment) {
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        if (!caches.push(sizeClass, address)) {
+            giveSlowly(sizeClass, address);
+        }
+    }
+
+    // ---- the slow path ------------------------------------------------------------------------
+
+    private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
+        requireOpen();
+        long block;
+        try {
+            block = takeOrReclaim(sizeClass, bytes, alignment, raw);
+        } catch (Refusal e) {
+            refused.increment();
+            throw e;
+        } catch (OutOfMemoryError e) {
+            throw javaHeapExhausted();
+        }
+        VarHandle.fullFence(); // either the closer sees the block taken, or it is seen here
+        if (closed) {
+            giveBackTo(sizeClass, block, raw);
+            requireOpen();
+        }
+        return block;
+    }
+
+    private long takeOrReclaim(int sizeClass, long bytes, long alignment, boolean raw)
+            throws Refusal {
+        try {
+            return take(sizeClass, bytes, alignment, raw);
+        } catch (Refusal _) {
+            reclaim();
+            return take(sizeClass, bytes, alignment, raw);
+        }
+    }
+
+    private void giveBackTo(int sizeClass, long block, boolean raw) {
+        if (sizeClass == SizeClasses.NONE) {
+            large.free(block & ~Magazine.ZEROED, raw);
+        } else {
+            slabs.give(block);
+        }
+    }
+
+    private long take(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
+        if (!watched) {
+            watched = true;
+            Trimmer.watch(this);
+        }
+        if (sizeClass == SizeClasses.NONE) {
+            return large.allocate(bytes, alignment, raw);
+        }
+        if (sizeClass >= MagazineShape.CLASSES) {
+            return slabs.takeOne(sizeClass);
+        }
+        boolean virtual = Thread.currentThread().isVirtual();
+        long block = virtual ? popFromStripe(sizeClass) : popFromOwn(sizeClass);
+        if (block != 0) {
+            return block;
+        }
+        if (!mayLoad(virtual, sizeClass)) {
+            return slabs.takeOne(sizeClass);
+        }
+        long[] magazine = depots[sizeClass].takeFull();
+        if (magazine == null) {
+            magazine = emptyMagazine(sizeClass);
+            slabs.fill(sizeClass, magazine);
+            if (shuffled) {
+                Shuffle.blocks(magazine);
+            }
+        }
+        block = Magazine.pop(magazine);
+        load(virtual, sizeClass, magazine);
+        return block;
+    }
+
+    private void giveSlowly(int sizeClass, long address) {
+        if (sizeClass == SizeClasses.NONE) {
+            large.free(address, false);
+        } else if (closed) {
+            giveToClosed(address);
+        } else if (sizeClass >= MagazineShape.CLASSES || !giveToCache(sizeClass, address)) {
+            slabs.give(address);
+        }
+    }
+
+    /** Whether a cache has taken the block; not where the Java heap has no room for a magazine. */
+    private boolean giveToCache(int sizeClass, long address) {
+        boolean virtual = Thread.currentThread().isVirtual();
+        try {
+            if (virtual ? pushToStripe(sizeClass, address) : pushToOwn(sizeClass, address)) {
+                return true;
+            }
+            if (!mayLoad(virtual, sizeClass)) {
+                return false;
+            }
+            long[] magazine = emptyMagazine(sizeClass);
+            Magazine.push(magazine, address);
+            load(virtual, sizeClass, magazine);
+            return true;
+        } catch (OutOfMemoryError e) {
+            return false;
+        }
+    }
+
+    /** What the calling thread still has goes with it. */
+    private void giveToClosed(long address) {
+        slabs.give(address);
+        ThreadCache own = Thread.currentThread().isVirtual() ? null : caches.ownIfAny();
+        if (own != null) {
+            empty(own);
+        }
+        slabs.releaseRanges();
+    }
+
+    private long popFromOwn(int sizeClass) {
+        return own().pop(sizeClass);
+    }
+
+    private boolean pushToOwn(int sizeClass, long address) {
+        return own().push(sizeClass, address);
+    }
+
+    private long popFromStripe(int sizeClass) {
+        ThreadCache stripe = caches.takeStripe();
+        if (stripe == null) {
+            return 0;
+        }
+        long block = stripe.pop(sizeClass);
+        stripe.give();
+        return block;
+    }
+
+    private boolean pushToStripe(int sizeClass, long address) {
+        ThreadCache stripe = caches.takeStripe();
+        if (stripe == null) {
+            return false;
+        }
+        boolean pushed = stripe.push(sizeClass, address);
+        stripe.give();
+        return pushed;
+    }
+
+    /** The calling platform thread's cache, where the fast path finds it from now on. */
+    private ThreadCache own() {
+        ThreadCache[] table = caches.table();
+        int dispersals = caches.dispersals();
+        ThreadCache cache = caches.own();
+        if (cache.dispersals != dispersals) {
+            cache.dispersals = dispersals;
+            empty(cache);
+        }
+        if (!closed) {
+            caches.enter(table, cache, Thread.currentThread().threadId());
+        }
+        return cache;
+    }
+
+    private long[] emptyMagazine(int sizeClass) {
+        long[] magazine = depots[sizeClass].takeEmpty();
+        return magazine != null ? magazine : Magazine.make(MagazineShape.blocks(sizeClass));
+    }
+
+    /**
+     * Whether a magazine of a class has a chance to be kept: filling one to empty it again is the
+     * dearest of all ways. Certain for a platform thread, whose cache has room for it then.
+     */
+    private boolean mayLoad(boolean virtual, int sizeClass) {
+        if (virtual) {
+            return budget.hasLeft(ThreadCache.reservedFor(sizeClass));
+        }
+        ThreadCache own = caches.ownIfAny();
+        return own != null && (own.isReserved(sizeClass) || reserve(own, sizeClass));
+    }
+
+    /** Loads a magazine into the cache of the calling thread, or into a stripe. */
+    private void load(boolean virtual, int sizeClass, long[] magazine) {
+        long[] out = magazine;
+        if (virtual) {
+            ThreadCache stripe = caches.takeStripe();
+            if (stripe != null) {
+                if (stripe.isReserved(sizeClass) || reserveIn(stripe, sizeClass)) {
+                    out = stripe.insert(sizeClass, magazine);
+                }
+                stripe.give();
+            }
+        } else {
+            out = caches.ownIfAny().insert(sizeClass, magazine);
+        }
+        putAside(sizeClass, out);
+    }
+
+    /** Where a thread uses many classes, the magazines of those go that it can best spare. */
+    private boolean reserve(ThreadCache own, int sizeClass) {
+        if (ThreadCache.reservedFor(sizeClass) > settings.threadCacheBytes()) {
+            return false;
+        }
+        while (!reserveIn(own, sizeClass)) {
+            int dispensable = own.mostDispensable(sizeClass);
+            if (dispensable < 0) {
+                return false;
+            }
+            empty(own, dispensable);
+        }
+        return true;
+    }
+
+    private boolean reserveIn(ThreadCache cache, int sizeClass) {
+        long needed = ThreadCache.reservedFor(sizeClass);
+        if (cache.reservedBytes() + needed > settings.threadCacheBytes() || !budget.take(needed)) {
+            return false;
+        }
+        cache.reserve(sizeClass);
+        return true;
+    }
+
+    /**
+     * A full magazine that no cache has goes to the depot; the blocks of another to their slabs.
+     */
+    private void putAside(int sizeClass, long[] magazine) {
+        Depot depot = depots[sizeClass];
+        if (!Magazine.isEmpty(magazine) && Magazine.isFull(magazine) && depot.putFull(magazine)) {
+            if (closed) {
+                emptyDepots(); // closed meanwhile: nobody else would
+            }
+            return;
+        }
+        slabs.drain(magazine);
+        if (magazine != Magazine.NONE) {
+            depot.putEmpty(magazine);
+        }
+    }
+
+    // ---- giving up what no block uses ---------------------------------------------------------
+
+    /** Empties a cache: its owner calls, or who has taken it. */
+    private void empty(ThreadCache cache) {
+        for (int i = 0; i < MagazineShape.CLASSES; i++) {
+            empty(cache, i);
+        }
+    }
+
+    private void empty(ThreadCache cache, int sizeClass) {
+        if (cache.isReserved(sizeClass)) {
+            long[] spare = cache.insert(sizeClass, Magazine.NONE);
+            long[] loaded = cache.insert(sizeClass, Magazine.NONE);
+            unreserve(cache, sizeClass);
+            slabs.drain(spare);
+            slabs.drain(loaded);
+        }
+    }
+
+    private void unreserve(ThreadCache cache, int sizeClass) {
+        cache.unreserve(sizeClass);
+        budget.give(ThreadCache.reservedFor(sizeClass));
+    }
+
+    /** A stripe is taken only for the moment in which its magazines are exchanged for none. */
+    private void emptyStripe(ThreadCache stripe) {
+        for (int i = 0; i < MagazineShape.CLASSES; i++) {
+            if (stripe.isReserved(i) && stripe.take()) {
+                long[] spare = stripe.insert(i, Magazine.NONE);
+                long[] loaded = stripe.insert(i, Magazine.NONE);
+                if (stripe.isReserved(i)) {
+                    unreserve(stripe, i);
+                }
+                stripe.give();
+                slabs.drain(spare);
+                slabs.drain(loaded);
+            }
+        }
+    }
+
+    private void emptyDeadCaches() {
+        for (ThreadCache cache : caches.all()) {
+            if (cache.takeIfDead()) {
+                empty(cache);
+                cache.give();
+            }
+        }
+    }
+
+    private void emptyDepots() {
+        for (Depot depot : depots) {
+            for (long[] full = depot.takeFull(); full != null; full = depot.takeFull()) {
+                slabs.drain(full);
+            }
+        }
+    }
+
+    /** Everything that the calling thread may touch. */
+    private void reclaim() {
+        ThreadCache own = Thread.currentThread().isVirtual() ? null : caches.ownIfAny();
+        if (own != null) {
+            empty(own);
+        }
+        emptyDeadCaches();
+        for (ThreadCache stripe : caches.stripes()) {
+            emptyStripe(stripe);
+        }
+        emptyDepots();
+        large.trim();
+        slabs.trim();
+    }
+
+    @Override
+    public void trim() {
+        caches.disperse();
+        synchronized (idleTrimming) { // what the trim thread holds in its hands is not passed over
+            reclaim();
+        }
+    }
+
+    @Override
+    public boolean trimIdle() {
+        synchronized (idleTrimming) {
+            returnIdle();
+        }
+        if (isEmpty()) {
+            watched = false; // before the second look: who makes a slab after it asks to be watched
+            watched = !isEmpty();
+        }
+        return watched;
+    }
+
+    private void returnIdle() {
+        emptyDeadCaches();
+        ThreadCache[] stripes = caches.stripes();
+        for (int i = 0; i < stripes.length; i++) {
+            int exchanges = stripes[i].exchanges();
+            if (exchanges == stripeExchanges[i]) {
+                emptyStripe(stripes[i]);
+            }
+            stripeExchanges[i] = stripes[i].exchanges();
+        }
+        for (Depot depot : depots) {
+            for (long[] full = depot.takeSurplus(); full != null; full = depot.takeSurplus()) {
+                slabs.drain(full);
+            }
+            depot.countAgain();
+        }
+        large.trimIdle();
+        if (closed) {
+            emptyDepots();
+            slabs.trim();
+        } else {
+            slabs.trimIdle();
+        }
+    }
+
+    private boolean isEmpty() {
+        return slabs.isEmpty() && large.idleBytes() == 0;
+    }
+
+    // ---- the whole ----------------------------------------------------------------------------
+
+    @Override
+    public void close() {
+        synchronized (this) {
+            requireOpen();
+            closed = true;
+        }
+        slabs.keepNothingIdle();
+        large.keepNothing();
+        trim();
+        if (!isEmpty()) {
+            Trimmer.watchClosed(this);
+        }
+    }
+
+    @Override
+    public boolean isClosed() {
+        return closed;
+    }
+
+    @Override
+    public Counters counters() {
+        synchronized (idleTrimming) { // of all who use the heap only the trim thread waits for it
+            return count();
+        }
+    }
+
+    private Counters count() {
+        long liveBlocks = large.liveBlocks();
+        long liveBytes = large.liveBytes();
+        long freeBytes = large.idleBytes();
+        long capacityBytes = liveBytes + freeBytes;
+        long cachedBytes = 0;
+        long depotBytes = 0;
+        for (int i = 0; i < SizeClasses.COUNT; i++) {
+            long bytes = SizeClasses.bytes(i);
+            long blocks = slabs.blocks(i);
+            if (blocks == 0) {
+                continue;
+            }
+            long free = slabs.freeBlocks(i);
+            long cached = cachedBlocks(i);
+            long inDepot = i < depots.length ? depots[i].blocks() : 0;
+            long live = blocks - free - cached - inDepot;
+            capacityBytes += blocks * bytes;
+            freeBytes += free * bytes;
+            cachedBytes += cached * bytes;
+            depotBytes += inDepot * bytes;
+            liveBlocks += live;
+            liveBytes += live * bytes;
+        }
+        return new Counters(
+                liveBlocks,
+                liveBytes,
+                cachedBytes,
+                depotBytes,
+                freeBytes,
+                0,
+                capacityBytes,
+                refused.sum());
+    }
+
+    private long cachedBlocks(int sizeClass) {
+        long blocks = 0;
+        for (ThreadCache cache : caches.all()) {
+            blocks += cache.blocks(sizeClass);
+        }
+        for (ThreadCache stripe : caches.stripes()) {
+            blocks += stripe.blocks(sizeClass);
+        }
+        return blocks;
+    }
+
+    // ---- for the hardened heap ----------------------------------------------------------------
+
+    /** The slab of an address, or another, or null. */
+    @Nullable Slab slabAt(long address) {
+        return slabs.at(address);
+    }
+
+    /** Takes an owned block back that lies in a slab. */
+    void freeOwned(Slab slab, long address) {
+        if (!caches.push(slab.sizeClass, address)) {
+            giveSlowly(slab.sizeClass, address);
+        }
+    }
+
+    /** Takes an owned block back that lies in none. */
+    void freeLarge(long address) {
+        large.free(address, false);
+    }
+
+    /** The bytes of a live block without a slab. */
+    long largeBytesAt(long address) {
+        return large.capacityAt(address, false);
+    }
+
+    // ---- small things -------------------------------------------------------------------------
+
+    private static void zero(long address, long bytes) {
+        // Blocks are a multiple of the quantum, so the last bytes are never a special case.
+        NativeMemory.zero(
+                address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
+    }
+
+    private static void copy(long from, long to, long bytes) {
+        NativeMemory.segment(to, bytes).copyFrom(NativeMemory.segment(from, bytes));
+    }
+
+    /** What the calling thread still has in its cache goes when it hears of it. */
+    private void requireOpen() {
+        if (closed) {
+            reclaim();
+            throw new IllegalStateException("allocator '" + settings.tag() + "' is closed");
+        }
+    }
+
+    /** A text that is there already: what makes one may need classes that cannot be loaded now. */
+    Refusal javaHeapExhausted() {
+        refused.increment();
+        return new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
+    }
+
+    /** Cold: tells an interior address from a foreign one. */
+    IllegalArgumentException notALiveBlock(long address) {
+        Slab slab = slabs.at(address);
+        long start = slab == null ? large.startOf(address) : slab.startOf(address);
+        boolean ours = start != 0;
+        if (ours && start != address) {
+            return new IllegalArgumentException(
+                    "0x%x lies %d bytes inside the block at 0x%x: pass its start"
+                            .formatted(address, address - start, start));
+        }
+        if (ours) {
+            return new IllegalArgumentException(
+                    ("0x%x is not the start of a live raw block: it was freed before, or belongs to"
+                                    + " a box or an arena, whose close frees it")
+                            .formatted(address));
+        }
+        return new IllegalArgumentException(
+                ("0x%x is not the start of a live block of this allocator: it was freed before, or"
+                                + " comes from elsewhere")
+                        .formatted(address));
+    }
+}

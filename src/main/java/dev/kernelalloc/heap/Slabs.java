@@ -1,0 +1,337 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.Refusal;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The slabs of a heap: what its caches are filled from and emptied into. Nothing here waits for a
+ * lock. What is busy is passed over, and where nothing else is left a new slab or range is made.
+ */
+final class Slabs {
+
+    /** A range; untouched pages of it cost nothing. */
+    private static final long RANGE_BYTES = 64L << 20;
+
+    /** The smallest that is tried where a limit refuses a larger one. */
+    private static final long MIN_RANGE_BYTES = 1L << 20;
+
+    /** A refill goes to so many slabs at most. */
+    private static final int REFILL_SLABS = 8;
+
+    private static final VarHandle RANGES;
+
+    static {
+        try {
+            RANGES = MethodHandles.lookup().findVarHandle(Slabs.class, "ranges", Range[].class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final ChunkSource source;
+    private final boolean guarded;
+    private final Bin[] bins = new Bin[SizeClasses.COUNT];
+    private final SlabTable table = new SlabTable();
+    private volatile Range[] ranges = {};
+
+    /** Of slabs that are idle and keep their pages. */
+    private final AtomicLong idleBytes = new AtomicLong();
+
+    private volatile long idleLimitBytes;
+
+    /**
+     * No slabs yet.
+     *
+     * @param guarded whether slabs note what was asked for of each block
+     */
+    Slabs(ChunkSource source, long idleLimitBytes, boolean guarded) {
+        this.source = source;
+        this.guarded = guarded;
+        this.idleLimitBytes = idleLimitBytes;
+        Arrays.setAll(bins, sizeClass -> new Bin(SlabShape.of(sizeClass, source)));
+    }
+
+    /** From addresses to slabs. */
+    SlabTable table() {
+        return table;
+    }
+
+    /** The slab of an address; or another, or null, when it lies in none. */
+    @Nullable Slab at(long address) {
+        return table.find(address);
+    }
+
+    /** Whether nothing is held of the source. */
+    boolean isEmpty() {
+        return ranges.length == 0;
+    }
+
+    // ---- out ----------------------------------------------------------------------------------
+
+    /**
+     * Fills an empty magazine as far as slabs with free blocks are at hand; with one new slab where
+     * none is.
+     *
+     * @throws Refusal when there is no memory; the magazine is still empty
+     */
+    void fill(int sizeClass, long[] magazine) throws Refusal {
+        Bin bin = bins[sizeClass];
+        int wanted = Magazine.capacity(magazine);
+        for (int i = 0; i < REFILL_SLABS && wanted > 0; i++) {
+            Slab slab = bin.claim();
+            if (slab == null) {
+                break;
+            }
+            wanted -= take(bin, slab, magazine, wanted);
+        }
+        if (Magazine.isEmpty(magazine)) {
+            take(bin, make(bin), magazine, wanted);
+        }
+    }
+
+    /**
+     * One block.
+     *
+     * @throws Refusal when there is no memory
+     */
+    long takeOne(int sizeClass) throws Refusal {
+        Bin bin = bins[sizeClass];
+        Slab slab = bin.claim();
+        if (slab == null) {
+            slab = make(bin);
+        }
+        long block = slab.takeOne();
+        leave(bin, slab, 1);
+        return block;
+    }
+
+    private int take(Bin bin, Slab slab, long[] magazine, int wanted) {
+        int count = slab.take(magazine, wanted);
+        leave(bin, slab, count);
+        return count;
+    }
+
+    private void leave(Bin bin, Slab slab, int taken) {
+        int before = slab.taken(taken);
+        if (before > taken) {
+            bin.offer(slab);
+        }
+        if (before == slab.blocks()) {
+            idleBytes.addAndGet(-slab.bytes());
+        }
+    }
+
+    // ---- back ---------------------------------------------------------------------------------
+
+    /** Empties a magazine. */
+    void drain(long[] magazine) {
+        Slab slab = null;
+        int count = 0;
+        for (long block = Magazine.pop(magazine); block != 0; block = Magazine.pop(magazine)) {
+            long address = block & ~Magazine.ZEROED;
+            int index = slab == null ? -1 : slab.indexOf(address);
+            if (index < 0) {
+                given(slab, count);
+                slab = at(address);
+                index = slab.indexOf(address);
+                count = 0;
+            }
+            slab.give(index);
+            count++;
+        }
+        given(slab, count);
+    }
+
+    /** Takes a block back. */
+    void give(long block) {
+        long address = block & ~Magazine.ZEROED;
+        Slab slab = at(address);
+        slab.give(slab.indexOf(address));
+        given(slab, 1);
+    }
+
+    private void given(@Nullable Slab slab, int count) {
+        if (slab == null) {
+            return;
+        }
+        Bin bin = bins[slab.sizeClass];
+        int before = slab.given(count);
+        if (before == 0) {
+            bin.offer(slab);
+        }
+        if (before + count == slab.blocks()
+                && idleBytes.addAndGet(slab.bytes()) > idleLimitBytes
+                && bin.claim(slab)) {
+            endIf(slab.isIdle(), bin, slab);
+        }
+    }
+
+    // ---- slabs and ranges ---------------------------------------------------------------------
+
+    /**
+     * A slab whose token the caller has, counted as idle. What can fail comes before it is seen.
+     */
+    private Slab make(Bin bin) throws Refusal {
+        Bin.Place place = bin.reserve();
+        Slab slab;
+        try {
+            slab = cut(bin.shape(), place);
+        } catch (Refusal | RuntimeException | Error e) {
+            bin.vacate(place);
+            throw e;
+        }
+        bin.add(slab);
+        table.put(slab);
+        idleBytes.addAndGet(slab.bytes());
+        return slab;
+    }
+
+    private Slab cut(SlabShape shape, Bin.Place place) throws Refusal {
+        byte[] states = new byte[shape.blocks()];
+        int[] guardedBytes = guarded ? new int[shape.blocks()] : null;
+        while (true) {
+            for (Range range : ranges) {
+                long address = range.take(shape.granules());
+                if (address != 0) {
+                    try {
+                        source.prepare(address, shape.stride(), shape.blocks());
+                        return new Slab(shape, range, address, states, guardedBytes, place);
+                    } catch (Refusal | RuntimeException | Error e) {
+                        range.give(address, shape.granules());
+                        throw e;
+                    }
+                }
+            }
+            addRange((long) shape.granules() * Range.GRANULE_BYTES);
+        }
+    }
+
+    private void addRange(long needed) throws Refusal {
+        Chunk chunk = obtainRange(needed);
+        try {
+            if (!table.reserve(chunk)) {
+                throw new Refusal.OutOfMemory(
+                        ("memory at 0x%x lies too far from the rest: this process has too little"
+                                        + " address space in one piece")
+                                .formatted(chunk.address()));
+            }
+            Range range = new Range(chunk);
+            while (true) {
+                Range[] now = ranges;
+                Range[] more = Arrays.copyOf(now, now.length + 1);
+                more[now.length] = range;
+                if (RANGES.compareAndSet(this, now, more)) {
+                    return;
+                }
+            }
+        } catch (Refusal | RuntimeException | Error e) {
+            source.giveBack(chunk);
+            throw e;
+        }
+    }
+
+    private Chunk obtainRange(long needed) throws Refusal {
+        for (long bytes = RANGE_BYTES; bytes > needed && bytes >= MIN_RANGE_BYTES; bytes /= 4) {
+            try {
+                return source.obtain(bytes, Range.GRANULE_BYTES);
+            } catch (Refusal _) {
+                // A smaller one may still be had.
+            }
+        }
+        return source.obtain(needed, Range.GRANULE_BYTES);
+    }
+
+    /** The caller has the token, and gives it up or ends the slab. */
+    private void endIf(boolean end, Bin bin, Slab slab) {
+        if (!end) {
+            bin.offer(slab);
+            return;
+        }
+        idleBytes.addAndGet(-slab.bytes());
+        table.remove(slab);
+        bin.vacate(slab.place());
+        if (!source.discard(slab.address(), slab.bytes())) {
+            slab.range().noLongerZeroed();
+        }
+        slab.range().give(slab.address(), slab.granules());
+    }
+
+    // ---- trimming -----------------------------------------------------------------------------
+
+    /** From now on idle memory is not kept. */
+    void keepNothingIdle() {
+        idleLimitBytes = 0;
+    }
+
+    /** Gives all memory to the system that holds free blocks alone. */
+    void trim() {
+        for (Bin bin : bins) {
+            bin.visit(
+                    _ -> true,
+                    slab -> {
+                        slab.discardFreePages(source);
+                        endIf(slab.isIdle(), bin, slab);
+                    });
+        }
+        releaseRanges();
+    }
+
+    /**
+     * Gives memory to the system that has held free blocks alone since the last call, or longer.
+     */
+    void trimIdle() {
+        for (Bin bin : bins) {
+            bin.visit(
+                    Slab::isWorthVisiting,
+                    slab -> {
+                        boolean end = slab.staysIdle();
+                        if (!end && !slab.isIdle()) {
+                            slab.discardFreePages(source);
+                        }
+                        endIf(end, bin, slab);
+                    });
+        }
+        releaseRanges();
+    }
+
+    /** Gives ranges back that have no slabs. */
+    void releaseRanges() {
+        for (Range range : ranges) {
+            if (range.retire()) {
+                Range[] now;
+                Range[] fewer;
+                do {
+                    now = ranges;
+                    fewer =
+                            Arrays.stream(now)
+                                    .filter(other -> other != range)
+                                    .toArray(Range[]::new);
+                } while (!RANGES.compareAndSet(this, now, fewer));
+                source.giveBack(range.chunk());
+            }
+        }
+    }
+
+    // ---- counting -----------------------------------------------------------------------------
+
+    /** How many blocks of a class there are. */
+    long blocks(int sizeClass) {
+        return bins[sizeClass].count(Slab::blocks);
+    }
+
+    /** How many of them are free and in no cache. */
+    long freeBlocks(int sizeClass) {
+        return bins[sizeClass].count(Slab::freeBlocks);
+    }
+
+    /** What has been taken from the source for ranges. */
+    long reservedBytes() {
+        return Arrays.stream(ranges).mapToLong(range -> range.chunk().bytes()).sum();
+    }
+}

@@ -1,0 +1,69 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * Chunks of the C heap. One of 32 MiB or more is always a mapping of its own in glibc (mallopt(3),
+ * M_MMAP_THRESHOLD), so that free(3) returns it to the system.
+ *
+ * <p>The C heap promises nothing about contents. Large chunks are discarded before use, which costs
+ * one system call, and whether that gives zeros, as madvise(2) says of private memory, is tried on
+ * the first word.
+ */
+public final class SystemChunks implements ChunkSource {
+
+    /** Smaller chunks are not tried: a system call is dearer than writing zeros. */
+    private static final long DISCARDED_BYTES = 1 << 20;
+
+    private final OperatingSystem os;
+
+    /** Chunks by this system's aligned_alloc. */
+    public SystemChunks(OperatingSystem os) {
+        this.os = os;
+    }
+
+    @Override
+    public Chunk obtain(long bytes, long alignment) throws Refusal {
+        boolean pages = bytes >= DISCARDED_BYTES && bytes % pageBytes() == 0;
+        long address = os.alignedAlloc(pages ? Math.max(alignment, pageBytes()) : alignment, bytes);
+        try {
+            return new Chunk(address, bytes, pages && discardGivesZeros(address, bytes));
+        } catch (Error e) {
+            os.alignedFree(address); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    @Override
+    public void giveBack(Chunk chunk) {
+        os.alignedFree(chunk.address());
+    }
+
+    @Override
+    public boolean discard(long address, long bytes) {
+        try (Arena scratch = Arena.ofConfined()) {
+            os.discard(address, bytes, scratch.allocate(CallState.LAYOUT));
+            return true;
+        } catch (Refusal | OutOfMemoryError _) {
+            return false; // locked into memory, a system that cannot, or the Java heap is exhausted
+        }
+    }
+
+    @Override
+    public long pageBytes() {
+        return os.pageBytes();
+    }
+
+    private boolean discardGivesZeros(long address, long bytes) {
+        MemorySegment word = NativeMemory.segment(address, Long.BYTES);
+        word.set(ValueLayout.JAVA_LONG, 0, -1);
+        return discard(address, bytes) && word.get(ValueLayout.JAVA_LONG, 0) == 0;
+    }
+}
