@@ -1,20 +1,18 @@
 package dev.kernelalloc.benchmarks;
 
+import dev.kernelalloc.benchmarks.heap.HeapRows;
+import dev.kernelalloc.benchmarks.soak.Soak;
 import dev.kernelalloc.benchmarks.struct.StructRows;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedSet;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
-import org.openjdk.jmh.profile.GCProfiler;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
-import org.openjdk.jmh.runner.options.VerboseMode;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -22,9 +20,9 @@ import picocli.CommandLine.Option;
 /**
  * Runs the benchmarks and prints one table.
  *
- * <p>The machine may be shared and drift, so nothing is compared across minutes: a round runs every
- * benchmark once, in a JVM of its own, and a ratio is taken inside a round. The table shows medians over
- * the rounds, and beside each the least and the most.
+ * <p>The machine may be shared and drift, so nothing is compared across minutes: a round runs every case
+ * once, in a process of its own, and a ratio is taken inside a round. The table shows medians over the
+ * rounds, and beside each the least and the most.
  */
 @Command(
         name = "benchmarks/run",
@@ -32,17 +30,36 @@ import picocli.CommandLine.Option;
         description = "Measures the library beside what it is compared with.")
 public final class Benchmarks implements Callable<Integer> {
 
-    @Option(names = "--rounds", description = "Rounds of one fork a benchmark; default ${DEFAULT-VALUE}.")
-    private int rounds = 5;
+    /** A system property: the directory of this project. */
+    private static final String PROJECT = "benchmarks.project";
 
-    @Option(names = "--quick", description = "Two short rounds, under three minutes: a first impression.")
+    @Option(names = "--rounds", description = "Rounds of one fork a case; default 5, of --quick 2.")
+    private Integer rounds;
+
+    @Option(names = "--quick", description = "The headlines, short: under three minutes.")
     private boolean quick;
 
-    @Option(names = "--smoke", description = "One row, as short as can be: does it run at all?")
+    @Option(names = "--smoke", description = "Two rows, as short as can be: does it run at all?")
     private boolean smoke;
 
-    @Option(names = "--only", description = "Only rows whose name contains this regular expression.")
+    @Option(
+            names = "--only",
+            description = "Only rows whose work and subject contain this regular expression.")
     private Pattern only = Pattern.compile("");
+
+    @Option(names = "--list", description = "Print the names of the rows instead of measuring them.")
+    private boolean list;
+
+    @Option(
+            names = "--soak",
+            description = "No benchmark: use everything from several threads and check every byte.")
+    private boolean soak;
+
+    @Option(
+            names = "--operations",
+            description = "Of the soak; default ${DEFAULT-VALUE}.",
+            defaultValue = "200000000")
+    private long operations;
 
     private Benchmarks() {}
 
@@ -51,58 +68,85 @@ public final class Benchmarks implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() throws RunnerException {
+    public Integer call() throws IOException, InterruptedException {
+        return soak ? soak() : measure();
+    }
+
+    private int measure() throws IOException, InterruptedException {
+        PrintStream output = System.out;
+        System.setOut(System.err); // the table alone goes to the output, not what the peers print
+        Optional<CBuild> build = CBuild.compile(Path.of(System.getProperty(PROJECT)));
+        List<CAllocator> allocators =
+                build.isPresent() ? CAllocator.installed(build.get()) : List.of();
         List<Row> rows =
-                StructRows.all().stream()
-                        .filter(row -> only.matcher(row.name()).find())
-                        .limit(smoke ? 1 : Long.MAX_VALUE)
-                        .toList();
+                rows(allocators).stream().filter(row -> only.matcher(row.name()).find()).toList();
         if (rows.isEmpty()) {
             throw new CommandLine.ParameterException(
                     new CommandLine(this), "no row's name contains " + only);
         }
-        PrintStream output = System.out;
-        System.setOut(System.err); // the table alone goes to the output, not what the peers print
-        SequencedSet<Case> cases = Row.cases(rows);
-        int count = smoke ? 1 : quick ? 2 : rounds;
-        Map<Case, List<Measured>> measured = new LinkedHashMap<>();
-        for (int round = 1; round <= count; round++) {
-            for (Case one : cases) {
-                System.err.printf("round %d of %d: %s%n", round, count, one);
-                measured.computeIfAbsent(one, _ -> new ArrayList<>()).add(measure(one));
-            }
+        if (list) {
+            rows.stream().map(Row::name).distinct().forEach(output::println);
+            return 0;
         }
-        output.println(
-                smoke
-                        ? "The benchmarks run. For figures: benchmarks/run"
-                        : Table.of(rows, measured));
+        Map<Case, List<Measured>> measured = new Rounds(effort(), build).run(Row.cases(rows));
+        if (smoke) {
+            return smoke(output, measured);
+        }
+        output.println(machine(allocators));
+        output.println();
+        output.println(new Table(rows, measured));
         return 0;
     }
 
-    private Measured measure(Case one) throws RunnerException {
-        int iterations = smoke ? 1 : quick ? 3 : 5;
-        TimeValue time = TimeValue.milliseconds(smoke ? 50 : quick ? 100 : 250);
-        OptionsBuilder options = new OptionsBuilder();
-        options.include("^" + Pattern.quote(one.benchmark()) + "$")
-                .forks(1)
-                .addProfiler(GCProfiler.class)
-                .verbosity(VerboseMode.SILENT)
-                .shouldFailOnError(true)
-                .jvmArgs(
-                        "-Xms512m",
-                        "-Xmx512m",
-                        "--enable-native-access=ALL-UNNAMED",
-                        "--sun-misc-unsafe-memory-access=allow"); // for JMH itself
-        one.parameters().forEach(options::param);
-        if (one.isSingleShot()) {
-            options.warmupIterations(0).measurementIterations(1);
-        } else {
-            options.warmupIterations(iterations)
-                    .warmupTime(time)
-                    .measurementIterations(iterations)
-                    .measurementTime(time);
+    private static int smoke(PrintStream output, Map<Case, List<Measured>> measured) {
+        boolean failed =
+                measured.values().stream().anyMatch(forks -> forks.contains(Measured.FAILED));
+        output.println(
+                failed
+                        ? "The benchmarks do not run."
+                        : "The benchmarks run. For figures: benchmarks/run");
+        return failed ? 1 : 0;
+    }
+
+    private List<Row> rows(List<CAllocator> allocators) {
+        if (smoke) {
+            return HeapRows.smoke(allocators);
         }
-        System.setProperty("jmh.ignoreLock", "true");
-        return Measured.of(new Runner(options.build()).runSingle());
+        List<Row> rows = new ArrayList<>();
+        rows.addAll(quick ? HeapRows.quick(allocators) : HeapRows.all(allocators));
+        rows.addAll(quick ? StructRows.quick() : StructRows.all());
+        return rows;
+    }
+
+    private Effort effort() {
+        Effort effort = smoke ? Effort.SMOKE : quick ? Effort.QUICK : Effort.FULL;
+        return rounds == null ? effort : effort.withRounds(rounds);
+    }
+
+    private String machine(List<CAllocator> allocators) {
+        return "%d processors, %s, Java %s; %d rounds. C: %s."
+                .formatted(
+                        Runtime.getRuntime().availableProcessors(),
+                        System.getProperty("os.name") + " " + System.getProperty("os.version"),
+                        Runtime.version(),
+                        effort().rounds(),
+                        allocators.isEmpty()
+                                ? "no compiler found, so nothing is compared with it"
+                                : allocators.stream()
+                                        .map(one -> one.name() + " " + one.version())
+                                        .collect(Collectors.joining(", ")));
+    }
+
+    /** In a JVM of its own, whose output is ours. */
+    private int soak() throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(Jvm.command());
+        command.add(Soak.class.getName());
+        command.add(Long.toString(operations));
+        Process process = new ProcessBuilder(command).inheritIO().start();
+        try {
+            return process.waitFor();
+        } finally {
+            process.destroyForcibly();
+        }
     }
 }

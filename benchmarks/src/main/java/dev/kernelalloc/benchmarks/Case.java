@@ -1,32 +1,8 @@
 package dev.kernelalloc.benchmarks;
 
-import java.util.Map;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Mode;
+/** Something that is run in a process of its own and tells its figures. */
+public sealed interface Case permits JmhCase, JavaProgram, CProgram {
 
-/**
- * One benchmark method with its parameters.
- *
- * @param type the class it stands in
- * @param method its name
- * @param parameters values of the class's {@code @Param} fields
- */
-public record Case(Class<?> type, String method, Map<String, String> parameters) {
-
-    /** Whether it is measured once a JVM, without warming up. */
-    boolean isSingleShot() {
-        BenchmarkMode mode = type.getAnnotation(BenchmarkMode.class);
-        return mode.value()[0] == Mode.SingleShotTime;
-    }
-
-    /** The name that JMH knows it by. */
-    String benchmark() {
-        return type.getName() + "." + method;
-    }
-
-    @Override
-    public String toString() {
-        String name = type.getSimpleName() + "." + method;
-        return parameters.isEmpty() ? name : name + parameters;
-    }
+    /** Who does the work, for a reader of the table. */
+    String label();
 }

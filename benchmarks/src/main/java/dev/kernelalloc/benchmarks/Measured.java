@@ -1,23 +1,46 @@
 package dev.kernelalloc.benchmarks;
 
+import java.util.EnumMap;
+import java.util.Map;
 import org.openjdk.jmh.results.RunResult;
 
 /**
  * What one fork measured.
  *
- * @param nanos an operation
- * @param bytes of the Java heap, allocated by an operation
+ * @param figures all that it told; none when it failed
  */
-record Measured(double nanos, double bytes) {
+record Measured(Map<Figure, Double> figures) {
+
+    static final Measured FAILED = new Measured(Map.of());
 
     static Measured of(RunResult result) {
+        Map<Figure, Double> figures = new EnumMap<>(Figure.class);
+        figures.put(Figure.NANOS, result.getPrimaryResult().getScore());
         var secondary = result.getSecondaryResults();
-        double bytes =
-                secondary.keySet().stream()
-                        .filter(name -> name.endsWith("gc.alloc.rate.norm"))
-                        .mapToDouble(name -> secondary.get(name).getScore())
-                        .findFirst()
-                        .orElse(Double.NaN);
-        return new Measured(result.getPrimaryResult().getScore(), bytes);
+        secondary.keySet().stream()
+                .filter(name -> name.endsWith("gc.alloc.rate.norm"))
+                .findFirst()
+                .ifPresent(
+                        name -> figures.put(Figure.HEAP_BYTES, secondary.get(name).getScore()));
+        return new Measured(figures);
+    }
+
+    /** What a program printed: a line for each figure, other lines are for people. */
+    static Measured of(Iterable<String> lines) {
+        Map<Figure, Double> figures = new EnumMap<>(Figure.class);
+        for (String line : lines) {
+            for (Figure figure : Figure.values()) {
+                String start = figure.name() + " ";
+                if (line.startsWith(start)) {
+                    figures.put(figure, Double.valueOf(line.substring(start.length())));
+                }
+            }
+        }
+        return new Measured(figures);
+    }
+
+    /** NaN where it was not measured. */
+    double get(Figure figure) {
+        return figures.getOrDefault(figure, Double.NaN);
     }
 }

@@ -7,23 +7,39 @@ import java.util.SequencedSet;
 /**
  * A line of the table.
  *
- * @param name the work
- * @param subject what is measured
- * @param reference what it is compared with
- * @param bar the ratio to it that must be reached; {@link #REPORTED} where there is no bar
+ * @param work what is done
+ * @param subject who does it
+ * @param figure what is told of it
+ * @param reference what that is held against
+ * @param bar what the ratio to it must reach, or the figure itself where it is held against nothing
  */
-public record Row(String name, Case subject, Case reference, double bar) {
+public record Row(String work, Case subject, Figure figure, Reference reference, Bar bar) {
 
-    /** Instead of a bar: the figure is only reported. */
-    public static final double REPORTED = Double.NaN;
+    /** Time beside other time. */
+    public static Row time(String work, Case subject, Reference reference, Bar bar) {
+        return new Row(work, subject, Figure.NANOS, reference, bar);
+    }
 
-    /** Every case of some rows once, each beside the one it is compared with. */
+    /** A figure that has a bar of its own. */
+    public static Row figure(String work, Case subject, Figure figure, Bar bar) {
+        return new Row(work, subject, figure, Reference.NOTHING, bar);
+    }
+
+    /** Every case of some rows once, each beside those it is compared with. */
     static SequencedSet<Case> cases(List<Row> rows) {
         SequencedSet<Case> cases = new LinkedHashSet<>();
         for (Row row : rows) {
-            cases.add(row.reference());
-            cases.add(row.subject());
+            switch (row.reference) {
+                case Reference.Nothing _ -> {}
+                case Reference.Best best -> cases.addAll(best.cases());
+            }
+            cases.add(row.subject);
         }
         return cases;
+    }
+
+    /** What {@code --only} looks at. */
+    String name() {
+        return work + ", " + subject.label();
     }
 }

@@ -1,62 +1,123 @@
 package dev.kernelalloc.benchmarks;
 
-import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/** The measurements as a table in Markdown. */
-final class Table {
+/**
+ * The measurements as a table in Markdown.
+ *
+ * @param rows in the order of the table
+ * @param measured one a round for every case of the rows
+ */
+record Table(List<Row> rows, Map<Case, List<Measured>> measured) {
 
-    private Table() {}
-
-    static String of(List<Row> rows, Map<Case, List<Measured>> measured) {
+    @Override
+    public String toString() {
         StringBuilder table = new StringBuilder();
         table.append(
                 """
-                | work | ns | B | compared with | its ns | ratio (least, most) | bar |
-                |---|---:|---:|---|---:|---:|---:|
+                | work | by | median (least, most) | heap B | compared with | its median | ratio (least, most) | bar |
+                |---|---|---:|---:|---|---:|---:|---|
                 """);
+        int reached = 0;
+        int missed = 0;
         for (Row row : rows) {
-            List<Measured> subject = measured.get(row.subject());
-            List<Measured> reference = measured.get(row.reference());
-            double[] ratios =
-                    IntStream.range(0, subject.size())
-                            .mapToDouble(i -> subject.get(i).nanos() / reference.get(i).nanos())
-                            .toArray();
-            double ratio = median(ratios);
-            table.append(
-                    "| %s | %s | %.2f | %s | %s | %.2f (%.2f, %.2f) | %s |%n"
-                            .formatted(
-                                    row.name(),
-                                    nanos(subject),
-                                    median(subject.stream().mapToDouble(Measured::bytes).toArray()),
-                                    row.reference().method(),
-                                    nanos(reference),
-                                    ratio,
-                                    Arrays.stream(ratios).min().orElseThrow(),
-                                    Arrays.stream(ratios).max().orElseThrow(),
-                                    bar(ratio, row.bar())));
+            table.append(line(row)).append(System.lineSeparator());
+            if (row.bar().isSet()) {
+                if (row.bar().isReached(judged(row).median())) {
+                    reached++;
+                } else {
+                    missed++;
+                }
+            }
         }
+        table.append("%nBars: %d reached, %d not.%n".formatted(reached, missed));
         return table.toString();
     }
 
-    private static String bar(double ratio, double bar) {
-        if (Double.isNaN(bar)) {
+    private String line(Row row) {
+        String subject =
+                "| %s | %s | %s %s | %s |"
+                        .formatted(
+                                row.work(),
+                                row.subject().label(),
+                                samples(row.subject(), row.figure()),
+                                row.figure().unit(),
+                                heapBytes(row.subject()));
+        String compared =
+                switch (row.reference()) {
+                    case Reference.Nothing _ -> " | | |";
+                    case Reference.Best best -> compared(row, best);
+                };
+        return subject + compared + " " + verdict(row) + " |";
+    }
+
+    private String compared(Row row, Reference.Best best) {
+        if (best.cases().isEmpty()) {
+            return " %s: not on this machine | | |".formatted(best.name());
+        }
+        Case winner =
+                best.cases().stream()
+                        .min(Comparator.comparingDouble(one -> samples(one, row.figure()).median()))
+                        .orElseThrow();
+        String name = best.cases().size() == 1 ? best.name() : best.name() + ": " + winner.label();
+        return " %s | %s %s | %s |"
+                .formatted(
+                        name,
+                        Samples.text(samples(winner, row.figure()).median()),
+                        row.figure().unit(),
+                        judged(row));
+    }
+
+    private String verdict(Row row) {
+        if (!row.bar().isSet()) {
             return "";
         }
-        return "≤ %.2f %s".formatted(bar, ratio <= bar ? "reached" : "**missed**");
+        double value = judged(row).median();
+        String verdict =
+                Double.isNaN(value)
+                        ? "**not measured**"
+                        : row.bar().isReached(value) ? "reached" : "**missed**";
+        return row.bar().text() + " " + verdict;
     }
 
-    private static String nanos(List<Measured> forks) {
-        double nanos = median(forks.stream().mapToDouble(Measured::nanos).toArray());
-        return nanos < 100 ? "%.2f".formatted(nanos) : "%,.0f".formatted(nanos);
+    /** What the bar is for: the figure, or its ratio to the reference inside each round. */
+    private Samples judged(Row row) {
+        Samples subject = samples(row.subject(), row.figure());
+        return switch (row.reference()) {
+            case Reference.Nothing _ -> subject;
+            case Reference.Best best -> subject.over(best(best, row.figure()));
+        };
     }
 
-    private static double median(double[] values) {
-        double[] sorted = values.clone();
-        Arrays.sort(sorted);
-        int middle = sorted.length / 2;
-        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    /** A failed case is not the best, unless all failed. */
+    private Samples best(Reference.Best best, Figure figure) {
+        return new Samples(
+                IntStream.range(0, rounds())
+                        .mapToDouble(
+                                round ->
+                                        best.cases().stream()
+                                                .mapToDouble(one -> measured.get(one).get(round).get(figure))
+                                                .filter(value -> !Double.isNaN(value))
+                                                .min()
+                                                .orElse(Double.NaN))
+                        .toArray());
+    }
+
+    private String heapBytes(Case one) {
+        return measured.get(one).getFirst().figures().containsKey(Figure.HEAP_BYTES)
+                ? Samples.text(samples(one, Figure.HEAP_BYTES).median())
+                : "";
+    }
+
+    private Samples samples(Case one, Figure figure) {
+        return new Samples(
+                measured.get(one).stream().mapToDouble(fork -> fork.get(figure)).toArray());
+    }
+
+    private int rounds() {
+        return measured.values().iterator().next().size();
     }
 }

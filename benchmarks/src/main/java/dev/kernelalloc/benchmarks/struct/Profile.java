@@ -44,7 +44,8 @@ public enum Profile {
 
     private static final int USES = 20_000;
 
-    void set() {
+    /** Does it. */
+    public void set() {
         if (this == CLEAN) {
             return;
         }

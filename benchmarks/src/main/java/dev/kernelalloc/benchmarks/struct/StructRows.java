@@ -1,13 +1,20 @@
 package dev.kernelalloc.benchmarks.struct;
 
+import dev.kernelalloc.benchmarks.Bar;
 import dev.kernelalloc.benchmarks.Case;
+import dev.kernelalloc.benchmarks.JmhCase;
+import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** What is asked of structs. */
 public final class StructRows {
+
+    private static final Set<String> QUICK =
+            Set.of("field of a box in a field", "sum over 10,000 views");
 
     private StructRows() {}
 
@@ -18,18 +25,25 @@ public final class StructRows {
         }
         Case budget = definition("fifteenMilliseconds");
         rows.add(
-                new Row(
+                row(
                         "define a type of 20 fields, after the first type",
                         definition("twentyFieldsAfterTheFirst"),
                         budget,
-                        1.0));
+                        Bar.atMost(1.0)));
         rows.add(
-                new Row(
+                row(
                         "define the first type of a JVM",
                         definition("firstType"),
                         budget,
-                        Row.REPORTED));
+                        Bar.REPORTED));
         return rows;
+    }
+
+    /** A few of those that a user meets first. */
+    public static List<Row> quick() {
+        return of(Profile.CLEAN).stream()
+                .filter(row -> QUICK.contains(row.work()))
+                .toList();
     }
 
     private static List<Row> of(Profile profile) {
@@ -38,41 +52,41 @@ public final class StructRows {
         Case raw = field(profile, "loopRaw");
         Case rawSum = sum(profile, "raw");
         return List.of(
-                new Row(
+                row(
                         "field of a box in a constant" + after,
                         field(profile, "constantBox"),
                         constant,
-                        1.15),
-                new Row(
+                        Bar.atMost(1.15)),
+                row(
                         "field of a box in a field" + after,
                         field(profile, "fieldBox"),
                         field(profile, "fieldWrapper"),
-                        1.05),
-                new Row(
+                        Bar.atMost(1.05)),
+                row(
                         "field of one box in a loop" + after,
                         field(profile, "loopView"),
                         raw,
-                        1.05),
-                new Row(
+                        Bar.atMost(1.05)),
+                row(
                         "get and set of a record of four, box in a constant" + after,
                         field(profile, "fourRecordOfConstant"),
                         field(profile, "fourRawOfConstant"),
-                        1.10),
-                new Row(
+                        Bar.atMost(1.10)),
+                row(
                         "get and set of a record of four, box in a field" + after,
                         field(profile, "fourRecord"),
                         field(profile, "fourRaw"),
-                        1.10),
-                new Row(
+                        Bar.atMost(1.10)),
+                row(
                         "sum over 10,000 views" + after,
                         sum(profile, "views"),
                         rawSum,
-                        1.10),
-                new Row(
+                        Bar.atMost(1.10)),
+                row(
                         "sum over 10,000 records" + after,
                         sum(profile, "records"),
                         rawSum,
-                        1.10),
+                        Bar.atMost(1.10)),
                 peer("field, jextract style" + after, field(profile, "jextractStyle"), raw),
                 peer("field, LWJGL struct" + after, field(profile, "lwjglStruct"), raw),
                 peer("field, Javolution struct" + after, field(profile, "javolutionStruct"), raw),
@@ -81,19 +95,23 @@ public final class StructRows {
                 peer("sum, Javolution struct" + after, sum(profile, "javolutionStruct"), rawSum));
     }
 
+    private static Row row(String name, Case subject, Case reference, Bar bar) {
+        return Row.time(name, subject, Reference.to(reference), bar);
+    }
+
     private static Row peer(String name, Case subject, Case reference) {
-        return new Row(name, subject, reference, Row.REPORTED);
+        return row(name, subject, reference, Bar.REPORTED);
     }
 
     private static Case field(Profile profile, String method) {
-        return new Case(FieldBenchmark.class, method, Map.of("profile", profile.name()));
+        return JmhCase.of(FieldBenchmark.class, method, Map.of("profile", profile.name()));
     }
 
     private static Case sum(Profile profile, String method) {
-        return new Case(SumBenchmark.class, method, Map.of("profile", profile.name()));
+        return JmhCase.of(SumBenchmark.class, method, Map.of("profile", profile.name()));
     }
 
     private static Case definition(String method) {
-        return new Case(DefinitionBenchmark.class, method, Map.of());
+        return JmhCase.of(DefinitionBenchmark.class, method, Map.of());
     }
 }

@@ -1,0 +1,36 @@
+package dev.kernelalloc.benchmarks;
+
+import java.util.List;
+
+/**
+ * How long is measured.
+ *
+ * @param rounds forks of every case
+ * @param warmUpMillis of JMH, in as many iterations
+ * @param iterations of JMH
+ * @param iterationMillis of each
+ * @param programMillis that a program measures, and warms up
+ * @param settleMillis between freeing memory and looking at what is resident
+ */
+record Effort(
+        int rounds,
+        int warmUpMillis,
+        int iterations,
+        int iterationMillis,
+        int programMillis,
+        int settleMillis) {
+
+    static final Effort FULL = new Effort(5, 720, 4, 120, 400, 3000);
+    static final Effort QUICK = new Effort(2, 600, 3, 100, 300, 1500);
+    static final Effort SMOKE = new Effort(1, 50, 1, 50, 50, 50);
+
+    Effort withRounds(int rounds) {
+        return new Effort(
+                rounds, warmUpMillis, iterations, iterationMillis, programMillis, settleMillis);
+    }
+
+    /** What a program is told of it. */
+    List<String> arguments() {
+        return List.of("millis=" + programMillis, "settle=" + settleMillis);
+    }
+}

@@ -1,0 +1,33 @@
+package dev.kernelalloc.benchmarks;
+
+/** What a case can tell. A program prints a figure as its name, a space and the value. */
+public enum Figure {
+    /** Time on the clock for one operation; with several threads, of all of them together. */
+    NANOS("ns"),
+    /** Bytes of the Java heap that one operation allocates. */
+    HEAP_BYTES("B"),
+    /** Resident memory over the start after everything has been freed and some seconds have passed. */
+    RETAINED("MiB"),
+    /** The same after a {@code trim()}. */
+    TRIMMED("MiB"),
+    /** Resident memory that came with ten times as many threads. */
+    GROWN("MiB"),
+    /** Throughput of two threads over that of one, by the same ratio for a loop of arithmetic. */
+    SCALING("×"),
+    /** Throughput of 64 threads over that of two. */
+    MANY_THREADS("×"),
+    /** The most that a block occupies beyond max(size, alignment). */
+    WASTE("%"),
+    /** The same for blocks above 1 KiB. */
+    WASTE_ABOVE_1K("%");
+
+    private final String unit;
+
+    Figure(String unit) {
+        this.unit = unit;
+    }
+
+    String unit() {
+        return unit;
+    }
+}

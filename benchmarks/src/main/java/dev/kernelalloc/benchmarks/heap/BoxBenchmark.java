@@ -1,0 +1,287 @@
+package dev.kernelalloc.benchmarks.heap;
+
+import dev.kernelalloc.NativeBox;
+import dev.kernelalloc.benchmarks.struct.Profile;
+import dev.kernelalloc.struct.StructType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.CompilerControl;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+
+/**
+ * A box of 64 bytes: made, written, read, closed; beside an {@code Arena.ofConfined()} for one block of the
+ * same size. Where a benchmark is of a box of zeros, it reads them first; so does the arena's.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+public class BoxBenchmark {
+
+    private static final long BYTES = 64;
+
+    /** Eight longs, of which the first and the last are used: what {@link Touch} does. */
+    private interface Line {
+        long first();
+
+        void first(long value);
+
+        long second();
+
+        void second(long value);
+
+        long third();
+
+        void third(long value);
+
+        long fourth();
+
+        void fourth(long value);
+
+        long fifth();
+
+        void fifth(long value);
+
+        long sixth();
+
+        void sixth(long value);
+
+        long seventh();
+
+        void seventh(long value);
+
+        long last();
+
+        void last(long value);
+    }
+
+    private static final StructType<Line> LINE =
+            StructType.of(MethodHandles.lookup(), Line.class);
+
+    @Param({"CLEAN", "POLLUTED"})
+    Profile profile;
+
+    /** Not a constant, so the JIT knows neither type nor size. */
+    private StructType<MemorySegment> type;
+
+    private long size;
+    private long value;
+
+    public BoxBenchmark() {}
+
+    @Setup
+    public void make() {
+        profile.set();
+        type = StructType.of(MemoryLayout.sequenceLayout(BYTES / Long.BYTES, ValueLayout.JAVA_LONG));
+        size = BYTES;
+    }
+
+    // ---- not zeroed ---------------------------------------------------------------------------
+
+    @Benchmark
+    public long box() {
+        return newBox(value++);
+    }
+
+    @Benchmark
+    public long boxUnder12Frames() {
+        return Frames.first(value++);
+    }
+
+    // ---- zeroed -------------------------------------------------------------------------------
+
+    @Benchmark
+    public long boxZeroed() {
+        return newBoxOfZeros(value++);
+    }
+
+    @Benchmark
+    public long boxZeroedUnder12Frames() {
+        return ZeroedFrames.first(value++);
+    }
+
+    @Benchmark
+    public long boxOfUnknownSizeZeroed() {
+        try (NativeBox<MemorySegment> box = NativeBox.zeroed(Library.POOL, type)) {
+            return Touch.zeros(box.segment()) + Touch.of(box.segment(), value++);
+        }
+    }
+
+    @Benchmark
+    public long jdkArena() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment segment = arena.allocate(BYTES, Long.BYTES);
+            return Touch.zeros(segment) + Touch.of(segment, value++);
+        }
+    }
+
+    @Benchmark
+    public long jdkArenaOfUnknownSize() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment segment = arena.allocate(size, Long.BYTES);
+            return Touch.zeros(segment) + Touch.of(segment, value++);
+        }
+    }
+
+    // ---- handed to a method that is not inlined -----------------------------------------------
+
+    @Benchmark
+    public long boxZeroedEscaping() {
+        try (NativeBox<Line> box = NativeBox.zeroed(Library.POOL, LINE)) {
+            return use(box, value++);
+        }
+    }
+
+    @Benchmark
+    public long jdkArenaEscaping() {
+        try (Arena arena = Arena.ofConfined()) {
+            return use(arena.allocate(BYTES, Long.BYTES), value++);
+        }
+    }
+
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
+    private static long use(NativeBox<Line> box, long value) {
+        return zeros(box.get()) + touch(box.get(), value);
+    }
+
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
+    private static long use(MemorySegment segment, long value) {
+        return Touch.zeros(segment) + Touch.of(segment, value);
+    }
+
+    // ---- the work -----------------------------------------------------------------------------
+
+    private static long newBox(long value) {
+        try (NativeBox<Line> box = NativeBox.uninitialized(Library.POOL, LINE)) {
+            return touch(box.get(), value);
+        }
+    }
+
+    private static long newBoxOfZeros(long value) {
+        try (NativeBox<Line> box = NativeBox.zeroed(Library.POOL, LINE)) {
+            return zeros(box.get()) + touch(box.get(), value);
+        }
+    }
+
+    private static long zeros(Line line) {
+        return line.first() + line.last();
+    }
+
+    private static long touch(Line line, long value) {
+        line.first(value);
+        line.last(value);
+        return line.first() + line.last();
+    }
+
+    /** Twelve methods between the benchmark and the box. */
+    private static final class Frames {
+        static long first(long value) {
+            return second(value) + 1;
+        }
+
+        static long second(long value) {
+            return third(value) + 1;
+        }
+
+        static long third(long value) {
+            return fourth(value) + 1;
+        }
+
+        static long fourth(long value) {
+            return fifth(value) + 1;
+        }
+
+        static long fifth(long value) {
+            return sixth(value) + 1;
+        }
+
+        static long sixth(long value) {
+            return seventh(value) + 1;
+        }
+
+        static long seventh(long value) {
+            return eighth(value) + 1;
+        }
+
+        static long eighth(long value) {
+            return ninth(value) + 1;
+        }
+
+        static long ninth(long value) {
+            return tenth(value) + 1;
+        }
+
+        static long tenth(long value) {
+            return eleventh(value) + 1;
+        }
+
+        static long eleventh(long value) {
+            return twelfth(value) + 1;
+        }
+
+        static long twelfth(long value) {
+            return newBox(value);
+        }
+    }
+
+    /** The same; frames of their own, so that their profiles are too. */
+    private static final class ZeroedFrames {
+        static long first(long value) {
+            return second(value) + 1;
+        }
+
+        static long second(long value) {
+            return third(value) + 1;
+        }
+
+        static long third(long value) {
+            return fourth(value) + 1;
+        }
+
+        static long fourth(long value) {
+            return fifth(value) + 1;
+        }
+
+        static long fifth(long value) {
+            return sixth(value) + 1;
+        }
+
+        static long sixth(long value) {
+            return seventh(value) + 1;
+        }
+
+        static long seventh(long value) {
+            return eighth(value) + 1;
+        }
+
+        static long eighth(long value) {
+            return ninth(value) + 1;
+        }
+
+        static long ninth(long value) {
+            return tenth(value) + 1;
+        }
+
+        static long tenth(long value) {
+            return eleventh(value) + 1;
+        }
+
+        static long eleventh(long value) {
+            return twelfth(value) + 1;
+        }
+
+        static long twelfth(long value) {
+            return newBoxOfZeros(value);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package dev.kernelalloc.benchmarks.heap;
+
+import dev.kernelalloc.benchmarks.Bar;
+import dev.kernelalloc.benchmarks.CAllocator;
+import dev.kernelalloc.benchmarks.Case;
+import dev.kernelalloc.benchmarks.Figure;
+import dev.kernelalloc.benchmarks.JmhCase;
+import dev.kernelalloc.benchmarks.Reference;
+import dev.kernelalloc.benchmarks.Row;
+import dev.kernelalloc.benchmarks.struct.Profile;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** What is asked of a box of 64 bytes. */
+final class BoxRows {
+
+    /** Less than any object: what is left of JMH itself. */
+    private static final Bar NO_OBJECT = Bar.atMost(0.5);
+
+    private static final Bar AS_CLEAN = Bar.atMost(1.3);
+
+    private BoxRows() {}
+
+    static List<Row> of(List<CAllocator> allocators, boolean quick) {
+        Work malloc = BlockRows.oneBlock(64, 16, false, allocators);
+        Work calloc = BlockRows.oneBlock(64, 16, true, allocators);
+        Case box = clean("box");
+        Case zeroed = clean("boxZeroed");
+        Case unknown = clean("boxOfUnknownSizeZeroed");
+        Case escaping = clean("boxZeroedEscaping");
+        List<Row> rows = new ArrayList<>();
+        rows.add(Row.time("box of 64 B", box, malloc.system(), Bar.atMost(0.5)));
+        rows.add(Row.figure("box of 64 B: heap bytes", box, Figure.HEAP_BYTES, NO_OBJECT));
+        rows.add(Row.time("box of 64 B", box, malloc.bestC(), Bar.REPORTED));
+        rows.add(Row.time("box, zeroed", zeroed, calloc.system(), Bar.atMost(0.5)));
+        rows.add(time("box, zeroed", zeroed, clean("jdkArena"), Bar.atMost(0.3)));
+        rows.add(
+                Row.time(
+                        "box, zeroed, size not known to the JIT",
+                        unknown,
+                        calloc.system(),
+                        Bar.atMost(0.65)));
+        rows.add(
+                time(
+                        "box, zeroed, size not known to the JIT",
+                        unknown,
+                        clean("jdkArenaOfUnknownSize"),
+                        Bar.atMost(0.4)));
+        rows.add(time("box, zeroed, escaping", escaping, clean("jdkArenaEscaping"), Bar.atMost(0.8)));
+        rows.add(
+                Row.figure(
+                        "box, zeroed, escaping: heap bytes",
+                        escaping,
+                        Figure.HEAP_BYTES,
+                        Bar.atMost(160)));
+        rows.add(time("box, after other types", polluted("box"), box, AS_CLEAN));
+        rows.add(time("box, under 12 frames", clean("boxUnder12Frames"), box, AS_CLEAN));
+        if (!quick) {
+            rows.add(
+                    time("box, zeroed, after other types", polluted("boxZeroed"), zeroed, AS_CLEAN));
+            rows.add(
+                    time(
+                            "box, zeroed, under 12 frames",
+                            clean("boxZeroedUnder12Frames"),
+                            zeroed,
+                            AS_CLEAN));
+            rows.add(
+                    time(
+                            "box, zeroed, size not known, after other types",
+                            polluted("boxOfUnknownSizeZeroed"),
+                            unknown,
+                            Bar.REPORTED));
+            rows.add(
+                    time(
+                            "box, zeroed, escaping, after other types",
+                            polluted("boxZeroedEscaping"),
+                            escaping,
+                            Bar.REPORTED));
+            rows.add(
+                    time(
+                            "box, under 12 frames, after other types",
+                            polluted("boxUnder12Frames"),
+                            box,
+                            Bar.REPORTED));
+        }
+        return rows;
+    }
+
+    private static Row time(String work, Case subject, Case reference, Bar bar) {
+        return Row.time(work, subject, Reference.to(reference), bar);
+    }
+
+    private static Case clean(String method) {
+        return of(method, Profile.CLEAN);
+    }
+
+    private static Case polluted(String method) {
+        return of(method, Profile.POLLUTED);
+    }
+
+    private static Case of(String method, Profile profile) {
+        return JmhCase.of(BoxBenchmark.class, method, Map.of("profile", profile.name()));
+    }
+}

@@ -1,0 +1,28 @@
+package dev.kernelalloc.benchmarks.heap;
+
+/**
+ * One way of getting native memory, as a program uses it that has chosen it.
+ *
+ * <p>Every JVM that is measured loads one class of this, so its calls are inlined. A block has no common
+ * type here: an adapter keeps what its peer knows a block by, an address, a segment, an arena, a buffer, so
+ * none pays for what another needs. To <i>touch</i> a block is to write a long at its first and last eight
+ * bytes and to read them back; a block of zeros is read there before. Sizes are at least eight.
+ */
+public interface Memory {
+
+    /**
+     * Allocates a block, touches it, frees it.
+     *
+     * @return the sum of what was read
+     */
+    long once(long size, long alignment, long value);
+
+    /** The same with a block of zeros. */
+    long onceZeroed(long size, long alignment, long value);
+
+    /** Room for blocks that live on. */
+    Blocks blocks(int count);
+
+    /** Gives back what is idle, as far as the peer can be asked to. */
+    default void trim() {}
+}

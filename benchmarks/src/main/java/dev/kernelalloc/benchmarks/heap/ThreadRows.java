@@ -1,0 +1,109 @@
+package dev.kernelalloc.benchmarks.heap;
+
+import dev.kernelalloc.benchmarks.Bar;
+import dev.kernelalloc.benchmarks.CAllocator;
+import dev.kernelalloc.benchmarks.Case;
+import dev.kernelalloc.benchmarks.Figure;
+import dev.kernelalloc.benchmarks.Reference;
+import dev.kernelalloc.benchmarks.Row;
+import dev.kernelalloc.benchmarks.heap.Work.Bars;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What is asked of several threads, platform and virtual ones. */
+final class ThreadRows {
+
+    private static final List<String> CLASSICS =
+            List.of("larson", "xmalloc", "cache-scratch", "mstress");
+
+    private static final Bars AGAINST_ALL =
+            new Bars(Bar.REPORTED, Bar.atMost(1.3), Bar.atMost(1.0));
+
+    /** Asked for is 0.6 times the throughput; the table has times. */
+    private static final Bar AS_PLATFORM = Bar.atMost(1 / 0.6);
+
+    private ThreadRows() {}
+
+    static List<Row> all(List<CAllocator> allocators) {
+        List<Row> rows = new ArrayList<>();
+        for (String classic : CLASSICS) {
+            rows.addAll(
+                    classic(classic, allocators)
+                            .contest(
+                                    Peer.RAW,
+                                    AGAINST_ALL,
+                                    Peer.others(Peer::crossesThreads)));
+        }
+        Work scaling = scaling(allocators);
+        rows.addAll(scalingOfLibrary(scaling));
+        List<Peer> some = List.of(Peer.MALLOC, Peer.NETTY_ADAPTIVE, Peer.MIMALLOC);
+        rows.addAll(scaling.figures(Figure.SCALING, some, allocators));
+        rows.addAll(scaling.figures(Figure.MANY_THREADS, some, allocators));
+        rows.add(virtual("10,000 virtual threads", "PLAIN", Peer.RAW, AS_PLATFORM));
+        rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, AS_PLATFORM));
+        rows.add(virtual("10,000 virtual threads, yielding", "YIELDING", Peer.RAW, Bar.REPORTED));
+        rows.add(
+                virtual(
+                        "10,000 virtual threads, pinned and yielding",
+                        "MIXED",
+                        Peer.RAW,
+                        Bar.REPORTED));
+        for (Peer peer : List.of(Peer.MALLOC, Peer.MIMALLOC)) {
+            rows.add(virtual("10,000 virtual threads", "PLAIN", peer, Bar.REPORTED));
+        }
+        for (Peer peer : some) {
+            rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", peer, Bar.REPORTED));
+        }
+        return rows;
+    }
+
+    static List<Row> quick(List<CAllocator> allocators) {
+        List<Row> rows = new ArrayList<>();
+        rows.addAll(
+                classic("xmalloc", allocators)
+                        .contest(Peer.RAW, AGAINST_ALL, List.of(Peer.MALLOC, Peer.MIMALLOC)));
+        rows.addAll(scalingOfLibrary(scaling(allocators)));
+        rows.add(virtual("10,000 virtual threads", "PLAIN", Peer.RAW, AS_PLATFORM));
+        rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, AS_PLATFORM));
+        return rows;
+    }
+
+    static Work classic(String name, List<CAllocator> allocators) {
+        return new Work(
+                name,
+                peer -> Work.program(peer, List.of(), name, "threads=2"),
+                Work.inC(name, "threads=2", SizeMix.argument()),
+                allocators);
+    }
+
+    private static Work scaling(List<CAllocator> allocators) {
+        return new Work(
+                "64 B, 64 live a thread: two threads and 64",
+                peer -> Work.program(peer, List.of(), "scaling"),
+                Work.inC("scaling"),
+                allocators);
+    }
+
+    private static List<Row> scalingOfLibrary(Work scaling) {
+        Case raw = scaling.java().apply(Peer.RAW);
+        return List.of(
+                Row.figure(
+                        "two threads over one, by arithmetic's",
+                        raw,
+                        Figure.SCALING,
+                        Bar.atLeast(0.9)),
+                Row.figure("64 threads over two", raw, Figure.MANY_THREADS, Bar.atLeast(0.9)));
+    }
+
+    private static Row virtual(String name, String way, Peer peer, Bar bar) {
+        return Row.time(
+                name,
+                eachThread(peer, "VIRTUAL", way),
+                new Reference.Best("platform threads", List.of(eachThread(peer, "PLATFORM", way))),
+                bar);
+    }
+
+    private static Case eachThread(Peer peer, String kind, String way) {
+        return Work.program(peer, List.of(), "each-thread", "kind=" + kind, "way=" + way);
+    }
+}

@@ -1,0 +1,35 @@
+package dev.kernelalloc.benchmarks.heap;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** What a program does with a block that it knows as a segment; see {@link Memory}. */
+final class Touch {
+
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+
+    private Touch() {}
+
+    static void write(MemorySegment segment, long value) {
+        segment.set(LONG, 0, value);
+        segment.set(LONG, segment.byteSize() - Long.BYTES, value);
+    }
+
+    static long of(MemorySegment segment, long value) {
+        write(segment, value);
+        return segment.get(LONG, 0) + segment.get(LONG, segment.byteSize() - Long.BYTES);
+    }
+
+    /** What is read of a block of zeros before it is written. */
+    static long zeros(MemorySegment segment) {
+        return segment.get(LONG, 0) + segment.get(LONG, segment.byteSize() - Long.BYTES);
+    }
+
+    static long first(MemorySegment segment) {
+        return segment.get(LONG, 0);
+    }
+
+    static void first(MemorySegment segment, long value) {
+        segment.set(LONG, 0, value);
+    }
+}

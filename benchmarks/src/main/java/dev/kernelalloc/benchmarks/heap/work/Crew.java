@@ -1,0 +1,93 @@
+package dev.kernelalloc.benchmarks.heap.work;
+
+import com.sun.management.ThreadMXBean;
+import dev.kernelalloc.benchmarks.Figure;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
+
+/** Platform threads that work side by side for some time. */
+final class Crew {
+
+    /** Tells them to stop. Looked at once an operation or a few. */
+    static final class Signal {
+        private volatile boolean set;
+
+        boolean isSet() {
+            return set;
+        }
+
+        void set() {
+            set = true;
+        }
+    }
+
+    /** What one of them does. */
+    interface Worker {
+
+        /**
+         * Works until it is told to stop.
+         *
+         * @return how many operations it did
+         */
+        long work(Signal stop) throws InterruptedException;
+    }
+
+    /**
+     * What they did together.
+     *
+     * @param operations of all
+     * @param nanos on the clock
+     * @param heapBytes allocated meanwhile
+     */
+    record Result(long operations, long nanos, long heapBytes) {
+
+        double nanosPerOperation() {
+            return (double) nanos / operations;
+        }
+
+        void print() {
+            Report.print(Figure.NANOS, nanosPerOperation());
+            Report.print(Figure.HEAP_BYTES, (double) heapBytes / operations);
+        }
+    }
+
+    private static final ThreadMXBean THREADS =
+            (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+    private Crew() {}
+
+    static Result run(List<Worker> workers, long millis) throws Exception {
+        Signal stop = new Signal();
+        CountDownLatch ready = new CountDownLatch(workers.size());
+        CountDownLatch start = new CountDownLatch(1);
+        List<FutureTask<Long>> tasks = new ArrayList<>();
+        for (Worker worker : workers) {
+            FutureTask<Long> task =
+                    new FutureTask<>(
+                            () -> {
+                                ready.countDown();
+                                start.await();
+                                return worker.work(stop);
+                            });
+            tasks.add(task);
+            Thread.ofPlatform().daemon().start(task);
+        }
+        ready.await();
+        long bytesBefore = THREADS.getTotalThreadAllocatedBytes();
+        long before = System.nanoTime();
+        start.countDown();
+        Thread.sleep(millis);
+        stop.set();
+        long operations = 0;
+        for (FutureTask<Long> task : tasks) {
+            operations += task.get();
+        }
+        return new Result(
+                operations,
+                System.nanoTime() - before,
+                THREADS.getTotalThreadAllocatedBytes() - bytesBefore);
+    }
+}

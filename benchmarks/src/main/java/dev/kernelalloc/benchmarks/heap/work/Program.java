@@ -1,0 +1,52 @@
+package dev.kernelalloc.benchmarks.heap.work;
+
+import dev.kernelalloc.benchmarks.heap.Memory;
+import java.util.Arrays;
+
+/** A JVM of its own for one piece of work over one peer; prints its figures. */
+public final class Program {
+
+    private Program() {}
+
+    static void main(String... line) throws Exception {
+        Arguments arguments = Arguments.of(Arrays.asList(line).subList(1, line.length));
+        switch (line[0]) {
+            case "larson" -> classic(arguments, new Larson(memory(arguments), threads(arguments)));
+            case "xmalloc" -> classic(arguments, new Xmalloc(memory(arguments), threads(arguments)));
+            case "cache-scratch" ->
+                    classic(arguments, new CacheScratch(memory(arguments), threads(arguments)));
+            case "mstress" -> classic(arguments, new Mstress(memory(arguments), threads(arguments)));
+            case "scaling" -> Scaling.run(memory(arguments), arguments.number("millis"));
+            case "each-thread" ->
+                    EachThread.run(
+                            memory(arguments),
+                            EachThread.Kind.valueOf(arguments.text("kind")),
+                            EachThread.Way.valueOf(arguments.text("way")),
+                            arguments.number("millis"));
+            case "retained" ->
+                    Retained.run(
+                            memory(arguments),
+                            Retained.Freeing.valueOf(arguments.text("freeing")),
+                            arguments.number("settle"));
+            case "churn" ->
+                    Churn.run(memory(arguments), EachThread.Kind.valueOf(arguments.text("kind")));
+            case "waste" -> Waste.run();
+            default -> throw new IllegalArgumentException(line[0]);
+        }
+        System.exit(0); // whatever threads a peer has left
+    }
+
+    private static void classic(Arguments arguments, Classic classic) throws Exception {
+        int millis = arguments.number("millis");
+        Crew.run(classic.begin(), millis);
+        Crew.run(classic.begin(), millis).print();
+    }
+
+    private static Memory memory(Arguments arguments) {
+        return arguments.peer().memory();
+    }
+
+    private static int threads(Arguments arguments) {
+        return arguments.number("threads");
+    }
+}
