@@ -85,11 +85,31 @@ final class CheckedBlocks implements Origin {
 
     MemorySegment reallocate(MemorySegment block, long bytes, long alignment) {
         check(bytes, alignment);
+        long address = rawAddress(block);
+        long resized = resize(address, bytes, alignment);
+        return resized != 0
+                ? NativeMemory.segment(resized, bytes)
+                : move(address, bytes, alignment);
+    }
+
+    private long resize(long address, long bytes, long alignment) {
         try {
-            return NativeMemory.segment(
-                    blocks.reallocate(rawAddress(block), bytes, alignment), bytes);
+            return blocks.resize(address, bytes, alignment);
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
+        }
+    }
+
+    private MemorySegment move(long address, long bytes, long alignment) {
+        long kept = Math.min(blocks.usableBytes(address), bytes);
+        MemorySegment moved = allocate(bytes, alignment);
+        try {
+            NativeMemory.copy(address, moved.address(), kept);
+            blocks.free(address);
+            return moved;
+        } catch (Throwable e) {
+            blocks.free(moved.address()); // another thread has freed the block, or it was overrun
+            throw e;
         }
     }
 

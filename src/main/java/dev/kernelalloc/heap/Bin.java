@@ -12,9 +12,9 @@ import java.util.function.ToIntFunction;
 /**
  * The slabs of one class, and where those with free blocks are found.
  *
- * <p>A slab stands at a {@link Place}: one bit of a word. A bit that is set is the slab's token:
- * who clears it holds the token. Nobody waits: a thread that finds no bit makes a slab. Low places
- * are looked at first, so that what is little used stays at the high ones and becomes idle.
+ * <p>A slab stands at a <i>place</i>: one bit of a word. A bit that is set is the slab's token: who
+ * clears it holds the token. Nobody waits: a thread that finds no bit makes a slab. Low places are
+ * looked at first, so that what is little used stays at the high ones and becomes idle.
  */
 final class Bin {
 
@@ -59,9 +59,6 @@ final class Bin {
         }
     }
 
-    /** Where a slab stands. */
-    record Place(Group group, int bit) {}
-
     private static final VarHandle GROUPS;
     private static final VarHandle HINT;
 
@@ -102,8 +99,8 @@ final class Bin {
             Group group = all[i];
             for (long now = group.available; now != 0; now = group.available) {
                 int bit = Long.numberOfTrailingZeros(now);
+                moveHint(before, i);
                 if (group.claim(bit)) {
-                    moveHint(before, i);
                     return group.slabs[bit];
                 }
             }
@@ -114,11 +111,12 @@ final class Bin {
 
     /** Claims the token of a slab, if it can be claimed and the slab still stands here. */
     boolean claim(Slab slab) {
-        Place place = slab.place();
-        if (!place.group.claim(place.bit)) {
+        Group group = groupOf(slab.place());
+        int bit = slab.place() % Long.SIZE;
+        if (!group.claim(bit)) {
             return false;
         }
-        Slab found = place.group.slabs[place.bit];
+        Slab found = group.slabs[bit];
         if (found != slab) {
             offer(found); // another slab stands there by now
             return false;
@@ -128,8 +126,8 @@ final class Bin {
 
     /** The holder of a token gives it up; the slab has free blocks. */
     void offer(Slab slab) {
-        Group group = slab.place().group;
-        Group.AVAILABLE.getAndBitwiseOr(group, 1L << slab.place().bit);
+        Group group = groupOf(slab.place());
+        Group.AVAILABLE.getAndBitwiseOr(group, 1L << slab.place());
         for (long now = hint; ; now = hint) {
             int lowest = Math.min((int) now, group.number);
             if (HINT.compareAndSet(this, now, ((now >>> 32) + 1 << 32) | lowest)) {
@@ -139,13 +137,13 @@ final class Bin {
     }
 
     /** A place for a slab to come; nobody can claim there before its token is offered. */
-    Place reserve() {
+    int reserve() {
         while (true) {
             Group[] all = groups;
             for (Group group : all) {
                 int bit = group.occupy();
                 if (bit >= 0) {
-                    return new Place(group, bit);
+                    return group.number * Long.SIZE + bit;
                 }
             }
             Group[] more = Arrays.copyOf(all, all.length + 1);
@@ -156,15 +154,16 @@ final class Bin {
 
     /** Puts a slab at its place; the caller holds its token. */
     void add(Slab slab) {
-        slab.place().group.slabs[slab.place().bit] = slab;
+        groupOf(slab.place()).slabs[slab.place() % Long.SIZE] = slab;
     }
 
     /**
      * Gives a place back: of a slab whose token the caller holds and that is no more, or of none.
      */
-    void vacate(Place place) {
-        place.group.slabs[place.bit] = null;
-        Group.OCCUPIED.getAndBitwiseAnd(place.group, ~(1L << place.bit));
+    void vacate(int place) {
+        Group group = groupOf(place);
+        group.slabs[place % Long.SIZE] = null;
+        Group.OCCUPIED.getAndBitwiseAnd(group, ~(1L << place));
     }
 
     /**
@@ -192,6 +191,10 @@ final class Bin {
             }
         }
         return sum;
+    }
+
+    private Group groupOf(int place) {
+        return groups[place / Long.SIZE];
     }
 
     private void moveHint(long before, int to) {

@@ -33,12 +33,13 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
     /**
      * A raw block with another size and alignment, and its contents up to the smaller size.
      *
-     * @return its address, which may be the same
+     * @return its address, which may be the same; 0, and nothing has changed, where a new block and
+     *     a copy do as well
      * @throws Refusal when there is no memory; the block is unchanged then
      * @throws IllegalArgumentException when no live raw block starts there
      * @throws IllegalStateException when closed
      */
-    long reallocate(long address, long bytes, long alignment) throws Refusal;
+    long resize(long address, long bytes, long alignment) throws Refusal;
 
     /**
      * How many bytes of a raw block may be used, at least as many as were asked for.

@@ -6,7 +6,6 @@ import dev.kernelalloc.os.Refusal;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -33,14 +32,17 @@ public final class HardenedHeap implements Blocks {
      */
     public static final byte POISON = (byte) 0xDF;
 
-    private static final ValueLayout.OfLong CANARY = ValueLayout.JAVA_LONG_UNALIGNED;
     private static final int CANARY_BYTES = Long.BYTES;
+    private static final int PATTERN_BYTES = 1 << 10;
 
     /** Larger blocks go back at once: the quarantine would hold too much. */
     private static final int QUARANTINED_BYTES = 16 << 10;
 
     private final SlabHeap engine;
-    private final byte pattern;
+
+    /** What freed memory is overwritten with. */
+    private final MemorySegment pattern;
+
     private final long secret = new SecureRandom().nextLong();
     private final Quarantine quarantine = new Quarantine();
 
@@ -61,7 +63,7 @@ public final class HardenedHeap implements Blocks {
      */
     public HardenedHeap(HeapSettings settings, ChunkSource source, byte pattern) {
         this.engine = new SlabHeap(settings, source, true);
-        this.pattern = pattern;
+        this.pattern = MemorySegment.ofArray(new byte[PATTERN_BYTES]).fill(pattern);
     }
 
     @Override
@@ -93,19 +95,10 @@ public final class HardenedHeap implements Blocks {
         return bytes;
     }
 
-    /** Always another block, so that nobody comes to rely on the old one. */
+    /** Always to another block, so that nobody comes to rely on the old one. */
     @Override
-    public long reallocate(long address, long bytes, long alignment) throws Refusal {
-        long kept = Math.min(usableBytes(address), bytes);
-        long moved = allocate(bytes, alignment, false);
-        NativeMemory.segment(moved, kept).copyFrom(NativeMemory.segment(address, kept));
-        try {
-            free(address);
-        } catch (IllegalArgumentException | IllegalStateException e) {
-            free(moved); // freed by another thread meanwhile, or overrun
-            throw e;
-        }
-        return moved;
+    public long resize(long address, long bytes, long alignment) {
+        return 0;
     }
 
     @Override
@@ -160,45 +153,64 @@ public final class HardenedHeap implements Blocks {
             throw new Refusal.OutOfMemory(
                     "%d bytes are more than can be addressed".formatted(bytes));
         }
+        StackReserve.require();
         long address = engine.allocateOwned(bytes + CANARY_BYTES, alignment, zeroed);
-        canaryOf(address, bytes).set(CANARY, 0, secret ^ address);
         Slab slab = slabOf(address);
-        if (slab != null) {
-            slab.guard(slab.indexOf(address), (int) bytes, state);
-            return address;
-        }
+        Long key = null;
         try {
-            large.put(address, new Guarded(bytes, state));
+            NativeMemory.word(address + bytes, secret ^ address);
+            if (slab == null) {
+                key = address;
+                large.put(key, new Guarded(bytes, state));
+            } else {
+                slab.guard(slab.indexOf(address), (int) bytes, state);
+            }
             return address;
-        } catch (OutOfMemoryError e) {
-            large.remove(address);
-            engine.freeLarge(address);
-            throw engine.javaHeapExhausted();
+        } catch (Error e) { // the Java heap or stack is exhausted
+            if (key != null) {
+                large.remove(key);
+            }
+            giveBack(slab, address);
+            if (e instanceof OutOfMemoryError) {
+                throw engine.javaHeapExhausted();
+            }
+            throw e;
         }
     }
 
     private void free(long address, byte state) {
+        StackReserve.require();
         Slab slab = slabOf(address);
         long bytes = bytesOf(address, state);
+        if (bytes < 0) {
+            throw engine.notALiveBlock(address);
+        }
         boolean ended =
-                bytes >= 0
-                        && (slab == null
-                                ? large.remove(address) != null
-                                : slab.end(slab.indexOf(address), state));
+                slab == null
+                        ? large.remove(address) != null
+                        : slab.end(slab.indexOf(address), state);
         if (!ended) {
             throw engine.notALiveBlock(address);
         }
         requireCanary(address, bytes, slab);
-        NativeMemory.segment(address, bytes).fill(pattern);
-        if (slab == null) {
-            engine.freeLarge(address);
-        } else if (SizeClasses.bytes(slab.sizeClass) > QUARANTINED_BYTES || engine.isClosed()) {
-            engine.freeOwned(slab, address);
+        NativeMemory.fill(address, bytes, pattern);
+        if (slab == null
+                || SizeClasses.bytes(slab.sizeClass) > QUARANTINED_BYTES
+                || engine.isClosed()) {
+            giveBack(slab, address);
         } else {
             release(quarantine.exchange(address));
             if (engine.isClosed()) {
                 emptyQuarantine(); // closed meanwhile: nobody else would
             }
+        }
+    }
+
+    private void giveBack(@Nullable Slab slab, long address) {
+        if (slab == null) {
+            engine.freeLarge(address);
+        } else {
+            engine.freeOwned(slab, address);
         }
     }
 
@@ -226,7 +238,7 @@ public final class HardenedHeap implements Blocks {
     }
 
     private void requireCanary(long address, long bytes, @Nullable Slab slab) {
-        long found = canaryOf(address, bytes).get(CANARY, 0);
+        long found = NativeMemory.word(address + bytes);
         if (found != (secret ^ address)) {
             condemnedBlocks.increment();
             condemnedBytes.add(
@@ -239,9 +251,5 @@ public final class HardenedHeap implements Blocks {
                                     + " use; look for native code that writes too far")
                             .formatted(address, bytes, found));
         }
-    }
-
-    private static MemorySegment canaryOf(long address, long bytes) {
-        return NativeMemory.segment(address + bytes, CANARY_BYTES);
     }
 }

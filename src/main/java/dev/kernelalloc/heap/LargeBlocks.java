@@ -55,11 +55,15 @@ final class LargeBlocks {
             chunk = source.obtain(capacity, Math.max(alignment, SizeClasses.QUANTUM_BYTES));
             zeroed = chunk.zeroed();
         }
+        Long address = null;
         try {
-            live.put(chunk.address(), new Large(chunk, raw));
-        } catch (Error e) {
-            live.remove(chunk.address());
-            source.giveBack(chunk); // the Java heap or stack is exhausted
+            address = chunk.address();
+            live.put(address, new Large(chunk, raw));
+        } catch (Error e) { // the Java heap or stack is exhausted
+            if (address != null) {
+                live.remove(address);
+            }
+            source.giveBack(chunk);
             throw e;
         }
         return chunk.address() | (zeroed ? Magazine.ZEROED : 0);
@@ -169,7 +173,13 @@ final class LargeBlocks {
         if (!keeping || !budget.take(chunk.bytes())) {
             return false;
         }
-        Idle one = new Idle(chunk);
+        Idle one;
+        try {
+            one = new Idle(chunk);
+        } catch (OutOfMemoryError e) {
+            budget.give(chunk.bytes());
+            return false;
+        }
         for (int i = 0; i < PLACES; i++) {
             if (idle.get(i) == null && idle.compareAndSet(i, null, one)) {
                 if (!keeping) {

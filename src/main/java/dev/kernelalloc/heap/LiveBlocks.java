@@ -92,7 +92,7 @@ public final class LiveBlocks implements Blocks {
     }
 
     @Override
-    public long reallocate(long address, long bytes, long alignment) throws Refusal {
+    public long resize(long address, long bytes, long alignment) throws Refusal {
         requireOpen();
         // Out of the table first: once realloc has moved the block, another thread may get the
         // address.

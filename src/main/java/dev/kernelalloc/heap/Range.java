@@ -106,6 +106,11 @@ final class Range {
         return false;
     }
 
+    /** Undoes {@link #retire}. */
+    void revive() {
+        LOCKED.setRelease(this, false);
+    }
+
     /** Whether nothing is taken, at some moment of the call. */
     boolean isIdle() {
         for (int i = 0; i < taken.length; i++) {

@@ -69,7 +69,7 @@ final class Slab {
     private final int granules;
 
     /** Where it stands in its bin. */
-    private final Bin.Place place;
+    private final int place;
 
     /** In a hardened heap: the bytes asked for of each block. */
     private final int @Nullable [] guardedBytes;
@@ -100,7 +100,7 @@ final class Slab {
             long address,
             byte[] states,
             int @Nullable [] guardedBytes,
-            Bin.Place place) {
+            int place) {
         this.first = address + shape.lead();
         this.stride = shape.stride();
         this.reciprocal = (1L << RECIPROCAL_BITS) / stride + 1;
@@ -115,7 +115,7 @@ final class Slab {
         this.fresh = range.isZeroed() ? 0 : states.length;
     }
 
-    Bin.Place place() {
+    int place() {
         return place;
     }
 

@@ -5,6 +5,7 @@ import dev.kernelalloc.os.Refusal;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -33,6 +34,18 @@ import java.util.concurrent.atomic.LongAdder;
  * of another live thread are not, and so stay mapped until that thread calls again or dies.
  */
 public final class SlabHeap implements Blocks, Trimmed {
+
+    private static final VarHandle WATCHED;
+
+    static {
+        try {
+            WATCHED =
+                    MethodHandles.lookup().findVarHandle(SlabHeap.class, "watched", boolean.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+        Rehearsal.run();
+    }
 
     private final HeapSettings settings;
     private final CacheBudget budget;
@@ -105,7 +118,7 @@ public final class SlabHeap implements Blocks, Trimmed {
         }
         long address = block & ~Magazine.ZEROED;
         if (address == block) {
-            zero(address, bytes);
+            zero(sizeClass, address, bytes, true);
         }
         mark(address);
         return address;
@@ -129,7 +142,7 @@ public final class SlabHeap implements Blocks, Trimmed {
         if (index >= 0 && slab.states[index] == Slab.RAW) {
             slab.states[index] = Slab.OUT;
             if (!caches.push(slab.sizeClass, address)) {
-                giveSlowly(slab.sizeClass, address);
+                giveRawSlowly(slab, index, address);
             }
         } else {
             freeSlowly(address);
@@ -141,7 +154,7 @@ public final class SlabHeap implements Blocks, Trimmed {
         long block = takeSlowly(sizeClass, bytes, alignment, true);
         long address = block & ~Magazine.ZEROED;
         if (zeroed && address == block) {
-            zero(address, bytes);
+            zero(sizeClass, address, bytes, true);
         }
         if (sizeClass != SizeClasses.NONE) {
             markSlowly(address);
@@ -155,14 +168,25 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     private void freeSlowly(long address) {
+        StackReserve.require();
         Slab slab = table.find(address);
         int index = slab == null ? -1 : slab.indexOf(address);
         if (index >= 0 && slab.states[index] == Slab.RAW) {
             slab.states[index] = Slab.OUT;
-            giveSlowly(slab.sizeClass, address);
+            giveRawSlowly(slab, index, address);
         } else if (!large.free(address, true)) {
             throw notALiveBlock(address);
         }
+    }
+
+    private void giveRawSlowly(Slab slab, int index, long address) {
+        try {
+            StackReserve.require();
+        } catch (StackOverflowError e) {
+            slab.states[index] = Slab.RAW; // nothing has happened: it may be freed again
+            throw e;
+        }
+        giveSlowly(slab.sizeClass, address);
     }
 
     @Override
@@ -181,7 +205,7 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     /** In place where the class stays the same, or a large block fits and is not much too large. */
     @Override
-    public long reallocate(long address, long bytes, long alignment) throws Refusal {
+    public long resize(long address, long bytes, long alignment) {
         requireOpen();
         long usable = usableBytes(address);
         boolean aligned = (address & alignment - 1) == 0;
@@ -190,13 +214,7 @@ public final class SlabHeap implements Blocks, Trimmed {
                 sizeClass == SizeClasses.NONE
                         ? bytes <= usable && bytes >= usable - usable / 8
                         : SizeClasses.bytes(sizeClass) == usable;
-        if (aligned && fits) {
-            return address;
-        }
-        long moved = allocate(bytes, alignment, false);
-        copy(address, moved, Math.min(usable, bytes));
-        free(address);
-        return moved;
+        return aligned && fits ? address : 0;
     }
 
     // ---- blocks of boxes and arenas -----------------------------------------------------------
@@ -225,7 +243,7 @@ public final class SlabHeap implements Blocks, Trimmed {
         }
         long address = block & ~Magazine.ZEROED;
         if (address == block) {
-            zero(address, bytes);
+            zero(sizeClass, address, bytes, false);
         }
         return address;
     }
@@ -241,6 +259,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     // ---- the slow path ------------------------------------------------------------------------
 
     private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
+        StackReserve.require();
         requireOpen();
         long block;
         try {
@@ -278,9 +297,8 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     private long take(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
-        if (!watched) {
-            watched = true;
-            Trimmer.watch(this);
+        if (!watched && WATCHED.compareAndSet(this, false, true)) {
+            watch();
         }
         if (sizeClass == SizeClasses.NONE) {
             return large.allocate(bytes, alignment, raw);
@@ -310,6 +328,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     private void giveSlowly(int sizeClass, long address) {
+        StackReserve.require();
         if (sizeClass == SizeClasses.NONE) {
             large.free(address, false);
         } else if (closed) {
@@ -322,6 +341,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     /** Whether a cache has taken the block; not where the Java heap has no room for a magazine. */
     private boolean giveToCache(int sizeClass, long address) {
         boolean virtual = Thread.currentThread().isVirtual();
+        long[] magazine;
         try {
             if (virtual ? pushToStripe(sizeClass, address) : pushToOwn(sizeClass, address)) {
                 return true;
@@ -329,13 +349,13 @@ public final class SlabHeap implements Blocks, Trimmed {
             if (!mayLoad(virtual, sizeClass)) {
                 return false;
             }
-            long[] magazine = emptyMagazine(sizeClass);
-            Magazine.push(magazine, address);
-            load(virtual, sizeClass, magazine);
-            return true;
+            magazine = emptyMagazine(sizeClass);
         } catch (OutOfMemoryError e) {
             return false;
         }
+        Magazine.push(magazine, address);
+        load(virtual, sizeClass, magazine);
+        return true;
     }
 
     /** What the calling thread still has goes with it. */
@@ -540,6 +560,7 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     @Override
     public void trim() {
+        StackReserve.require();
         caches.disperse();
         synchronized (idleTrimming) { // what the trim thread holds in its hands is not passed over
             reclaim();
@@ -551,11 +572,20 @@ public final class SlabHeap implements Blocks, Trimmed {
         synchronized (idleTrimming) {
             returnIdle();
         }
-        if (isEmpty()) {
-            watched = false; // before the second look: who makes a slab after it asks to be watched
-            watched = !isEmpty();
+        if (!isEmpty()) {
+            return true;
         }
-        return watched;
+        watched = false; // before the second look: who makes a slab after it asks to be watched
+        return !isEmpty() && WATCHED.compareAndSet(this, false, true);
+    }
+
+    private void watch() {
+        try {
+            Trimmer.watch(this);
+        } catch (Throwable e) {
+            watched = false; // the Java heap is exhausted: the next one asks
+            throw e;
+        }
     }
 
     private void returnIdle() {
@@ -687,14 +717,15 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     // ---- small things -------------------------------------------------------------------------
 
-    private static void zero(long address, long bytes) {
-        // Blocks are a multiple of the quantum, so the last bytes are never a special case.
-        NativeMemory.zero(
-                address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
-    }
-
-    private static void copy(long from, long to, long bytes) {
-        NativeMemory.segment(to, bytes).copyFrom(NativeMemory.segment(from, bytes));
+    private void zero(int sizeClass, long address, long bytes, boolean raw) {
+        try {
+            // Blocks are a multiple of the quantum, so the last bytes are never a special case.
+            NativeMemory.zero(
+                    address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
+        } catch (Throwable e) { // all, not only Error: that is less code
+            giveBackTo(sizeClass, address, raw); // the Java heap or stack is exhausted
+            throw e;
+        }
     }
 
     /** What the calling thread still has in its cache goes when it hears of it. */

@@ -168,7 +168,7 @@ final class Slabs {
         if (before + count == slab.blocks()
                 && idleBytes.addAndGet(slab.bytes()) > idleLimitBytes
                 && bin.claim(slab)) {
-            endIf(slab.isIdle(), bin, slab);
+            endOrOffer(slab.isIdle(), bin, slab);
         }
     }
 
@@ -178,7 +178,7 @@ final class Slabs {
      * A slab whose token the caller has, counted as idle. What can fail comes before it is seen.
      */
     private Slab make(Bin bin) throws Refusal {
-        Bin.Place place = bin.reserve();
+        int place = bin.reserve();
         Slab slab;
         try {
             slab = cut(bin.shape(), place);
@@ -192,7 +192,7 @@ final class Slabs {
         return slab;
     }
 
-    private Slab cut(SlabShape shape, Bin.Place place) throws Refusal {
+    private Slab cut(SlabShape shape, int place) throws Refusal {
         byte[] states = new byte[shape.blocks()];
         int[] guardedBytes = guarded ? new int[shape.blocks()] : null;
         while (true) {
@@ -247,18 +247,28 @@ final class Slabs {
         return source.obtain(needed, Range.GRANULE_BYTES);
     }
 
-    /** The caller has the token, and gives it up or ends the slab. */
-    private void endIf(boolean end, Bin bin, Slab slab) {
-        if (!end) {
-            bin.offer(slab);
-            return;
+    /** The caller has the token: ends the slab, or gives the token up. */
+    private void endOrOffer(boolean end, Bin bin, Slab slab) {
+        boolean ended = false;
+        try {
+            if (end) {
+                end(bin, slab);
+                ended = true;
+            }
+        } finally {
+            if (!ended) {
+                bin.offer(slab); // also when the source has failed
+            }
+        }
+    }
+
+    private void end(Bin bin, Slab slab) {
+        if (!source.discard(slab.address(), slab.bytes())) {
+            slab.range().noLongerZeroed();
         }
         idleBytes.addAndGet(-slab.bytes());
         table.remove(slab);
         bin.vacate(slab.place());
-        if (!source.discard(slab.address(), slab.bytes())) {
-            slab.range().noLongerZeroed();
-        }
         slab.range().give(slab.address(), slab.granules());
     }
 
@@ -272,12 +282,7 @@ final class Slabs {
     /** Gives all memory to the system that holds free blocks alone. */
     void trim() {
         for (Bin bin : bins) {
-            bin.visit(
-                    _ -> true,
-                    slab -> {
-                        slab.discardFreePages(source);
-                        endIf(slab.isIdle(), bin, slab);
-                    });
+            bin.visit(_ -> true, slab -> visit(slab.isIdle(), bin, slab));
         }
         releaseRanges();
     }
@@ -287,35 +292,49 @@ final class Slabs {
      */
     void trimIdle() {
         for (Bin bin : bins) {
-            bin.visit(
-                    Slab::isWorthVisiting,
-                    slab -> {
-                        boolean end = slab.staysIdle();
-                        if (!end && !slab.isIdle()) {
-                            slab.discardFreePages(source);
-                        }
-                        endIf(end, bin, slab);
-                    });
+            bin.visit(Slab::isWorthVisiting, slab -> visit(slab.staysIdle(), bin, slab));
         }
         releaseRanges();
+    }
+
+    private void visit(boolean end, Bin bin, Slab slab) {
+        try {
+            if (!slab.isIdle()) {
+                slab.discardFreePages(source);
+            }
+        } finally {
+            endOrOffer(end, bin, slab);
+        }
     }
 
     /** Gives ranges back that have no slabs. */
     void releaseRanges() {
         for (Range range : ranges) {
             if (range.retire()) {
-                Range[] now;
-                Range[] fewer;
-                do {
-                    now = ranges;
-                    fewer =
-                            Arrays.stream(now)
-                                    .filter(other -> other != range)
-                                    .toArray(Range[]::new);
-                } while (!RANGES.compareAndSet(this, now, fewer));
+                try {
+                    remove(range);
+                } catch (OutOfMemoryError e) {
+                    range.revive(); // the Java heap is exhausted: another time
+                    return;
+                }
                 source.giveBack(range.chunk());
             }
         }
+    }
+
+    private void remove(Range range) {
+        Range[] now;
+        Range[] fewer;
+        do {
+            now = ranges;
+            fewer = new Range[now.length - 1];
+            int kept = 0;
+            for (Range other : now) {
+                if (other != range) {
+                    fewer[kept++] = other;
+                }
+            }
+        } while (!RANGES.compareAndSet(this, now, fewer));
     }
 
     // ---- counting -----------------------------------------------------------------------------

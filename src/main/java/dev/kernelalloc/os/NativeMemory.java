@@ -13,7 +13,33 @@ import java.util.function.Consumer;
 @SuppressWarnings("restricted")
 public final class NativeMemory {
 
+    /** All there is; who reads and writes through it needs no room on the Java heap. */
+    private static final MemorySegment EVERYTHING = segment(0, Long.MAX_VALUE);
+
     private NativeMemory() {}
+
+    /** Reads eight bytes of memory that the caller owns. */
+    public static long word(long address) {
+        return EVERYTHING.get(JAVA_LONG_UNALIGNED, address);
+    }
+
+    /** Writes eight bytes of memory that the caller owns. */
+    public static void word(long address, long value) {
+        EVERYTHING.set(JAVA_LONG_UNALIGNED, address, value);
+    }
+
+    /** Copies memory that the caller owns. */
+    public static void copy(long from, long to, long bytes) {
+        MemorySegment.copy(EVERYTHING, from, EVERYTHING, to, bytes);
+    }
+
+    /** Fills memory that the caller owns with copies of what stands in another segment. */
+    public static void fill(long address, long bytes, MemorySegment with) {
+        for (long done = 0; done < bytes; done += with.byteSize()) {
+            long part = Math.min(with.byteSize(), bytes - done);
+            MemorySegment.copy(with, 0, EVERYTHING, address + done, part);
+        }
+    }
 
     /** A segment that never dies, for any thread. */
     public static MemorySegment segment(long address, long bytes) {

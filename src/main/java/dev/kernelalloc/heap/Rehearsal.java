@@ -1,0 +1,106 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.Refusal;
+
+import java.lang.ref.WeakReference;
+
+/**
+ * Walks once through every piece of the heap that holds something for a moment, over memory that
+ * does not exist.
+ *
+ * <p>The JVM links a use of a {@code VarHandle} or a lambda when it is first reached, and makes
+ * Java objects to do so. Reached first where the Java heap is exhausted, between claiming a slab
+ * and offering it again, it would throw there, and the slab would be lost.
+ */
+final class Rehearsal {
+
+    /** Addresses that nothing here reads or writes. */
+    private static final class Nowhere implements ChunkSource {
+
+        private long next = 1L << 40;
+
+        @Override
+        public Chunk obtain(long bytes, long alignment) {
+            long address = next + alignment - 1 & -alignment;
+            next = address + bytes;
+            return new Chunk(address, bytes, true);
+        }
+
+        @Override
+        public void giveBack(Chunk chunk) {}
+
+        @Override
+        public boolean discard(long address, long bytes) {
+            return true;
+        }
+
+        @Override
+        public long pageBytes() {
+            return 4096;
+        }
+    }
+
+    private static final int SIZE_CLASS = SizeClasses.of(512, 8);
+
+    private Rehearsal() {}
+
+    static void run() {
+        try {
+            StackReserve.require();
+            slabs(new Slabs(new Nowhere(), Long.MAX_VALUE, false));
+            slabs(new Slabs(new Nowhere(), 0, true));
+            large(new LargeBlocks(new Nowhere(), new CacheBudget(Long.MAX_VALUE)));
+            caches(new ThreadCaches(1));
+            depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
+        } catch (Refusal e) {
+            throw new AssertionError(e); // Nowhere has room
+        }
+    }
+
+    private static void slabs(Slabs slabs) throws Refusal {
+        long[] magazine = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
+        long[] other = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
+        slabs.fill(SIZE_CLASS, magazine);
+        slabs.fill(SIZE_CLASS, other);
+        slabs.drain(magazine);
+        slabs.trimIdle();
+        slabs.trimIdle(); // gives pages of a slab back that is in use
+        slabs.fill(SIZE_CLASS, magazine); // of blocks that were used before
+        slabs.drain(magazine);
+        slabs.drain(other);
+        slabs.give(slabs.takeOne(SIZE_CLASS));
+        slabs.trimIdle();
+        slabs.trim();
+        slabs.fill(SIZE_CLASS, magazine);
+        slabs.drain(magazine);
+        slabs.trim();
+    }
+
+    private static void large(LargeBlocks large) throws Refusal {
+        for (int i = 0; i < 2; i++) {
+            large.free(large.allocate(1 << 24, 8, true) & ~Magazine.ZEROED, true);
+        }
+        large.trimIdle();
+        large.trim();
+    }
+
+    private static void caches(ThreadCaches caches) {
+        caches.takeStripe().give();
+        caches.own();
+        caches.disperse();
+        ThreadCache cache = new ThreadCache(ThreadCache.VACANT);
+        cache.adopt(Thread.currentThread().threadId(), new WeakReference<>(null));
+        if (cache.takeIfDead()) {
+            cache.give();
+        }
+    }
+
+    private static void depot(Depot depot) {
+        long[] magazine = Magazine.make(1);
+        depot.putEmpty(magazine);
+        depot.putFull(depot.takeEmpty());
+        depot.countAgain();
+        depot.takeSurplus();
+        depot.takeFull();
+    }
+}
