@@ -259,6 +259,12 @@ public final class SlabHeap implements Blocks, Trimmed {
     // ---- the slow path ------------------------------------------------------------------------
 
     private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
+        if (Thread.currentThread().isVirtual() && !closed) {
+            long block = popFromStripe(sizeClass);
+            if (block != 0) {
+                return block;
+            }
+        }
         StackReserve.require();
         requireOpen();
         long block;
@@ -328,6 +334,9 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     private void giveSlowly(int sizeClass, long address) {
+        if (Thread.currentThread().isVirtual() && !closed && pushToStripe(sizeClass, address)) {
+            return;
+        }
         StackReserve.require();
         if (sizeClass == SizeClasses.NONE) {
             large.free(address, false);

@@ -119,11 +119,12 @@ final class Slabs {
 
     private void leave(Bin bin, Slab slab, int taken) {
         int before = slab.taken(taken);
-        if (before > taken) {
-            bin.offer(slab);
-        }
         if (before == slab.blocks()) {
             idleBytes.addAndGet(-slab.bytes());
+        }
+        if (before > taken) {
+            bin.offer(slab);
+            endIfSurplus(bin, slab);
         }
     }
 
@@ -165,10 +166,9 @@ final class Slabs {
         if (before == 0) {
             bin.offer(slab);
         }
-        if (before + count == slab.blocks()
-                && idleBytes.addAndGet(slab.bytes()) > idleLimitBytes
-                && bin.claim(slab)) {
-            endOrOffer(slab.isIdle(), bin, slab);
+        if (before + count == slab.blocks()) {
+            idleBytes.addAndGet(slab.bytes());
+            endIfSurplus(bin, slab);
         }
     }
 
@@ -247,6 +247,16 @@ final class Slabs {
         return source.obtain(needed, Range.GRANULE_BYTES);
     }
 
+    /**
+     * Ends a slab where more are idle than may be. Also who offers a token looks here afterwards:
+     * while it was held, the thread that freed the last block could not claim it.
+     */
+    private void endIfSurplus(Bin bin, Slab slab) {
+        while (slab.isIdle() && idleBytes.get() > idleLimitBytes && bin.claim(slab)) {
+            endOrOffer(slab.isIdle(), bin, slab);
+        }
+    }
+
     /** The caller has the token: ends the slab, or gives the token up. */
     private void endOrOffer(boolean end, Bin bin, Slab slab) {
         boolean ended = false;
@@ -305,6 +315,7 @@ final class Slabs {
         } finally {
             endOrOffer(end, bin, slab);
         }
+        endIfSurplus(bin, slab);
     }
 
     /** Gives ranges back that have no slabs. */
