@@ -13,16 +13,17 @@ import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The engine with mistakes made loud: for tests, for debugging, and where an attacker may steer
- * native code.
+ * native code. Each of its measures can be taken alone; what all of them stand on is that the size
+ * asked for of each block is known, and whether it is raw or owned.
  *
  * <ul>
  *   <li>A block ends by one atomic exchange of its state: of two threads that free it in the same
  *       instant, one is refused.
  *   <li>Behind the last byte asked for stands a canary, a secret mixed with the address; a block
  *       whose canary has changed when it is freed is reported, and never used again.
- *   <li>What is freed is overwritten, and stays in quarantine until {@value Quarantine#PLACES}
- *       others have been freed after it, so that a late read finds the pattern, and a late free
- *       nobody else's block.
+ *   <li>What is freed is overwritten: a late read finds the pattern.
+ *   <li>It stays in quarantine until {@value Quarantine#PLACES} others have been freed after it: a
+ *       late free or write finds nobody else's block.
  *   <li>Blocks are handed out in random order.
  * </ul>
  */
@@ -34,15 +35,20 @@ public final class HardenedHeap implements Blocks {
     public static final byte POISON = (byte) 0xDF;
 
     private static final ValueLayout.OfLong CANARY = ValueLayout.JAVA_LONG_UNALIGNED;
-    private static final int CANARY_BYTES = Long.BYTES;
 
     /** Larger blocks go back at once: the quarantine would hold too much. */
     private static final int QUARANTINED_BYTES = 16 << 10;
 
     private final SlabHeap engine;
-    private final byte pattern;
+    private final Measures measures;
+
+    /** Behind the bytes asked for; 0 without canaries. */
+    private final int canaryBytes;
+
     private final long secret = new SecureRandom().nextLong();
-    private final Quarantine quarantine = new Quarantine();
+
+    /** Without places where there is none. */
+    private final Quarantine quarantine;
 
     /** Blocks without a slab. */
     private final ConcurrentSkipListMap<Long, Guarded> large = new ConcurrentSkipListMap<>();
@@ -57,11 +63,13 @@ public final class HardenedHeap implements Blocks {
     /**
      * A heap of no blocks yet.
      *
-     * @param pattern that freed memory is overwritten with
+     * @param measures that it takes
      */
-    public HardenedHeap(HeapSettings settings, ChunkSource source, byte pattern) {
-        this.engine = new SlabHeap(settings, source, true);
-        this.pattern = pattern;
+    public HardenedHeap(HeapSettings settings, ChunkSource source, Measures measures) {
+        this.engine = new SlabHeap(settings, source, true, measures.randomOrder());
+        this.measures = measures;
+        this.canaryBytes = measures.canary() ? Long.BYTES : 0;
+        this.quarantine = new Quarantine(measures.quarantine() ? Quarantine.PLACES : 0);
     }
 
     @Override
@@ -156,12 +164,14 @@ public final class HardenedHeap implements Blocks {
     }
 
     private long allocate(long bytes, long alignment, boolean zeroed, byte state) throws Refusal {
-        if (bytes > Long.MAX_VALUE - CANARY_BYTES - alignment) {
+        if (bytes > Long.MAX_VALUE - canaryBytes - alignment) {
             throw new Refusal.OutOfMemory(
                     "%d bytes are more than can be addressed".formatted(bytes));
         }
-        long address = engine.allocateOwned(bytes + CANARY_BYTES, alignment, zeroed);
-        canaryOf(address, bytes).set(CANARY, 0, secret ^ address);
+        long address = engine.allocateOwned(bytes + canaryBytes, alignment, zeroed);
+        if (measures.canary()) {
+            canaryOf(address, bytes).set(CANARY, 0, secret ^ address);
+        }
         Slab slab = slabOf(address);
         if (slab != null) {
             slab.guard(slab.indexOf(address), (int) bytes, state);
@@ -180,19 +190,18 @@ public final class HardenedHeap implements Blocks {
     private void free(long address, byte state) {
         Slab slab = slabOf(address);
         long bytes = bytesOf(address, state);
-        boolean ended =
-                bytes >= 0
-                        && (slab == null
-                                ? large.remove(address) != null
-                                : slab.end(slab.indexOf(address), state));
-        if (!ended) {
+        if (bytes < 0 || !end(address, state, slab)) {
             throw engine.notALiveBlock(address);
         }
-        requireCanary(address, bytes, slab);
-        NativeMemory.segment(address, bytes).fill(pattern);
+        if (measures.canary()) {
+            requireCanary(address, bytes, slab);
+        }
+        if (measures.overwriting()) {
+            NativeMemory.segment(address, bytes).fill(measures.pattern());
+        }
         if (slab == null) {
             engine.freeLarge(address);
-        } else if (SizeClasses.bytes(slab.sizeClass) > QUARANTINED_BYTES || engine.isClosed()) {
+        } else if (!isQuarantined(slab) || engine.isClosed()) {
             engine.freeOwned(slab, address);
         } else {
             release(quarantine.exchange(address));
@@ -200,6 +209,23 @@ public final class HardenedHeap implements Blocks {
                 emptyQuarantine(); // closed meanwhile: nobody else would
             }
         }
+    }
+
+    /** Ends a live block of that state: with an atomic end true for one of those who try. */
+    private boolean end(long address, byte state, @Nullable Slab slab) {
+        if (slab == null) {
+            return large.remove(address) != null;
+        }
+        int index = slab.indexOf(address);
+        if (measures.atomicEnd()) {
+            return slab.end(index, state);
+        }
+        slab.endPlainly(index);
+        return true;
+    }
+
+    private boolean isQuarantined(Slab slab) {
+        return measures.quarantine() && SizeClasses.bytes(slab.sizeClass) <= QUARANTINED_BYTES;
     }
 
     private void release(long address) {
@@ -242,6 +268,6 @@ public final class HardenedHeap implements Blocks {
     }
 
     private static MemorySegment canaryOf(long address, long bytes) {
-        return NativeMemory.segment(address + bytes, CANARY_BYTES);
+        return NativeMemory.segment(address + bytes, CANARY.byteSize());
     }
 }
