@@ -5,6 +5,7 @@ import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.HardenedHeap;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.LiveBlocks;
+import dev.kernelalloc.heap.Measures;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.heap.SystemHeap;
@@ -14,7 +15,9 @@ import dev.kernelalloc.os.Platform;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * Blocks of the system heap. Large ranges come from it by aligned_alloc(3) through {@code
@@ -43,6 +46,8 @@ public final class PoolAllocator implements KernelAllocator {
      * @return an allocator that the caller closes
      * @throws IllegalCallerException when native access is denied; the message names the flag to
      *     add
+     * @throws IllegalArgumentException when the property {@value HardenedProperty#NAME} has a value
+     *     that {@link Builder#hardened(Set)} does not know
      */
     public static PoolAllocator create() {
         return builder().build();
@@ -52,6 +57,8 @@ public final class PoolAllocator implements KernelAllocator {
      * Settings for a new allocator.
      *
      * @return a builder with the defaults
+     * @throws IllegalArgumentException when the property {@value HardenedProperty#NAME} has a value
+     *     that {@link Builder#hardened(Set)} does not know
      */
     public static Builder builder() {
         return new Builder();
@@ -63,10 +70,13 @@ public final class PoolAllocator implements KernelAllocator {
      * @return always the same one
      * @throws IllegalCallerException when native access is denied; the message names the flag to
      *     add
+     * @throws IllegalArgumentException when the property {@value HardenedProperty#NAME} has a value
+     *     that {@link Builder#hardened(Set)} does not know
      */
     public static PoolAllocator shared() {
         Platform.current(); // an explained exception here, not an error in a class initialiser
-        return ProcessWide.SHARED;
+        HardenedProperty.read();
+        return Shared.ALLOCATOR;
     }
 
     /**
@@ -80,7 +90,7 @@ public final class PoolAllocator implements KernelAllocator {
      */
     public static PoolAllocator systemHeap() {
         Platform.current();
-        return ProcessWide.SYSTEM_HEAP;
+        return OfSystemHeap.ALLOCATOR;
     }
 
     /**
@@ -129,14 +139,17 @@ public final class PoolAllocator implements KernelAllocator {
         return ofSystemHeap;
     }
 
-    private static final class ProcessWide {
-        static final PoolAllocator SHARED = processWide(builder().tag("shared").build());
-        static final PoolAllocator SYSTEM_HEAP = processWide(systemHeap(Platform.current()));
+    private static final class Shared {
+        static final PoolAllocator ALLOCATOR = processWide(builder().tag("shared").build());
+    }
 
-        private static PoolAllocator processWide(PoolAllocator allocator) {
-            allocator.blocks.serveProcess();
-            return allocator;
-        }
+    private static final class OfSystemHeap {
+        static final PoolAllocator ALLOCATOR = processWide(systemHeap(Platform.current()));
+    }
+
+    private static PoolAllocator processWide(PoolAllocator allocator) {
+        allocator.blocks.serveProcess();
+        return allocator;
     }
 
     static PoolAllocator systemHeap(OperatingSystem os) {
@@ -155,13 +168,11 @@ public final class PoolAllocator implements KernelAllocator {
     /** Settings for a new {@link PoolAllocator}; not for use by several threads at once. */
     public static final class Builder {
 
-        private static final String HARDENED = "dev.kernelalloc.hardened";
-
         private static final long MIN_CACHE_BYTES = 16L << 20;
         private static final long MAX_CACHE_BYTES = 256L << 20;
 
         private String tag = "pool";
-        private boolean hardened = Boolean.getBoolean(HARDENED);
+        private Set<Hardening> hardening = HardenedProperty.read();
         private FreedMemory freedMemory = FreedMemory.POISONED;
         private long threadCacheBytes = 4L << 20;
         private long cacheBytes =
@@ -181,30 +192,34 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * Whether mistakes are made loud, at several times the cost. The default is the system
-         * property {@value #HARDENED}, which also holds for {@link PoolAllocator#shared}.
-         *
-         * <ul>
-         *   <li>Of two threads that free a block in the same instant, one is refused.
-         *   <li>A canary of 8 bytes stands behind the last byte asked for. Where it has changed,
-         *       freeing the block, or closing its box or arena, throws an {@link
-         *       IllegalStateException}, and the block is kept from use.
-         *   <li>Freed memory is overwritten, see {@link #freedMemory}.
-         *   <li>A block of up to 16 KiB is not used again until 1,024 others have been freed.
-         *   <li>Blocks are handed out in random order.
-         * </ul>
+         * Whether mistakes are made loud, by every {@link Hardening} there is, at several times the
+         * cost; or by none.
          *
          * @param hardened whether to
          * @return this builder
          */
         public Builder hardened(boolean hardened) {
-            this.hardened = hardened;
+            return hardened(hardened ? EnumSet.allOf(Hardening.class) : Set.of());
+        }
+
+        /**
+         * By which measures mistakes are made loud; none of the others is paid for. Unless set the
+         * system property {@value HardenedProperty#NAME} says it, for {@link PoolAllocator#shared}
+         * too: {@code true} for all, {@code false} for none, or a list such as {@code
+         * canary,quarantine} of {@code double-free}, {@code overwrite}, {@code canary}, {@code
+         * quarantine} and {@code random-order}. It is read once.
+         *
+         * @param measures that replace all said before; none for an allocator that is not hardened
+         * @return this builder
+         */
+        public Builder hardened(Set<Hardening> measures) {
+            this.hardening = Set.copyOf(measures);
             return this;
         }
 
         /**
-         * What a hardened allocator writes over memory that is freed; {@link FreedMemory#POISONED}
-         * unless set.
+         * What an allocator with {@link Hardening#OVERWRITE} writes over memory that is freed;
+         * {@link FreedMemory#POISONED} unless set. Without that measure nothing is written.
          *
          * @param freedMemory what to write
          * @return this builder
@@ -256,9 +271,19 @@ public final class PoolAllocator implements KernelAllocator {
             HeapSettings settings = new HeapSettings(tag, threadCacheBytes, cacheBytes);
             return new PoolAllocator(
                     tag,
-                    hardened
-                            ? new HardenedHeap(settings, source, pattern())
-                            : new SlabHeap(settings, source));
+                    hardening.isEmpty()
+                            ? new SlabHeap(settings, source)
+                            : new HardenedHeap(settings, source, measures()));
+        }
+
+        private Measures measures() {
+            return new Measures(
+                    hardening.contains(Hardening.DOUBLE_FREE),
+                    hardening.contains(Hardening.CANARY),
+                    hardening.contains(Hardening.OVERWRITE),
+                    pattern(),
+                    hardening.contains(Hardening.QUARANTINE),
+                    hardening.contains(Hardening.RANDOM_ORDER));
         }
 
         private byte pattern() {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -40,6 +41,15 @@ class CheckedSystemHeapTest {
         ChildJvm.Result result = checked(Overrun.class);
         assertThat(result.exitCode()).as(result.output()).isNotZero();
         assertThat(result.output()).contains("overrun").doesNotContain("not noticed");
+    }
+
+    /** Else the profile would be green with no check at all. */
+    @Test
+    void withTheProfileTheChecksStandInTheProcessOfTheTests() {
+        assumeTrue(
+                System.getenv("MALLOC_CHECK_") != null, "skipped: runs with -Pchecked-heap alone");
+        assertThat(LinuxProcess.hasLoaded("libc_malloc_debug.so")).isTrue();
+        assertThat(LinuxProcess.hasLoaded("libvisible.so")).isTrue();
     }
 
     /** As a program in C uses its heap, whoever stands in for malloc. */

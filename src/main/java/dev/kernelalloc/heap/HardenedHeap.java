@@ -12,16 +12,17 @@ import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The engine with mistakes made loud: for tests, for debugging, and where an attacker may steer
- * native code.
+ * native code. Each of its measures can be taken alone; what all of them stand on is that the size
+ * asked for of each block is known, and whether it is raw or owned.
  *
  * <ul>
  *   <li>A block ends by one atomic exchange of its state: of two threads that free it in the same
  *       instant, one is refused.
  *   <li>Behind the last byte asked for stands a canary, a secret mixed with the address; a block
  *       whose canary has changed when it is freed is reported, and never used again.
- *   <li>What is freed is overwritten, and stays in quarantine until {@value Quarantine#PLACES}
- *       others have been freed after it, so that a late read finds the pattern, and a late free
- *       nobody else's block.
+ *   <li>What is freed is overwritten: a late read finds the pattern.
+ *   <li>It stays in quarantine until {@value Quarantine#PLACES} others have been freed after it: a
+ *       late free or write finds nobody else's block.
  *   <li>Blocks are handed out in random order.
  * </ul>
  */
@@ -32,19 +33,24 @@ public final class HardenedHeap implements Blocks {
      */
     public static final byte POISON = (byte) 0xDF;
 
-    private static final int CANARY_BYTES = Long.BYTES;
     private static final int PATTERN_BYTES = 1 << 10;
 
     /** Larger blocks go back at once: the quarantine would hold too much. */
     private static final int QUARANTINED_BYTES = 16 << 10;
 
     private final SlabHeap engine;
+    private final Measures measures;
+
+    /** Behind the bytes asked for; 0 without canaries. */
+    private final int canaryBytes;
 
     /** What freed memory is overwritten with. */
     private final MemorySegment pattern;
 
     private final long secret = new SecureRandom().nextLong();
-    private final Quarantine quarantine = new Quarantine();
+
+    /** Without places where there is none. */
+    private final Quarantine quarantine;
 
     /** Blocks without a slab. */
     private final ConcurrentSkipListMap<Long, Guarded> large = new ConcurrentSkipListMap<>();
@@ -59,11 +65,14 @@ public final class HardenedHeap implements Blocks {
     /**
      * A heap of no blocks yet.
      *
-     * @param pattern that freed memory is overwritten with
+     * @param measures that it takes
      */
-    public HardenedHeap(HeapSettings settings, ChunkSource source, byte pattern) {
-        this.engine = new SlabHeap(settings, source, true);
-        this.pattern = MemorySegment.ofArray(new byte[PATTERN_BYTES]).fill(pattern);
+    public HardenedHeap(HeapSettings settings, ChunkSource source, Measures measures) {
+        this.engine = new SlabHeap(settings, source, true, measures.randomOrder());
+        this.measures = measures;
+        this.canaryBytes = measures.canary() ? Long.BYTES : 0;
+        this.quarantine = new Quarantine(measures.quarantine() ? Quarantine.PLACES : 0);
+        this.pattern = MemorySegment.ofArray(new byte[PATTERN_BYTES]).fill(measures.pattern());
     }
 
     @Override
@@ -149,16 +158,18 @@ public final class HardenedHeap implements Blocks {
     }
 
     private long allocate(long bytes, long alignment, boolean zeroed, byte state) throws Refusal {
-        if (bytes > Long.MAX_VALUE - CANARY_BYTES - alignment) {
+        if (bytes > Long.MAX_VALUE - canaryBytes - alignment) {
             throw new Refusal.OutOfMemory(
                     "%d bytes are more than can be addressed".formatted(bytes));
         }
         StackReserve.require();
-        long address = engine.allocateOwned(bytes + CANARY_BYTES, alignment, zeroed);
+        long address = engine.allocateOwned(bytes + canaryBytes, alignment, zeroed);
         Slab slab = slabOf(address);
         Long key = null;
         try {
-            NativeMemory.word(address + bytes, secret ^ address);
+            if (measures.canary()) {
+                NativeMemory.word(address + bytes, secret ^ address);
+            }
             if (slab == null) {
                 key = address;
                 large.put(key, new Guarded(bytes, state));
@@ -182,21 +193,16 @@ public final class HardenedHeap implements Blocks {
         StackReserve.require();
         Slab slab = slabOf(address);
         long bytes = bytesOf(address, state);
-        if (bytes < 0) {
+        if (bytes < 0 || !end(address, state, slab)) {
             throw engine.notALiveBlock(address);
         }
-        boolean ended =
-                slab == null
-                        ? large.remove(address) != null
-                        : slab.end(slab.indexOf(address), state);
-        if (!ended) {
-            throw engine.notALiveBlock(address);
+        if (measures.canary()) {
+            requireCanary(address, bytes, slab);
         }
-        requireCanary(address, bytes, slab);
-        NativeMemory.fill(address, bytes, pattern);
-        if (slab == null
-                || SizeClasses.bytes(slab.sizeClass) > QUARANTINED_BYTES
-                || engine.isClosed()) {
+        if (measures.overwriting()) {
+            NativeMemory.fill(address, bytes, pattern);
+        }
+        if (!isQuarantined(slab) || engine.isClosed()) {
             giveBack(slab, address);
         } else {
             release(quarantine.exchange(address));
@@ -212,6 +218,25 @@ public final class HardenedHeap implements Blocks {
         } else {
             engine.freeOwned(slab, address);
         }
+    }
+
+    /** Ends a live block of that state: with an atomic end true for one of those who try. */
+    private boolean end(long address, byte state, @Nullable Slab slab) {
+        if (slab == null) {
+            return large.remove(address) != null;
+        }
+        int index = slab.indexOf(address);
+        if (measures.atomicEnd()) {
+            return slab.end(index, state);
+        }
+        slab.endPlainly(index);
+        return true;
+    }
+
+    private boolean isQuarantined(@Nullable Slab slab) {
+        return slab != null
+                && measures.quarantine()
+                && SizeClasses.bytes(slab.sizeClass) <= QUARANTINED_BYTES;
     }
 
     private void release(long address) {

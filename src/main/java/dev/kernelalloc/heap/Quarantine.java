@@ -9,14 +9,24 @@ import java.util.concurrent.atomic.AtomicLongArray;
  */
 final class Quarantine {
 
-    private static final int PLACES = 1 << 10;
+    /** As many blocks as it usually holds. */
+    static final int PLACES = 1 << 10;
 
-    private final AtomicLongArray ring = new AtomicLongArray(PLACES);
+    private final AtomicLongArray ring;
     private final AtomicLong added = new AtomicLong();
+
+    /**
+     * An empty one.
+     *
+     * @param places a power of two; or 0, then nothing may be put in
+     */
+    Quarantine(int places) {
+        this.ring = new AtomicLongArray(places);
+    }
 
     /** Puts a block in; the block that leaves for it, or 0. */
     long exchange(long block) {
-        return ring.getAndSet((int) added.getAndIncrement() & PLACES - 1, block);
+        return ring.getAndSet((int) added.getAndIncrement() & ring.length() - 1, block);
     }
 
     /** Takes any block out; 0 when there is none left from {@code place} on. */
@@ -25,7 +35,7 @@ final class Quarantine {
     }
 
     int places() {
-        return PLACES;
+        return ring.length();
     }
 
     /** The block at a place, for a look from outside, or 0. */

@@ -244,6 +244,11 @@ final class Slab {
         return STATE.compareAndSet(states, index, state, OUT);
     }
 
+    /** Ends a live block: for every one of those who try in the same instant. */
+    void endPlainly(int index) {
+        STATE.setRelease(states, index, OUT);
+    }
+
     // ---- visits -------------------------------------------------------------------------------
 
     /** Whether all blocks are free; certain only under the token. */

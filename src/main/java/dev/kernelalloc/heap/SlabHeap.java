@@ -67,18 +67,18 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     /** A heap of no blocks yet. */
     public SlabHeap(HeapSettings settings, ChunkSource source) {
-        this(settings, source, false);
+        this(settings, source, false, false);
     }
 
     /**
      * A heap of no blocks yet.
      *
-     * @param hardened whether it serves a hardened one: blocks are handed out in random order, and
-     *     slabs note what was asked for
+     * @param hardened whether it serves a hardened one: slabs note what was asked for
+     * @param shuffled whether the blocks of a magazine are handed out in random order
      */
-    SlabHeap(HeapSettings settings, ChunkSource source, boolean hardened) {
+    SlabHeap(HeapSettings settings, ChunkSource source, boolean hardened, boolean shuffled) {
         this.settings = settings;
-        this.shuffled = hardened;
+        this.shuffled = shuffled;
         this.budget = new CacheBudget(settings.cacheBytes());
         this.slabs = new Slabs(source, settings.cacheBytes(), hardened);
         this.table = slabs.table();

@@ -46,6 +46,20 @@ public final class LinuxProcess {
         return mapping(address).isPresent();
     }
 
+    /** Bytes in memory of the mapping of an address. */
+    public static long residentBytes(long address) {
+        return mapping(address).orElseThrow().stream()
+                .filter(line -> line.startsWith("Rss:"))
+                .mapToLong(line -> Long.parseLong(line.split("\\s+")[1]) * 1024)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** Whether a file of that name, or one that begins so, is mapped. */
+    public static boolean hasLoaded(String library) {
+        return lines("/proc/self/maps").stream().anyMatch(line -> line.contains("/" + library));
+    }
+
     /** The two-letter flags of the mapping of an address, as in proc_pid_smaps(5). */
     public static List<String> mappingFlags(long address) {
         List<String> mapping = mapping(address).orElseThrow();

@@ -109,14 +109,11 @@ final class BlockRows {
                                     : Bars.NONE,
                             isSize64 ? everybody : FAST));
             if (isSize64) {
-                for (Peer library :
-                        List.of(
-                                Peer.RAW_OWN,
-                                Peer.RAW_HARDENED,
-                                Peer.BOX,
-                                Peer.BOX_HARDENED,
-                                Peer.ARENA)) {
+                for (Peer library : List.of(Peer.RAW_OWN, Peer.BOX, Peer.ARENA)) {
                     rows.add(work.row(library, work.system(), Bar.REPORTED));
+                }
+                for (Peer hardened : Peer.HARDENED) {
+                    rows.add(work.row(hardened, work.system(), Bar.REPORTED));
                 }
             }
         }

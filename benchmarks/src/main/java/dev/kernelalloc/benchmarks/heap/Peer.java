@@ -1,7 +1,9 @@
 package dev.kernelalloc.benchmarks.heap;
 
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /** Everything that gives a Java program native memory here. */
@@ -10,8 +12,18 @@ public enum Peer {
     /** An allocator that the program has made itself. */
     RAW_OWN("raw, own allocator", Family.LIBRARY, "-D" + Library.KIND + "=own"),
     RAW_HARDENED("raw, hardened", Family.LIBRARY, "-D" + Library.KIND + "=hardened"),
+    RAW_DOUBLE_FREE("raw, double-free", Family.LIBRARY, "-Ddev.kernelalloc.hardened=double-free", "-D" + Library.KIND + "=own"),
+    RAW_OVERWRITE("raw, overwrite", Family.LIBRARY, "-Ddev.kernelalloc.hardened=overwrite", "-D" + Library.KIND + "=own"),
+    RAW_CANARY("raw, canary", Family.LIBRARY, "-Ddev.kernelalloc.hardened=canary", "-D" + Library.KIND + "=own"),
+    RAW_QUARANTINE("raw, quarantine", Family.LIBRARY, "-Ddev.kernelalloc.hardened=quarantine", "-D" + Library.KIND + "=own"),
+    RAW_RANDOM_ORDER("raw, random-order", Family.LIBRARY, "-Ddev.kernelalloc.hardened=random-order", "-D" + Library.KIND + "=own"),
     BOX("box", Family.LIBRARY),
     BOX_HARDENED("box, hardened", Family.LIBRARY, "-D" + Library.KIND + "=hardened"),
+    BOX_DOUBLE_FREE("box, double-free", Family.LIBRARY, "-Ddev.kernelalloc.hardened=double-free", "-D" + Library.KIND + "=own"),
+    BOX_OVERWRITE("box, overwrite", Family.LIBRARY, "-Ddev.kernelalloc.hardened=overwrite", "-D" + Library.KIND + "=own"),
+    BOX_CANARY("box, canary", Family.LIBRARY, "-Ddev.kernelalloc.hardened=canary", "-D" + Library.KIND + "=own"),
+    BOX_QUARANTINE("box, quarantine", Family.LIBRARY, "-Ddev.kernelalloc.hardened=quarantine", "-D" + Library.KIND + "=own"),
+    BOX_RANDOM_ORDER("box, random-order", Family.LIBRARY, "-Ddev.kernelalloc.hardened=random-order", "-D" + Library.KIND + "=own"),
     ARENA("arena", Family.LIBRARY),
     CONFINED("Arena.ofConfined", Family.OTHER),
     SHARED("Arena.ofShared", Family.OTHER),
@@ -27,6 +39,32 @@ public enum Peer {
         LIBRARY,
         OTHER
     }
+
+    /** A pool with all measures, and with each alone: what hardening costs. */
+    static final List<Peer> HARDENED =
+            List.of(
+                    RAW_HARDENED,
+                    RAW_DOUBLE_FREE,
+                    RAW_OVERWRITE,
+                    RAW_CANARY,
+                    RAW_QUARANTINE,
+                    RAW_RANDOM_ORDER,
+                    BOX_HARDENED,
+                    BOX_DOUBLE_FREE,
+                    BOX_OVERWRITE,
+                    BOX_CANARY,
+                    BOX_QUARANTINE,
+                    BOX_RANDOM_ORDER);
+
+    private static final Set<Peer> BOXES =
+            EnumSet.of(
+                    BOX,
+                    BOX_HARDENED,
+                    BOX_DOUBLE_FREE,
+                    BOX_OVERWRITE,
+                    BOX_CANARY,
+                    BOX_QUARANTINE,
+                    BOX_RANDOM_ORDER);
 
     private final String title;
     private final Family family;
@@ -56,14 +94,29 @@ public enum Peer {
 
     /** Whether another thread may free. */
     boolean crossesThreads() {
-        return this != BOX && this != BOX_HARDENED && this != ARENA && this != CONFINED;
+        return !BOXES.contains(this) && this != ARENA && this != CONFINED;
     }
 
     /** The only adapter that this JVM loads. */
     public Memory memory() {
         return switch (this) {
-            case RAW, RAW_OWN, RAW_HARDENED -> new LibraryRaw();
-            case BOX, BOX_HARDENED -> new LibraryBox();
+            case RAW,
+                    RAW_OWN,
+                    RAW_HARDENED,
+                    RAW_DOUBLE_FREE,
+                    RAW_OVERWRITE,
+                    RAW_CANARY,
+                    RAW_QUARANTINE,
+                    RAW_RANDOM_ORDER ->
+                    new LibraryRaw();
+            case BOX,
+                    BOX_HARDENED,
+                    BOX_DOUBLE_FREE,
+                    BOX_OVERWRITE,
+                    BOX_CANARY,
+                    BOX_QUARANTINE,
+                    BOX_RANDOM_ORDER ->
+                    new LibraryBox();
             case ARENA -> new LibraryArena();
             case CONFINED -> new ConfinedArenas();
             case SHARED -> new SharedArenas();

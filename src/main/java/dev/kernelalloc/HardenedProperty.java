@@ -1,0 +1,38 @@
+package dev.kernelalloc;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.Set;
+
+/**
+ * The system property that hardens allocators whose builders say nothing else, read once. A value
+ * that is wrong is kept as its message, so that every use of it is told, and none meets an error in
+ * a class initialiser.
+ */
+record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
+
+    static final String NAME = "dev.kernelalloc.hardened";
+
+    private static final HardenedProperty READ = of(System.getProperty(NAME, ""));
+
+    static HardenedProperty of(String value) {
+        try {
+            return new HardenedProperty(Set.copyOf(Hardening.parse(value)), null);
+        } catch (IllegalArgumentException e) {
+            return new HardenedProperty(
+                    Set.of(), "-D%s=%s: %s".formatted(NAME, value, e.getMessage()));
+        }
+    }
+
+    /**
+     * What the process was started with.
+     *
+     * @throws IllegalArgumentException when that cannot be understood
+     */
+    static Set<Hardening> read() {
+        if (READ.mistake != null) {
+            throw new IllegalArgumentException(READ.mistake);
+        }
+        return READ.measures;
+    }
+}

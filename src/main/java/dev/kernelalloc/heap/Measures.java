@@ -1,0 +1,19 @@
+package dev.kernelalloc.heap;
+
+/**
+ * What a hardened heap does.
+ *
+ * @param atomicEnd a block ends by an atomic exchange of its state
+ * @param canary behind the bytes asked for
+ * @param overwriting what is freed
+ * @param pattern with what
+ * @param quarantine before a block is used again
+ * @param randomOrder of the blocks in a magazine
+ */
+public record Measures(
+        boolean atomicEnd,
+        boolean canary,
+        boolean overwriting,
+        byte pattern,
+        boolean quarantine,
+        boolean randomOrder) {}
