@@ -108,7 +108,11 @@ public final class SecretMemory implements AutoCloseable {
         NOT_DUMPED,
         /** A forked child does not have the contents. */
         NOT_INHERITED,
-        /** No page is ever merged with an equal one of another process. */
+        /**
+         * No page is merged with an equal one. Hidden pages never are; locked ones are not unless
+         * this process later asks for the merging of all its memory, by {@code
+         * prctl(PR_SET_MEMORY_MERGE)}.
+         */
         NOT_MERGED
     }
 

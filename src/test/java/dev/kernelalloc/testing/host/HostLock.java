@@ -13,7 +13,7 @@ import java.nio.file.StandardOpenOption;
  */
 final class HostLock implements AutoCloseable {
 
-    private static final Path FILE = Path.of("/run/lock/kernel-alloc-host-tests");
+    private static final Path FILE = Path.of("/run/kernel-alloc-host-tests.lock");
 
     private final FileChannel channel;
 

@@ -1,5 +1,7 @@
 package dev.kernelalloc.testing.host;
 
+import dev.kernelalloc.testing.LinuxProcess;
+
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ConditionEvaluationResult;
@@ -7,6 +9,8 @@ import org.junit.jupiter.api.extension.ExecutionCondition;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /** Decides whether a {@link HostTest} may run, and holds the lock while some do. */
@@ -14,6 +18,7 @@ final class HostPermission implements ExecutionCondition, BeforeAllCallback, Bef
 
     private static final String VARIABLE = "KERNELALLOC_HOST_TESTS";
     private static final String CONSENT = "this-machine-is-mine";
+    private static final Path SETTINGS = Path.of("/proc/sys/vm/compact_memory");
 
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
@@ -38,6 +43,12 @@ final class HostPermission implements ExecutionCondition, BeforeAllCallback, Bef
         }
         if (!System.getProperty("user.name").equals("root")) {
             return Optional.of("only root can change the machine");
+        }
+        if (!LinuxProcess.seesFrames()) {
+            return Optional.of("frame numbers are hidden, this process lacks CAP_SYS_ADMIN");
+        }
+        if (!Files.isWritable(SETTINGS)) {
+            return Optional.of(SETTINGS + " cannot be written: a container without privileges?");
         }
         return Optional.empty();
     }

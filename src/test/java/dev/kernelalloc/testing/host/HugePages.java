@@ -34,15 +34,14 @@ public record HugePages(long granted) {
             throw new IllegalArgumentException(
                     pages + " huge pages for a test, of at most " + most + " here");
         }
-        assumeTrue(Files.exists(POOL), "skipped: this kernel has no pages of 2 MiB");
+        require(
+                Files.isWritable(POOL.resolve("nr_hugepages")),
+                "this kernel has no pages of 2 MiB, or the pool may not be changed");
         long before = inPool();
         long freeBefore = free();
         guardian.set(POOL.resolve("nr_hugepages"), before + pages);
         long granted = Math.min(inPool() - before, free() - freeBefore);
-        if (granted <= 0) {
-            System.out.println("skipped: the kernel granted none of " + pages + " huge pages");
-        }
-        assumeTrue(granted > 0, "skipped: the kernel granted none of " + pages + " huge pages");
+        require(granted > 0, "the kernel granted none of " + pages + " huge pages");
         return new HugePages(granted);
     }
 
@@ -54,6 +53,13 @@ public record HugePages(long granted) {
     /** Pages in the pool that nobody uses now. */
     public static long free() {
         return HostGuardian.number(POOL.resolve("free_hugepages"));
+    }
+
+    private static void require(boolean met, String otherwise) {
+        if (!met) {
+            System.out.println("skipped: " + otherwise);
+        }
+        assumeTrue(met, "skipped: " + otherwise);
     }
 
     private static long availableBytes() {

@@ -113,7 +113,8 @@ public final class MemoryCage {
                                 ownPath(":memory:")
                                         .map(path -> below(mount, path))
                                         .filter(Files::isDirectory)
-                                        .or(() -> Optional.of(mount))); // a namespace hides ours
+                                        .or(() -> Optional.of(mount))) // a namespace hides ours
+                .filter(Files::isWritable);
     }
 
     private static Optional<Path> version2() {
@@ -125,7 +126,8 @@ public final class MemoryCage {
                                 here = here.getParent();
                             }
                             return here.startsWith(mount) ? Optional.of(here) : Optional.empty();
-                        });
+                        })
+                .filter(Files::isWritable);
     }
 
     private static boolean passesMemoryOn(Path cgroup) {
