@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.kernelalloc.AllocationException.Reason;
 import dev.kernelalloc.SecretMemory.InChild;
@@ -154,26 +155,32 @@ class SecretMemoryFailuresTest {
     @ParameterizedTest
     @EnumSource(
             value = Operation.class,
-            names = {
-                "RESERVE",
-                "COMMIT",
-                "ADVISE",
-                "LOCK",
-                "POPULATE",
-                "PROTECT",
-                "AVAILABLE_BYTES"
-            })
-    void whateverIsRefusedWhenItIsMadeIsAnExceptionThatSaysAlsoWhyItIsNotHidden(Operation refused) {
+            names = {"RESERVE", "COMMIT", "ADVISE", "LOCK", "POPULATE"})
+    void whatIsRefusedInPlaceOfHiddenMemoryTellsAlsoWhyItIsNotHidden(Operation refused) {
         withoutHiddenPages();
+        assertThat(refusalOf(refused).getCause().getSuppressed())
+                .extracting(Throwable::getMessage)
+                .containsExactly("none on this system");
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Operation.class,
+            names = {"RESERVE_HIDDEN", "ADVISE", "PROTECT", "AVAILABLE_BYTES"})
+    void whatIsRefusedOfHiddenMemoryIsAnException(Operation refused) {
+        assertThat(refusalOf(refused).getCause().getSuppressed()).isEmpty();
+        assertThat(os.count(Operation.LOCK)).isZero();
+    }
+
+    private AllocationException refusalOf(Operation refused) {
         os.refuse(refused, () -> new Refusal.LockLimit("too much"));
-        assertThatExceptionOfType(AllocationException.class)
-                .isThrownBy(this::allocate)
-                .withMessageContaining("too much")
-                .extracting(AllocationException::reason)
-                .isEqualTo(Reason.LOCK_LIMIT);
+        AllocationException refusal =
+                catchThrowableOfType(AllocationException.class, this::allocate);
+        assertThat(refusal).hasMessageContaining("too much");
+        assertThat(refusal.reason()).isEqualTo(Reason.LOCK_LIMIT);
         os.assertNothingLeaked();
         os.allow(refused);
-        allocate().close();
+        return refusal;
     }
 
     @Test

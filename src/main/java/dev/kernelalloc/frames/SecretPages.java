@@ -88,7 +88,7 @@ public record SecretPages(
                     || e instanceof Refusal.OutOfMemory) {
                 throw e;
             }
-            return locked(os, bytes, Advice.DONT_FORK, e, callState);
+            return lockedInstead(os, bytes, e, callState);
         }
         try {
             Map<Advice, Refusal> missing =
@@ -96,6 +96,17 @@ public record SecretPages(
             return new SecretPages(os, start + guard, bytes, Optional.empty(), missing);
         } catch (Refusal | RuntimeException | Error e) {
             release(os, start, bytes + 2 * guard, e, callState);
+            throw e;
+        }
+    }
+
+    private static SecretPages lockedInstead(
+            OperatingSystem os, long bytes, Refusal whyNotHidden, MemorySegment callState)
+            throws Refusal {
+        try {
+            return locked(os, bytes, Advice.DONT_FORK, whyNotHidden, callState);
+        } catch (Refusal e) {
+            e.addSuppressed(whyNotHidden);
             throw e;
         }
     }
@@ -121,7 +132,6 @@ public record SecretPages(
             os.populate(address, bytes, callState);
             return new SecretPages(os, address, bytes, Optional.of(whyNotHidden), missing);
         } catch (Refusal | RuntimeException | Error e) {
-            e.addSuppressed(whyNotHidden);
             release(os, start, bytes + 2 * guard, e, callState);
             throw e;
         }
