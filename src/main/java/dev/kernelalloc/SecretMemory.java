@@ -8,6 +8,7 @@ import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.ForkBehaviour;
 import dev.kernelalloc.physical.Guarantee;
 
 import org.jspecify.annotations.Nullable;
@@ -49,7 +50,7 @@ import java.util.Set;
  *       bytes, and whether they are still the same is looked at whenever the memory stops being
  *       writable, and at the close.
  *   <li>The pages are in no core dump, are not merged with equal ones, and a child made by fork(2)
- *       does not have them, or finds zeros; see {@link Builder#inChild}.
+ *       does not have them, or finds zeros; see {@link Builder#onFork}.
  *   <li>They are zeros at first, and zeros again before they go back.
  * </ul>
  *
@@ -91,17 +92,6 @@ public final class SecretMemory implements AutoCloseable {
         READ_WRITE
     }
 
-    /** What a child made by fork(2) finds in place of the memory. */
-    public enum InChild {
-        /** No memory: touching it ends the child. */
-        NOTHING,
-        /**
-         * Private memory with zeros in it. Hidden pages cannot do that, so the pages are locked
-         * ones.
-         */
-        ZEROS
-    }
-
     /** Something that a system may not have at all. */
     public enum Protection {
         /** The memory is not in core dumps. */
@@ -130,16 +120,6 @@ public final class SecretMemory implements AutoCloseable {
          */
         record Locked(AllocationException.Reason reason, String whyNotHidden) implements Obtained {}
     }
-
-    private static final Set<Guarantee> WHEN_LOCKED =
-            Collections.unmodifiableSet(EnumSet.of(Guarantee.RESIDENT, Guarantee.LOCKED));
-    private static final Set<Guarantee> WHEN_HIDDEN =
-            Collections.unmodifiableSet(
-                    EnumSet.of(
-                            Guarantee.RESIDENT,
-                            Guarantee.LOCKED,
-                            Guarantee.PINNED,
-                            Guarantee.HIDDEN));
 
     private final SecretPages pages;
     private final long offset;
@@ -267,7 +247,7 @@ public final class SecretMemory implements AutoCloseable {
      *     Guarantee#PINNED} and {@link Guarantee#HIDDEN} when it is {@link Obtained.Hidden}
      */
     public Set<Guarantee> guarantees() {
-        return pages.whyNotHidden().isEmpty() ? WHEN_HIDDEN : WHEN_LOCKED;
+        return pages.whyNotHidden().isEmpty() ? Guarantee.SECRET : Guarantee.NEVER_SWAPPED;
     }
 
     /**
@@ -509,7 +489,7 @@ public final class SecretMemory implements AutoCloseable {
     public static final class Builder {
 
         private final Set<Guarantee> required = EnumSet.noneOf(Guarantee.class);
-        private InChild inChild = InChild.NOTHING;
+        private ForkBehaviour onFork = ForkBehaviour.ABSENT;
         private boolean shared;
 
         private Builder() {}
@@ -534,9 +514,12 @@ public final class SecretMemory implements AutoCloseable {
          */
         public Builder require(Guarantee... guarantees) {
             for (Guarantee guarantee : guarantees) {
-                if (!WHEN_HIDDEN.contains(guarantee)) {
+                if (!Guarantee.SECRET.contains(guarantee)) {
                     throw new IllegalArgumentException(
-                            "secret memory is never " + guarantee + ", at best " + WHEN_HIDDEN);
+                            "secret memory is never "
+                                    + guarantee
+                                    + ", at best "
+                                    + Guarantee.SECRET);
                 }
             }
             required.addAll(Set.of(guarantees));
@@ -544,13 +527,21 @@ public final class SecretMemory implements AutoCloseable {
         }
 
         /**
-         * What a child made by fork(2) finds. {@link InChild#NOTHING} unless set.
+         * What a child made by fork(2) finds. {@link ForkBehaviour#ABSENT} unless set. Hidden pages
+         * are shared memory, which cannot be {@link ForkBehaviour#WIPED}: the memory is locked
+         * then.
          *
-         * @param inChild the choice
+         * @param behaviour absent or wiped
          * @return this builder
+         * @throws IllegalArgumentException for {@link ForkBehaviour#COPIED}: a secret stays where
+         *     it is
          */
-        public Builder inChild(InChild inChild) {
-            this.inChild = Objects.requireNonNull(inChild, "inChild");
+        public Builder onFork(ForkBehaviour behaviour) {
+            if (behaviour == ForkBehaviour.COPIED) {
+                throw new IllegalArgumentException(
+                        "a secret is never COPIED into a child: ask for ABSENT or WIPED");
+            }
+            onFork = Objects.requireNonNull(behaviour, "behaviour");
             return this;
         }
 
@@ -559,8 +550,8 @@ public final class SecretMemory implements AutoCloseable {
          *
          * @param byteSize the size in bytes; 0 is legal
          * @return memory that the caller closes
-         * @throws IllegalArgumentException when {@code byteSize} is negative, or zeros in a child
-         *     are wanted of hidden memory
+         * @throws IllegalArgumentException when {@code byteSize} is negative, or hidden memory is
+         *     to be wiped in a child
          * @throws AllocationException when the memory, one of its protections or a required
          *     guarantee is not to be had
          * @throws IllegalCallerException when native access is denied; the message names the flag
@@ -579,7 +570,7 @@ public final class SecretMemory implements AutoCloseable {
          * @param byteAlignment a power of two, at most the size of a page
          * @return memory that the caller closes
          * @throws IllegalArgumentException when {@code byteSize} is negative, {@code byteAlignment}
-         *     is something else, or zeros in a child are wanted of hidden memory
+         *     is something else, or hidden memory is to be wiped in a child
          * @throws AllocationException when the memory, one of its protections or a required
          *     guarantee is not to be had
          * @throws IllegalCallerException when native access is denied; the message names the flag
@@ -601,12 +592,12 @@ public final class SecretMemory implements AutoCloseable {
                         "byteAlignment=%d must be a power of two of at most %d, the page size"
                                 .formatted(byteAlignment, os.pageBytes()));
             }
-            boolean mustBeHidden = !WHEN_LOCKED.containsAll(required);
-            if (mustBeHidden && inChild == InChild.ZEROS) {
+            boolean mustBeHidden = !Guarantee.NEVER_SWAPPED.containsAll(required);
+            if (mustBeHidden && onFork == ForkBehaviour.WIPED) {
                 throw new IllegalArgumentException(
                         required
-                                + " takes hidden memory, which cannot be ZEROS in a child: it is"
-                                + " shared memory. Ask for NOTHING in a child");
+                                + " takes hidden memory, which cannot be WIPED in a child: it is"
+                                + " shared memory. Ask for ABSENT");
             }
             try {
                 return allocate(byteSize, byteAlignment, mustBeHidden, os);
@@ -627,13 +618,7 @@ public final class SecretMemory implements AutoCloseable {
                 throws Refusal {
             SecretPages pages =
                     SecretPages.obtain(
-                            os,
-                            pageBytesFor(byteSize, byteAlignment, os),
-                            switch (inChild) {
-                                case NOTHING -> SecretPages.InChild.NOTHING;
-                                case ZEROS -> SecretPages.InChild.ZEROS;
-                            },
-                            mustBeHidden);
+                            os, pageBytesFor(byteSize, byteAlignment, os), onFork, mustBeHidden);
             try {
                 Thread owner = shared ? null : Thread.currentThread();
                 SecretMemory memory = new SecretMemory(pages, byteSize, byteAlignment, owner);

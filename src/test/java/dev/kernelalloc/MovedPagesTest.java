@@ -51,7 +51,7 @@ class MovedPagesTest {
         try (FragmentedMemory _ = FragmentedMemory.of(FRAGMENTED_BYTES);
                 PhysicalAllocator physical = PhysicalAllocator.create()) {
             for (int i = 0; i < LOCKED_PAGES; i++) {
-                blocks.add(physical.allocate(1, 1));
+                blocks.add(physical.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES));
                 if (i % (LOCKED_PAGES / HIDDEN_PAGES) == 0) {
                     secrets.add(hidden(1));
                 }
@@ -116,7 +116,10 @@ class MovedPagesTest {
             try (Mapping mapping = Mapping.of(64 * Mapping.PAGE_BYTES);
                     PhysicalAllocator physical = PhysicalAllocator.create()) {
                 List<MemorySegment> blocks =
-                        Stream.generate(() -> physical.allocate(Mapping.PAGE_BYTES, 1))
+                        Stream.generate(
+                                        () ->
+                                                physical.allocate(
+                                                        Mapping.PAGE_BYTES, Mapping.PAGE_BYTES))
                                 .limit(64)
                                 .toList();
                 mapping.segment().fill(CONTENT);

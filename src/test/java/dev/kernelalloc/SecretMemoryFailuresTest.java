@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.kernelalloc.AllocationException.Reason;
-import dev.kernelalloc.SecretMemory.InChild;
 import dev.kernelalloc.SecretMemory.Obtained;
 import dev.kernelalloc.SecretMemory.Protection;
 import dev.kernelalloc.os.CallState;
@@ -17,6 +16,7 @@ import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.ForkBehaviour;
 import dev.kernelalloc.physical.Guarantee;
 
 import org.junit.jupiter.api.AfterEach;
@@ -106,7 +106,7 @@ class SecretMemoryFailuresTest {
 
     @Test
     void whoWantsZerosInAChildGetsLockedMemoryAndTheReason() {
-        try (SecretMemory memory = allocate(SecretMemory.builder().inChild(InChild.ZEROS))) {
+        try (SecretMemory memory = allocate(SecretMemory.builder().onFork(ForkBehaviour.WIPED))) {
             assertThat(memory.obtained())
                     .isInstanceOfSatisfying(
                             Obtained.Locked.class,
@@ -260,11 +260,11 @@ class SecretMemoryFailuresTest {
     // ---- zeros --------------------------------------------------------------------------------
 
     @ParameterizedTest
-    @EnumSource(InChild.class)
-    void everyByteIsZeroWhenThePagesGoBack(InChild inChild) {
+    @EnumSource(names = {"ABSENT", "WIPED"})
+    void everyByteIsZeroWhenThePagesGoBack(ForkBehaviour onFork) {
         List<Boolean> zeros = new ArrayList<>();
         OperatingSystem watched = watchingReleases(zeros);
-        SecretMemory memory = SecretMemory.builder().inChild(inChild).allocate(5000, 8, watched);
+        SecretMemory memory = SecretMemory.builder().onFork(onFork).allocate(5000, 8, watched);
         memory.readWrite().fill((byte) 1);
         memory.noAccess();
         memory.close();

@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.physical.ForkBehaviour;
 import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.ChildJvm;
 
@@ -71,8 +72,8 @@ class SecretMemoryProcessTest {
     private static final String SECRET = "secret-93ab5e";
 
     @ParameterizedTest
-    @ValueSource(strings = {"NOTHING", "ZEROS"})
-    void aCoreDumpHoldsOrdinaryMemoryAndNoSecret(String inChild) throws Exception {
+    @ValueSource(strings = {"ABSENT", "WIPED"})
+    void aCoreDumpHoldsOrdinaryMemoryAndNoSecret(String onFork) throws Exception {
         String pattern = Files.readString(Path.of("/proc/sys/kernel/core_pattern")).strip();
         assumeTrue(
                 pattern.startsWith("core"),
@@ -89,7 +90,7 @@ class SecretMemoryProcessTest {
                         .under("sh", "-c", script, "sh")
                         .withNativeAccess()
                         .with("-Xmx16m", "-XX:+UseSerialGC")
-                        .run(DumpCore.class, inChild);
+                        .run(DumpCore.class, onFork);
         assumeTrue(
                 result.output().contains("core files: 1"),
                 () -> "skipped: no core dump is written here: " + result.output());
@@ -101,13 +102,11 @@ class SecretMemoryProcessTest {
     static final class DumpCore {
         private DumpCore() {}
 
-        static void main(String[] inChild) throws Exception {
+        static void main(String[] onFork) throws Exception {
             MemorySegment ordinary = Arena.global().allocate(64);
             write("nseho`sx,6e0b1g", ordinary);
             SecretMemory memory =
-                    SecretMemory.builder()
-                            .inChild(SecretMemory.InChild.valueOf(inChild[0]))
-                            .allocate(64);
+                    SecretMemory.builder().onFork(ForkBehaviour.valueOf(onFork[0])).allocate(64);
             write("rdbsdu,82`c4d", memory.readWrite());
             new ProcessBuilder("kill", "-ABRT", "" + ProcessHandle.current().pid())
                     .start()
@@ -127,7 +126,7 @@ class SecretMemoryProcessTest {
 
     @Test
     void withNothingToLockItIsAnExplainedException() throws Exception {
-        ChildJvm.Result result = limitedTo(0).run(FillTheLimit.class, "NOTHING");
+        ChildJvm.Result result = limitedTo(0).run(FillTheLimit.class, "ABSENT");
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())
                 .contains("0 secrets, then LOCK_LIMIT: 32 bytes of secret memory: ")
@@ -137,9 +136,9 @@ class SecretMemoryProcessTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"NOTHING", "ZEROS"})
-    void upToTheLimitItWorksAndBeyondItNothingIsLost(String inChild) throws Exception {
-        ChildJvm.Result result = limitedTo(64 << 10).run(FillTheLimit.class, inChild);
+    @ValueSource(strings = {"ABSENT", "WIPED"})
+    void upToTheLimitItWorksAndBeyondItNothingIsLost(String onFork) throws Exception {
+        ChildJvm.Result result = limitedTo(64 << 10).run(FillTheLimit.class, onFork);
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())
                 .contains("16 secrets, then LOCK_LIMIT: 32 bytes of secret memory: ")
@@ -159,9 +158,9 @@ class SecretMemoryProcessTest {
     static final class FillTheLimit {
         private FillTheLimit() {}
 
-        static void main(String[] inChild) throws IOException {
+        static void main(String[] onFork) throws IOException {
             SecretMemory.Builder builder =
-                    SecretMemory.builder().inChild(SecretMemory.InChild.valueOf(inChild[0]));
+                    SecretMemory.builder().onFork(ForkBehaviour.valueOf(onFork[0]));
             List<SecretMemory> secrets = new ArrayList<>();
             try {
                 while (true) {

@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kernelalloc.SecretMemory.Access;
-import dev.kernelalloc.SecretMemory.InChild;
 import dev.kernelalloc.SecretMemory.Obtained;
+import dev.kernelalloc.physical.ForkBehaviour;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.CLibrary;
@@ -27,6 +27,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -56,13 +57,13 @@ class SecretMemoryTest {
     }
 
     @ParameterizedTest
-    @EnumSource(InChild.class)
-    void thePagesAreLockedNotDumpedNotInheritedAndNeverExecutable(InChild inChild) {
+    @EnumSource(names = {"ABSENT", "WIPED"})
+    void thePagesAreLockedNotDumpedNotInheritedAndNeverExecutable(ForkBehaviour onFork) {
         assumeLinux();
-        try (SecretMemory memory = SecretMemory.builder().inChild(inChild).allocate(32)) {
+        try (SecretMemory memory = SecretMemory.builder().onFork(onFork).allocate(32)) {
             long address = memory.readWrite().address();
             assertThat(LinuxProcess.mappingFlags(address))
-                    .contains("rd", "wr", "lo", "dd", inChild == InChild.NOTHING ? "dc" : "wf")
+                    .contains("rd", "wr", "lo", "dd", onFork == ForkBehaviour.ABSENT ? "dc" : "wf")
                     .doesNotContain("ex", "mg");
             assertThat(LinuxProcess.isPresent(address)).isTrue();
             memory.readOnly();
@@ -76,9 +77,9 @@ class SecretMemoryTest {
     void lockedBytesAreBackAtTheStartWhenItIsClosed() {
         assumeLinux();
         long before = LinuxProcess.lockedBytes();
-        for (InChild inChild : InChild.values()) {
+        for (ForkBehaviour onFork : List.of(ForkBehaviour.ABSENT, ForkBehaviour.WIPED)) {
             long address;
-            try (SecretMemory memory = SecretMemory.builder().inChild(inChild).allocate(4081)) {
+            try (SecretMemory memory = SecretMemory.builder().onFork(onFork).allocate(4081)) {
                 address = memory.readOnly().address();
                 assertThat(LinuxProcess.lockedBytes()).isEqualTo(before + 2 * PAGE_BYTES);
             }
@@ -142,9 +143,15 @@ class SecretMemoryTest {
                         () ->
                                 SecretMemory.builder()
                                         .require(Guarantee.HIDDEN)
-                                        .inChild(InChild.ZEROS)
+                                        .onFork(ForkBehaviour.WIPED)
                                         .allocate(8))
                 .withMessageContaining("HIDDEN");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> SecretMemory.builder().onFork(ForkBehaviour.COPIED))
+                .withMessageContaining("COPIED");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> SecretMemory.builder().require(Guarantee.HUGE))
+                .withMessageContaining("never HUGE");
     }
 
     // ---- access -------------------------------------------------------------------------------
@@ -403,7 +410,7 @@ class SecretMemoryTest {
         assumeLinux();
         try (Arena arena = Arena.ofConfined();
                 SecretMemory absent = SecretMemory.allocate(8);
-                SecretMemory wiped = builder().inChild(InChild.ZEROS).allocate(8)) {
+                SecretMemory wiped = builder().onFork(ForkBehaviour.WIPED).allocate(8)) {
             MethodHandle readInAChild =
                     CLibrary.compile(READ_IN_A_CHILD, arena)
                             .function(

@@ -6,6 +6,7 @@ import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Access;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.ForkBehaviour;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -42,12 +43,6 @@ public record SecretPages(
     /** What is left to others when secrets are populated. */
     private static final long RESERVE_BYTES = 16L << 20;
 
-    /** What a child made by fork(2) finds. */
-    public enum InChild {
-        NOTHING,
-        ZEROS
-    }
-
     /** Keeps a copy of what is missing. */
     public SecretPages {
         missing = Map.copyOf(missing);
@@ -61,14 +56,18 @@ public record SecretPages(
      * @throws Refusal also when a protection that this system has cannot be given
      */
     public static SecretPages obtain(
-            OperatingSystem os, long bytes, InChild inChild, boolean mustBeHidden) throws Refusal {
+            OperatingSystem os, long bytes, ForkBehaviour onFork, boolean mustBeHidden)
+            throws Refusal {
         requireAvailable(os, bytes);
         takeMappings(os);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            return inChild == InChild.ZEROS
-                    ? locked(os, bytes, Advice.WIPE_ON_FORK, sharedWithChildren(), callState)
-                    : hiddenOrLocked(os, bytes, mustBeHidden, callState);
+            return switch (onFork) {
+                case ABSENT -> hiddenOrLocked(os, bytes, mustBeHidden, callState);
+                case WIPED ->
+                        locked(os, bytes, Advice.WIPE_ON_FORK, sharedWithChildren(), callState);
+                case COPIED -> throw new IllegalArgumentException("a secret is never copied");
+            };
         } catch (Refusal | RuntimeException | Error e) {
             LIVE.decrementAndGet();
             throw e;

@@ -152,7 +152,7 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
     private Refusal unmapped(long bytes, ErrorCode error) throws Refusal {
         String what = "mapping " + bytes + " bytes of memfd_secret: " + error;
         return switch (error.number()) {
-            case Linux.EAGAIN -> Linux.overLockLimit(what, linux.lockBudget());
+            case Linux.EAGAIN -> linux.lockBudget().exceeded(what, "locked", "lock");
             case Posix.ENOMEM -> new Refusal.OutOfMemory(what + ", " + linux.outOfPages());
             case Posix.EPERM, Posix.EACCES ->
                     new Refusal.NotPermitted(what + ", the system's policy forbids it");

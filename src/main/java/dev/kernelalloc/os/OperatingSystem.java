@@ -161,7 +161,7 @@ public interface OperatingSystem {
         DONT_MERGE,
         /** Pages do not appear in core dumps. */
         DONT_DUMP,
-        /** A child made by fork(2) finds zeros in these pages, which are private. */
+        /** A child made by fork(2) finds zeros. */
         WIPE_ON_FORK
     }
 
@@ -178,6 +178,21 @@ public interface OperatingSystem {
         /** Bytes that may still be locked. */
         public long remainingBytes() {
             return exempt ? Long.MAX_VALUE : Math.max(0, softLimitBytes - lockedBytes);
+        }
+
+        /**
+         * What a request beyond the limit is told.
+         *
+         * @param done {@code "locked"} or {@code "pinned"}
+         * @param verb {@code "lock"} or {@code "pin"}
+         */
+        public Refusal.LockLimit exceeded(String what, String done, String verb) {
+            return new Refusal.LockLimit(
+                    ("%s, this process has %s %d bytes and may %s %d (hard limit %d). Raise the"
+                                    + " limit: ulimit -l, LimitMEMLOCK= in a systemd unit, docker"
+                                    + " run --ulimit memlock=-1; or give the process CAP_IPC_LOCK")
+                            .formatted(
+                                    what, done, lockedBytes, verb, softLimitBytes, hardLimitBytes));
         }
     }
 }
