@@ -36,9 +36,9 @@ import java.util.Set;
  * }
  *
  * <p><b>What protects it.</b> On Linux 5.14 and later the pages come from memfd_secret(2): the
- * kernel takes them out of its own map of memory, so that no other process, no device and no core
- * dump can read them through it, not even as root; they are never swapped, never moved, and while
- * there are any the machine does not hibernate. Where that is not to be had, they are private
+ * kernel takes them out of its own map of memory, so that no system call reads them for another
+ * process, not even for root, and no core dump holds them; they are never swapped, never moved, and
+ * while there are any the machine does not hibernate. Where that is not to be had, they are private
  * pages, locked by mlock(2) or VirtualLock; {@link #obtained} says which, and why not better.
  * Either way:
  *
@@ -76,7 +76,8 @@ import java.util.Set;
  *
  * <p><b>What it does not do.</b> A copy in the Java heap, a register or a stack is not protected: a
  * {@code byte[]} that the secret came from is the caller's to wipe. Who can run code in this
- * process, by a debugger for instance, reads what the process can read.
+ * process, by a debugger for instance, reads what the process can read; and when the JVM crashes,
+ * its error file shows some bytes of what registers point to and can be read at that moment.
  *
  * <p>Memory that is not closed stays locked until the process ends.
  */

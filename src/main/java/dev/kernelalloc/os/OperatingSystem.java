@@ -65,8 +65,8 @@ public interface OperatingSystem {
     /**
      * Reserves {@code bytes} of committed, populated and locked pages between two guards of {@code
      * guardBytes} that cannot be accessed. The pages read as zeros, never move, and are in no map
-     * of memory but this process's: the kernel and its devices cannot reach them. A forked child
-     * shares them unless advised otherwise. memfd_secret(2).
+     * of memory but this process's: the kernel reads them for nobody else. A forked child shares
+     * them unless advised otherwise. memfd_secret(2).
      *
      * @return the address of the first guard; the reservation, for {@link #release}, is {@code
      *     bytes + 2 * guardBytes} long
