@@ -1,5 +1,7 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.os.Refusal;
+
 /**
  * Memory could not be had. The allocator stays usable and nothing is lost. {@link #reason()} is for
  * a program; the message tells a person what was asked, what was found and what to do.
@@ -19,7 +21,17 @@ public final class AllocationException extends RuntimeException {
         /** The platform or the kernel cannot do it. */
         NOT_SUPPORTED,
         /** The system answered with an error that the others do not cover. */
-        SYSTEM_ERROR
+        SYSTEM_ERROR;
+
+        static Reason of(Refusal refusal) {
+            return switch (refusal) {
+                case Refusal.OutOfMemory _ -> OUT_OF_MEMORY;
+                case Refusal.LockLimit _ -> LOCK_LIMIT;
+                case Refusal.NotPermitted _ -> NOT_PERMITTED;
+                case Refusal.NotSupported _ -> NOT_SUPPORTED;
+                case Refusal.SystemError _ -> SYSTEM_ERROR;
+            };
+        }
     }
 
     private final Reason reason;

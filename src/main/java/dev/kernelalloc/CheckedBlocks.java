@@ -306,16 +306,8 @@ final class CheckedBlocks implements Origin {
     }
 
     private AllocationException explained(Refusal refusal, long bytes, long alignment) {
-        AllocationException.Reason reason =
-                switch (refusal) {
-                    case Refusal.OutOfMemory _ -> AllocationException.Reason.OUT_OF_MEMORY;
-                    case Refusal.LockLimit _ -> AllocationException.Reason.LOCK_LIMIT;
-                    case Refusal.NotPermitted _ -> AllocationException.Reason.NOT_PERMITTED;
-                    case Refusal.NotSupported _ -> AllocationException.Reason.NOT_SUPPORTED;
-                    case Refusal.SystemError _ -> AllocationException.Reason.SYSTEM_ERROR;
-                };
         return new AllocationException(
-                reason,
+                AllocationException.Reason.of(refusal),
                 "allocator '%s' could not provide %d bytes aligned to %d: %s"
                         .formatted(tag, bytes, alignment, refusal.getMessage()),
                 refusal);

@@ -22,7 +22,7 @@ class NativeAccessDeniedTest {
         ChildJvm.Result result = jvm.with("--illegal-native-access=deny").run(EnterTwice.class);
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output().lines().filter(line -> line.startsWith("way")))
-                .hasSize(14)
+                .hasSize(16)
                 .allSatisfy(
                         line ->
                                 assertThat(line)
@@ -47,6 +47,7 @@ class NativeAccessDeniedTest {
                             PoolAllocator::systemHeap,
                             PhysicalAllocator::create,
                             KernelAllocator::global,
+                            () -> SecretMemory.allocate(1),
                             () -> NativeBox.zeroed(type),
                             () -> NativeBox.adopt(type, memory, _ -> {}));
             for (int time = 1; time <= 2; time++) {

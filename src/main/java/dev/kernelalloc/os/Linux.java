@@ -17,6 +17,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     static final int MADV_DONTFORK = 10;
     static final int MADV_UNMERGEABLE = 13;
     static final int MADV_DONTDUMP = 16;
+    static final int MADV_WIPEONFORK = 18;
     static final int MADV_POPULATE_WRITE = 23;
 
     static final int O_RDONLY = 0;
@@ -24,18 +25,26 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
 
     static final int EAGAIN = 11;
     static final int EFAULT = 14;
+    static final int EEXIST = 17;
+    static final int ENFILE = 23;
+    static final int EMFILE = 24;
+    static final int ENOSYS = 38;
     static final int EHWPOISON = 133;
 
     static final Map<Integer, String> ERRORS =
-            Map.of(
-                    EPERM, "EPERM",
-                    ENOENT, "ENOENT",
-                    EAGAIN, "EAGAIN",
-                    ENOMEM, "ENOMEM",
-                    EACCES, "EACCES",
-                    EFAULT, "EFAULT",
-                    EINVAL, "EINVAL",
-                    EHWPOISON, "EHWPOISON");
+            Map.ofEntries(
+                    Map.entry(EPERM, "EPERM"),
+                    Map.entry(ENOENT, "ENOENT"),
+                    Map.entry(EAGAIN, "EAGAIN"),
+                    Map.entry(ENOMEM, "ENOMEM"),
+                    Map.entry(EACCES, "EACCES"),
+                    Map.entry(EFAULT, "EFAULT"),
+                    Map.entry(EEXIST, "EEXIST"),
+                    Map.entry(EINVAL, "EINVAL"),
+                    Map.entry(ENFILE, "ENFILE"),
+                    Map.entry(EMFILE, "EMFILE"),
+                    Map.entry(ENOSYS, "ENOSYS"),
+                    Map.entry(EHWPOISON, "EHWPOISON"));
 
     private static final String PAGE_MAP = "/proc/self/pagemap";
     private static final String FRAME_FLAGS = "/proc/kpageflags";
@@ -84,6 +93,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                     case DONT_FORK -> MADV_DONTFORK;
                     case DONT_MERGE -> MADV_UNMERGEABLE;
                     case DONT_DUMP -> MADV_DONTDUMP;
+                    case WIPE_ON_FORK -> MADV_WIPEONFORK;
                 };
         int result = calls.madvise(address, bytes, number, callState);
         if (result != 0 && advice == Advice.DONT_MERGE && error(callState).number() == EINVAL) {
@@ -145,16 +155,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         LockBudget budget = lockBudget();
         String what = Posix.range("locking", address, bytes) + ": " + error;
         if (bytes > budget.remainingBytes()) {
-            throw new Refusal.LockLimit(
-                    what
-                            + ", this process has locked "
-                            + budget.lockedBytes()
-                            + " bytes and may lock "
-                            + budget.softLimitBytes()
-                            + " (hard limit "
-                            + budget.hardLimitBytes()
-                            + "). Raise the limit: ulimit -l, LimitMEMLOCK= in a systemd unit,"
-                            + " docker run --ulimit memlock=-1; or give the process CAP_IPC_LOCK");
+            throw budget.exceeded(what, "locked", "lock");
         }
         throw switch (error.number()) {
             case ENOMEM, EAGAIN ->
@@ -165,6 +166,11 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
             case EPERM -> new Refusal.NotPermitted(what + ", the system's policy forbids it");
             default -> new Refusal.SystemError(what, error);
         };
+    }
+
+    @Override
+    public long reserveHidden(long bytes, long guardBytes, MemorySegment callState) throws Refusal {
+        return new MemfdSecret(this, calls).reserve(bytes, guardBytes, callState);
     }
 
     @Override

@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /** The functions that Linux has beyond POSIX, and files by descriptor. */
-interface LinuxCalls extends PosixCalls {
+interface LinuxCalls extends PosixCalls, MemfdSecretCalls {
 
     default int madvise(long address, long bytes, int advice, MemorySegment callState) {
         return Downcall.call(Handles.MADVISE, callState, address, bytes, advice);

@@ -77,6 +77,7 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
                             callState);
             case DONT_MERGE -> {}
             case DONT_DUMP -> throw missing("keeping pages out of a core dump");
+            case WIPE_ON_FORK -> throw missing("giving a child zeros in place of pages");
         }
     }
 

@@ -62,7 +62,24 @@ public interface OperatingSystem {
     /** Changes what may be done with committed pages. No page is ever executable. */
     void protect(long address, long bytes, Access access, MemorySegment callState) throws Refusal;
 
-    /** Gives back a whole reservation of {@link #reserve}, with its pages and their locks. */
+    /**
+     * Reserves {@code bytes} of committed, populated and locked pages between two guards of {@code
+     * guardBytes} that cannot be accessed. The pages read as zeros, never move, and are in no map
+     * of memory but this process's: the kernel reads them for nobody else. A forked child shares
+     * them unless advised otherwise. memfd_secret(2).
+     *
+     * @return the address of the first guard; the reservation, for {@link #release}, is {@code
+     *     bytes + 2 * guardBytes} long
+     */
+    default long reserveHidden(long bytes, long guardBytes, MemorySegment callState)
+            throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no memory that it hides from itself");
+    }
+
+    /**
+     * Gives back a whole reservation of {@link #reserve} or {@link #reserveHidden}, with its pages
+     * and their locks.
+     */
     void release(long address, long bytes, MemorySegment callState) throws Refusal;
 
     /** Tells the system how pages will be used. */
@@ -143,7 +160,9 @@ public interface OperatingSystem {
         /** Pages are never merged with equal ones, which would move them (KSM). */
         DONT_MERGE,
         /** Pages do not appear in core dumps. */
-        DONT_DUMP
+        DONT_DUMP,
+        /** A child made by fork(2) finds zeros. */
+        WIPE_ON_FORK
     }
 
     /**
@@ -159,6 +178,21 @@ public interface OperatingSystem {
         /** Bytes that may still be locked. */
         public long remainingBytes() {
             return exempt ? Long.MAX_VALUE : Math.max(0, softLimitBytes - lockedBytes);
+        }
+
+        /**
+         * What a request beyond the limit is told.
+         *
+         * @param done {@code "locked"} or {@code "pinned"}
+         * @param verb {@code "lock"} or {@code "pin"}
+         */
+        public Refusal.LockLimit exceeded(String what, String done, String verb) {
+            return new Refusal.LockLimit(
+                    ("%s, this process has %s %d bytes and may %s %d (hard limit %d). Raise the"
+                                    + " limit: ulimit -l, LimitMEMLOCK= in a systemd unit, docker"
+                                    + " run --ulimit memlock=-1; or give the process CAP_IPC_LOCK")
+                            .formatted(
+                                    what, done, lockedBytes, verb, softLimitBytes, hardLimitBytes));
         }
     }
 }

@@ -41,6 +41,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
         FREE,
         ALIGNED_FREE,
         RESERVE,
+        RESERVE_HIDDEN,
         COMMIT,
         PROTECT,
         RELEASE,
@@ -282,6 +283,23 @@ public final class FakeOperatingSystem implements OperatingSystem {
         return live(reservations, memory.reserve(bytes, alignment, callState), bytes);
     }
 
+    /** Ordinary pages, committed, locked and given frames as {@link #lock} does. */
+    @Override
+    public synchronized long reserveHidden(long bytes, long guardBytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.RESERVE_HIDDEN, 0, bytes);
+        expect(bytes % pageBytes() == 0, "reserveHidden of part of a page", bytes);
+        expect(guardBytes % pageBytes() == 0, "guard of part of a page", guardBytes);
+        expectWithinLimit(bytes, lockedBytes() + bytes);
+        long start = memory.reserve(bytes + 2 * guardBytes, pageBytes(), callState);
+        live(reservations, start, bytes + 2 * guardBytes);
+        memory.commit(start + guardBytes, bytes, callState);
+        committedPages.addAll(pages(start + guardBytes, bytes));
+        lockedPages.addAll(pages(start + guardBytes, bytes));
+        giveFrames(start + guardBytes, bytes);
+        return start;
+    }
+
     @Override
     public synchronized void commit(long address, long bytes, MemorySegment callState)
             throws Refusal {
@@ -352,15 +370,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
         expectCommitted(address, bytes);
         Set<Long> locked = new HashSet<>(lockedPages);
         locked.addAll(pages(address, bytes));
-        if (locked.size() * pageBytes() > lockLimit) {
-            throw new Refusal.LockLimit(
-                    "locking "
-                            + bytes
-                            + " bytes: locked "
-                            + lockedBytes()
-                            + ", limit "
-                            + lockLimit);
-        }
+        expectWithinLimit(bytes, locked.size() * pageBytes());
         lockedPages.addAll(locked);
         giveFrames(address, bytes);
     }
@@ -383,6 +393,18 @@ public final class FakeOperatingSystem implements OperatingSystem {
     public synchronized long availableBytes() throws Refusal {
         enter(Operation.AVAILABLE_BYTES, 0, 0);
         return availableBytes;
+    }
+
+    private void expectWithinLimit(long bytes, long lockedThen) throws Refusal {
+        if (lockedThen > lockLimit) {
+            throw new Refusal.LockLimit(
+                    "locking "
+                            + bytes
+                            + " bytes: locked "
+                            + lockedBytes()
+                            + ", limit "
+                            + lockLimit);
+        }
     }
 
     private void giveFrames(long address, long bytes) {

@@ -30,7 +30,13 @@ class LinuxHeadersTest {
 
     @Test
     void everyConstantIsTheHeaders() throws Exception {
-        Map<String, String> ours = constants(Posix.class, Linux.class, Proc.class);
+        Map<String, String> ours =
+                constants(
+                        Posix.class,
+                        Linux.class,
+                        MemfdSecret.class,
+                        MemfdSecretCalls.class,
+                        Proc.class);
         Map<String, String> theirs =
                 headers(ours.keySet().stream().map(LinuxHeadersTest::printMacro));
 
@@ -117,6 +123,7 @@ class LinuxHeadersTest {
                 #include <fcntl.h>
                 #include <stdio.h>
                 #include <sys/mman.h>
+                #include <sys/syscall.h>
                 #include <sys/types.h>
                 #include <linux/capability.h>
                 #include <linux/mman.h>

@@ -203,7 +203,7 @@ class LinuxTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"DONT_FORK dc", "DONT_DUMP dd"})
+    @ValueSource(strings = {"DONT_FORK dc", "DONT_DUMP dd", "WIPE_ON_FORK wf"})
     void adviceShowsInTheFlagsOfTheMapping(String adviceAndFlag) throws Refusal {
         String[] parts = adviceAndFlag.split(" ");
         withPages(

@@ -62,8 +62,13 @@ class MacOsTest {
         mac.advise(PLACE, PAGE, Advice.DONT_FORK, callState);
         mac.advise(PLACE, PAGE, Advice.DONT_MERGE, callState);
         assertThat(answers.calls).containsExactly("minherit 100004000 16384 2");
-        assertThatThrownBy(() -> mac.advise(PLACE, PAGE, Advice.DONT_DUMP, callState))
-                .isInstanceOf(Refusal.NotSupported.class);
+        for (Advice unknown : new Advice[] {Advice.DONT_DUMP, Advice.WIPE_ON_FORK}) {
+            assertThatThrownBy(() -> mac.advise(PLACE, PAGE, unknown, callState))
+                    .isInstanceOf(Refusal.NotSupported.class);
+        }
+        assertThatThrownBy(() -> mac.reserveHidden(PAGE, PAGE, callState))
+                .isInstanceOf(Refusal.NotSupported.class)
+                .hasMessageContaining("no memory that it hides");
     }
 
     @Test

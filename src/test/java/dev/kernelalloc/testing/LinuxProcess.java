@@ -71,13 +71,34 @@ public final class LinuxProcess {
 
     /** The physical address of a byte of a page that is present. */
     public static long physicalAddress(long address) {
+        long entry = pageMapEntry(address);
+        if (entry >= 0) {
+            throw new AssertionError("page of 0x%x is not present".formatted(address));
+        }
+        return (entry & (1L << 55) - 1) * PAGE_BYTES + address % PAGE_BYTES;
+    }
+
+    /** Whether a page has a frame, also when its number is hidden. */
+    public static boolean isPresent(long address) {
+        return pageMapEntry(address) < 0;
+    }
+
+    /** What the kernel reads of this process for whoever asks it to; empty where it cannot. */
+    public static Optional<byte[]> readByKernel(long address, int bytes) {
+        try (RandomAccessFile memory = new RandomAccessFile("/proc/self/mem", "r")) {
+            byte[] read = new byte[bytes];
+            memory.seek(address);
+            memory.readFully(read);
+            return Optional.of(read);
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static long pageMapEntry(long address) {
         try (RandomAccessFile pageMap = new RandomAccessFile("/proc/self/pagemap", "r")) {
             pageMap.seek(address / PAGE_BYTES * Long.BYTES);
-            long entry = Long.reverseBytes(pageMap.readLong());
-            if (entry >= 0) {
-                throw new AssertionError("page of 0x%x is not present".formatted(address));
-            }
-            return (entry & (1L << 55) - 1) * PAGE_BYTES + address % PAGE_BYTES;
+            return Long.reverseBytes(pageMap.readLong());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -1,0 +1,653 @@
+package dev.kernelalloc;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import dev.kernelalloc.frames.SecretPages;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.Advice;
+import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.ForkBehaviour;
+import dev.kernelalloc.physical.Guarantee;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * Memory for a key, a password or another secret: hidden, locked, guarded, and inaccessible except
+ * while it is in use.
+ *
+ * {@snippet lang = java :
+ * try (SecretMemory key = SecretMemory.allocate(32)) {
+ *     readKey(key.readWrite()); // the segment is alive until the next switch
+ *     MemorySegment bytes = key.readOnly();
+ *     sign(bytes, message);
+ *     key.noAccess(); // bytes is dead: using it throws
+ * } // zeros, then gone
+ * }
+ *
+ * <p><b>What protects it.</b> On Linux 5.14 and later the pages come from memfd_secret(2): the
+ * kernel takes them out of its own map of memory, so that no system call reads them for another
+ * process, not even for root, and no core dump holds them; they are never swapped, never moved, and
+ * while there are any the machine does not hibernate. Where that is not to be had, they are private
+ * pages, locked by mlock(2) or VirtualLock; {@link #obtained} says which, and why not better.
+ * Either way:
+ *
+ * <ul>
+ *   <li>A page that nobody can touch lies right before and right behind the pages: native code that
+ *       runs past them ends the process.
+ *   <li>The block ends where its last page does, if its size is a multiple of its alignment; so the
+ *       first byte behind it is the guard's. What lies around it in its pages is filled with random
+ *       bytes, and whether they are still the same is looked at whenever the memory stops being
+ *       writable, and at the close.
+ *   <li>The pages are in no core dump, are not merged with equal ones, and a child made by fork(2)
+ *       does not have them, or finds zeros; see {@link Builder#onFork}.
+ *   <li>They are zeros at first, and zeros again before they go back.
+ * </ul>
+ *
+ * <p>A protection that the system has and refuses is an {@link AllocationException}, with the
+ * error's name, the reason and what to do. One that the system does not have at all, which never
+ * happens on Linux, is told by {@link #missing()}.
+ *
+ * <p><b>Access.</b> Memory is made inaccessible. {@link #readWrite()} and {@link #readOnly()} open
+ * it and return a segment; the next switch, also to {@link #noAccess()}, and the close end the life
+ * of that segment before the pages change. So Java code cannot touch pages that are closed to it:
+ * it gets an {@link IllegalStateException}, and the JVM does not crash. While a native function or
+ * an I/O operation holds the segment, a switch and the close throw and change nothing. Native code
+ * that has kept an address is stopped by the processor, which ends the process.
+ *
+ * <p><b>Threads.</b> Memory is confined to the thread that made it, and any use on another thread
+ * throws {@link WrongThreadException}; or it is {@link Builder#shared() shared}, and then a switch
+ * by one thread ends the segments that others have.
+ *
+ * <p><b>What it costs.</b> Whole pages, at least one of them and two of address space, counted
+ * against {@code RLIMIT_MEMLOCK}, and some system calls for each block: put several small secrets
+ * into one. A quarter of the kernel's mappings may be secrets, 5,460 of them by default ({@code
+ * vm.max_map_count}).
+ *
+ * <p><b>What it does not do.</b> A copy in the Java heap, a register or a stack is not protected: a
+ * {@code byte[]} that the secret came from is the caller's to wipe. Who can run code in this
+ * process, by a debugger for instance, reads what the process can read; and when the JVM crashes,
+ * its error file shows some bytes of what registers point to and can be read at that moment.
+ *
+ * <p>Memory that is not closed stays locked until the process ends.
+ */
+public final class SecretMemory implements AutoCloseable {
+
+    /** What may be done with the memory now. */
+    public enum Access {
+        /** Nothing. */
+        NONE,
+        /** It can be read. */
+        READ,
+        /** It can be read and written. */
+        READ_WRITE
+    }
+
+    /** Something that a system may not have at all. */
+    public enum Protection {
+        /** The memory is not in core dumps. */
+        NOT_DUMPED,
+        /** A forked child does not have the contents. */
+        NOT_INHERITED,
+        /**
+         * No page is merged with an equal one. Hidden pages never are; locked ones are not unless
+         * this process later asks for the merging of all its memory, by {@code
+         * prctl(PR_SET_MEMORY_MERGE)}.
+         */
+        NOT_MERGED
+    }
+
+    /** How the pages were obtained. */
+    public sealed interface Obtained {
+
+        /** From memfd_secret(2): in the map of this process alone. */
+        record Hidden() implements Obtained {}
+
+        /**
+         * Private pages, locked into memory.
+         *
+         * @param reason why they are not hidden, for a program
+         * @param whyNotHidden the same for a person: what was found and what to do
+         */
+        record Locked(AllocationException.Reason reason, String whyNotHidden) implements Obtained {}
+    }
+
+    private final SecretPages pages;
+    private final long offset;
+    private final long bytes;
+    private final Canary canary;
+    private final @Nullable Thread owner;
+    private final Object switching = new Object();
+
+    /** What the pages allow; guarded, as the rest, by {@link #switching}. */
+    private Access access = Access.NONE;
+
+    /** Bounds the segment that was handed out last; null when there is none. */
+    private @Nullable Arena lifetime;
+
+    private @Nullable MemorySegment segment;
+    private boolean closed;
+
+    /** The pages can be written. */
+    private SecretMemory(SecretPages pages, long bytes, long alignment, @Nullable Thread owner) {
+        this.pages = pages;
+        this.offset = pages.bytes() - roundedUp(bytes, alignment);
+        this.bytes = bytes;
+        this.canary = Canary.random();
+        this.owner = owner;
+        canary.write(before());
+        canary.write(behind());
+    }
+
+    /**
+     * Inaccessible memory of this thread, hidden where the system can do that, aligned to one byte:
+     * it ends right before the guard page.
+     *
+     * @param byteSize the size in bytes; 0 is legal
+     * @return memory that the caller closes
+     * @throws IllegalArgumentException when {@code byteSize} is negative
+     * @throws AllocationException when the memory or one of its protections is not to be had
+     * @throws IllegalCallerException when native access is denied; the message names the flag to
+     *     add
+     */
+    public static SecretMemory allocate(long byteSize) {
+        return builder().allocate(byteSize);
+    }
+
+    /**
+     * Settings for memory.
+     *
+     * @return a builder with the defaults: confined, any guarantee, absent from children
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Opens the memory for reading and writing.
+     *
+     * @return the whole memory; alive until the next switch to another access, or the close. When
+     *     it is open for that already, the same segment
+     * @throws IllegalStateException when it is closed, or when the segment handed out before is in
+     *     use by a native function
+     * @throws WrongThreadException on a thread that it is not confined to
+     * @throws ProtectionException when the system refuses; no segment is alive then
+     */
+    public MemorySegment readWrite() {
+        return open(Access.READ_WRITE);
+    }
+
+    /**
+     * Opens the memory for reading alone: the segment refuses to be written, and the processor
+     * refuses it to native code.
+     *
+     * @return the whole memory; alive until the next switch to another access, or the close. When
+     *     it is open for that already, the same segment
+     * @throws IllegalStateException when it is closed, or when the segment handed out before is in
+     *     use by a native function
+     * @throws WrongThreadException on a thread that it is not confined to
+     * @throws ProtectionException when the system refuses; or when it was writable and something
+     *     has written past its ends. No segment is alive then
+     */
+    public MemorySegment readOnly() {
+        return open(Access.READ);
+    }
+
+    /**
+     * Makes the memory inaccessible; its contents stay.
+     *
+     * @throws IllegalStateException when it is closed, or when the segment handed out before is in
+     *     use by a native function
+     * @throws WrongThreadException on a thread that it is not confined to
+     * @throws ProtectionException when the system refuses; or when it was writable and something
+     *     has written past its ends, and then it is inaccessible nevertheless
+     */
+    public void noAccess() {
+        synchronized (switching) {
+            requireUsable();
+            if (access != Access.NONE) {
+                switchTo(Access.NONE);
+            }
+        }
+    }
+
+    /**
+     * What may be done with the memory now.
+     *
+     * @return {@link Access#NONE} also when it is closed
+     */
+    public Access access() {
+        synchronized (switching) {
+            return segment == null ? Access.NONE : access;
+        }
+    }
+
+    /**
+     * Its size.
+     *
+     * @return bytes, as asked for
+     */
+    public long byteSize() {
+        return bytes;
+    }
+
+    /**
+     * What is promised of its pages.
+     *
+     * @return {@link Guarantee#RESIDENT} and {@link Guarantee#LOCKED}; with {@link
+     *     Guarantee#PINNED} and {@link Guarantee#HIDDEN} when it is {@link Obtained.Hidden}
+     */
+    public Set<Guarantee> guarantees() {
+        return pages.whyNotHidden().isEmpty() ? Guarantee.SECRET : Guarantee.NEVER_SWAPPED;
+    }
+
+    /**
+     * How its pages were obtained, and why not better.
+     *
+     * @return the way
+     */
+    public Obtained obtained() {
+        return pages.whyNotHidden()
+                .<Obtained>map(
+                        why ->
+                                new Obtained.Locked(
+                                        AllocationException.Reason.of(why), why.getMessage()))
+                .orElseGet(Obtained.Hidden::new);
+    }
+
+    /**
+     * The protections that this system does not have.
+     *
+     * @return each with the reason; empty on Linux
+     */
+    public Map<Protection, String> missing() {
+        Map<Protection, String> missing = new EnumMap<>(Protection.class);
+        pages.missing().forEach((advice, why) -> missing.put(protection(advice), why.getMessage()));
+        return Collections.unmodifiableMap(missing);
+    }
+
+    /**
+     * Whether some bytes equal the secret, in a time that does not depend on where they differ. It
+     * depends on the sizes.
+     *
+     * @param other any segment that can be read
+     * @return whether sizes and all bytes are equal
+     * @throws IllegalStateException when this memory is not open for reading, or either is closed
+     * @throws WrongThreadException on a thread that either is confined away from
+     */
+    public boolean contentEquals(MemorySegment other) {
+        MemorySegment secret;
+        synchronized (switching) {
+            requireUsable();
+            if (segment == null) {
+                throw new IllegalStateException(
+                        this
+                                + ": nothing can be compared while nothing can be read; call"
+                                + " readOnly() first");
+            }
+            secret = segment;
+        }
+        if (other.byteSize() != bytes) {
+            return false;
+        }
+        int difference = 0;
+        for (long i = 0; i < bytes; i++) {
+            difference |= secret.get(JAVA_BYTE, i) ^ other.get(JAVA_BYTE, i);
+        }
+        return difference == 0;
+    }
+
+    /**
+     * Ends the life of its segment, writes zeros over everything, and gives the pages back.
+     *
+     * @throws IllegalStateException when it is closed already; or when its segment is in use by a
+     *     native function, and then it stays open
+     * @throws WrongThreadException on a thread that it is not confined to
+     * @throws ProtectionException when something has written past its ends, or the system refuses a
+     *     step; it is closed nevertheless
+     */
+    @Override
+    public void close() {
+        synchronized (switching) {
+            requireUsable();
+            endSegment();
+            closed = true;
+            ProtectionException found = wipe();
+            try {
+                pages.giveBack();
+            } catch (Refusal e) {
+                ProtectionException kept =
+                        new ProtectionException(
+                                ProtectionException.Reason.NOT_RELEASED,
+                                this + " stays mapped until the process ends: " + e.getMessage(),
+                                e);
+                if (found != null) {
+                    kept.addSuppressed(found);
+                }
+                throw kept;
+            }
+            if (found != null) {
+                throw found;
+            }
+        }
+    }
+
+    /** What it is and how it is open; never what it holds. */
+    @Override
+    public String toString() {
+        String way = pages.whyNotHidden().isEmpty() ? "hidden" : "locked";
+        synchronized (switching) {
+            String state =
+                    closed
+                            ? "closed"
+                            : switch (access()) {
+                                case NONE -> "no access";
+                                case READ -> "read-only";
+                                case READ_WRITE -> "read-write";
+                            };
+            return "SecretMemory[%d bytes, %s, %s]".formatted(bytes, way, state);
+        }
+    }
+
+    private MemorySegment open(Access wanted) {
+        synchronized (switching) {
+            requireUsable();
+            MemorySegment open = segment;
+            if (open != null && access == wanted) {
+                return open;
+            }
+            switchTo(wanted);
+            Arena newLifetime = owner == null ? Arena.ofShared() : Arena.ofConfined();
+            MemorySegment whole =
+                    NativeMemory.segment(pages.address() + offset, bytes, newLifetime);
+            lifetime = newLifetime;
+            segment = wanted == Access.READ ? whole.asReadOnly() : whole;
+            return segment;
+        }
+    }
+
+    /** The segment dies before the pages change: that is what keeps Java from a fault. */
+    private void switchTo(Access wanted) {
+        endSegment();
+        ProtectionException overrun = access == Access.READ_WRITE ? overrun() : null;
+        if (access != wanted) {
+            protect(wanted);
+        }
+        if (overrun != null) {
+            throw overrun;
+        }
+    }
+
+    private void endSegment() {
+        if (lifetime != null) {
+            try {
+                lifetime.close();
+            } catch (IllegalStateException e) {
+                throw new IllegalStateException(
+                        this
+                                + ": a native function or an I/O operation uses its segment; try"
+                                + " again when that has returned",
+                        e);
+            }
+            lifetime = null;
+            segment = null;
+        }
+    }
+
+    private void protect(Access wanted) {
+        try {
+            pages.protect(
+                    switch (wanted) {
+                        case NONE -> OperatingSystem.Access.NONE;
+                        case READ -> OperatingSystem.Access.READ;
+                        case READ_WRITE -> OperatingSystem.Access.READ_WRITE;
+                    });
+            access = wanted;
+        } catch (Refusal e) {
+            throw new ProtectionException(
+                    ProtectionException.Reason.NOT_CHANGED,
+                    "%s: its pages stay %s, not %s: %s"
+                            .formatted(this, access, wanted, e.getMessage()),
+                    e);
+        }
+    }
+
+    /** Writes zeros over everything; what was wrong before that, or prevents it, or null. */
+    private @Nullable ProtectionException wipe() {
+        try {
+            if (access != Access.READ_WRITE) {
+                protect(Access.READ_WRITE);
+            }
+        } catch (ProtectionException e) {
+            return e;
+        }
+        ProtectionException found = overrun();
+        pages.zero();
+        return found;
+    }
+
+    /** What has been written past the ends, where the pages can be read; null for nothing. */
+    private @Nullable ProtectionException overrun() {
+        long early = canary.firstChange(before());
+        long late = canary.firstChange(behind());
+        if (early < 0 && late < 0) {
+            return null;
+        }
+        String where =
+                early >= 0
+                        ? "%d bytes before its first".formatted(offset - early)
+                        : "%d bytes behind its last".formatted(late + 1);
+        return new ProtectionException(
+                ProtectionException.Reason.OVERRUN,
+                ("%s was overrun: something has written %s byte. Look at the native code that got"
+                                + " its segment")
+                        .formatted(this, where));
+    }
+
+    private MemorySegment before() {
+        return NativeMemory.segment(pages.address(), offset);
+    }
+
+    private MemorySegment behind() {
+        long end = offset + bytes;
+        return NativeMemory.segment(pages.address() + end, pages.bytes() - end);
+    }
+
+    private void requireUsable() {
+        if (owner != null && owner != Thread.currentThread()) {
+            throw new WrongThreadException(
+                    "SecretMemory of %s, used on %s: make it shared() for several threads"
+                            .formatted(owner, Thread.currentThread()));
+        }
+        if (closed) {
+            throw new IllegalStateException(this + ": already closed");
+        }
+    }
+
+    private static Protection protection(Advice advice) {
+        return switch (advice) {
+            case DONT_DUMP -> Protection.NOT_DUMPED;
+            case DONT_MERGE -> Protection.NOT_MERGED;
+            case DONT_FORK, WIPE_ON_FORK -> Protection.NOT_INHERITED;
+        };
+    }
+
+    private static long roundedUp(long bytes, long multiple) {
+        return (bytes + multiple - 1) & -multiple;
+    }
+
+    /** Settings for {@link SecretMemory}; not for use by several threads at once. */
+    public static final class Builder {
+
+        private final Set<Guarantee> required = EnumSet.noneOf(Guarantee.class);
+        private ForkBehaviour onFork = ForkBehaviour.ABSENT;
+        private boolean shared;
+
+        private Builder() {}
+
+        /**
+         * For any thread, instead of the one that allocates.
+         *
+         * @return this builder
+         */
+        public Builder shared() {
+            shared = true;
+            return this;
+        }
+
+        /**
+         * The least that is acceptable: memory that does not have these guarantees is refused
+         * instead of handed out.
+         *
+         * @param guarantees any of those that hidden memory has
+         * @return this builder
+         * @throws IllegalArgumentException when no secret memory ever has one of them
+         */
+        public Builder require(Guarantee... guarantees) {
+            for (Guarantee guarantee : guarantees) {
+                if (!Guarantee.SECRET.contains(guarantee)) {
+                    throw new IllegalArgumentException(
+                            "secret memory is never "
+                                    + guarantee
+                                    + ", at best "
+                                    + Guarantee.SECRET);
+                }
+            }
+            required.addAll(Set.of(guarantees));
+            return this;
+        }
+
+        /**
+         * What a child made by fork(2) finds. {@link ForkBehaviour#ABSENT} unless set. Hidden pages
+         * are shared memory, which cannot be {@link ForkBehaviour#WIPED}: the memory is locked
+         * then.
+         *
+         * @param behaviour absent or wiped
+         * @return this builder
+         * @throws IllegalArgumentException for {@link ForkBehaviour#COPIED}: a secret stays where
+         *     it is
+         */
+        public Builder onFork(ForkBehaviour behaviour) {
+            if (behaviour == ForkBehaviour.COPIED) {
+                throw new IllegalArgumentException(
+                        "a secret is never COPIED into a child: ask for ABSENT or WIPED");
+            }
+            onFork = Objects.requireNonNull(behaviour, "behaviour");
+            return this;
+        }
+
+        /**
+         * Inaccessible memory with these settings, aligned to one byte.
+         *
+         * @param byteSize the size in bytes; 0 is legal
+         * @return memory that the caller closes
+         * @throws IllegalArgumentException when {@code byteSize} is negative, or hidden memory is
+         *     to be wiped in a child
+         * @throws AllocationException when the memory, one of its protections or a required
+         *     guarantee is not to be had
+         * @throws IllegalCallerException when native access is denied; the message names the flag
+         *     to add
+         */
+        public SecretMemory allocate(long byteSize) {
+            return allocate(byteSize, 1);
+        }
+
+        /**
+         * Inaccessible memory with these settings.
+         *
+         * @param byteSize the size in bytes; 0 is legal. Where it is no multiple of {@code
+         *     byteAlignment}, an overrun is found when it reaches the guard page, or when the bytes
+         *     between are looked at
+         * @param byteAlignment a power of two, at most the size of a page
+         * @return memory that the caller closes
+         * @throws IllegalArgumentException when {@code byteSize} is negative, {@code byteAlignment}
+         *     is something else, or hidden memory is to be wiped in a child
+         * @throws AllocationException when the memory, one of its protections or a required
+         *     guarantee is not to be had
+         * @throws IllegalCallerException when native access is denied; the message names the flag
+         *     to add
+         */
+        public SecretMemory allocate(long byteSize, long byteAlignment) {
+            return allocate(byteSize, byteAlignment, Platform.current());
+        }
+
+        SecretMemory allocate(long byteSize, long byteAlignment, OperatingSystem os) {
+            if (byteSize < 0) {
+                throw new IllegalArgumentException(
+                        "byteSize=" + byteSize + " must not be negative");
+            }
+            if (Long.bitCount(byteAlignment) != 1
+                    || byteAlignment < 1
+                    || byteAlignment > os.pageBytes()) {
+                throw new IllegalArgumentException(
+                        "byteAlignment=%d must be a power of two of at most %d, the page size"
+                                .formatted(byteAlignment, os.pageBytes()));
+            }
+            boolean mustBeHidden = !Guarantee.NEVER_SWAPPED.containsAll(required);
+            if (mustBeHidden && onFork == ForkBehaviour.WIPED) {
+                throw new IllegalArgumentException(
+                        required
+                                + " takes hidden memory, which cannot be WIPED in a child: it is"
+                                + " shared memory. Ask for ABSENT");
+            }
+            try {
+                return allocate(byteSize, byteAlignment, mustBeHidden, os);
+            } catch (Refusal e) {
+                throw new AllocationException(
+                        AllocationException.Reason.of(e),
+                        "%d bytes of secret memory%s: %s"
+                                .formatted(
+                                        byteSize,
+                                        mustBeHidden ? " that is " + required : "",
+                                        e.getMessage()),
+                        e);
+            }
+        }
+
+        private SecretMemory allocate(
+                long byteSize, long byteAlignment, boolean mustBeHidden, OperatingSystem os)
+                throws Refusal {
+            SecretPages pages =
+                    SecretPages.obtain(
+                            os, pageBytesFor(byteSize, byteAlignment, os), onFork, mustBeHidden);
+            try {
+                Thread owner = shared ? null : Thread.currentThread();
+                SecretMemory memory = new SecretMemory(pages, byteSize, byteAlignment, owner);
+                pages.protect(OperatingSystem.Access.NONE);
+                return memory;
+            } catch (Refusal | RuntimeException | Error e) {
+                giveBack(pages, e);
+                throw e;
+            }
+        }
+
+        /** Room for the block at the end, wherever it is aligned to, and for a canary before it. */
+        private static long pageBytesFor(long byteSize, long byteAlignment, OperatingSystem os)
+                throws Refusal {
+            long page = os.pageBytes();
+            if (byteSize > Long.MAX_VALUE - 4 * page) {
+                throw new Refusal.OutOfMemory(
+                        "more than can be addressed in pages of %d bytes".formatted(page));
+            }
+            return roundedUp(roundedUp(byteSize, byteAlignment) + Canary.BYTES, page);
+        }
+
+        private static void giveBack(SecretPages pages, Throwable cause) {
+            try {
+                pages.giveBack();
+            } catch (Refusal e) {
+                cause.addSuppressed(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.Access;
+import dev.kernelalloc.os.OperatingSystem.Advice;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.ForkBehaviour;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Pages for a secret, between two guard pages: populated, locked, in no core dump, kept from forked
+ * children and never merged. They are hidden from the kernel where it can do that, or private pages
+ * otherwise.
+ *
+ * @param os they came from
+ * @param address of the first page behind the guard; what it holds at first are zeros
+ * @param bytes of the pages, without the guards
+ * @param whyNotHidden what refused hidden pages; empty when these are
+ * @param missing advice that this system does not know, with the reason
+ */
+public record SecretPages(
+        OperatingSystem os,
+        long address,
+        long bytes,
+        Optional<Refusal> whyNotHidden,
+        Map<Advice, Refusal> missing) {
+
+    /** All secrets of the process: the kernel limits its mappings, and others need most of them. */
+    private static final AtomicLong LIVE = new AtomicLong();
+
+    /** The pages, and a guard before and behind them. */
+    private static final int MAPPINGS_EACH = 3;
+
+    /** What is left to others when secrets are populated. */
+    private static final long RESERVE_BYTES = 16L << 20;
+
+    /** Keeps a copy of what is missing. */
+    public SecretPages {
+        missing = Map.copyOf(missing);
+    }
+
+    /**
+     * Obtains pages that can be read and written.
+     *
+     * @param bytes a multiple of the page size, at least one page
+     * @param mustBeHidden whether private pages will not do
+     * @throws Refusal also when a protection that this system has cannot be given
+     */
+    public static SecretPages obtain(
+            OperatingSystem os, long bytes, ForkBehaviour onFork, boolean mustBeHidden)
+            throws Refusal {
+        requireAvailable(os, bytes);
+        takeMappings(os);
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            return switch (onFork) {
+                case ABSENT -> hiddenOrLocked(os, bytes, mustBeHidden, callState);
+                case WIPED ->
+                        locked(os, bytes, Advice.WIPE_ON_FORK, sharedWithChildren(), callState);
+                case COPIED -> throw new IllegalArgumentException("a secret is never copied");
+            };
+        } catch (Refusal | RuntimeException | Error e) {
+            LIVE.decrementAndGet();
+            throw e;
+        }
+    }
+
+    private static SecretPages hiddenOrLocked(
+            OperatingSystem os, long bytes, boolean mustBeHidden, MemorySegment callState)
+            throws Refusal {
+        long guard = os.pageBytes();
+        long start;
+        try {
+            start = os.reserveHidden(bytes, guard, callState);
+        } catch (Refusal e) {
+            if (mustBeHidden
+                    || e instanceof Refusal.LockLimit
+                    || e instanceof Refusal.OutOfMemory) {
+                throw e;
+            }
+            return lockedInstead(os, bytes, e, callState);
+        }
+        try {
+            Map<Advice, Refusal> missing =
+                    advise(os, start + guard, bytes, Advice.DONT_FORK, callState);
+            return new SecretPages(os, start + guard, bytes, Optional.empty(), missing);
+        } catch (Refusal | RuntimeException | Error e) {
+            release(os, start, bytes + 2 * guard, e, callState);
+            throw e;
+        }
+    }
+
+    private static SecretPages lockedInstead(
+            OperatingSystem os, long bytes, Refusal whyNotHidden, MemorySegment callState)
+            throws Refusal {
+        try {
+            return locked(os, bytes, Advice.DONT_FORK, whyNotHidden, callState);
+        } catch (Refusal e) {
+            e.addSuppressed(whyNotHidden);
+            throw e;
+        }
+    }
+
+    /**
+     * The order matters: advice first, because it changes what happens to pages that exist; then
+     * the lock, which checks its limit before it populates.
+     */
+    private static SecretPages locked(
+            OperatingSystem os,
+            long bytes,
+            Advice onFork,
+            Refusal whyNotHidden,
+            MemorySegment callState)
+            throws Refusal {
+        long guard = os.pageBytes();
+        long start = os.reserve(bytes + 2 * guard, guard, callState);
+        try {
+            long address = start + guard;
+            os.commit(address, bytes, callState);
+            Map<Advice, Refusal> missing = advise(os, address, bytes, onFork, callState);
+            os.lock(address, bytes, callState);
+            os.populate(address, bytes, callState);
+            return new SecretPages(os, address, bytes, Optional.of(whyNotHidden), missing);
+        } catch (Refusal | RuntimeException | Error e) {
+            release(os, start, bytes + 2 * guard, e, callState);
+            throw e;
+        }
+    }
+
+    /** Only what a system does not have may be missing; whatever else fails is a refusal. */
+    private static Map<Advice, Refusal> advise(
+            OperatingSystem os, long address, long bytes, Advice onFork, MemorySegment callState)
+            throws Refusal {
+        Map<Advice, Refusal> missing = new EnumMap<>(Advice.class);
+        for (Advice advice : List.of(onFork, Advice.DONT_DUMP, Advice.DONT_MERGE)) {
+            try {
+                os.advise(address, bytes, advice, callState);
+            } catch (Refusal.NotSupported e) {
+                missing.put(advice, e);
+            }
+        }
+        return missing;
+    }
+
+    /** Changes what may be done with all of them. */
+    public void protect(Access access) throws Refusal {
+        try (Arena scratch = Arena.ofConfined()) {
+            os.protect(address, bytes, access, scratch.allocate(CallState.LAYOUT));
+        }
+    }
+
+    /** Writes zeros everywhere; the pages can be written. */
+    public void zero() {
+        NativeMemory.segment(address, bytes).fill((byte) 0);
+    }
+
+    /** Gives them back, with their guards. */
+    public void giveBack() throws Refusal {
+        long guard = os.pageBytes();
+        try (Arena scratch = Arena.ofConfined()) {
+            os.release(address - guard, bytes + 2 * guard, scratch.allocate(CallState.LAYOUT));
+        } finally {
+            LIVE.decrementAndGet();
+        }
+    }
+
+    private static Refusal sharedWithChildren() {
+        return new Refusal.NotSupported(
+                "hidden pages can be absent from a forked child, but not zeros there: they are"
+                        + " shared memory");
+    }
+
+    private static void requireAvailable(OperatingSystem os, long bytes) throws Refusal {
+        long available = os.availableBytes();
+        if (bytes > available - RESERVE_BYTES) {
+            throw new Refusal.OutOfMemory(
+                    ("%d bytes of locked memory: the machine has about %d bytes left, and locking"
+                         + " them would end a process. Ask for less, or free memory first")
+                            .formatted(bytes, available));
+        }
+    }
+
+    /** A quarter of the kernel's limit, as blocks of pages may take half. */
+    private static void takeMappings(OperatingSystem os) throws Refusal {
+        long live = LIVE.incrementAndGet();
+        if (live * MAPPINGS_EACH > os.maxMappings() / 4) {
+            LIVE.decrementAndGet();
+            throw new Refusal.OutOfMemory(
+                    ("this process has %d secrets of %d mappings each, and the kernel allows it %d"
+                         + " mappings: put several secrets into one block, or raise sysctl"
+                         + " vm.max_map_count")
+                            .formatted(live - 1, MAPPINGS_EACH, os.maxMappings()));
+        }
+    }
+
+    private static void release(
+            OperatingSystem os, long start, long bytes, Throwable cause, MemorySegment callState) {
+        try {
+            os.release(start, bytes, callState);
+        } catch (Refusal e) {
+            cause.addSuppressed(e);
+        }
+    }
+}

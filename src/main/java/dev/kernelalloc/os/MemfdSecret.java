@@ -1,0 +1,169 @@
+package dev.kernelalloc.os;
+
+import static dev.kernelalloc.os.Posix.PROT_READ;
+import static dev.kernelalloc.os.Posix.PROT_WRITE;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Pages that the kernel takes out of its own map of memory: memfd_secret(2), Linux 5.14.
+ *
+ * <p>They are locked and never moved. They belong to a file, which is closed as soon as it is
+ * mapped; so they are shared memory by nature, which a forked child would have too, unless {@link
+ * OperatingSystem.Advice#DONT_FORK} says otherwise.
+ */
+record MemfdSecret(Linux linux, LinuxCalls calls) {
+
+    static final int MAP_SHARED = 0x01;
+    static final int MAP_FIXED_NOREPLACE = 0x100000;
+
+    /** How often another thread may take the place between the guards. */
+    private static final int PLACE_ATTEMPTS = 16;
+
+    private static final String ZEROS = "/dev/zero";
+
+    /** See {@link OperatingSystem#reserveHidden}. */
+    long reserve(long bytes, long guardBytes, MemorySegment callState) throws Refusal {
+        int file = open(bytes, callState);
+        try {
+            long start = map(file, bytes, guardBytes, callState);
+            try {
+                populate(start + guardBytes, bytes, callState);
+            } catch (Refusal refusal) {
+                calls.munmap(start, bytes + 2 * guardBytes, callState);
+                throw refusal;
+            }
+            return start;
+        } finally {
+            calls.close(file);
+        }
+    }
+
+    private int open(long bytes, MemorySegment callState) throws Refusal {
+        int file = calls.memfdSecret(Linux.O_CLOEXEC, callState);
+        if (file < 0) {
+            throw unavailable(linux.error(callState));
+        }
+        if (calls.ftruncate(file, bytes, callState) != 0) {
+            Refusal refusal = linux.refused("memfd_secret of " + bytes + " bytes", callState);
+            calls.close(file);
+            throw refusal;
+        }
+        return file;
+    }
+
+    /**
+     * A place for everything is reserved, the middle of it is given up, and the file is mapped
+     * there unless another thread has been faster. To map it over the reservation would be shorter;
+     * but that may leave a hole when it fails, and nobody could tell whose memory lies there next.
+     */
+    private long map(int file, long bytes, long guardBytes, MemorySegment callState)
+            throws Refusal {
+        for (int attempt = 0; attempt < PLACE_ATTEMPTS; attempt++) {
+            long start = linux.reserve(bytes + 2 * guardBytes, linux.pageBytes(), callState);
+            long middle = start + guardBytes;
+            if (calls.munmap(middle, bytes, callState) != 0) {
+                Refusal refusal =
+                        linux.refused(Posix.range("making room for", middle, bytes), callState);
+                calls.munmap(start, bytes + 2 * guardBytes, callState);
+                throw refusal;
+            }
+            if (mapAt(middle, bytes, file, callState)) {
+                return start;
+            }
+            ErrorCode error = linux.error(callState);
+            calls.munmap(start, guardBytes, callState);
+            calls.munmap(middle + bytes, guardBytes, callState);
+            if (error.number() != Linux.EEXIST) {
+                throw unmapped(bytes, error);
+            }
+        }
+        throw unmapped(bytes, new ErrorCode(Linux.EEXIST, "EEXIST"));
+    }
+
+    private boolean mapAt(long address, long bytes, int file, MemorySegment callState) {
+        return calls.mmapFile(
+                        address,
+                        bytes,
+                        PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_FIXED_NOREPLACE,
+                        file,
+                        callState)
+                == address;
+    }
+
+    /**
+     * {@code MADV_POPULATE_WRITE} does not know these pages, and to touch one that the kernel
+     * cannot provide is a SIGBUS. A read(2) into them is an error code instead.
+     */
+    private void populate(long address, long bytes, MemorySegment callState) throws Refusal {
+        int zeros;
+        try (Arena arena = Arena.ofConfined()) {
+            zeros =
+                    calls.open(
+                            arena.allocateFrom(ZEROS), Linux.O_RDONLY | Linux.O_CLOEXEC, callState);
+        }
+        if (zeros < 0) { // no /dev in this root directory
+            FirstTouch.populate(address, bytes, linux.pageBytes());
+            return;
+        }
+        try {
+            MemorySegment pages = NativeMemory.segment(address, bytes);
+            for (long done = 0; done < bytes; ) {
+                long got = calls.pread(zeros, pages.asSlice(done), bytes - done, done, callState);
+                if (got <= 0) {
+                    throw new Refusal.OutOfMemory(
+                            Posix.range("populating hidden", address, bytes)
+                                    + ": "
+                                    + linux.error(callState)
+                                    + ", after "
+                                    + done
+                                    + " bytes there is no memory left for more");
+                }
+                done += got;
+            }
+        } finally {
+            calls.close(zeros);
+        }
+    }
+
+    private static Refusal unavailable(ErrorCode error) {
+        String what = "memfd_secret: " + error;
+        return switch (error.number()) {
+            case Linux.ENOSYS ->
+                    new Refusal.NotSupported(
+                            what
+                                    + ", this kernel has no hidden memory. It came with 5.14"
+                                    + " (CONFIG_SECRETMEM); before 6.5 it is off unless the kernel"
+                                    + " is started with secretmem.enable=1");
+            case Posix.EPERM, Posix.EACCES ->
+                    new Refusal.NotPermitted(
+                            what
+                                    + ", the system's policy forbids it: allow memfd_secret in the"
+                                    + " container's seccomp profile");
+            case Linux.EMFILE, Linux.ENFILE ->
+                    new Refusal.SystemError(
+                            what + ", no file descriptor is left: ulimit -n, fs.file-max", error);
+            default -> new Refusal.SystemError(what, error);
+        };
+    }
+
+    private Refusal unmapped(long bytes, ErrorCode error) throws Refusal {
+        String what = "mapping " + bytes + " bytes of memfd_secret: " + error;
+        return switch (error.number()) {
+            case Linux.EAGAIN -> linux.lockBudget().exceeded(what, "locked", "lock");
+            case Posix.ENOMEM -> new Refusal.OutOfMemory(what + ", " + linux.outOfPages());
+            case Posix.EPERM, Posix.EACCES ->
+                    new Refusal.NotPermitted(what + ", the system's policy forbids it");
+            case Linux.EEXIST ->
+                    new Refusal.SystemError(
+                            what
+                                    + ", other threads have taken each of "
+                                    + PLACE_ATTEMPTS
+                                    + " places: try again",
+                            error);
+            default -> new Refusal.SystemError(what, error);
+        };
+    }
+}

@@ -1,0 +1,176 @@
+package dev.kernelalloc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.testing.Await;
+import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.host.FragmentedMemory;
+import dev.kernelalloc.testing.host.HostGuardian;
+import dev.kernelalloc.testing.host.HostTest;
+import dev.kernelalloc.testing.host.Mapping;
+import dev.kernelalloc.testing.host.Merging;
+import dev.kernelalloc.testing.host.PagePlaces;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+
+/** What the kernel moves when it is made to: a locked page is not a pinned one. */
+@HostTest
+class MovedPagesTest {
+
+    private static final long FRAGMENTED_BYTES = 256L << 20;
+    private static final int LOCKED_PAGES = 2048;
+    private static final int HIDDEN_PAGES = 32;
+    private static final int LEAST_COMPACTIONS = 3;
+
+    /** How many pages one moves depends on what the machine did before. */
+    private static final int MOST_COMPACTIONS = 20;
+
+    @BeforeEach
+    void needsHiddenMemory() {
+        try {
+            hidden(1).close();
+        } catch (AllocationException e) {
+            System.out.println("skipped: " + e.getMessage());
+            abort("skipped: " + e.getMessage());
+        }
+    }
+
+    /** Between each two hidden pages lie many locked ones, so that all lie in the same places. */
+    @Test
+    void compactionMovesLockedPagesAndNoHiddenOnes() {
+        List<MemorySegment> blocks = new ArrayList<>();
+        List<SecretMemory> secrets = new ArrayList<>();
+        try (FragmentedMemory _ = FragmentedMemory.of(FRAGMENTED_BYTES);
+                PhysicalAllocator physical = PhysicalAllocator.create()) {
+            for (int i = 0; i < LOCKED_PAGES; i++) {
+                blocks.add(physical.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES));
+                if (i % (LOCKED_PAGES / HIDDEN_PAGES) == 0) {
+                    secrets.add(hidden(1));
+                }
+            }
+            PagePlaces locked = PagePlaces.of(addresses(blocks));
+            PagePlaces hidden = PagePlaces.of(addressesOfSecrets(secrets));
+
+            int compactions = 0;
+            while (compactions < LEAST_COMPACTIONS
+                    || compactions < MOST_COMPACTIONS && locked.moved().isEmpty()) {
+                FragmentedMemory.compact();
+                compactions++;
+            }
+
+            List<Long> moved = locked.moved();
+            System.out.println(
+                    "%d compactions moved %d of %d locked pages"
+                            .formatted(compactions, moved.size(), LOCKED_PAGES));
+            assertThat(moved).isNotEmpty();
+            assertThat(hidden.moved()).isEmpty();
+            assertThat(blocks)
+                    .filteredOn(block -> moved.contains(block.address()))
+                    .as("the kernel no longer confirms the address of what has moved")
+                    .noneMatch(
+                            block ->
+                                    physical.inspect(block)
+                                            .address()
+                                            .equals(physical.addressOf(block)));
+            blocks.forEach(physical::free);
+        } finally {
+            secrets.forEach(SecretMemory::close);
+        }
+    }
+
+    /** MADV_UNMERGEABLE takes back what was asked for before; prctl(2) asks for all there is. */
+    @ParameterizedTest
+    @ValueSource(strings = {"before", "after"})
+    void equalPagesOfOursAreMergedOnlyWhenThatIsAskedForAfterwards(String asked) throws Exception {
+        try (HostGuardian guardian = HostGuardian.start()) {
+            Merging.start(guardian);
+            ChildJvm.Result result =
+                    ChildJvm.onModulePath().withNativeAccess().run(HoldEqualPages.class, asked);
+            assertThat(result.exitCode()).as(result.output()).isZero();
+            System.out.print("merging asked for " + asked + " the allocation " + result.output());
+            assertThat(result.output())
+                    .containsPattern(
+                            asked.equals("before")
+                                    ? "moved 0 of 64 locked pages"
+                                    : "moved [1-9][0-9]* of 64 locked pages")
+                    .contains("0 of 8 hidden pages");
+        }
+        assertThat(Merging.isOn()).isFalse();
+    }
+
+    /** Pages with the same contents, in a process whose mappings are all to be merged. */
+    static final class HoldEqualPages {
+
+        private static final byte CONTENT = 0x5a;
+
+        private HoldEqualPages() {}
+
+        static void main(String[] asked) {
+            if (asked[0].equals("before")) {
+                Merging.ofThisProcess();
+            }
+            List<SecretMemory> secrets =
+                    Stream.generate(() -> hidden(Mapping.PAGE_BYTES)).limit(8).toList();
+            try (Mapping mapping = Mapping.of(64 * Mapping.PAGE_BYTES);
+                    PhysicalAllocator physical = PhysicalAllocator.create()) {
+                List<MemorySegment> blocks =
+                        Stream.generate(
+                                        () ->
+                                                physical.allocate(
+                                                        Mapping.PAGE_BYTES, Mapping.PAGE_BYTES))
+                                .limit(64)
+                                .toList();
+                mapping.segment().fill(CONTENT);
+                blocks.forEach(block -> block.fill(CONTENT));
+                secrets.forEach(secret -> secret.readWrite().fill(CONTENT));
+                PagePlaces other = PagePlaces.of(pages(mapping));
+                PagePlaces locked = PagePlaces.of(addresses(blocks));
+                PagePlaces hidden = PagePlaces.of(addressesOfSecrets(secrets));
+                if (asked[0].equals("after")) {
+                    Merging.ofThisProcess();
+                }
+
+                // One page may keep its frame, which the others then share.
+                Await.until("other pages are merged", () -> other.moved().size() >= 63);
+                long seen = Merging.fullScans();
+                Await.until("all was scanned twice more", () -> Merging.fullScans() >= seen + 2);
+
+                IO.println(
+                        "moved %d of 64 locked pages and %d of 8 hidden pages"
+                                .formatted(locked.moved().size(), hidden.moved().size()));
+                blocks.forEach(physical::free);
+            } finally {
+                secrets.forEach(SecretMemory::close);
+            }
+        }
+
+        private static List<Long> pages(Mapping mapping) {
+            return LongStream.range(0, mapping.bytes() / Mapping.PAGE_BYTES)
+                    .mapToObj(page -> mapping.address() + page * Mapping.PAGE_BYTES)
+                    .toList();
+        }
+    }
+
+    private static SecretMemory hidden(long bytes) {
+        return SecretMemory.builder().require(Guarantee.HIDDEN, Guarantee.PINNED).allocate(bytes);
+    }
+
+    private static List<Long> addresses(List<MemorySegment> blocks) {
+        return blocks.stream().map(MemorySegment::address).toList();
+    }
+
+    private static List<Long> addressesOfSecrets(List<SecretMemory> secrets) {
+        return addresses(secrets.stream().map(SecretMemory::readOnly).toList());
+    }
+}
