@@ -17,7 +17,10 @@ public record CAllocator(String name, String version, String preload) {
     /** The table's figure for C. */
     public static final String SYSTEM = "glibc";
 
-    /** By the names that the dynamic linker finds, so no path is guessed; the first of a name counts. */
+    /**
+     * By the names that the dynamic linker finds, so no path is guessed; the first of a name
+     * counts.
+     */
     private static final List<CAllocator> KNOWN =
             List.of(
                     new CAllocator(SYSTEM, "", ""),
@@ -28,8 +31,8 @@ public record CAllocator(String name, String version, String preload) {
                     new CAllocator("tcmalloc", "", "libtcmalloc.so.4"));
 
     /**
-     * Those that are installed: the program itself is asked which malloc it has got. The linker only warns
-     * of a library that is not there.
+     * Those that are installed: the program itself is asked which malloc it has got. The linker
+     * only warns of a library that is not there.
      */
     static List<CAllocator> installed(CBuild build) throws IOException, InterruptedException {
         List<CAllocator> found = new ArrayList<>();

@@ -38,7 +38,10 @@ record CBuild(Path program) {
         command.addAll(FLAGS);
         command.addAll(List.of("-o", program.toString()));
         try (Stream<Path> files = Files.list(project.resolve("src/main/c"))) {
-            files.map(Path::toString).filter(name -> name.endsWith(".c")).sorted().forEach(command::add);
+            files.map(Path::toString)
+                    .filter(name -> name.endsWith(".c"))
+                    .sorted()
+                    .forEach(command::add);
         }
         command.add("-ldl");
         try {

@@ -20,7 +20,9 @@ public record CProgram(CAllocator allocator, List<String> arguments) implements 
     public String toString() {
         return label()
                 + arguments.stream()
-                        .filter(argument -> !argument.startsWith("mix=")) // long, and always the same
+                        .filter(
+                                argument ->
+                                        !argument.startsWith("mix=")) // long, and always the same
                         .collect(Collectors.joining(" ", " ", ""));
     }
 }

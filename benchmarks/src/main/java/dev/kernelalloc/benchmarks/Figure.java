@@ -6,7 +6,9 @@ public enum Figure {
     NANOS("ns"),
     /** Bytes of the Java heap that one operation allocates. */
     HEAP_BYTES("B"),
-    /** Resident memory over the start after everything has been freed and some seconds have passed. */
+    /**
+     * Resident memory over the start after everything has been freed and some seconds have passed.
+     */
     RETAINED("MiB"),
     /** The same after a {@code trim()}. */
     TRIMMED("MiB"),

@@ -3,8 +3,8 @@ package dev.kernelalloc.benchmarks;
 import java.util.List;
 
 /**
- * A program of {@link dev.kernelalloc.benchmarks.heap.work.Program}, for work that starts and ends threads
- * or is not measured in time, so that JMH cannot run it.
+ * A program of {@link dev.kernelalloc.benchmarks.heap.work.Program}, for work that starts and ends
+ * threads or is not measured in time, so that JMH cannot run it.
  *
  * @param label who does the work
  * @param jvmArguments beyond those that all JVMs get

@@ -1,9 +1,10 @@
 package dev.kernelalloc.benchmarks;
 
-import java.util.List;
-import java.util.Map;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
+
+import java.util.List;
+import java.util.Map;
 
 /**
  * One benchmark method with its parameters.

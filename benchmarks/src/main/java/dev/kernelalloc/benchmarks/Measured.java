@@ -1,8 +1,9 @@
 package dev.kernelalloc.benchmarks;
 
+import org.openjdk.jmh.results.RunResult;
+
 import java.util.EnumMap;
 import java.util.Map;
-import org.openjdk.jmh.results.RunResult;
 
 /**
  * What one fork measured.
@@ -20,8 +21,7 @@ record Measured(Map<Figure, Double> figures) {
         secondary.keySet().stream()
                 .filter(name -> name.endsWith("gc.alloc.rate.norm"))
                 .findFirst()
-                .ifPresent(
-                        name -> figures.put(Figure.HEAP_BYTES, secondary.get(name).getScore()));
+                .ifPresent(name -> figures.put(Figure.HEAP_BYTES, secondary.get(name).getScore()));
         return new Measured(figures);
     }
 

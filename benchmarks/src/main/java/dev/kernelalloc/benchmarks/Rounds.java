@@ -1,6 +1,14 @@
 package dev.kernelalloc.benchmarks;
 
 import dev.kernelalloc.benchmarks.heap.work.Program;
+
+import org.openjdk.jmh.profile.GCProfiler;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -9,12 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.regex.Pattern;
-import org.openjdk.jmh.profile.GCProfiler;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
-import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
  * Runs every case once a round, each in a process of its own.
@@ -43,7 +45,8 @@ record Rounds(Effort effort, Optional<CBuild> build) {
         try {
             return switch (one) {
                 case JmhCase jmh -> fork(jmh);
-                case JavaProgram program -> Measured.of(Subprocess.lines(command(program), Map.of()));
+                case JavaProgram program ->
+                        Measured.of(Subprocess.lines(command(program), Map.of()));
                 case CProgram program -> Measured.of(run(program));
             };
         } catch (RunnerException | IOException e) {
@@ -88,8 +91,7 @@ record Rounds(Effort effort, Optional<CBuild> build) {
             options.warmupIterations(0).measurementIterations(1);
         } else {
             options.warmupIterations(effort.iterations())
-                    .warmupTime(
-                            TimeValue.milliseconds(effort.warmUpMillis() / effort.iterations()))
+                    .warmupTime(TimeValue.milliseconds(effort.warmUpMillis() / effort.iterations()))
                     .measurementIterations(effort.iterations())
                     .measurementTime(TimeValue.milliseconds(effort.iterationMillis()));
         }

@@ -67,8 +67,7 @@ final class Subprocess {
         }
         if (process.exitValue() != 0) {
             throw new IOException(
-                    "exit value %d: %s"
-                            .formatted(process.exitValue(), String.join(" ", command)));
+                    "exit value %d: %s".formatted(process.exitValue(), String.join(" ", command)));
         }
     }
 

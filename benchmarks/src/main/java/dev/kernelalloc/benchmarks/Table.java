@@ -99,7 +99,11 @@ record Table(List<Row> rows, Map<Case, List<Measured>> measured) {
                         .mapToDouble(
                                 round ->
                                         best.cases().stream()
-                                                .mapToDouble(one -> measured.get(one).get(round).get(figure))
+                                                .mapToDouble(
+                                                        one ->
+                                                                measured.get(one)
+                                                                        .get(round)
+                                                                        .get(figure))
                                                 .filter(value -> !Double.isNaN(value))
                                                 .min()
                                                 .orElse(Double.NaN))

@@ -1,7 +1,5 @@
 package dev.kernelalloc.benchmarks.heap;
 
-import java.lang.foreign.Arena;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -10,6 +8,9 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
+
+import java.lang.foreign.Arena;
+import java.util.concurrent.TimeUnit;
 
 /** An arena with some allocations of 100 bytes, each touched; opened and closed by one thread. */
 @State(Scope.Thread)

@@ -7,6 +7,7 @@ import dev.kernelalloc.benchmarks.JmhCase;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
 import dev.kernelalloc.benchmarks.heap.Work.Bars;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,20 +23,13 @@ final class BlockRows {
 
     /** Where all would take too long: the best of each kind. */
     private static final List<Peer> FAST =
-            List.of(
-                    Peer.CONFINED,
-                    Peer.MALLOC,
-                    Peer.NETTY_ADAPTIVE,
-                    Peer.RPMALLOC,
-                    Peer.MIMALLOC);
+            List.of(Peer.CONFINED, Peer.MALLOC, Peer.NETTY_ADAPTIVE, Peer.RPMALLOC, Peer.MIMALLOC);
 
     /** Netty's buffers cannot be asked for an alignment. */
     private static final List<Peer> ALIGNING =
-            List.of(
-                    Peer.CONFINED, Peer.MALLOC, Peer.JEMALLOC, Peer.RPMALLOC, Peer.MIMALLOC);
+            List.of(Peer.CONFINED, Peer.MALLOC, Peer.JEMALLOC, Peer.RPMALLOC, Peer.MIMALLOC);
 
-    private static final List<Peer> ZEROING =
-            List.of(Peer.CONFINED, Peer.MALLOC, Peer.MIMALLOC);
+    private static final List<Peer> ZEROING = List.of(Peer.CONFINED, Peer.MALLOC, Peer.MIMALLOC);
 
     private static final List<Peer> POOLS =
             List.of(Peer.MALLOC, Peer.NETTY_ADAPTIVE, Peer.MIMALLOC);
@@ -187,7 +181,8 @@ final class BlockRows {
         }
         if (count == 10) {
             for (String method : List.of("jdkAuto", "jdkShared")) {
-                rows.add(Row.time(arenaName(count), arenaCase(method, count), system, Bar.REPORTED));
+                rows.add(
+                        Row.time(arenaName(count), arenaCase(method, count), system, Bar.REPORTED));
             }
             rows.add(
                     Row.time(
@@ -212,8 +207,7 @@ final class BlockRows {
     }
 
     private static Case arenaCase(String method, int count) {
-        return JmhCase.of(
-                ArenaBenchmark.class, method, Map.of("count", Integer.toString(count)));
+        return JmhCase.of(ArenaBenchmark.class, method, Map.of("count", Integer.toString(count)));
     }
 
     private static String bytes(long size) {

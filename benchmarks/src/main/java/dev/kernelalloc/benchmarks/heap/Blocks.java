@@ -3,7 +3,9 @@ package dev.kernelalloc.benchmarks.heap;
 /** Blocks that are alive, each in a slot of its own. Not for use by two threads at once. */
 public interface Blocks {
 
-    /** Allocates a block into an empty slot and writes the value at its first and last eight bytes. */
+    /**
+     * Allocates a block into an empty slot and writes the value at its first and last eight bytes.
+     */
     void allocate(int slot, long size, long alignment, long value);
 
     /**

@@ -3,12 +3,7 @@ package dev.kernelalloc.benchmarks.heap;
 import dev.kernelalloc.NativeBox;
 import dev.kernelalloc.benchmarks.struct.Profile;
 import dev.kernelalloc.struct.StructType;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemoryLayout;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.util.concurrent.TimeUnit;
+
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.CompilerControl;
@@ -19,9 +14,17 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.util.concurrent.TimeUnit;
+
 /**
- * A box of 64 bytes: made, written, read, closed; beside an {@code Arena.ofConfined()} for one block of the
- * same size. Where a benchmark is of a box of zeros, it reads them first; so does the arena's.
+ * A box of 64 bytes: made, written, read, closed; beside an {@code Arena.ofConfined()} for one
+ * block of the same size. Where a benchmark is of a box of zeros, it reads them first; so does the
+ * arena's.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -65,8 +68,7 @@ public class BoxBenchmark {
         void last(long value);
     }
 
-    private static final StructType<Line> LINE =
-            StructType.of(MethodHandles.lookup(), Line.class);
+    private static final StructType<Line> LINE = StructType.of(MethodHandles.lookup(), Line.class);
 
     @Param({"CLEAN", "POLLUTED"})
     Profile profile;
@@ -82,7 +84,9 @@ public class BoxBenchmark {
     @Setup
     public void make() {
         profile.set();
-        type = StructType.of(MemoryLayout.sequenceLayout(BYTES / Long.BYTES, ValueLayout.JAVA_LONG));
+        type =
+                StructType.of(
+                        MemoryLayout.sequenceLayout(BYTES / Long.BYTES, ValueLayout.JAVA_LONG));
         size = BYTES;
     }
 

@@ -8,6 +8,7 @@ import dev.kernelalloc.benchmarks.JmhCase;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
 import dev.kernelalloc.benchmarks.struct.Profile;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -47,7 +48,12 @@ final class BoxRows {
                         unknown,
                         clean("jdkArenaOfUnknownSize"),
                         Bar.atMost(0.4)));
-        rows.add(time("box, zeroed, escaping", escaping, clean("jdkArenaEscaping"), Bar.atMost(0.8)));
+        rows.add(
+                time(
+                        "box, zeroed, escaping",
+                        escaping,
+                        clean("jdkArenaEscaping"),
+                        Bar.atMost(0.8)));
         rows.add(
                 Row.figure(
                         "box, zeroed, escaping: heap bytes",
@@ -58,7 +64,11 @@ final class BoxRows {
         rows.add(time("box, under 12 frames", clean("boxUnder12Frames"), box, AS_CLEAN));
         if (!quick) {
             rows.add(
-                    time("box, zeroed, after other types", polluted("boxZeroed"), zeroed, AS_CLEAN));
+                    time(
+                            "box, zeroed, after other types",
+                            polluted("boxZeroed"),
+                            zeroed,
+                            AS_CLEAN));
             rows.add(
                     time(
                             "box, zeroed, under 12 frames",

@@ -3,6 +3,7 @@ package dev.kernelalloc.benchmarks.heap;
 import dev.kernelalloc.benchmarks.Bar;
 import dev.kernelalloc.benchmarks.CAllocator;
 import dev.kernelalloc.benchmarks.Row;
+
 import java.util.ArrayList;
 import java.util.List;
 

@@ -2,13 +2,14 @@ package dev.kernelalloc.benchmarks.heap;
 
 import dev.kernelalloc.NativeBox;
 import dev.kernelalloc.struct.StructType;
+
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Boxes of bare layouts, of any size up to 64 KiB: the type, and with it the size, is found at run time.
- * Boxes of a type that the program names are measured by {@link BoxBenchmark}.
+ * Boxes of bare layouts, of any size up to 64 KiB: the type, and with it the size, is found at run
+ * time. Boxes of a type that the program names are measured by {@link BoxBenchmark}.
  */
 final class LibraryBox implements Memory {
 
@@ -27,7 +28,8 @@ final class LibraryBox implements Memory {
                         StructType.of(
                                 MemoryLayout.structLayout(
                                                 MemoryLayout.sequenceLayout(
-                                                                size / Long.BYTES, ValueLayout.JAVA_LONG)
+                                                                size / Long.BYTES,
+                                                                ValueLayout.JAVA_LONG)
                                                         .withName("longs"))
                                         .withByteAlignment(alignment));
             }

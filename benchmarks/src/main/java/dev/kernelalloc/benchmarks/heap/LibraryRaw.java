@@ -3,8 +3,8 @@ package dev.kernelalloc.benchmarks.heap;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Raw blocks of this library. A short-lived one is a segment, as it comes; one that lives on is kept as its
- * address, by which it can be freed, as the C functions beside it are.
+ * Raw blocks of this library. A short-lived one is a segment, as it comes; one that lives on is
+ * kept as its address, by which it can be freed, as the C functions beside it are.
  */
 final class LibraryRaw implements Memory {
 

@@ -12,7 +12,10 @@ import io.netty.buffer.PooledByteBufAllocator;
  */
 record NettyBuffers(ByteBufAllocator allocator) implements Memory {
 
-    /** With its defaults, but for thread caches, which otherwise only Netty's own threads would have. */
+    /**
+     * With its defaults, but for thread caches, which otherwise only Netty's own threads would
+     * have.
+     */
     static ByteBufAllocator pooled() {
         return new PooledByteBufAllocator(
                 true,

@@ -11,7 +11,8 @@ import java.util.function.Supplier;
  * @param arenas of the slots
  * @param segments of the slots
  */
-record OfArenas(Supplier<Arena> source, Arena[] arenas, MemorySegment[] segments) implements Blocks {
+record OfArenas(Supplier<Arena> source, Arena[] arenas, MemorySegment[] segments)
+        implements Blocks {
 
     OfArenas(Supplier<Arena> source, int count) {
         this(source, new Arena[count], new MemorySegment[count]);

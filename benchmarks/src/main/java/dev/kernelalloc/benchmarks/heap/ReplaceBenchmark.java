@@ -1,6 +1,5 @@
 package dev.kernelalloc.benchmarks.heap;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -10,7 +9,12 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
-/** Many live blocks of mixed sizes. An operation frees one at random and allocates another in its place. */
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Many live blocks of mixed sizes. An operation frees one at random and allocates another in its
+ * place.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -40,8 +44,7 @@ public class ReplaceBenchmark {
     public long replaceAny() {
         int slot = random.below(count);
         long old = blocks.free(slot);
-        blocks.allocate(
-                slot, SizeMix.size(random.next()), CFunctions.NATURAL_ALIGNMENT, value++);
+        blocks.allocate(slot, SizeMix.size(random.next()), CFunctions.NATURAL_ALIGNMENT, value++);
         return old;
     }
 }

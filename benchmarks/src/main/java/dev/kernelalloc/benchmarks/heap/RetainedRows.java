@@ -5,6 +5,7 @@ import dev.kernelalloc.benchmarks.CAllocator;
 import dev.kernelalloc.benchmarks.Case;
 import dev.kernelalloc.benchmarks.Figure;
 import dev.kernelalloc.benchmarks.Row;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -12,7 +13,10 @@ import java.util.Locale;
 /** What is asked of memory: how much stays, and how much is wasted. */
 final class RetainedRows {
 
-    /** A heap of fixed size whose pages are all there before, under the collector that needs least beside. */
+    /**
+     * A heap of fixed size whose pages are all there before, under the collector that needs least
+     * beside.
+     */
     private static final List<String> FIXED_HEAP =
             List.of("-Xms1536m", "-Xmx1536m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC");
 
@@ -71,9 +75,7 @@ final class RetainedRows {
                         before.java().apply(Peer.RAW),
                         Figure.RETAINED,
                         WITHOUT_TRIM));
-        rows.add(
-                Row.figure(
-                        after.name(), after.java().apply(Peer.RAW), Figure.TRIMMED, WITH_TRIM));
+        rows.add(Row.figure(after.name(), after.java().apply(Peer.RAW), Figure.TRIMMED, WITH_TRIM));
         rows.addAll(before.figures(Figure.RETAINED, others, allocators));
         rows.addAll(after.figures(Figure.TRIMMED, others, allocators));
         return rows;

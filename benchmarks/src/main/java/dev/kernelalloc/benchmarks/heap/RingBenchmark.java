@@ -1,6 +1,5 @@
 package dev.kernelalloc.benchmarks.heap;
 
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -10,9 +9,11 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
+import java.util.concurrent.TimeUnit;
+
 /**
- * 64 live blocks of one size. An operation frees the oldest and allocates another in its place: so a block
- * that has just been freed is wanted again.
+ * 64 live blocks of one size. An operation frees the oldest and allocates another in its place: so
+ * a block that has just been freed is wanted again.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

@@ -7,6 +7,7 @@ import dev.kernelalloc.benchmarks.Figure;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
 import dev.kernelalloc.benchmarks.heap.Work.Bars;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,10 +30,7 @@ final class ThreadRows {
         for (String classic : CLASSICS) {
             rows.addAll(
                     classic(classic, allocators)
-                            .contest(
-                                    Peer.RAW,
-                                    AGAINST_ALL,
-                                    Peer.others(Peer::crossesThreads)));
+                            .contest(Peer.RAW, AGAINST_ALL, Peer.others(Peer::crossesThreads)));
         }
         Work scaling = scaling(allocators);
         rows.addAll(scalingOfLibrary(scaling));

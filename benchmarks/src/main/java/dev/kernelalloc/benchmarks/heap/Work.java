@@ -9,6 +9,7 @@ import dev.kernelalloc.benchmarks.JavaProgram;
 import dev.kernelalloc.benchmarks.JmhCase;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
+
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -29,7 +30,10 @@ record Work(
         Function<CAllocator, Case> inC,
         List<CAllocator> allocators) {
 
-    /** What is asked of the library: ratios to the C library's malloc, to the best C, to the best peer. */
+    /**
+     * What is asked of the library: ratios to the C library's malloc, to the best C, to the best
+     * peer.
+     */
     record Bars(Bar system, Bar bestC, Bar bestJava) {
         static final Bars NONE = new Bars(Bar.REPORTED, Bar.REPORTED, Bar.REPORTED);
     }
@@ -76,8 +80,7 @@ record Work(
     /** The library beside all others, and then each of the others beside the C library. */
     List<Row> contest(Peer subject, Bars bars, List<Peer> others) {
         List<Row> rows = new ArrayList<>();
-        Reference bestJava =
-                Reference.best("Java peer", others.stream().map(java).toList());
+        Reference bestJava = Reference.best("Java peer", others.stream().map(java).toList());
         rows.add(row(subject, system(), bars.system()));
         rows.add(row(subject, bestC(), bars.bestC()));
         rows.add(row(subject, bestJava, bars.bestJava()));

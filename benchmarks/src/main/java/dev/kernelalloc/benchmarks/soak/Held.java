@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.soak;
 
 import dev.kernelalloc.KernelAllocator;
+
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -15,7 +16,8 @@ record Held(MemorySegment block, long alignment, long stamp) {
     Held {
         if ((block.address() & (alignment - 1)) != 0) {
             throw new IllegalStateException(
-                    "asked for alignment %d, got address %#x".formatted(alignment, block.address()));
+                    "asked for alignment %d, got address %#x"
+                            .formatted(alignment, block.address()));
         }
         Stamp.write(block, stamp);
     }

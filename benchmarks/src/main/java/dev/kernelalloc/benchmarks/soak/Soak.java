@@ -3,6 +3,7 @@ package dev.kernelalloc.benchmarks.soak;
 import dev.kernelalloc.AllocatorStats;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.benchmarks.heap.work.Resident;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -12,9 +13,10 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Uses everything of an allocator from eight threads, and looks at every byte. Blocks are stamped when they
- * are allocated and verified before they are freed, by whichever thread has them then. Ends with a value
- * other than 0 at the first wrong byte, at any exception, and when something is alive at the end.
+ * Uses everything of an allocator from eight threads, and looks at every byte. Blocks are stamped
+ * when they are allocated and verified before they are freed, by whichever thread has them then.
+ * Ends with a value other than 0 at the first wrong byte, at any exception, and when something is
+ * alive at the end.
  */
 public final class Soak {
 

@@ -5,6 +5,7 @@ import dev.kernelalloc.NativeBox;
 import dev.kernelalloc.benchmarks.heap.SizeMix;
 import dev.kernelalloc.benchmarks.heap.Xorshift;
 import dev.kernelalloc.struct.StructType;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
@@ -75,9 +76,10 @@ final class SoakThread implements Runnable {
     /** What ended threads did together. */
     static String sum(Collection<SoakThread> threads) {
         return """
-                allocated %,d, zeroed %,d, freed %,d, reallocated %,d,
-                boxes %,d, arenas %,d with %,d blocks, handed to another thread %,d, trims %,d;
-                contents verified %,d times"""
+        allocated %,d, zeroed %,d, freed %,d, reallocated %,d,
+        boxes %,d, arenas %,d with %,d blocks, handed to another thread %,d, trims %,d;
+        contents verified %,d times\
+        """
                 .formatted(
                         threads.stream().mapToLong(one -> one.allocated).sum(),
                         threads.stream().mapToLong(one -> one.zeroed).sum(),

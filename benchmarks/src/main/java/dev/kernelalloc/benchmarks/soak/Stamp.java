@@ -4,8 +4,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * A pattern that fills a block, another for every block. Blocks above 8 KiB have it in their first and last
- * 4 KiB and in the first eight bytes of every page between: a million of them are not to be a test of memory.
+ * A pattern that fills a block, another for every block. Blocks above 8 KiB have it in their first
+ * and last 4 KiB and in the first eight bytes of every page between: a million of them are not to
+ * be a test of memory.
  */
 final class Stamp {
 

@@ -1,8 +1,7 @@
 package dev.kernelalloc.benchmarks.struct;
 
 import dev.kernelalloc.struct.StructType;
-import java.lang.invoke.MethodHandles;
-import java.util.concurrent.TimeUnit;
+
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -10,6 +9,9 @@ import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
+
+import java.lang.invoke.MethodHandles;
+import java.util.concurrent.TimeUnit;
 
 /** Defining a type, once a JVM: the first one, and one of 20 fields after it. */
 @BenchmarkMode(Mode.SingleShotTime)

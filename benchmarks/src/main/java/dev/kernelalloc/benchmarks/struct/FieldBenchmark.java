@@ -2,10 +2,7 @@ package dev.kernelalloc.benchmarks.struct;
 
 import dev.kernelalloc.NativeBox;
 import dev.kernelalloc.PoolAllocator;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
+
 import org.lwjgl.system.linux.KernelTimespec;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -17,9 +14,15 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+
 /**
- * Reading and writing a field of one struct. One operation is one read and one write, 1,000 of them an
- * invocation. What is written depends on what was read and on an array, so that no access can be left out.
+ * Reading and writing a field of one struct. One operation is one read and one write, 1,000 of them
+ * an invocation. What is written depends on what was read and on an array, so that no access can be
+ * left out.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -207,7 +210,10 @@ public class FieldBenchmark {
             Particle.Copy old = local.get();
             local.set(
                     new Particle.Copy(
-                            31 * old.x() + data[i], old.y() + old.x(), old.z() + old.y(), old.mass() + 1));
+                            31 * old.x() + data[i],
+                            old.y() + old.x(),
+                            old.z() + old.y(),
+                            old.mass() + 1));
         }
         return local.get().mass();
     }
@@ -218,9 +224,11 @@ public class FieldBenchmark {
             Particle.Copy old = Constants.COPY_BOX.get();
             Constants.COPY_BOX.set(
                     new Particle.Copy(
-                            31 * old.x() + data[i], old.y() + old.x(), old.z() + old.y(), old.mass() + 1));
+                            31 * old.x() + data[i],
+                            old.y() + old.x(),
+                            old.z() + old.y(),
+                            old.mass() + 1));
         }
         return Constants.COPY_BOX.get().mass();
     }
-
 }

@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.struct;
 
 import dev.kernelalloc.struct.StructType;
+
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.StructLayout;

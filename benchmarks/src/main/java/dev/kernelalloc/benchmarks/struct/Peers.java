@@ -1,16 +1,18 @@
 package dev.kernelalloc.benchmarks.struct;
 
+import javolution.io.Struct;
+
+import org.lwjgl.system.linux.KernelTimespec;
+
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import javolution.io.Struct;
-import org.lwjgl.system.linux.KernelTimespec;
 
 /**
- * The struct of {@link Particle}, or one of its size, as other libraries access it. Chronicle Values is not
- * here: 2026.2 does not start on Java 25 without added flags.
+ * The struct of {@link Particle}, or one of its size, as other libraries access it. Chronicle
+ * Values is not here: 2026.2 does not start on Java 25 without added flags.
  */
 final class Peers {
 

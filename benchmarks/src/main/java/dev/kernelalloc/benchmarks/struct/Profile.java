@@ -5,12 +5,13 @@ import dev.kernelalloc.NativeBox;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.struct.StructType;
+
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodHandles.Lookup;
 
 /**
- * What a JVM has done before a benchmark: nothing, or as an application does, many struct types and both
- * allocators through the same code.
+ * What a JVM has done before a benchmark: nothing, or as an application does, many struct types and
+ * both allocators through the same code.
  */
 public enum Profile {
     CLEAN,

@@ -5,6 +5,7 @@ import dev.kernelalloc.benchmarks.Case;
 import dev.kernelalloc.benchmarks.JmhCase;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,9 +42,7 @@ public final class StructRows {
 
     /** A few of those that a user meets first. */
     public static List<Row> quick() {
-        return of(Profile.CLEAN).stream()
-                .filter(row -> QUICK.contains(row.work()))
-                .toList();
+        return of(Profile.CLEAN).stream().filter(row -> QUICK.contains(row.work())).toList();
     }
 
     private static List<Row> of(Profile profile) {

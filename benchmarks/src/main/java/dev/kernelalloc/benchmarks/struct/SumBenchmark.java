@@ -1,9 +1,7 @@
 package dev.kernelalloc.benchmarks.struct;
 
 import dev.kernelalloc.PoolAllocator;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.concurrent.TimeUnit;
+
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -13,6 +11,10 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.TimeUnit;
 
 /** Summing one field over 10,000 structs in one block. One operation is one struct. */
 @State(Scope.Thread)
@@ -78,7 +80,9 @@ public class SumBenchmark {
         long sum = 0;
         MemorySegment local = block;
         for (int i = 0; i < STRUCTS; i++) {
-            sum += Peers.JextractParticle.x(local.asSlice(i * Particle.Raw.BYTES, Particle.Raw.BYTES));
+            sum +=
+                    Peers.JextractParticle.x(
+                            local.asSlice(i * Particle.Raw.BYTES, Particle.Raw.BYTES));
         }
         return sum;
     }

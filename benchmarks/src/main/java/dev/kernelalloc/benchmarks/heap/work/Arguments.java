@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.heap.Peer;
+
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -2,15 +2,16 @@ package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.heap.Blocks;
 import dev.kernelalloc.benchmarks.heap.Memory;
+
 import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Passive false sharing, after E. Berger and others, "Hoard: a scalable memory allocator", 2000. One thread
- * allocates a small block for every worker; each frees its own, and then again and again allocates one,
- * writes to it 100 times and frees it. An allocator that gives neighbours of one cache line to two threads
- * is slow here. An operation is one block with its writes.
+ * Passive false sharing, after E. Berger and others, "Hoard: a scalable memory allocator", 2000.
+ * One thread allocates a small block for every worker; each frees its own, and then again and again
+ * allocates one, writes to it 100 times and frees it. An allocator that gives neighbours of one
+ * cache line to two threads is slow here. An operation is one block with its writes.
  */
 final class CacheScratch implements Classic {
 

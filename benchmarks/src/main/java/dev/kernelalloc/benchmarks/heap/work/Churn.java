@@ -6,12 +6,13 @@ import dev.kernelalloc.benchmarks.heap.CFunctions;
 import dev.kernelalloc.benchmarks.heap.Memory;
 import dev.kernelalloc.benchmarks.heap.SizeMix;
 import dev.kernelalloc.benchmarks.heap.Xorshift;
+
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Whether memory grows with the number of threads that ever lived: resident bytes after many short-lived
- * threads, and after ten times as many. Each allocates 100 mixed blocks and frees them.
+ * Whether memory grows with the number of threads that ever lived: resident bytes after many
+ * short-lived threads, and after ten times as many. Each allocates 100 mixed blocks and frees them.
  */
 final class Churn {
 

@@ -1,7 +1,9 @@
 package dev.kernelalloc.benchmarks.heap.work;
 
 import com.sun.management.ThreadMXBean;
+
 import dev.kernelalloc.benchmarks.Figure;
+
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,8 +56,7 @@ final class Crew {
         }
     }
 
-    private static final ThreadMXBean THREADS =
-            (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     private Crew() {}
 

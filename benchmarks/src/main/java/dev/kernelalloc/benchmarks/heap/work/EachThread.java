@@ -4,13 +4,14 @@ import dev.kernelalloc.benchmarks.Figure;
 import dev.kernelalloc.benchmarks.heap.Blocks;
 import dev.kernelalloc.benchmarks.heap.CFunctions;
 import dev.kernelalloc.benchmarks.heap.Memory;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * 10,000 virtual threads that each allocate and free blocks of 64 bytes; or as many platform threads as
- * there are processors, which do the same work between them.
+ * 10,000 virtual threads that each allocate and free blocks of 64 bytes; or as many platform
+ * threads as there are processors, which do the same work between them.
  */
 final class EachThread {
 
@@ -63,8 +64,7 @@ final class EachThread {
 
     private static double once(Memory memory, Upcall upcall, Kind kind, Way way)
             throws InterruptedException {
-        int threads =
-                kind == Kind.VIRTUAL ? SHARES : Runtime.getRuntime().availableProcessors();
+        int threads = kind == Kind.VIRTUAL ? SHARES : Runtime.getRuntime().availableProcessors();
         long[] operations = new long[threads];
         Thread[] running = new Thread[threads];
         long before = System.nanoTime();

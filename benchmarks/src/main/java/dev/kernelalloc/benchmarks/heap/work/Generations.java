@@ -4,8 +4,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
 /**
- * One thread after another: each ends after its share of the work, and its successor takes over what it has
- * left. So blocks are freed by threads that have not allocated them.
+ * One thread after another: each ends after its share of the work, and its successor takes over
+ * what it has left. So blocks are freed by threads that have not allocated them.
  *
  * @param share what one thread does
  */

@@ -3,13 +3,15 @@ package dev.kernelalloc.benchmarks.heap.work;
 import dev.kernelalloc.benchmarks.heap.Blocks;
 import dev.kernelalloc.benchmarks.heap.Memory;
 import dev.kernelalloc.benchmarks.heap.Xorshift;
+
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A server, after P. Larson and M. Krishnan, "Memory allocation for long-running server applications", 1998.
- * Every thread owns 1,000 blocks of 16 to 1,000 bytes and replaces one at random; after 50,000 replacements
- * it ends, and a new thread takes over its blocks. An operation is one replacement.
+ * A server, after P. Larson and M. Krishnan, "Memory allocation for long-running server
+ * applications", 1998. Every thread owns 1,000 blocks of 16 to 1,000 bytes and replaces one at
+ * random; after 50,000 replacements it ends, and a new thread takes over its blocks. An operation
+ * is one replacement.
  */
 final class Larson implements Classic {
 

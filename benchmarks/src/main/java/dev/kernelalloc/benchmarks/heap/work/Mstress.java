@@ -5,15 +5,17 @@ import dev.kernelalloc.benchmarks.heap.CFunctions;
 import dev.kernelalloc.benchmarks.heap.Memory;
 import dev.kernelalloc.benchmarks.heap.SizeMix;
 import dev.kernelalloc.benchmarks.heap.Xorshift;
+
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.stream.IntStream;
 
 /**
- * Everything at once, after the stress test that D. Leijen describes for mimalloc, 2019: threads keep blocks
- * of mixed sizes, replace them, leave some in a common place and take from there what others have left,
- * and end while others go on. Blocks go in packets of 16; every fourth packet is exchanged; a thread ends
- * after 3,000 packets and frees what it has. An operation is one block replaced.
+ * Everything at once, after the stress test that D. Leijen describes for mimalloc, 2019: threads
+ * keep blocks of mixed sizes, replace them, leave some in a common place and take from there what
+ * others have left, and end while others go on. Blocks go in packets of 16; every fourth packet is
+ * exchanged; a thread ends after 3,000 packets and frees what it has. An operation is one block
+ * replaced.
  */
 final class Mstress implements Classic {
 

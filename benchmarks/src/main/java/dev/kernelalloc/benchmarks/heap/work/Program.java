@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.heap.Memory;
+
 import java.util.Arrays;
 
 /** A JVM of its own for one piece of work over one peer; prints its figures. */
@@ -12,10 +13,12 @@ public final class Program {
         Arguments arguments = Arguments.of(Arrays.asList(line).subList(1, line.length));
         switch (line[0]) {
             case "larson" -> classic(arguments, new Larson(memory(arguments), threads(arguments)));
-            case "xmalloc" -> classic(arguments, new Xmalloc(memory(arguments), threads(arguments)));
+            case "xmalloc" ->
+                    classic(arguments, new Xmalloc(memory(arguments), threads(arguments)));
             case "cache-scratch" ->
                     classic(arguments, new CacheScratch(memory(arguments), threads(arguments)));
-            case "mstress" -> classic(arguments, new Mstress(memory(arguments), threads(arguments)));
+            case "mstress" ->
+                    classic(arguments, new Mstress(memory(arguments), threads(arguments)));
             case "scaling" -> Scaling.run(memory(arguments), arguments.number("millis"));
             case "each-thread" ->
                     EachThread.run(

@@ -6,14 +6,16 @@ import dev.kernelalloc.benchmarks.heap.CFunctions;
 import dev.kernelalloc.benchmarks.heap.Memory;
 import dev.kernelalloc.benchmarks.heap.SizeMix;
 import dev.kernelalloc.benchmarks.heap.Xorshift;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.FutureTask;
 
 /**
- * What stays resident after four threads have had 1 GiB of mixed blocks alive together and freed them, in
- * another order than they came. The Java heap is fixed and touched before, so that it does not count.
+ * What stays resident after four threads have had 1 GiB of mixed blocks alive together and freed
+ * them, in another order than they came. The Java heap is fixed and touched before, so that it does
+ * not count.
  */
 final class Retained {
 
@@ -32,7 +34,10 @@ final class Retained {
     private static final long WARMING_BYTES = 1 << 20;
     private static final int WARMING_TIMES = 100;
 
-    /** A prime that does not divide the number of blocks: so they are freed in an order far from the first. */
+    /**
+     * A prime that does not divide the number of blocks: so they are freed in an order far from the
+     * first.
+     */
     private static final long STRIDE = 7919;
 
     /** After trim(), the least time in which a busy thread makes its next call. */

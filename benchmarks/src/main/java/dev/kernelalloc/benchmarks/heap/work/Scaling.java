@@ -5,13 +5,15 @@ import dev.kernelalloc.benchmarks.heap.Blocks;
 import dev.kernelalloc.benchmarks.heap.CFunctions;
 import dev.kernelalloc.benchmarks.heap.Memory;
 import dev.kernelalloc.benchmarks.heap.Xorshift;
+
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * What more threads bring: every thread replaces the oldest of 64 blocks of its own of 64 bytes. Beside it
- * stands a loop of arithmetic that shares nothing, because a second virtual processor is seldom a whole one.
+ * What more threads bring: every thread replaces the oldest of 64 blocks of its own of 64 bytes.
+ * Beside it stands a loop of arithmetic that shares nothing, because a second virtual processor is
+ * seldom a whole one.
  */
 final class Scaling {
 

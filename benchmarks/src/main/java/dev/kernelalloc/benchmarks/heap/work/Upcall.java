@@ -2,6 +2,7 @@ package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.heap.CFunctions;
 import dev.kernelalloc.benchmarks.heap.Memory;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -12,10 +13,14 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.stream.IntStream;
 
-/** qsort(3) with a comparison in Java: a native frame lies below, so a virtual thread cannot give way. */
+/**
+ * qsort(3) with a comparison in Java: a native frame lies below, so a virtual thread cannot give
+ * way.
+ */
 final class Upcall {
 
     private static final int NUMBERS = 64;
+
     @SuppressWarnings("restricted")
     private static final ValueLayout NUMBER_POINTER =
             ValueLayout.ADDRESS.withTargetLayout(ValueLayout.JAVA_INT);
@@ -76,8 +81,7 @@ final class Upcall {
         @SuppressWarnings("unused") // called from C
         private int compare(MemorySegment a, MemorySegment b) {
             count[0]++;
-            return Integer.compare(
-                    a.get(ValueLayout.JAVA_INT, 0), b.get(ValueLayout.JAVA_INT, 0));
+            return Integer.compare(a.get(ValueLayout.JAVA_INT, 0), b.get(ValueLayout.JAVA_INT, 0));
         }
     }
 

@@ -3,13 +3,14 @@ package dev.kernelalloc.benchmarks.heap.work;
 import dev.kernelalloc.benchmarks.heap.Blocks;
 import dev.kernelalloc.benchmarks.heap.Memory;
 import dev.kernelalloc.benchmarks.heap.Xorshift;
+
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Producers and consumers, after C. Lever and D. Boreham, "malloc() performance in a multithreaded Linux
- * environment", 2000: half of the threads only allocate, the others only free, and batches of 1,024 blocks go
- * from one to the other. An operation is one block.
+ * Producers and consumers, after C. Lever and D. Boreham, "malloc() performance in a multithreaded
+ * Linux environment", 2000: half of the threads only allocate, the others only free, and batches of
+ * 1,024 blocks go from one to the other. An operation is one block.
  */
 final class Xmalloc implements Classic {
 
