@@ -1,5 +1,8 @@
 package dev.kernelalloc;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.struct.StructType;
@@ -8,16 +11,18 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /**
  * A box of one thread. Its state of life is that of an arena of its own, which the JIT removes when
  * the box does not escape.
  *
- * <p>There are two kinds, so that the profile of a call of {@link #get}, in the code of the caller,
- * tells the JIT which of the two it is. Both are records, because the JIT trusts the final fields
- * of records.
+ * <p>There are two kinds, a rare third aside, so that the profile of a call of {@link #get}, in the
+ * code of the caller, tells the JIT which of the two it is. Both are records, because the JIT
+ * trusts the final fields of records.
  */
-sealed interface ConfinedBox<T> extends NativeBox<T> {
+sealed interface ConfinedBox<T> extends NativeBox<T>
+        permits ConfinedBox.OfView, ConfinedBox.OfCopy, FlexibleBox {
 
     /** Bounds the segment. */
     Arena lifetime();
@@ -112,18 +117,67 @@ sealed interface ConfinedBox<T> extends NativeBox<T> {
         return box;
     }
 
+    static <T> ConfinedBox<T> flexible(
+            KernelAllocator allocator, StructType<T> type, long elements, boolean zeroed) {
+        return take(type, BoxedBlock.take(CheckedBlocks.of(allocator), type, elements, zeroed));
+    }
+
+    /** The box is made before its memory changes hands: nothing is lost for want of Java heap. */
     static <T> ConfinedBox<T> adopt(
-            StructType<T> type, MemorySegment segment, Consumer<MemorySegment> release) {
+            KernelAllocator allocator,
+            StructType<T> type,
+            long elements,
+            long bytes,
+            MemorySegment block) {
+        CheckedBlocks blocks = CheckedBlocks.of(allocator);
+        requireFit(type, bytes, block);
+        ConfinedBox<T> box =
+                attach(type, adopted(new Origin.Raw(blocks), type, elements, bytes, block));
+        blocks.makeOwned(block, bytes);
+        return box;
+    }
+
+    static <T> ConfinedBox<T> adopt(
+            StructType<T> type,
+            long elements,
+            long bytes,
+            MemorySegment segment,
+            Consumer<MemorySegment> release) {
         Objects.requireNonNull(release, "release");
         Platform.current(); // explains where native access is denied
-        requireFit(type, segment);
+        requireFit(type, bytes, segment);
+        Origin origin = new Origin.Elsewhere(segment, release);
+        return attach(type, adopted(origin, type, elements, bytes, segment));
+    }
+
+    private static BoxedBlock adopted(
+            Origin origin, StructType<?> type, long elements, long bytes, MemorySegment segment) {
+        return new BoxedBlock(
+                origin,
+                segment.address(),
+                bytes,
+                type.byteAlignment(),
+                elements,
+                segment.isReadOnly());
+    }
+
+    /** A box of the calling thread for memory that is no box's; it is the caller's on failure. */
+    static <T> ConfinedBox<T> attach(StructType<T> type, BoxedBlock block) {
         Arena lifetime = Arena.ofConfined();
-        MemorySegment owned = NativeMemory.segment(segment.address(), segment.byteSize(), lifetime);
-        return owning(
-                type,
-                lifetime,
-                segment.isReadOnly() ? owned.asReadOnly() : owned,
-                new Origin.Elsewhere(segment, release));
+        MemorySegment segment = block.segment(lifetime);
+        return block.elements() == 0
+                ? owning(type, lifetime, segment, block.origin())
+                : new FlexibleBox<>(type, lifetime, segment, block.origin(), block.elements());
+    }
+
+    /** The same; the memory has gone back on failure. */
+    private static <T> ConfinedBox<T> take(StructType<T> type, BoxedBlock block) {
+        try {
+            return attach(type, block);
+        } catch (Throwable e) {
+            block.free(); // the Java heap or stack is exhausted
+            throw e;
+        }
     }
 
     /**
@@ -139,7 +193,7 @@ sealed interface ConfinedBox<T> extends NativeBox<T> {
         return new OfCopy<>(type, lifetime, segment, origin);
     }
 
-    private static void requireFit(StructType<?> type, MemorySegment segment) {
+    private static void requireFit(StructType<?> type, long bytes, MemorySegment segment) {
         if (!segment.isNative()) {
             throw new IllegalArgumentException(
                     segment + " lies in the Java heap: a box needs native memory");
@@ -154,10 +208,10 @@ sealed interface ConfinedBox<T> extends NativeBox<T> {
                             + " can be closed by another owner: a box adopts memory that lives"
                             + " until it is released");
         }
-        if (segment.byteSize() != type.byteSize()) {
+        if (segment.byteSize() != bytes) {
             throw new IllegalArgumentException(
                     "segment of %d bytes, but %s has %d bytes"
-                            .formatted(segment.byteSize(), type.type().getName(), type.byteSize()));
+                            .formatted(segment.byteSize(), type.type().getName(), bytes));
         }
         if ((segment.address() & (type.byteAlignment() - 1)) != 0) {
             throw new IllegalArgumentException(
@@ -180,15 +234,124 @@ sealed interface ConfinedBox<T> extends NativeBox<T> {
         origin().freeOwned(segment().address(), type().byteSize(), type().byteAlignment());
     }
 
+    @Override
+    default long elements() {
+        return 0;
+    }
+
+    @Override
+    default MemorySegment release() {
+        MemorySegment raw =
+                origin() instanceof Origin.Elsewhere elsewhere
+                        ? elsewhere.original()
+                        : raw(segment());
+        lifetime().close();
+        origin().makeRaw(raw.address());
+        return raw;
+    }
+
+    private static MemorySegment raw(MemorySegment segment) {
+        MemorySegment raw = NativeMemory.segment(segment.address(), segment.byteSize());
+        return segment.isReadOnly() ? raw.asReadOnly() : raw;
+    }
+
+    @Override
+    default Handoff<T> detach() {
+        Handoff<T> handoff = new Handoff<>(type(), block());
+        lifetime().close();
+        return handoff;
+    }
+
+    @Override
+    default NativeBox<T> copy() {
+        return copyTo(block().takeAnother());
+    }
+
+    @Override
+    default NativeBox<T> copy(KernelAllocator allocator) {
+        CheckedBlocks blocks = CheckedBlocks.of(allocator);
+        return copyTo(
+                elements() == 0
+                        ? BoxedBlock.take(blocks, type(), false)
+                        : BoxedBlock.take(blocks, type(), elements(), false));
+    }
+
+    private ConfinedBox<T> copyTo(BoxedBlock block) {
+        ConfinedBox<T> copy = take(type(), block);
+        try {
+            copy.segment().copyFrom(segment());
+            return copy;
+        } catch (RuntimeException | Error e) {
+            copy.close(); // this box is closed, or another thread's
+            throw e;
+        }
+    }
+
+    @Override
+    default NativeBox<T> map(UnaryOperator<T> function) {
+        Objects.requireNonNull(function, "function");
+        NativeBox<T> mapped = copy();
+        try {
+            mapped.update(function);
+            return mapped;
+        } catch (RuntimeException | Error e) {
+            mapped.close();
+            throw e;
+        }
+    }
+
+    @Override
+    default void swap(NativeBox<T> other) {
+        requireSameStruct(other);
+        MemorySegment here = segment();
+        MemorySegment there = other.segment();
+        if (here.isReadOnly() || there.isReadOnly()) {
+            throw new IllegalArgumentException(
+                    "%s cannot be swapped with %s: one is read-only".formatted(this, other));
+        }
+        long words = here.byteSize() & -Long.BYTES;
+        for (long i = 0; i < words; i += Long.BYTES) {
+            long word = here.get(JAVA_LONG_UNALIGNED, i);
+            here.set(JAVA_LONG_UNALIGNED, i, there.get(JAVA_LONG_UNALIGNED, i));
+            there.set(JAVA_LONG_UNALIGNED, i, word);
+        }
+        for (long i = words; i < here.byteSize(); i++) {
+            byte last = here.get(JAVA_BYTE, i);
+            here.set(JAVA_BYTE, i, there.get(JAVA_BYTE, i));
+            there.set(JAVA_BYTE, i, last);
+        }
+    }
+
+    private void requireSameStruct(NativeBox<T> other) {
+        StructType<T> theirs = other.type();
+        boolean same = type() == theirs || type().layout().equals(theirs.layout());
+        if (!same || elements() != other.elements()) {
+            throw new IllegalArgumentException(
+                    "%s with %d elements cannot be swapped with %s with %d"
+                            .formatted(type(), elements(), theirs, other.elements()));
+        }
+    }
+
+    /** The memory, to be handed over. */
+    default BoxedBlock block() {
+        return new BoxedBlock(
+                origin(),
+                segment().address(),
+                segment().byteSize(),
+                type().byteAlignment(),
+                elements(),
+                segment().isReadOnly());
+    }
+
     /** The fields and the place; the place alone once closed, or on another thread. */
     default String describe() {
-        String place = "at 0x%x, %d bytes".formatted(segment().address(), segment().byteSize());
+        String name = type().type().getSimpleName();
+        String place = block().place();
         if (!segment().scope().isAlive()) {
-            return "NativeBox[%s, closed, was %s]".formatted(type().type().getSimpleName(), place);
+            return "NativeBox[%s, closed, was %s]".formatted(name, place);
         }
         if (!segment().isAccessibleBy(Thread.currentThread())) {
-            return "NativeBox[%s of another thread, %s]"
-                    .formatted(type().type().getSimpleName(), place);
+            return "NativeBox[%s of another thread, %s]".formatted(name, place);
         }
         return "NativeBox[%s, %s]".formatted(type().toString(segment()), place);
     }

@@ -60,6 +60,21 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
     /** Ends a block of {@link #allocateOwned}, which was asked for with these arguments. */
     void freeOwned(long address, long bytes, long alignment);
 
+    /**
+     * Makes a raw block an owned one: {@link #free} refuses it from now on, as it does a block of
+     * {@link #allocateOwned}. It ends by {@link #makeRaw} and {@link #free}.
+     *
+     * @throws IllegalArgumentException when no live raw block starts there; nothing has changed
+     *     then
+     */
+    void makeOwned(long address);
+
+    /**
+     * Makes an owned block raw: one of {@link #allocateOwned} or {@link #makeOwned}, called by its
+     * owner, once.
+     */
+    void makeRaw(long address);
+
     /** Gives back to the system what no block uses. */
     void trim();
 

@@ -96,6 +96,33 @@ public final class HardenedHeap implements Blocks {
     }
 
     @Override
+    public void makeOwned(long address) {
+        change(address, Slab.RAW, Slab.OWNED);
+    }
+
+    @Override
+    public void makeRaw(long address) {
+        change(address, Slab.OWNED, Slab.RAW);
+    }
+
+    private void change(long address, byte from, byte to) {
+        Slab slab = slabOf(address);
+        boolean changed;
+        if (slab != null) {
+            changed = slab.change(slab.indexOf(address), from, to);
+        } else {
+            Guarded block = large.get(address);
+            changed =
+                    block != null
+                            && block.state == from
+                            && large.replace(address, block, new Guarded(block.bytes, to));
+        }
+        if (!changed) {
+            throw engine.notALiveBlock(address);
+        }
+    }
+
+    @Override
     public long usableBytes(long address) {
         long bytes = bytesOf(address, Slab.RAW);
         if (bytes < 0) {

@@ -87,6 +87,14 @@ final class LargeBlocks {
         return true;
     }
 
+    /** Makes the live block that starts there and is or is not raw the other, if there is one. */
+    boolean change(long address, boolean raw) {
+        Large large = live.get(address);
+        return large != null
+                && large.raw == raw
+                && live.replace(address, large, new Large(large.chunk, !raw));
+    }
+
     /** The start of the live block that a byte lies in, or 0. */
     long startOf(long address) {
         Map.Entry<Long, Large> below = live.floorEntry(address);

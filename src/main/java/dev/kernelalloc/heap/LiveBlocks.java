@@ -74,6 +74,23 @@ public final class LiveBlocks implements Blocks {
     }
 
     @Override
+    public void makeOwned(long address) {
+        change(address, Owner.CALLER, Owner.BOX_OR_ARENA);
+    }
+
+    @Override
+    public void makeRaw(long address) {
+        change(address, Owner.BOX_OR_ARENA, Owner.CALLER);
+    }
+
+    private void change(long address, Owner from, Owner to) {
+        Entry entry = find(address, from);
+        if (!entries.replace(address, entry, new Entry(entry.block, to))) {
+            throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
+        }
+    }
+
+    @Override
     public long usableBytes(long address) {
         return find(address, Owner.CALLER).block.capacityBytes();
     }

@@ -249,6 +249,11 @@ final class Slab {
         STATE.setRelease(states, index, OUT);
     }
 
+    /** Gives a live block of one state another: true for one of those who try. */
+    boolean change(int index, byte from, byte to) {
+        return STATE.compareAndSet(states, index, from, to);
+    }
+
     // ---- visits -------------------------------------------------------------------------------
 
     /** Whether all blocks are free; certain only under the token. */

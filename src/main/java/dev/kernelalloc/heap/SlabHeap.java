@@ -256,6 +256,28 @@ public final class SlabHeap implements Blocks, Trimmed {
         }
     }
 
+    @Override
+    public void makeOwned(long address) {
+        Slab slab = slabs.at(address);
+        int index = slab == null ? -1 : slab.indexOf(address);
+        if (index >= 0 && slab.states[index] == Slab.RAW) {
+            slab.states[index] = Slab.OUT;
+        } else if (!large.change(address, true)) {
+            throw notALiveBlock(address);
+        }
+    }
+
+    @Override
+    public void makeRaw(long address) {
+        Slab slab = slabs.at(address);
+        int index = slab == null ? -1 : slab.indexOf(address);
+        if (index >= 0) {
+            slab.states[index] = Slab.RAW;
+        } else if (!large.change(address, false)) {
+            throw notALiveBlock(address);
+        }
+    }
+
     // ---- the slow path ------------------------------------------------------------------------
 
     private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {

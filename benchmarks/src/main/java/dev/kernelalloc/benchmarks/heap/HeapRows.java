@@ -15,6 +15,7 @@ public final class HeapRows {
     public static List<Row> all(List<CAllocator> allocators) {
         List<Row> rows = new ArrayList<>();
         rows.addAll(BoxRows.of(allocators, false));
+        rows.addAll(SharedBoxRows.all());
         rows.addAll(BlockRows.all(allocators));
         rows.addAll(ThreadRows.all(allocators));
         rows.addAll(RetainedRows.all(allocators));

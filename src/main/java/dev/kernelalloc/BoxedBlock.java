@@ -1,0 +1,63 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The memory of a box without the thread: what stays the same when a box is handed over, or shared.
+ *
+ * @param origin where it goes back to
+ * @param bytes as asked of the origin
+ * @param alignment as asked of the origin
+ * @param elements of the flexible array at its end
+ * @param readOnly whether its segments are
+ */
+record BoxedBlock(
+        Origin origin, long address, long bytes, long alignment, long elements, boolean readOnly) {
+
+    /** A block of undefined contents or of zeros, for a struct without elements at its end. */
+    static BoxedBlock take(CheckedBlocks blocks, StructType<?> type, boolean zeroed) {
+        return take(blocks, type.byteSize(), type.byteAlignment(), 0, zeroed);
+    }
+
+    /** The same with elements. */
+    static BoxedBlock take(
+            CheckedBlocks blocks, StructType<?> type, long elements, boolean zeroed) {
+        return take(blocks, type.byteSize(elements), type.byteAlignment(), elements, zeroed);
+    }
+
+    private static BoxedBlock take(
+            CheckedBlocks blocks, long bytes, long alignment, long elements, boolean zeroed) {
+        long address = blocks.allocateOwned(bytes, alignment, zeroed);
+        try {
+            return new BoxedBlock(blocks, address, bytes, alignment, elements, false);
+        } catch (Throwable e) {
+            blocks.freeOwned(address, bytes, alignment); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    /** A block of the same size that can be written. */
+    BoxedBlock takeAnother() {
+        return take(origin.forCopies(), bytes, alignment, elements, false);
+    }
+
+    /** The memory, for as long as {@code lifetime}. */
+    MemorySegment segment(Arena lifetime) {
+        MemorySegment segment = NativeMemory.segment(address, bytes, lifetime);
+        return readOnly ? segment.asReadOnly() : segment;
+    }
+
+    /** Gives it back, once. */
+    void free() {
+        origin.freeOwned(address, bytes, alignment);
+    }
+
+    /** For people: where it lies, how large it is, and what is promised of its pages. */
+    String place() {
+        return "at 0x%x, %d bytes, %s".formatted(address, bytes, origin.guarantee());
+    }
+}

@@ -1,0 +1,110 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.function.UnaryOperator;
+
+/**
+ * The right of one thread to use the memory of a {@link SharedBox}, until it is closed. The memory
+ * stays while the lease lasts, also when the box is closed meanwhile.
+ *
+ * <p>It belongs to the thread that took it: another thread's access, through the lease, its view or
+ * its segment, throws {@link WrongThreadException}. After {@link #close} every access throws {@link
+ * IllegalStateException}.
+ *
+ * @param <T> the type in the box
+ */
+public final class Lease<T> implements AutoCloseable {
+
+    private final SharedBox<T> box;
+    private final Arena lifetime;
+    private final MemorySegment segment;
+
+    Lease(SharedBox<T> box, Arena lifetime, MemorySegment segment) {
+        this.box = box;
+        this.lifetime = lifetime;
+        this.segment = segment;
+    }
+
+    /**
+     * The value: a copy when the type is a record; a live view when it is an interface, dead when
+     * this lease is closed.
+     *
+     * @return the value
+     * @throws IllegalStateException when this lease is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public T get() {
+        return box.type().get(segment);
+    }
+
+    /**
+     * Copies a value into the box.
+     *
+     * @param value of a record; or a view, whose bytes are copied
+     * @throws IllegalStateException when this lease is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public void set(T value) {
+        box.type().set(segment, value);
+    }
+
+    /**
+     * Reads the value, and writes what a function makes of it. Not atomic: other leases may write
+     * meanwhile.
+     *
+     * @param function gets the value, and returns another or the same
+     * @throws IllegalStateException when this lease is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public void update(UnaryOperator<T> function) {
+        set(function.apply(get()));
+    }
+
+    /**
+     * The memory, dead when this lease is closed.
+     *
+     * @return a segment confined to the thread of this lease
+     */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    /**
+     * What the memory looks like.
+     *
+     * @return the type of the box
+     */
+    public StructType<T> type() {
+        return box.type();
+    }
+
+    /**
+     * Ends this lease, its views and its segment. When the box is closed and this is its last
+     * lease, the memory goes back; what the release function of an adopted box throws is thrown on
+     * then.
+     *
+     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     *     nothing has changed then
+     * @throws WrongThreadException when called by another thread
+     */
+    @Override
+    public void close() {
+        lifetime.close();
+        box.end();
+    }
+
+    /** The fields and the place; the place alone once closed, or on another thread. */
+    @Override
+    public String toString() {
+        boolean readable =
+                segment.scope().isAlive() && segment.isAccessibleBy(Thread.currentThread());
+        return "Lease[%s, %s%s]"
+                .formatted(
+                        readable ? box.type().toString(segment) : box.type().type().getSimpleName(),
+                        segment.scope().isAlive() ? "" : "closed, was ",
+                        box.block().place());
+    }
+}

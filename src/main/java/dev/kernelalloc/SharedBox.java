@@ -1,0 +1,327 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+/**
+ * A value in native memory, and the owner of that memory, for all threads: they use it through
+ * leases.
+ *
+ * {@snippet lang = java :
+ * SharedBox<Point> box = SharedBox.of(POINT, new Point(1, 2));
+ * try (Lease<Point> lease = box.lease()) {                 // in any thread
+ *     lease.set(new Point(lease.get().x(), 3));
+ * }
+ * box.close();                                             // once, in any thread
+ * }
+ *
+ * <p>A lease costs two atomic additions. {@link #close} waits for nobody and stops nobody: from
+ * then on there are no new leases, those that are out stay good, and when the last of them ends the
+ * memory goes back. So no access ever reaches memory that has another owner.
+ *
+ * <p>Leases do not exclude each other. Threads that write the same members at once need the atomic
+ * members of their struct, or a lock. What was written under a lease that has ended is seen under
+ * each that begins afterwards.
+ *
+ * <p>A lease that is never closed, because its thread died for example, keeps the memory for ever;
+ * nobody else can close it. {@link #leases} and {@link #toString} tell how many are out; once the
+ * box is closed, that is the memory that {@link KernelAllocator#stats} still counts.
+ *
+ * @param <T> what lies in the memory: a record, copied in and out; an interface, whose instances
+ *     are live views of the memory; or {@link MemorySegment} for a bare layout
+ */
+public final class SharedBox<T> implements AutoCloseable {
+
+    // The state is the number of leases, and above it whether this box is closed and its memory
+    // has gone. Whoever asks for a lease adds one first and looks afterwards. Where the box is
+    // closed already it takes that one away again, as the end of a lease does: so any of them may
+    // be the one that finds none left, and one alone turns CLOSED into GONE. In 62 bits, leases
+    // taken one a nanosecond and never closed do not overflow in a century.
+
+    private static final long CLOSED = 1L << 63;
+    private static final long GONE = CLOSED | 1L << 62;
+
+    private static final VarHandle STATE;
+
+    static {
+        try {
+            STATE = MethodHandles.lookup().findVarHandle(SharedBox.class, "state", long.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final StructType<T> type;
+    private final BoxedBlock block;
+    private volatile long state;
+
+    SharedBox(StructType<T> type, BoxedBlock block) {
+        this.type = type;
+        this.block = block;
+        STATE.setRelease(this, 0L); // behind what the memory was filled with
+    }
+
+    // ---- making one ---------------------------------------------------------------------------
+
+    /**
+     * A box of a value.
+     *
+     * @param <T> the type in the box
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what the memory looks like
+     * @param value to be copied into it
+     * @return a box of all threads
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> SharedBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
+        SharedBox<T> box = uninitialized(allocator, type);
+        try {
+            box.set(value);
+        } catch (RuntimeException | Error e) {
+            box.close(); // the value does not fit the type, or its accessor failed
+            throw e;
+        }
+        return box;
+    }
+
+    /**
+     * A box of zeros.
+     *
+     * @param <T> the type in the box
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what the memory looks like
+     * @return a box of all threads
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> SharedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
+        return take(type, BoxedBlock.take(CheckedBlocks.of(allocator), type, true));
+    }
+
+    /**
+     * A box whose contents are undefined until they are written.
+     *
+     * @param <T> the type in the box
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what the memory looks like
+     * @return a box of all threads
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> SharedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
+        return take(type, BoxedBlock.take(CheckedBlocks.of(allocator), type, false));
+    }
+
+    /**
+     * A box of a value in memory of the {@linkplain KernelAllocator#global global} allocator.
+     *
+     * @param <T> the type in the box
+     * @param type what the memory looks like
+     * @param value to be copied into it
+     * @return a box of all threads
+     * @throws AllocationException when memory cannot be had
+     */
+    public static <T> SharedBox<T> of(StructType<T> type, T value) {
+        return of(KernelAllocator.global(), type, value);
+    }
+
+    /**
+     * A box of zeros in memory of the {@linkplain KernelAllocator#global global} allocator.
+     *
+     * @param <T> the type in the box
+     * @param type what the memory looks like
+     * @return a box of all threads
+     * @throws AllocationException when memory cannot be had
+     */
+    public static <T> SharedBox<T> zeroed(StructType<T> type) {
+        return zeroed(KernelAllocator.global(), type);
+    }
+
+    /**
+     * A box of undefined contents in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
+     *
+     * @param <T> the type in the box
+     * @param type what the memory looks like
+     * @return a box of all threads
+     * @throws AllocationException when memory cannot be had
+     */
+    public static <T> SharedBox<T> uninitialized(StructType<T> type) {
+        return uninitialized(KernelAllocator.global(), type);
+    }
+
+    private static <T> SharedBox<T> take(StructType<T> type, BoxedBlock block) {
+        try {
+            return new SharedBox<>(type, block);
+        } catch (Throwable e) {
+            block.free(); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    // ---- using it -----------------------------------------------------------------------------
+
+    /**
+     * Lets the calling thread use the memory until it closes the lease. A thread may have several.
+     *
+     * @return a lease of the calling thread
+     * @throws IllegalStateException when this box is closed or detached
+     */
+    public Lease<T> lease() {
+        if ((long) STATE.getAndAdd(this, 1L) < 0) {
+            end();
+            throw closed();
+        }
+        try {
+            Arena lifetime = Arena.ofConfined();
+            return new Lease<>(this, lifetime, block.segment(lifetime));
+        } catch (Throwable e) { // all, not only Error: that is less code
+            end(); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    /** Ends a lease, once. */
+    void end() {
+        if ((long) STATE.getAndAdd(this, -1L) == CLOSED + 1) {
+            giveBack();
+        }
+    }
+
+    private void giveBack() {
+        if (STATE.compareAndSet(this, CLOSED, GONE)) {
+            block.free();
+        }
+    }
+
+    /**
+     * A copy of the value, by a lease of its own. Another thread that writes meanwhile may be seen
+     * half-way.
+     *
+     * @return the value
+     * @throws IllegalStateException when this box is closed or detached
+     * @throws UnsupportedOperationException when the type is no record: a live view would be dead
+     *     on return
+     */
+    public T get() {
+        if (type.isView()) {
+            throw new UnsupportedOperationException(
+                    "%s is a live view, which would be dead on return: take a lease()"
+                            .formatted(type.type().getName()));
+        }
+        try (Lease<T> lease = lease()) {
+            return lease.get();
+        }
+    }
+
+    /**
+     * Copies a value into the box, by a lease of its own. Another thread that reads meanwhile may
+     * see it half-way.
+     *
+     * @param value of a record; or a view, whose bytes are copied
+     * @throws IllegalStateException when this box is closed or detached
+     */
+    public void set(T value) {
+        try (Lease<T> lease = lease()) {
+            lease.set(value);
+        }
+    }
+
+    /**
+     * What the memory looks like.
+     *
+     * @return the type this box was made with
+     */
+    public StructType<T> type() {
+        return type;
+    }
+
+    /**
+     * The number of elements in the flexible array at the end of the struct.
+     *
+     * @return 0 for a struct without
+     */
+    public long elements() {
+        return block.elements();
+    }
+
+    /**
+     * How many leases are out now.
+     *
+     * @return not negative; may count threads that are about to be refused
+     */
+    public long leases() {
+        return state & ~GONE;
+    }
+
+    // ---- the end ------------------------------------------------------------------------------
+
+    /**
+     * Ends this box and hands its memory over, when no lease is out.
+     *
+     * @return a hand-off, to be attached, shared again or discarded
+     * @throws IllegalStateException when this box is closed or detached, or leases are out, with
+     *     their number; nothing has changed then
+     */
+    public Handoff<T> detach() {
+        Handoff<T> handoff = new Handoff<>(type, block);
+        long found = (long) STATE.compareAndExchange(this, 0L, GONE);
+        if (found < 0) {
+            throw closed();
+        }
+        if (found > 0) {
+            throw new IllegalStateException(
+                    "%d leases are out: a shared box is detached when they have ended"
+                            .formatted(found));
+        }
+        return handoff;
+    }
+
+    /**
+     * Ends this box: there are no new leases. The memory goes back when the last lease ends, at
+     * once when none is out; the thread that ends it runs the release function of an adopted box,
+     * and gets what that throws.
+     *
+     * @throws IllegalStateException when this box is closed or detached already
+     */
+    @Override
+    public void close() {
+        long found = (long) STATE.getAndBitwiseOr(this, CLOSED);
+        if (found < 0) {
+            throw closed();
+        }
+        if (found == 0) {
+            giveBack();
+        }
+    }
+
+    private static IllegalStateException closed() {
+        return new IllegalStateException(
+                "the shared box is closed or detached: it has no new leases");
+    }
+
+    BoxedBlock block() {
+        return block;
+    }
+
+    /** The fields and the place; the place alone once closed. */
+    @Override
+    public String toString() {
+        long now = state;
+        String name = type.type().getSimpleName();
+        if (now >= 0) {
+            try (Lease<T> lease = lease()) {
+                name = type.toString(lease.segment());
+            } catch (IllegalStateException _) {
+                now = state; // closed meanwhile
+            }
+        }
+        return "SharedBox[%s, %s%s, %d leases]"
+                .formatted(name, now < 0 ? "closed, was " : "", block.place(), now & ~GONE);
+    }
+}
