@@ -7,12 +7,16 @@ import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Guarantee;
 
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The blocks of an allocator behind the public contract: arguments are checked here, and here alone
@@ -28,10 +32,18 @@ final class CheckedBlocks implements Origin {
     /** The same, where it is the engine: called by its class, whatever other heaps the JVM has. */
     private final @Nullable SlabHeap engine;
 
+    /** What is promised of the pages of every block. */
+    private final Set<Guarantee> guarantees;
+
     private boolean processWide; // guarded by this
 
     CheckedBlocks(String tag, Blocks blocks) {
+        this(tag, blocks, Set.of());
+    }
+
+    CheckedBlocks(String tag, Blocks blocks, Set<Guarantee> guarantees) {
         this.tag = tag;
+        this.guarantees = guarantees;
         this.blocks = blocks;
         this.engine = blocks instanceof SlabHeap slabs ? slabs : null;
     }
@@ -174,6 +186,11 @@ final class CheckedBlocks implements Origin {
         }
     }
 
+    /** How many bytes of a live block of {@link #allocateOwned} may be used. */
+    long usableOwned(long address, long bytes, long alignment) {
+        return blocks.usableOwned(address, bytes, alignment);
+    }
+
     Arena arena() {
         return ConfinedArena.open(this);
     }
@@ -197,6 +214,16 @@ final class CheckedBlocks implements Origin {
                 now.quarantinedBytes(),
                 now.capacityBytes(),
                 now.refusedRequests());
+    }
+
+    /** What is promised of the pages of every block, for people. */
+    String guarantee() {
+        return guarantees.isEmpty()
+                ? "no guarantee"
+                : guarantees.stream()
+                        .sorted()
+                        .map(guarantee -> guarantee.name().toLowerCase(Locale.ROOT))
+                        .collect(Collectors.joining(" and "));
     }
 
     void trim() {

@@ -37,7 +37,7 @@ public final class PhysicalAllocator implements KernelAllocator {
 
     private PhysicalAllocator(String tag, OperatingSystem os) {
         this.pages = new LockedPages(os);
-        this.blocks = new CheckedBlocks(tag, new LiveBlocks(tag, pages));
+        this.blocks = new CheckedBlocks(tag, new LiveBlocks(tag, pages), GUARANTEES);
     }
 
     /**

@@ -59,6 +59,14 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
     /** Ends a block of {@link #allocateOwned}, which was asked for with these arguments. */
     void freeOwned(long address, long bytes, long alignment);
 
+    /**
+     * How many bytes of a live block of {@link #allocateOwned} may be used, at least as many as
+     * were asked for.
+     *
+     * @param bytes as asked for, like {@code alignment}
+     */
+    long usableOwned(long address, long bytes, long alignment);
+
     /** Gives back to the system what no block uses. */
     void trim();
 

@@ -78,6 +78,11 @@ public final class LiveBlocks implements Blocks {
         return find(address, Owner.CALLER).block.capacityBytes();
     }
 
+    @Override
+    public long usableOwned(long address, long bytes, long alignment) {
+        return find(address, Owner.BOX_OR_ARENA).block.capacityBytes();
+    }
+
     private long allocate(long bytes, long alignment, boolean zeroed, Owner owner) throws Refusal {
         requireOpen();
         Block block = obtain(bytes, alignment, zeroed);

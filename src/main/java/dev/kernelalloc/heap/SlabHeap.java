@@ -238,6 +238,14 @@ public final class SlabHeap implements Blocks, Trimmed {
         }
     }
 
+    @Override
+    public long usableOwned(long address, long bytes, long alignment) {
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        return sizeClass == SizeClasses.NONE
+                ? large.capacityAt(address, false)
+                : SizeClasses.bytes(sizeClass);
+    }
+
     // ---- the slow path ------------------------------------------------------------------------
 
     private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {

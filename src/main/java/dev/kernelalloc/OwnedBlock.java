@@ -1,0 +1,118 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.os.NativeMemory;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
+
+/**
+ * A block of one owner, confined to the thread that took it. Its state of life is that of an arena
+ * of its own: whatever was made from its segment is dead when the block has ended.
+ *
+ * @param source where the memory goes back to
+ * @param lifetime bounds the segment
+ * @param segment the memory that may be used
+ * @param bytes as asked of the source
+ * @param alignment as asked of the source
+ */
+record OwnedBlock(
+        CheckedBlocks source, Arena lifetime, MemorySegment segment, long bytes, long alignment) {
+
+    /** Of no memory: nothing is asked for, and nothing goes back. */
+    private static final long NOWHERE = 0;
+
+    /** A block of exactly that size. */
+    static OwnedBlock take(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
+        long address = source.allocateOwned(bytes, alignment, zeroed);
+        return owning(source, address, bytes, bytes, alignment);
+    }
+
+    /** A block of at least that size: all that the source gives. Its contents are undefined. */
+    static OwnedBlock takeRoomy(CheckedBlocks source, long bytes, long alignment) {
+        long address = source.allocateOwned(bytes, alignment, false);
+        long usable = source.usableOwned(address, bytes, alignment);
+        return owning(source, address, usable, bytes, alignment);
+    }
+
+    /** Nothing yet. */
+    static OwnedBlock none(CheckedBlocks source, long alignment) {
+        Arena lifetime = Arena.ofConfined();
+        return new OwnedBlock(
+                source, lifetime, NativeMemory.segment(NOWHERE, 0, lifetime), 0, alignment);
+    }
+
+    private static OwnedBlock owning(
+            CheckedBlocks source, long address, long usable, long bytes, long alignment) {
+        try {
+            Arena lifetime = Arena.ofConfined();
+            MemorySegment segment = NativeMemory.segment(address, usable, lifetime);
+            return new OwnedBlock(source, lifetime, segment, bytes, alignment);
+        } catch (Throwable e) {
+            source.freeOwned(address, bytes, alignment); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    /**
+     * The same block for another owner, with a life of its own; this one ends without giving the
+     * memory back.
+     *
+     * @param usable how many of its bytes the new owner uses
+     * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
+     *     has changed then
+     */
+    OwnedBlock handOver(long usable) {
+        Arena renewed = Arena.ofConfined();
+        OwnedBlock handed =
+                new OwnedBlock(
+                        source,
+                        renewed,
+                        NativeMemory.segment(segment.address(), usable, renewed),
+                        bytes,
+                        alignment);
+        lifetime.close();
+        return handed;
+    }
+
+    /**
+     * Throws when this block has ended, or is confined to another thread: for what touches no
+     * memory.
+     */
+    void requireAccess() {
+        NativeMemory.segment(NOWHERE, 0, lifetime);
+    }
+
+    /**
+     * Ends this block and gives the memory back.
+     *
+     * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
+     *     has changed then
+     */
+    void close() {
+        lifetime.close();
+        if (segment.address() != NOWHERE) {
+            source.freeOwned(segment.address(), bytes, alignment);
+        }
+    }
+
+    /**
+     * What a container shows of itself: its name and contents, and the place; the place alone once
+     * it has ended, and on another thread.
+     *
+     * @param name of the container
+     * @param contents are asked for only where they may be read
+     */
+    String show(String name, Supplier<String> contents) {
+        String place =
+                "at 0x%x, %d bytes, %s"
+                        .formatted(segment.address(), segment.byteSize(), source.guarantee());
+        if (!segment.scope().isAlive()) {
+            return "%s[closed, was %s]".formatted(name, place);
+        }
+        if (!segment.isAccessibleBy(Thread.currentThread())) {
+            return "%s[of another thread, %s]".formatted(name, place);
+        }
+        return "%s[%s, %s]".formatted(name, contents.get(), place);
+    }
+}
