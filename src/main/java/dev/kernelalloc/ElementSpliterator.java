@@ -25,9 +25,7 @@ final class ElementSpliterator<T> implements Spliterator<T> {
     /** Only a parallel stream asks: the parts would be other threads' work. */
     @Override
     public Spliterator<T> trySplit() {
-        throw new WrongThreadException(
-                "the elements are confined to one thread: a parallel stream cannot reach them, copy"
-                        + " their values first");
+        throw confined();
     }
 
     @Override
@@ -38,5 +36,11 @@ final class ElementSpliterator<T> implements Spliterator<T> {
     @Override
     public int characteristics() {
         return ORDERED | SIZED | SUBSIZED | NONNULL;
+    }
+
+    static WrongThreadException confined() {
+        return new WrongThreadException(
+                "the elements are confined to one thread: a parallel stream cannot reach them, copy"
+                        + " their values first");
     }
 }

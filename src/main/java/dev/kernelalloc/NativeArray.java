@@ -221,7 +221,8 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     abstract OwnedBlock block();
 
     /**
-     * Ends this array, its slices, its views and its segment, and gives the memory back.
+     * Ends this array, its slices, its views and its segment, and gives the memory back. Does
+     * nothing once {@link NativeVec#from} has taken it over.
      *
      * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
      *     nothing has changed then

@@ -9,18 +9,34 @@ import java.util.function.Supplier;
 /**
  * A block of one owner, confined to the thread that took it. Its state of life is that of an arena
  * of its own: whatever was made from its segment is dead when the block has ended.
- *
- * @param source where the memory goes back to
- * @param lifetime bounds the segment
- * @param segment the memory that may be used
- * @param bytes as asked of the source
- * @param alignment as asked of the source
  */
-record OwnedBlock(
-        CheckedBlocks source, Arena lifetime, MemorySegment segment, long bytes, long alignment) {
+final class OwnedBlock {
 
     /** Of no memory: nothing is asked for, and nothing goes back. */
     private static final long NOWHERE = 0;
+
+    private final CheckedBlocks source;
+    private final Arena lifetime;
+    private final MemorySegment segment;
+
+    /** As asked of the source. */
+    private final long bytes;
+
+    private final long alignment;
+    private boolean handedOver;
+
+    private OwnedBlock(
+            CheckedBlocks source,
+            Arena lifetime,
+            MemorySegment segment,
+            long bytes,
+            long alignment) {
+        this.source = source;
+        this.lifetime = lifetime;
+        this.segment = segment;
+        this.bytes = bytes;
+        this.alignment = alignment;
+    }
 
     /** A block of exactly that size. */
     static OwnedBlock take(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
@@ -37,6 +53,7 @@ record OwnedBlock(
 
     /** Nothing yet. */
     static OwnedBlock none(CheckedBlocks source, long alignment) {
+        source.requireOpen();
         Arena lifetime = Arena.ofConfined();
         return new OwnedBlock(
                 source, lifetime, NativeMemory.segment(NOWHERE, 0, lifetime), 0, alignment);
@@ -54,9 +71,24 @@ record OwnedBlock(
         }
     }
 
+    /** The memory that may be used. */
+    MemorySegment segment() {
+        return segment;
+    }
+
+    /** Where the memory goes back to, and more of it comes from. */
+    CheckedBlocks source() {
+        return source;
+    }
+
+    /** Whether this block has neither been closed nor handed over. */
+    boolean isAlive() {
+        return segment.scope().isAlive();
+    }
+
     /**
-     * The same block for another owner, with a life of its own; this one ends without giving the
-     * memory back.
+     * The same block for another owner, with a life of its own. This one ends without giving the
+     * memory back, and closing it does nothing any more.
      *
      * @param usable how many of its bytes the new owner uses
      * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
@@ -64,15 +96,18 @@ record OwnedBlock(
      */
     OwnedBlock handOver(long usable) {
         Arena renewed = Arena.ofConfined();
-        OwnedBlock handed =
-                new OwnedBlock(
-                        source,
-                        renewed,
-                        NativeMemory.segment(segment.address(), usable, renewed),
-                        bytes,
-                        alignment);
+        MemorySegment whole = NativeMemory.segment(segment.address(), usable, renewed);
+        OwnedBlock heir = new OwnedBlock(source, renewed, whole, bytes, alignment);
         lifetime.close();
-        return handed;
+        handedOver = true;
+        return heir;
+    }
+
+    /** How many bytes the source lets be used, also of those behind the segment. */
+    long usableBytes() {
+        return segment.address() == NOWHERE
+                ? 0
+                : source.usableOwned(segment.address(), bytes, alignment);
     }
 
     /**
@@ -84,12 +119,16 @@ record OwnedBlock(
     }
 
     /**
-     * Ends this block and gives the memory back.
+     * Ends this block and gives the memory back, unless it has another owner by now.
      *
-     * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
-     *     has changed then
+     * @throws IllegalStateException when it was closed before, or a downcall is using the segment;
+     *     nothing has changed then. Also when the source finds that the block was overrun: it has
+     *     ended then
      */
     void close() {
+        if (handedOver) {
+            return;
+        }
         lifetime.close();
         if (segment.address() != NOWHERE) {
             source.freeOwned(segment.address(), bytes, alignment);
@@ -97,17 +136,20 @@ record OwnedBlock(
     }
 
     /**
-     * What a container shows of itself: its name and contents, and the place; the place alone once
-     * it has ended, and on another thread.
+     * What an owner shows of itself: its name and contents, and the place; the place alone once it
+     * has ended, and on another thread.
      *
-     * @param name of the container
+     * @param name of the owner
      * @param contents are asked for only where they may be read
      */
     String show(String name, Supplier<String> contents) {
         String place =
                 "at 0x%x, %d bytes, %s"
                         .formatted(segment.address(), segment.byteSize(), source.guarantee());
-        if (!segment.scope().isAlive()) {
+        if (handedOver) {
+            return "%s[handed over, was %s]".formatted(name, place);
+        }
+        if (!isAlive()) {
             return "%s[closed, was %s]".formatted(name, place);
         }
         if (!segment.isAccessibleBy(Thread.currentThread())) {

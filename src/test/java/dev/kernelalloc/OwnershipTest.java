@@ -18,6 +18,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -113,6 +114,45 @@ class OwnershipTest {
                 .access("new view of slice", () -> slice.view(0).value());
     }
 
+    private static Owner vecOfRecords(KernelAllocator allocator) {
+        NativeVec<Point> vec = NativeVec.withCapacity(allocator, POINT, 100);
+        vec.addAll(List.of(new Point(2, 1), point(1), point(3)));
+        NativeSlice<Point> slice = vec.slice(1, 2);
+        Iterator<Point> iterator = vec.iterator();
+        return Owner.of(vec, vec.segment())
+                .access("iterator", iterator::hasNext)
+                .access("get", () -> vec.get(0))
+                .access("set", () -> vec.set(0, point(3)))
+                .access("add", () -> vec.add(point(3)))
+                .access("insert", () -> vec.insert(0, point(3)))
+                .access("addAll", () -> vec.addAll(List.of(point(1))))
+                .access("addAll of slice", () -> vec.addAll(slice))
+                .access("reserve", () -> vec.reserve(1))
+                .access("slice", vec::slice)
+                .access("slice get", () -> slice.get(0))
+                .access("new segment", vec::segment)
+                .access("forEach", () -> vec.forEach(_ -> {}))
+                .access("stream", () -> vec.stream().toList())
+                .access("toArray", () -> vec.toArray().close())
+                .access("removeIf", () -> vec.removeIf(_ -> false))
+                .access("removeAt", () -> vec.removeAt(0))
+                .access("swapRemove", () -> vec.swapRemove(0))
+                .access("removeLast", vec::removeLast)
+                .access("truncate", () -> vec.truncate(1000));
+    }
+
+    private static Owner vecOfViews(KernelAllocator allocator) {
+        NativeVec<Cell> vec = NativeVec.withCapacity(allocator, CELL, 100);
+        try (NativeArray<Cell> three = NativeArray.zeroed(CELL, 3)) {
+            vec.addAll(three);
+        }
+        Cell view = vec.view(2);
+        return Owner.of(vec, vec.segment())
+                .access("read view", view::value)
+                .access("write view", () -> view.value(7))
+                .access("new view", () -> vec.get(0).value());
+    }
+
     private static Point point(int x) {
         return new Point(x, -x);
     }
@@ -122,6 +162,8 @@ class OwnershipTest {
         makers.put("box", OwnershipTest::box);
         makers.put("array of records", OwnershipTest::arrayOfRecords);
         makers.put("array of views", OwnershipTest::arrayOfViews);
+        makers.put("vec of records", OwnershipTest::vecOfRecords);
+        makers.put("vec of views", OwnershipTest::vecOfViews);
         return makers.entrySet().stream()
                 .flatMap(
                         maker ->
