@@ -50,7 +50,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
 
     private final StructType<T> type;
     private final long stride;
-    private OwnedBlock block;
+    private final Room room;
 
     /** All of the block. */
     MemorySegment memory;
@@ -66,7 +66,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         this.type = type;
         this.stride = NativeSlice.stride(type);
         this.size = size;
-        own(block);
+        this.room = new Room(block, type.byteAlignment());
+        look();
     }
 
     // ---- making -------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final MemorySegment segment() {
-        block.requireAccess();
+        block().requireAccess();
         return memory.asSlice(0, size * stride);
     }
 
@@ -267,7 +268,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final NativeSlice<T> slice(long from, long to) {
-        block.requireAccess();
+        block().requireAccess();
         Objects.checkFromToIndex(from, to, size);
         return SliceOf.make(type, memory.asSlice(from * stride, (to - from) * stride), to - from);
     }
@@ -319,7 +320,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
                 add(value);
             }
         } catch (RuntimeException | Error e) {
-            if (block.isAlive()) {
+            if (block().isAlive()) {
                 truncate(before);
             }
             throw e;
@@ -356,13 +357,20 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws IllegalStateException as for {@link #add}
      */
     public final void reserve(long additional) {
-        block.requireAccess();
+        block().requireAccess();
         if (additional < 0) {
             throw new IllegalArgumentException(
                     "additional=" + additional + " must not be negative");
         }
         if (additional > capacity - size) {
-            move(roomFor(additional));
+            if (additional > Long.MAX_VALUE - size) {
+                throw new IllegalArgumentException(
+                        "size=%d and additional=%d together exceed Long.MAX_VALUE"
+                                .formatted(size, additional));
+            }
+            long needed = Math.max(size + additional, FIRST_CAPACITY);
+            long bytes = NativeSlice.bytes(type, needed);
+            exchange(() -> room.enlarge(size * stride, bytes));
         }
     }
 
@@ -374,67 +382,46 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws IllegalStateException as for {@link #add}
      */
     public final void shrinkToFit() {
-        block.requireAccess();
+        block().requireAccess();
         if (size == capacity || stride == 0) {
             return;
         }
-        OwnedBlock fitting =
-                size == 0
-                        ? OwnedBlock.none(block.source(), type.byteAlignment())
-                        : OwnedBlock.takeRoomy(block.source(), size * stride, type.byteAlignment());
-        if (fitting.segment().byteSize() < memory.byteSize()) {
-            move(fitting);
-        } else {
-            fitting.close();
-        }
+        exchange(() -> room.fit(size * stride));
     }
 
-    /** For {@link #add}: the value is copied before its own memory may end. */
+    /** For {@link #add}: copies the value before its own memory may end. */
     final void addMoving(T value) {
-        block.requireAccess();
-        OwnedBlock larger = roomFor(1);
+        block().requireAccess();
+        OwnedBlock copy = OwnedBlock.take(block().source(), stride, type.byteAlignment(), false);
         try {
-            type.set(larger.segment(), size * stride, value);
-        } catch (RuntimeException | Error e) {
-            larger.close(); // the value does not fit the type, or its accessor failed
-            throw e;
-        }
-        move(larger);
-        size++;
-    }
-
-    private OwnedBlock roomFor(long additional) {
-        long needed = size + additional;
-        if (needed < 0) {
-            throw new IllegalArgumentException(
-                    "size=%d and additional=%d together exceed Long.MAX_VALUE"
-                            .formatted(size, additional));
-        }
-        long least = NativeSlice.bytes(type, needed);
-        long cheap = Math.max(capacity + capacity / 3, FIRST_CAPACITY) * stride;
-        return OwnedBlock.takeRoomy(block.source(), Math.max(least, cheap), type.byteAlignment());
-    }
-
-    /** Moves the elements to another block, which ends where that is not possible. */
-    private void move(OwnedBlock other) {
-        OwnedBlock old = block;
-        try {
-            copy(memory, 0, other.segment(), 0, size);
-            old.close();
+            type.set(copy.segment(), value);
+            reserve(1);
+            copy(copy.segment(), 0, memory, size, 1);
+            size++;
         } finally {
-            if (old.isAlive()) {
-                other.close(); // a downcall is using the old one
-            } else {
-                own(other); // also where the allocator reports that the old one was overrun
+            copy.close();
+        }
+    }
+
+    private void exchange(Runnable exchange) {
+        MemorySegment before = memory;
+        try {
+            exchange.run();
+        } finally {
+            look(); // also where the old block was found overrun
+            if (memory != before) {
                 changes++;
             }
         }
     }
 
-    private void own(OwnedBlock owned) {
-        block = owned;
-        memory = owned.segment();
+    private void look() {
+        memory = room.memory();
         capacity = stride == 0 ? Long.MAX_VALUE : memory.byteSize() / stride;
+    }
+
+    private OwnedBlock block() {
+        return room.block();
     }
 
     // ---- removing -----------------------------------------------------------------------------
@@ -448,7 +435,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final T removeLast() {
-        block.requireAccess();
+        block().requireAccess();
         if (size == 0) {
             throw new NoSuchElementException("the vec has no element");
         }
@@ -468,7 +455,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final T removeAt(long index) {
-        block.requireAccess();
+        block().requireAccess();
         Objects.checkIndex(index, size);
         MemorySegment one = oneElement();
         copy(memory, index, one, 0, 1);
@@ -503,7 +490,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final boolean removeIf(Predicate<? super T> condition) {
-        block.requireAccess();
+        block().requireAccess();
         long all = size;
         int before = changes;
         long kept = 0;
@@ -536,7 +523,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final void truncate(long newSize) {
-        block.requireAccess();
+        block().requireAccess();
         if (newSize < 0) {
             throw new IllegalArgumentException("newSize=" + newSize + " must not be negative");
         }
@@ -620,7 +607,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     public final NativeArray<T> toArray() {
         NativeSlice<T> elements = slice();
         OwnedBlock copy =
-                OwnedBlock.take(block.source(), size * stride, type.byteAlignment(), false);
+                OwnedBlock.take(block().source(), size * stride, type.byteAlignment(), false);
         copy.segment().copyFrom(elements.segment());
         return NativeArray.owning(type, copy, size);
     }
@@ -635,7 +622,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final NativeArray<T> intoArray() {
-        return NativeArray.owning(type, block.handOver(size * stride), size);
+        return NativeArray.owning(type, block().handOver(size * stride), size);
     }
 
     /**
@@ -648,7 +635,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     @Override
     public final void close() {
-        block.close();
+        block().close();
     }
 
     /**
@@ -657,7 +644,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     @Override
     public final String toString() {
-        return block.show("NativeVec", () -> slice().contents() + ", room for " + capacity);
+        return block().show("NativeVec", () -> slice().contents() + ", room for " + capacity);
     }
 
     private MemorySegment oneElement() {

@@ -24,7 +24,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** What holds for everything that owns memory of an allocator, over every allocator. */
@@ -45,18 +47,25 @@ class OwnershipTest {
     /**
      * Something that owns memory.
      *
-     * @param segment all its memory
+     * @param segment its memory
+     * @param shown what it shows of itself at any time
      * @param accesses that must fail once the memory is no longer the caller's
      */
     record Owner(
             AutoCloseable closeable,
             MemorySegment segment,
+            Supplier<String> shown,
             Map<String, ThrowingCallable> accesses) {
 
         static Owner of(AutoCloseable closeable, MemorySegment segment) {
-            Owner owner = new Owner(closeable, segment, new LinkedHashMap<>());
-            return owner.access("segment", () -> segment.get(ValueLayout.JAVA_BYTE, 0))
+            return readOnly(closeable, segment, closeable::toString)
                     .access("write", () -> segment.set(ValueLayout.JAVA_BYTE, 0, (byte) 1));
+        }
+
+        static Owner readOnly(
+                AutoCloseable closeable, MemorySegment segment, Supplier<String> shown) {
+            return new Owner(closeable, segment, shown, new LinkedHashMap<>())
+                    .access("segment", () -> segment.get(ValueLayout.JAVA_BYTE, 0));
         }
 
         Owner access(String name, ThrowingCallable access) {
@@ -153,6 +162,50 @@ class OwnershipTest {
                 .access("new view", () -> vec.get(0).value());
     }
 
+    private static Owner string(KernelAllocator allocator) {
+        NativeString string = NativeString.of(allocator, "text");
+        return Owner.readOnly(string, string.lengthPrefixed(), string::describe)
+                .access("toString", string::toString)
+                .access("hashCode", string::hashCode)
+                .access("equals", () -> withAnother(string::equals))
+                .access("compareTo", () -> withAnother(string::compareTo))
+                .access("contentEquals", () -> string.contentEquals("text"))
+                .access("indexOf", () -> string.indexOf("x"))
+                .access("indexOf nothing", () -> string.indexOf(""))
+                .access("lastIndexOf", () -> string.lastIndexOf("much longer"))
+                .access("startsWith", () -> string.startsWith(""))
+                .access("endsWith", () -> string.endsWith("longer than it"))
+                .access("codePointCount", string::codePointCount)
+                .access("byteAt", () -> string.byteAt(0))
+                .access("cString", string::cString);
+    }
+
+    private static Owner emptyString(KernelAllocator allocator) {
+        NativeString string = NativeString.of(allocator, "");
+        return Owner.readOnly(string, string.cString(), string::describe)
+                .access("toString", string::toString)
+                .access("hashCode", string::hashCode)
+                .access("equals", () -> withAnother(string::equals))
+                .access("contentEquals", () -> string.contentEquals(""))
+                .access("codePointCount", string::codePointCount);
+    }
+
+    private static Owner builder(KernelAllocator allocator) {
+        NativeString.Builder builder = NativeString.builder(allocator).append("text");
+        return Owner.readOnly(builder, builder.segment(), builder::toString)
+                .access("append", () -> builder.append("x"))
+                .access("append nothing", () -> builder.append(""))
+                .access("truncate", () -> builder.truncate(100))
+                .access("reserve", () -> builder.reserve(0));
+    }
+
+    /** Uses a string of the calling thread, which is not to blame. */
+    private static void withAnother(Consumer<NativeString> use) {
+        try (NativeString another = NativeString.of("another")) {
+            use.accept(another);
+        }
+    }
+
     private static Point point(int x) {
         return new Point(x, -x);
     }
@@ -164,6 +217,9 @@ class OwnershipTest {
         makers.put("array of views", OwnershipTest::arrayOfViews);
         makers.put("vec of records", OwnershipTest::vecOfRecords);
         makers.put("vec of views", OwnershipTest::vecOfViews);
+        makers.put("string", OwnershipTest::string);
+        makers.put("empty string", OwnershipTest::emptyString);
+        makers.put("builder", OwnershipTest::builder);
         return makers.entrySet().stream()
                 .flatMap(
                         maker ->
@@ -233,7 +289,7 @@ class OwnershipTest {
                                                                                 .as(access)
                                                                                 .isThrownBy(call)))
                                                 .succeedsWithin(Duration.ofSeconds(60)));
-                        String shown = other.submit(owner.closeable::toString).get();
+                        String shown = other.submit(owner.shown::get).get();
                         assertThat(shown).contains("of another thread");
                         owner.closeable.close();
                     });
@@ -277,7 +333,7 @@ class OwnershipTest {
         Owner owner = maker.apply(allocator);
         assertThatIllegalStateException().isThrownBy(allocator::close);
         assertThat(owner.segment.scope().isAlive()).isTrue();
-        owner.segment.set(ValueLayout.JAVA_BYTE, 0, (byte) 1);
+        owner.segment.get(ValueLayout.JAVA_BYTE, 0);
         assertThatIllegalStateException().isThrownBy(() -> maker.apply(allocator));
         owner.closeable.close();
         assertThat(allocator.stats().liveBlocks()).isZero();
@@ -291,17 +347,21 @@ class OwnershipTest {
         allocators.use(
                 allocator -> {
                     Owner owner = maker.apply(allocator);
-                    String address = "0x%x".formatted(owner.segment.address());
-                    assertThat(owner.closeable.toString()).contains(address, " bytes");
+                    String place =
+                            owner.shown
+                                    .get()
+                                    .replaceFirst(".*(at 0x[0-9a-f]+, [0-9]+ bytes).*", "$1");
+                    long start = Long.parseLong(place, 5, place.indexOf(','), 16);
+                    assertThat(owner.segment.address() - start).isBetween(0L, 8L);
                     if (!(owner.closeable instanceof NativeBox)) {
-                        assertThat(owner.closeable.toString())
+                        assertThat(owner.shown.get())
                                 .contains(
                                         allocators == EveryAllocator.PHYSICAL
                                                 ? "resident and locked"
                                                 : "no guarantee");
                     }
                     owner.closeable.close();
-                    assertThat(owner.closeable.toString()).contains("closed", address);
+                    assertThat(owner.shown.get()).contains("closed, was " + place);
                 });
     }
 }
