@@ -24,11 +24,15 @@ import java.util.stream.StreamSupport;
  *
  * <p><b>Room.</b> A vec has room for {@link #capacity} elements. Where that does not do, it moves
  * to a block for a third more, and uses all that the allocator gives: at most half more, unless the
- * allocator's least block is larger, as a page is. Moving ends the life of everything that was
- * taken from the vec before: views, slices, segments throw {@link IllegalStateException} from then
- * on, and never reach the old memory. {@link #reserve} makes room beforehand. Where memory cannot
- * be had there is an {@link AllocationException}, and the vec, its views and slices are as they
- * were.
+ * allocator's least block is larger, as a page is. From a mebibyte on the system is asked to give
+ * the pages another address, where it can, so that nothing is copied. Moving ends the life of
+ * everything that was taken from the vec before: views, slices, segments throw {@link
+ * IllegalStateException} from then on, and never reach the old memory. {@link #reserve} makes room
+ * beforehand.
+ *
+ * <p>Where memory cannot be had there is an {@link AllocationException}, and the elements are what
+ * they were. Views, slices and segments live on then, but for those of a vec of a mebibyte or more,
+ * which may have ended.
  *
  * <p>What is taken from a vec shows its memory, not its elements: after a removal an older view
  * shows whatever has moved there.
@@ -280,7 +284,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      *
      * @param value a record; or a view, also one of this vec's own, whose bytes are copied
      * @throws IllegalArgumentException when {@code value} does not fit; nothing has changed then
-     * @throws AllocationException when memory is needed and cannot be had; nothing has changed then
+     * @throws AllocationException when memory is needed and cannot be had; the elements are what
+     *     they were
      * @throws IllegalStateException when this vec or, where memory is needed, its allocator is
      *     closed, or a downcall is using the segment while this vec must move
      * @throws WrongThreadException when called by another thread
@@ -309,7 +314,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      *
      * @param values to be copied, in the order of their iterator
      * @throws IllegalArgumentException when one does not fit; the elements are what they were then
-     * @throws AllocationException when memory cannot be had; the elements are what they were then
+     * @throws AllocationException when memory cannot be had; the elements are what they were
      * @throws IllegalStateException as for {@link #add}
      */
     public final void addAll(Collection<? extends T> values) {
@@ -332,7 +337,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      *
      * @param elements of the same layout; may be a slice of this vec
      * @throws IllegalArgumentException when their layout is another
-     * @throws AllocationException when memory cannot be had; nothing has changed then
+     * @throws AllocationException when memory cannot be had; the elements are what they were
      * @throws IllegalStateException when this vec or the owner of the elements is closed, or as for
      *     {@link #add}
      */
@@ -353,7 +358,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      *
      * @param additional how many elements can be added then without memory
      * @throws IllegalArgumentException when it is negative, or the size of all overflows
-     * @throws AllocationException when memory cannot be had; nothing has changed then
+     * @throws AllocationException when memory cannot be had; the elements are what they were
      * @throws IllegalStateException as for {@link #add}
      */
     public final void reserve(long additional) {
@@ -378,7 +383,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * Gives memory back that no element uses, as far as the allocator can: moves to a block for as
      * many elements as there are, where that is a smaller one.
      *
-     * @throws AllocationException when the smaller block cannot be had; nothing has changed then
+     * @throws AllocationException when the smaller block cannot be had; the elements are what they
+     *     were
      * @throws IllegalStateException as for {@link #add}
      */
     public final void shrinkToFit() {

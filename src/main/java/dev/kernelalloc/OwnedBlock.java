@@ -103,6 +103,32 @@ final class OwnedBlock {
         return heir;
     }
 
+    /** How it was asked for. */
+    long alignment() {
+        return alignment;
+    }
+
+    /**
+     * The same memory enlarged by its source, for the same owner, who has made nothing from the
+     * segment yet. This block ends.
+     *
+     * @throws AllocationException when memory cannot be had; nothing has changed then
+     */
+    OwnedBlock enlarged(long wanted) {
+        long address = source.growOwned(segment.address(), wanted, alignment);
+        handedOver = true;
+        try {
+            return owning(
+                    source,
+                    address,
+                    source.usableOwned(address, wanted, alignment),
+                    wanted,
+                    alignment);
+        } finally {
+            lifetime.close();
+        }
+    }
+
     /** How many bytes the source lets be used, also of those behind the segment. */
     long usableBytes() {
         return segment.address() == NOWHERE

@@ -43,7 +43,19 @@ final class Room {
     void enlarge(long used, long needed) {
         long present = memory().byteSize();
         long cheap = present + present / 3;
-        move(OwnedBlock.takeRoomy(block.source(), Math.max(needed, cheap), alignment), used);
+        long wanted = Math.max(needed, cheap);
+        long growable = block.source().growableAlignment(wanted, alignment);
+        if (growable != 0 && block.alignment() == growable && present > 0) {
+            block = block.handOver(present); // ends what was made from the memory
+            block = block.enlarged(wanted);
+        } else {
+            move(take(wanted), used);
+        }
+    }
+
+    private OwnedBlock take(long bytes) {
+        long growable = block.source().growableAlignment(bytes, alignment);
+        return OwnedBlock.takeRoomy(block.source(), bytes, growable != 0 ? growable : alignment);
     }
 
     /**
@@ -52,10 +64,7 @@ final class Room {
      * @param used how many bytes are kept
      */
     void fit(long used) {
-        OwnedBlock fitting =
-                used == 0
-                        ? OwnedBlock.none(block.source(), alignment)
-                        : OwnedBlock.takeRoomy(block.source(), used, alignment);
+        OwnedBlock fitting = used == 0 ? OwnedBlock.none(block.source(), alignment) : take(used);
         if (fitting.segment().byteSize() < memory().byteSize()) {
             move(fitting, used);
         } else {

@@ -53,15 +53,16 @@ final class VecOf<T> extends NativeVec<T> {
      */
     @Override
     public void add(T value) {
-        if (size == capacity) {
+        long next = size;
+        if (next == capacity) {
             if (type.isView()) {
                 addMoving(value);
                 return;
             }
             reserve(1);
         }
-        type.set(memory, size * stride(), value);
-        size++;
+        type.set(memory, next * stride(), value);
+        size = next + 1;
     }
 
     @Override

@@ -19,10 +19,12 @@ import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
+import dev.kernelalloc.testing.Await;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -286,6 +288,63 @@ class NativeVecTest {
                 assertThat(slice.asList()).isEqualTo(model);
                 assertThat(vec.slice().asList()).isEqualTo(model);
             }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aLargeVecIsEnlargedByTheSystemAndARefusalLeavesItsElements(boolean systemHeap) {
+        for (int nth = 1; nth <= 4; nth++) {
+            FakeOperatingSystem os = new FakeOperatingSystem();
+            PoolAllocator allocator =
+                    systemHeap ? PoolAllocator.systemHeap(os) : PoolAllocator.builder().build(os);
+            os.refuse(Operation.REALLOC).onNth(nth);
+            int refusals = 0;
+            try (NativeVec<Point> vec = NativeVec.create(allocator, POINT)) {
+                for (int i = 0; i < 1_000_000; i++) {
+                    MemorySegment before = vec.memory;
+                    long capacity = vec.capacity();
+                    try {
+                        vec.add(point(i));
+                    } catch (AllocationException e) {
+                        refusals++;
+                        assertThat(vec.size()).isEqualTo(i);
+                        assertThat(vec.capacity()).isEqualTo(capacity);
+                        vec.add(point(i));
+                    }
+                    if (vec.memory != before) {
+                        assertThat(before.scope().isAlive()).isFalse();
+                    }
+                }
+                assertThat(vec.slice().toArray(Point[]::new))
+                        .isEqualTo(
+                                IntStream.range(0, 1_000_000)
+                                        .mapToObj(NativeArrayTest::point)
+                                        .toArray());
+                AllocatorStats stats = allocator.stats();
+                assertThat(stats.liveBlocks()).isEqualTo(1);
+                assertThat(stats.liveBytes()).isGreaterThanOrEqualTo(8_000_000);
+                assertThat(stats.refusedRequests()).isEqualTo(refusals);
+                assertThat(
+                                stats.liveBytes()
+                                        + stats.cachedBytes()
+                                        + stats.depotBytes()
+                                        + stats.freeBytes())
+                        .isEqualTo(stats.capacityBytes());
+                assertThat(os.calls())
+                        .filteredOn(call -> call.operation() == Operation.REALLOC)
+                        .hasSizeGreaterThan(5);
+                vec.truncate(200_000);
+                vec.shrinkToFit();
+                assertThat(vec.capacity()).isLessThan(220_000);
+                assertThat(vec.get(199_999)).isEqualTo(point(199_999));
+            }
+            assertThat(allocator.stats().liveBlocks()).isZero();
+            allocator.trim();
+            if (!systemHeap) {
+                allocator.close();
+            }
+            Await.until("everything given back", () -> os.liveBlocks() == 0);
         }
     }
 

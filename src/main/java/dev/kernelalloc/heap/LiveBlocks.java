@@ -98,11 +98,25 @@ public final class LiveBlocks implements Blocks {
 
     @Override
     public long reallocate(long address, long bytes, long alignment) throws Refusal {
+        return reallocate(address, bytes, alignment, Owner.CALLER);
+    }
+
+    @Override
+    public long growableAlignment(long alignment) {
+        return source.resizes(alignment) ? alignment : 0;
+    }
+
+    @Override
+    public long growOwned(long address, long bytes, long alignment) throws Refusal {
+        return reallocate(address, bytes, alignment, Owner.BOX_OR_ARENA);
+    }
+
+    private long reallocate(long address, long bytes, long alignment, Owner owner) throws Refusal {
         requireOpen();
         // Out of the table first: once realloc has moved the block, another thread may get the
         // address.
         // It comes back into it only where it is certain that the source has not taken it.
-        Block old = take(address, Owner.CALLER);
+        Block old = take(address, owner);
         Optional<Block> inSource;
         Block resized;
         try {
@@ -111,13 +125,13 @@ public final class LiveBlocks implements Blocks {
                     inSource.isPresent() ? inSource.get() : source.obtain(bytes, alignment, false);
         } catch (Refusal e) {
             refused.increment();
-            entries.put(address, new Entry(old, Owner.CALLER));
+            entries.put(address, new Entry(old, owner));
             throw e;
         }
         if (inSource.isEmpty()) {
             copy(old, resized);
         }
-        register(resized, Owner.CALLER); // counted before the old one ends: never both forgotten
+        register(resized, owner); // counted before the old one ends: never both forgotten
         count(freed, old, -1);
         if (inSource.isEmpty()) {
             source.giveBack(old);

@@ -246,6 +246,34 @@ public final class SlabHeap implements Blocks, Trimmed {
                 : SizeClasses.bytes(sizeClass);
     }
 
+    /** A block that is aligned to more than any slab is a chunk of its own. */
+    @Override
+    public long growableAlignment(long alignment) {
+        return large.resizes() && alignment <= SystemHeap.MALLOC_ALIGNMENT_BYTES
+                ? 2L * SizeClasses.MAX_ALIGNMENT_BYTES
+                : 0;
+    }
+
+    @Override
+    public long growOwned(long address, long bytes, long alignment) throws Refusal {
+        requireOpen();
+        try {
+            return enlargeOrReclaim(address, bytes);
+        } catch (Refusal e) {
+            refused.increment();
+            throw e;
+        }
+    }
+
+    private long enlargeOrReclaim(long address, long bytes) throws Refusal {
+        try {
+            return large.enlarge(address, bytes);
+        } catch (Refusal _) {
+            reclaim();
+            return large.enlarge(address, bytes);
+        }
+    }
+
     // ---- the slow path ------------------------------------------------------------------------
 
     private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
