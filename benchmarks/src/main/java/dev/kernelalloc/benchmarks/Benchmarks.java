@@ -1,8 +1,14 @@
 package dev.kernelalloc.benchmarks;
 
+import dev.kernelalloc.benchmarks.container.ContainerRows;
 import dev.kernelalloc.benchmarks.heap.HeapRows;
 import dev.kernelalloc.benchmarks.soak.Soak;
 import dev.kernelalloc.benchmarks.struct.StructRows;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -13,16 +19,13 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import picocli.CommandLine;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
 
 /**
  * Runs the benchmarks and prints one table.
  *
- * <p>The machine may be shared and drift, so nothing is compared across minutes: a round runs every case
- * once, in a process of its own, and a ratio is taken inside a round. The table shows medians over the
- * rounds, and beside each the least and the most.
+ * <p>The machine may be shared and drift, so nothing is compared across minutes: a round runs every
+ * case once, in a process of its own, and a ratio is taken inside a round. The table shows medians
+ * over the rounds, and beside each the least and the most.
  */
 @Command(
         name = "benchmarks/run",
@@ -47,7 +50,9 @@ public final class Benchmarks implements Callable<Integer> {
             description = "Only rows whose work and subject contain this regular expression.")
     private Pattern only = Pattern.compile("");
 
-    @Option(names = "--list", description = "Print the names of the rows instead of measuring them.")
+    @Option(
+            names = "--list",
+            description = "Print the names of the rows instead of measuring them.")
     private boolean list;
 
     @Option(
@@ -115,6 +120,9 @@ public final class Benchmarks implements Callable<Integer> {
         List<Row> rows = new ArrayList<>();
         rows.addAll(quick ? HeapRows.quick(allocators) : HeapRows.all(allocators));
         rows.addAll(quick ? StructRows.quick() : StructRows.all());
+        if (!quick) {
+            rows.addAll(ContainerRows.all(allocators));
+        }
         return rows;
     }
 

@@ -6,12 +6,16 @@ public enum Figure {
     NANOS("ns"),
     /** Bytes of the Java heap that one operation allocates. */
     HEAP_BYTES("B"),
-    /** Resident memory over the start after everything has been freed and some seconds have passed. */
+    /**
+     * Resident memory over the start after everything has been freed and some seconds have passed.
+     */
     RETAINED("MiB"),
     /** The same after a {@code trim()}. */
     TRIMMED("MiB"),
     /** Resident memory that came with ten times as many threads. */
     GROWN("MiB"),
+    /** Resident memory over the start while everything is alive. */
+    RESIDENT("MiB"),
     /** Throughput of two threads over that of one, by the same ratio for a loop of arithmetic. */
     SCALING("×"),
     /** Throughput of 64 threads over that of two. */

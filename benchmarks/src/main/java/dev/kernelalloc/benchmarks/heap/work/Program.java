@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.heap.Memory;
+
 import java.util.Arrays;
 
 /** A JVM of its own for one piece of work over one peer; prints its figures. */
@@ -12,10 +13,12 @@ public final class Program {
         Arguments arguments = Arguments.of(Arrays.asList(line).subList(1, line.length));
         switch (line[0]) {
             case "larson" -> classic(arguments, new Larson(memory(arguments), threads(arguments)));
-            case "xmalloc" -> classic(arguments, new Xmalloc(memory(arguments), threads(arguments)));
+            case "xmalloc" ->
+                    classic(arguments, new Xmalloc(memory(arguments), threads(arguments)));
             case "cache-scratch" ->
                     classic(arguments, new CacheScratch(memory(arguments), threads(arguments)));
-            case "mstress" -> classic(arguments, new Mstress(memory(arguments), threads(arguments)));
+            case "mstress" ->
+                    classic(arguments, new Mstress(memory(arguments), threads(arguments)));
             case "scaling" -> Scaling.run(memory(arguments), arguments.number("millis"));
             case "each-thread" ->
                     EachThread.run(
@@ -31,6 +34,9 @@ public final class Program {
             case "churn" ->
                     Churn.run(memory(arguments), EachThread.Kind.valueOf(arguments.text("kind")));
             case "waste" -> Waste.run();
+            case "grow" ->
+                    Growing.run(
+                            Growing.Way.valueOf(arguments.text("way")), arguments.number("millis"));
             default -> throw new IllegalArgumentException(line[0]);
         }
         System.exit(0); // whatever threads a peer has left
