@@ -2,8 +2,11 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.constant.ConstantDescs;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -21,7 +24,7 @@ import java.util.Objects;
  * <p>So a class that is copied makes no object of itself and has no method that takes or returns
  * it, as its name leads to the original.
  */
-final class CopyPerType extends ClassValue<MethodHandle> {
+final class CopyPerType extends ClassValue<CopyPerType.Copy> {
 
     private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
 
@@ -42,20 +45,56 @@ final class CopyPerType extends ClassValue<MethodHandle> {
      * {@code Object}.
      */
     MethodHandle constructor(StructType<?> type) {
-        return get(type.getClass());
+        return get(type.getClass()).constructor(type);
     }
 
-    /** Types that are known by their layout alone have one class, and share the original. */
-    @Override
-    protected MethodHandle computeValue(Class<?> structType) {
+    /**
+     * For a class that is copied: the type that it is a copy for, as a constant of its own, which
+     * costs the JIT's code neither a load nor a check; null in the original.
+     */
+    static @Nullable StructType<?> typeOf(MethodHandles.Lookup copy) {
         try {
-            MethodHandles.Lookup lookup =
-                    structType.isHidden() ? LOOKUP.defineHiddenClass(code(), false) : LOOKUP;
-            Class<?> copy = structType.isHidden() ? lookup.lookupClass() : original;
-            return lookup.findConstructor(copy, constructor)
-                    .asType(constructor.changeReturnType(Object.class));
-        } catch (ReflectiveOperationException | IOException e) {
-            throw new LinkageError("copying " + original + " for " + structType, e);
+            return MethodHandles.classData(copy, ConstantDescs.DEFAULT_NAME, StructType.class);
+        } catch (IllegalAccessException e) {
+            throw new LinkageError("the data of " + copy, e);
+        }
+    }
+
+    @Override
+    protected Copy computeValue(Class<?> structType) {
+        return new Copy();
+    }
+
+    /** The copy for one type, made when it is asked for first. */
+    final class Copy {
+
+        private volatile @Nullable MethodHandle made;
+
+        private MethodHandle constructor(StructType<?> type) {
+            MethodHandle known = made;
+            return known != null ? known : make(type);
+        }
+
+        /** Types that are known by their layout alone have one class, and share the original. */
+        private synchronized MethodHandle make(StructType<?> type) {
+            MethodHandle known = made;
+            if (known != null) {
+                return known;
+            }
+            try {
+                Class<?> copy =
+                        type.getClass().isHidden()
+                                ? LOOKUP.defineHiddenClassWithClassData(code(), type, false)
+                                        .lookupClass()
+                                : original;
+                known =
+                        LOOKUP.findConstructor(copy, constructor)
+                                .asType(constructor.changeReturnType(Object.class));
+                made = known;
+                return known;
+            } catch (ReflectiveOperationException | IOException e) {
+                throw new LinkageError("copying " + original + " for " + type, e);
+            }
         }
     }
 

@@ -2,6 +2,9 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
 import java.util.Objects;
 import java.util.function.Consumer;
 
@@ -10,6 +13,8 @@ final class VecOf<T> extends NativeVec<T> {
 
     private static final CopyPerType COPIES =
             new CopyPerType(VecOf.class, StructType.class, OwnedBlock.class, long.class);
+
+    private static final @Nullable StructType<?> TYPE = CopyPerType.typeOf(MethodHandles.lookup());
 
     private final StructType<T> type;
 
@@ -31,17 +36,17 @@ final class VecOf<T> extends NativeVec<T> {
 
     @Override
     public T get(long index) {
-        return type.get(memory, Objects.checkIndex(index, size) * stride());
+        return known().get(memory, Objects.checkIndex(index, size) * stride());
     }
 
     @Override
     public void set(long index, T value) {
-        type.set(memory, Objects.checkIndex(index, size) * stride(), value);
+        known().set(memory, Objects.checkIndex(index, size) * stride(), value);
     }
 
     @Override
     public T view(long index) {
-        if (!type.isView()) {
+        if (!known().isView()) {
             throw NativeSlice.notLive(type);
         }
         return get(index);
@@ -55,13 +60,13 @@ final class VecOf<T> extends NativeVec<T> {
     public void add(T value) {
         long next = size;
         if (next == capacity) {
-            if (type.isView()) {
+            if (known().isView()) {
                 addMoving(value);
                 return;
             }
             reserve(1);
         }
-        type.set(memory, next * stride(), value);
+        known().set(memory, next * stride(), value);
         size = next + 1;
     }
 
@@ -70,13 +75,18 @@ final class VecOf<T> extends NativeVec<T> {
         int before = changes;
         long all = size;
         for (long i = 0; i < all; i++) {
-            action.accept(type.get(memory, i * stride()));
+            action.accept(known().get(memory, i * stride()));
             requireUnchanged(before, all);
         }
     }
 
     /** As {@link NativeSlice#stride}; in this class, for the profile of its copy. */
     private long stride() {
-        return type.byteSize() + type.byteAlignment() - 1 & -type.byteAlignment();
+        return known().byteSize() + known().byteAlignment() - 1 & -known().byteAlignment();
+    }
+
+    @SuppressWarnings("unchecked") // a copy for T
+    private StructType<T> known() {
+        return TYPE == null ? type : (StructType<T>) TYPE;
     }
 }
