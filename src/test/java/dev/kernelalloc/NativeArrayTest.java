@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
+import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.struct.Flexible;
 import dev.kernelalloc.struct.Struct;
 import dev.kernelalloc.struct.StructType;
@@ -524,6 +525,8 @@ class NativeArrayTest {
                     .contains("0x%x, 40 bytes".formatted(array.segment().address()))
                     .contains("no guarantee");
             assertThat(locked.toString()).contains("resident and locked");
+            assertThat(physical.guarantee(locked.slice(0, 1).segment()))
+                    .containsExactlyInAnyOrder(Guarantee.RESIDENT, Guarantee.LOCKED);
         }
     }
 
