@@ -76,6 +76,7 @@ static const struct {
     {"retained", run_retained},
     {"churn", run_churn},
     {"waste", run_waste},
+    {"grow", run_grow},
     {"version", run_version},
 };
 

@@ -27,6 +27,9 @@ void run_burst(void);
 void run_replace(void);
 void run_batch(void);
 
+/* A vector that grows (growth.c). */
+void run_grow(void);
+
 /* Work of several threads (threads.c, classics.c). */
 void run_larson(void);
 void run_xmalloc(void);

@@ -26,6 +26,9 @@ final class CheckedBlocks implements Origin {
 
     private static final MemorySegment.Scope GLOBAL_SCOPE = Arena.global().scope();
 
+    /** Less is sooner copied than moved by the system. */
+    private static final long GROWABLE_BYTES = 1 << 20;
+
     private final String tag;
     private final Blocks blocks;
 
@@ -203,6 +206,29 @@ final class CheckedBlocks implements Origin {
             engine.freeOwned(address, bytes, alignment);
         } else {
             blocks.freeOwned(address, bytes, alignment);
+        }
+    }
+
+    /** How many bytes of a live block of {@link #allocateOwned} may be used. */
+    long usableOwned(long address, long bytes, long alignment) {
+        return blocks.usableOwned(address, bytes, alignment);
+    }
+
+    /**
+     * How to ask for a block of {@link #allocateOwned} that {@link #growOwned} can enlarge: the
+     * alignment; 0 where a new block and a copy are as good.
+     */
+    long growableAlignment(long bytes, long alignment) {
+        return bytes < GROWABLE_BYTES ? 0 : blocks.growableAlignment(alignment);
+    }
+
+    /** Enlarges such a block; its address from now on. */
+    long growOwned(long address, long bytes, long alignment) {
+        check(bytes, alignment);
+        try {
+            return blocks.growOwned(address, bytes, alignment);
+        } catch (Refusal e) {
+            throw explained(e, bytes, alignment);
         }
     }
 

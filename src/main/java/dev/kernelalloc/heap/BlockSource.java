@@ -26,6 +26,11 @@ public interface BlockSource {
      */
     Optional<Block> resize(Block block, long bytes, long alignment) throws Refusal;
 
+    /** Whether {@link #resize} knows a better way for blocks of that alignment. */
+    default boolean resizes(long alignment) {
+        return false;
+    }
+
     /** Takes a block back that {@link #obtain} or {@link #resize} gave. */
     void giveBack(Block block);
 

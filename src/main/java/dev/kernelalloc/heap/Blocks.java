@@ -75,6 +75,36 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
      */
     void makeRaw(long address);
 
+    /**
+     * How many bytes of a live block of {@link #allocateOwned} may be used, at least as many as
+     * were asked for.
+     *
+     * @param bytes as asked for, like {@code alignment}
+     */
+    long usableOwned(long address, long bytes, long alignment);
+
+    /**
+     * How to ask for an owned block of many bytes that {@link #growOwned} can enlarge.
+     *
+     * @param alignment that the block needs
+     * @return the alignment to ask for; 0 where a new block and a copy are the only way
+     */
+    default long growableAlignment(long alignment) {
+        return 0;
+    }
+
+    /**
+     * Enlarges a block of {@link #allocateOwned}, asked for with {@link #growableAlignment}.
+     *
+     * @param alignment that it was asked for with, and is from now on
+     * @return its address, which may be the same
+     * @throws Refusal when there is no memory; the block is unchanged then
+     * @throws IllegalStateException when closed
+     */
+    default long growOwned(long address, long bytes, long alignment) throws Refusal {
+        throw new UnsupportedOperationException("blocks of this heap keep their size");
+    }
+
     /** Gives back to the system what no block uses. */
     void trim();
 

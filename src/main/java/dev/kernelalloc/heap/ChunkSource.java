@@ -17,6 +17,22 @@ public interface ChunkSource {
     /** Takes a chunk back that {@link #obtain} gave. */
     void giveBack(Chunk chunk);
 
+    /** Whether there is {@link #resize}. */
+    default boolean resizes() {
+        return false;
+    }
+
+    /**
+     * The chunk with another size, at the same or another address, with the contents of the smaller
+     * size kept, and aligned as malloc(3) aligns.
+     *
+     * @param bytes more than 0
+     * @throws Refusal when there is no memory; the chunk is unchanged then
+     */
+    default Chunk resize(Chunk chunk, long bytes) throws Refusal {
+        throw new Refusal.NotSupported("chunks of this source keep their size");
+    }
+
     /**
      * Gives the frames of unused pages inside a chunk back to the system, where it takes them; the
      * pages may be used again.

@@ -95,6 +95,31 @@ final class LargeBlocks {
                 && live.replace(address, large, new Large(large.chunk, !raw));
     }
 
+    /** Whether there is {@link #enlarge}. */
+    boolean resizes() {
+        return source.resizes();
+    }
+
+    /**
+     * Enlarges a live block that is not raw, and whose alignment is no more than malloc's. Where
+     * the Java heap has no room to note it afterwards, the memory is lost, not its owner's
+     * neighbour.
+     *
+     * @return its address, which may be the same
+     * @throws Refusal when there is no memory; the block is unchanged then
+     */
+    long enlarge(long address, long bytes) throws Refusal {
+        long capacity = capacity(bytes);
+        Large large = live.remove(address); // once it has moved, the address may be another's
+        Chunk enlarged = large.chunk;
+        try {
+            enlarged = source.resize(large.chunk, capacity);
+        } finally {
+            live.put(enlarged.address(), new Large(enlarged, false));
+        }
+        return enlarged.address();
+    }
+
     /** The start of the live block that a byte lies in, or 0. */
     long startOf(long address) {
         Map.Entry<Long, Large> below = live.floorEntry(address);

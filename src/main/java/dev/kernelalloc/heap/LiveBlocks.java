@@ -95,6 +95,11 @@ public final class LiveBlocks implements Blocks {
         return find(address, Owner.CALLER).block.capacityBytes();
     }
 
+    @Override
+    public long usableOwned(long address, long bytes, long alignment) {
+        return find(address, Owner.BOX_OR_ARENA).block.capacityBytes();
+    }
+
     private long allocate(long bytes, long alignment, boolean zeroed, Owner owner) throws Refusal {
         requireOpen();
         Block block = obtain(bytes, alignment, zeroed);
@@ -110,11 +115,25 @@ public final class LiveBlocks implements Blocks {
 
     @Override
     public long resize(long address, long bytes, long alignment) throws Refusal {
+        return reallocate(address, bytes, alignment, Owner.CALLER);
+    }
+
+    @Override
+    public long growableAlignment(long alignment) {
+        return source.resizes(alignment) ? alignment : 0;
+    }
+
+    @Override
+    public long growOwned(long address, long bytes, long alignment) throws Refusal {
+        return reallocate(address, bytes, alignment, Owner.BOX_OR_ARENA);
+    }
+
+    private long reallocate(long address, long bytes, long alignment, Owner owner) throws Refusal {
         requireOpen();
         // Out of the table first: once realloc has moved the block, another thread may get the
         // address.
         // It comes back into it only where it is certain that the source has not taken it.
-        Block old = take(address, Owner.CALLER);
+        Block old = take(address, owner);
         Optional<Block> inSource;
         Block resized;
         try {
@@ -123,13 +142,13 @@ public final class LiveBlocks implements Blocks {
                     inSource.isPresent() ? inSource.get() : source.obtain(bytes, alignment, false);
         } catch (Refusal e) {
             refused.increment();
-            entries.put(address, new Entry(old, Owner.CALLER));
+            entries.put(address, new Entry(old, owner));
             throw e;
         }
         if (inSource.isEmpty()) {
             copy(old, resized);
         }
-        register(resized, Owner.CALLER); // counted before the old one ends: never both forgotten
+        register(resized, owner); // counted before the old one ends: never both forgotten
         count(freed, old, -1);
         if (inSource.isEmpty()) {
             source.giveBack(old);

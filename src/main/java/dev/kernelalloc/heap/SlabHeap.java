@@ -278,6 +278,43 @@ public final class SlabHeap implements Blocks, Trimmed {
         }
     }
 
+    @Override
+    public long usableOwned(long address, long bytes, long alignment) {
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        return sizeClass == SizeClasses.NONE
+                ? large.capacityAt(address, false)
+                : SizeClasses.bytes(sizeClass);
+    }
+
+    /** A block that is aligned to more than any slab is a chunk of its own. */
+    @Override
+    public long growableAlignment(long alignment) {
+        return large.resizes() && alignment <= SystemHeap.MALLOC_ALIGNMENT_BYTES
+                ? 2L * SizeClasses.MAX_ALIGNMENT_BYTES
+                : 0;
+    }
+
+    @Override
+    public long growOwned(long address, long bytes, long alignment) throws Refusal {
+        StackReserve.require();
+        requireOpen();
+        try {
+            return enlargeOrReclaim(address, bytes);
+        } catch (Refusal e) {
+            refused.increment();
+            throw e;
+        }
+    }
+
+    private long enlargeOrReclaim(long address, long bytes) throws Refusal {
+        try {
+            return large.enlarge(address, bytes);
+        } catch (Refusal _) {
+            reclaim();
+            return large.enlarge(address, bytes);
+        }
+    }
+
     // ---- the slow path ------------------------------------------------------------------------
 
     private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {

@@ -47,6 +47,16 @@ public final class SystemChunks implements ChunkSource {
     }
 
     @Override
+    public boolean resizes() {
+        return os.hasAlignedRealloc();
+    }
+
+    @Override
+    public Chunk resize(Chunk chunk, long bytes) throws Refusal {
+        return new Chunk(os.alignedRealloc(chunk.address(), bytes), bytes, false);
+    }
+
+    @Override
     public boolean discard(long address, long bytes) {
         try (Arena scratch = Arena.ofConfined()) {
             os.discard(address, bytes, scratch.allocate(CallState.LAYOUT));

@@ -15,7 +15,7 @@ import java.util.Optional;
 public record SystemHeap(OperatingSystem os) implements BlockSource {
 
     /** What malloc(3) promises on every supported platform, for a block of at least that size. */
-    private static final long MALLOC_ALIGNMENT_BYTES = 16;
+    static final long MALLOC_ALIGNMENT_BYTES = 16;
 
     @Override
     public Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal {
@@ -50,6 +50,11 @@ public record SystemHeap(OperatingSystem os) implements BlockSource {
         long capacity = mallocBytes(bytes, alignment);
         long address = os.realloc(block.address(), capacity);
         return Optional.of(new Block(address, bytes, capacity, Origin.C_HEAP));
+    }
+
+    @Override
+    public boolean resizes(long alignment) {
+        return alignment <= MALLOC_ALIGNMENT_BYTES;
     }
 
     @Override

@@ -37,6 +37,21 @@ public interface OperatingSystem {
      */
     long alignedAlloc(long alignment, long bytes) throws Refusal;
 
+    /** Whether there is {@link #alignedRealloc}. */
+    default boolean hasAlignedRealloc() {
+        return false;
+    }
+
+    /**
+     * Resizes a block of {@link #alignedAlloc} to {@code bytes > 0}, moving it where needed, after
+     * which it is aligned for any C type and no further; refused, the block is unchanged. A large
+     * one is not copied where the system can give its pages another address. realloc(3), as C11
+     * says; Windows has no such function.
+     */
+    default long alignedRealloc(long address, long bytes) throws Refusal {
+        throw new Refusal.NotSupported(name() + " resizes no aligned block");
+    }
+
     /** Gives back a block of {@link #malloc}, {@link #calloc} or {@link #realloc}. free(3). */
     void free(long address);
 

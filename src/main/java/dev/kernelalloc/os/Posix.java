@@ -21,6 +21,16 @@ interface Posix extends CHeap {
     int EINVAL = 22;
 
     @Override
+    default boolean hasAlignedRealloc() {
+        return true;
+    }
+
+    @Override
+    default long alignedRealloc(long address, long bytes) throws Refusal {
+        return realloc(address, bytes);
+    }
+
+    @Override
     PosixCalls calls();
 
     /** The flags of a private anonymous mapping. */

@@ -160,6 +160,15 @@ public abstract class StructType<T> {
                 "elements=%d of %d bytes each".formatted(elements, array.stride(0)));
     }
 
+    /**
+     * Whether the struct ends in a {@link Flexible} array, so that its size is not fixed.
+     *
+     * @return false for a struct known by its layout alone
+     */
+    public final boolean isFlexible() {
+        return model.isFlexible();
+    }
+
     // ---- values ---------------------------------------------------------------------------------
 
     /**

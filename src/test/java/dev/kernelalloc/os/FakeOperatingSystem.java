@@ -246,6 +246,20 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
+    public boolean hasAlignedRealloc() {
+        return memory.hasAlignedRealloc();
+    }
+
+    @Override
+    public synchronized long alignedRealloc(long address, long bytes) throws Refusal {
+        enter(Operation.REALLOC, address, bytes);
+        expect(alignedBlocks.containsKey(address), "realloc of no live aligned block", address);
+        long moved = memory.alignedRealloc(address, bytes);
+        alignedBlocks.remove(address);
+        return live(alignedBlocks, moved, bytes);
+    }
+
+    @Override
     public synchronized void free(long address) {
         calls.add(new Call(Operation.FREE, address, 0));
         expect(blocks.remove(address) != null, "free of no live block", address);

@@ -46,6 +46,21 @@ class LinuxTest {
     }
 
     @Test
+    void anAlignedBlockIsResizedWithItsContents() throws Refusal {
+        assertThat(linux.hasAlignedRealloc()).isTrue();
+        long address = linux.alignedAlloc(1 << 17, 1 << 20);
+        NativeMemory.segment(address, 1 << 20).fill((byte) 7);
+        long moved = linux.alignedRealloc(address, 64 << 20);
+        assertThat(moved % 16).isZero();
+        assertThat(NativeMemory.segment(moved, 1 << 20).toArray(ValueLayout.JAVA_BYTE))
+                .containsOnly(7);
+        assertThatThrownBy(() -> linux.alignedRealloc(moved, Long.MAX_VALUE))
+                .isInstanceOf(Refusal.OutOfMemory.class);
+        NativeMemory.segment(moved, 64 << 20).fill((byte) 8);
+        linux.alignedFree(moved);
+    }
+
+    @Test
     void reallocKeepsContentsAndCallocGivesZeros() throws Refusal {
         long address = linux.calloc(8);
         assertThat(NativeMemory.segment(address, 8).get(ValueLayout.JAVA_LONG, 0)).isZero();

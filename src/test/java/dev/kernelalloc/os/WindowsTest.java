@@ -40,6 +40,13 @@ class WindowsTest {
     }
 
     @Test
+    void alignedBlocksKeepTheirSize() {
+        assertThat(windows.hasAlignedRealloc()).isFalse();
+        assertThatThrownBy(() -> windows.alignedRealloc(PLACE, 100))
+                .isInstanceOf(Refusal.NotSupported.class);
+    }
+
+    @Test
     void alignedBlocksGoBackThroughTheirOwnFree() throws Refusal {
         assertThat(windows.alignedAlloc(64, 100)).isEqualTo(PLACE);
         windows.alignedFree(PLACE);

@@ -1,5 +1,6 @@
 package dev.kernelalloc.benchmarks;
 
+import dev.kernelalloc.benchmarks.container.ContainerRows;
 import dev.kernelalloc.benchmarks.heap.HeapRows;
 import dev.kernelalloc.benchmarks.soak.Soak;
 import dev.kernelalloc.benchmarks.struct.StructRows;
@@ -119,6 +120,9 @@ public final class Benchmarks implements Callable<Integer> {
         List<Row> rows = new ArrayList<>();
         rows.addAll(quick ? HeapRows.quick(allocators) : HeapRows.all(allocators));
         rows.addAll(quick ? StructRows.quick() : StructRows.all());
+        if (!quick) {
+            rows.addAll(ContainerRows.all(allocators));
+        }
         return rows;
     }
 

@@ -14,6 +14,8 @@ public enum Figure {
     TRIMMED("MiB"),
     /** Resident memory that came with ten times as many threads. */
     GROWN("MiB"),
+    /** Resident memory over the start while everything is alive. */
+    RESIDENT("MiB"),
     /** Throughput of two threads over that of one, by the same ratio for a loop of arithmetic. */
     SCALING("×"),
     /** Throughput of 64 threads over that of two. */

@@ -34,6 +34,9 @@ public final class Program {
             case "churn" ->
                     Churn.run(memory(arguments), EachThread.Kind.valueOf(arguments.text("kind")));
             case "waste" -> Waste.run();
+            case "grow" ->
+                    Growing.run(
+                            Growing.Way.valueOf(arguments.text("way")), arguments.number("millis"));
             default -> throw new IllegalArgumentException(line[0]);
         }
         System.exit(0); // whatever threads a peer has left

@@ -1,0 +1,99 @@
+package dev.kernelalloc.benchmarks.container;
+
+import dev.kernelalloc.benchmarks.Bar;
+import dev.kernelalloc.benchmarks.CAllocator;
+import dev.kernelalloc.benchmarks.CProgram;
+import dev.kernelalloc.benchmarks.Case;
+import dev.kernelalloc.benchmarks.Figure;
+import dev.kernelalloc.benchmarks.JavaProgram;
+import dev.kernelalloc.benchmarks.JmhCase;
+import dev.kernelalloc.benchmarks.Reference;
+import dev.kernelalloc.benchmarks.Row;
+import dev.kernelalloc.benchmarks.struct.Profile;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** What is asked of arrays and vecs. */
+public final class ContainerRows {
+
+    /** A list needs more than the other programs; it begins as a JVM does that is told nothing. */
+    private static final List<String> HEAP = List.of("-Xms16m", "-Xmx2g");
+
+    private ContainerRows() {}
+
+    public static List<Row> all(List<CAllocator> allocators) {
+        List<Row> rows = new ArrayList<>();
+        for (Profile profile : Profile.values()) {
+            rows.addAll(access(profile));
+        }
+        rows.addAll(growing(allocators));
+        return rows;
+    }
+
+    private static List<Row> access(Profile profile) {
+        String after = profile == Profile.POLLUTED ? ", after other types" : "";
+        Case reading = of(profile, "rawReading");
+        Case records = of(profile, "arrayOfRecords");
+        return List.of(
+                time("elements by index" + after, records, reading, Bar.atMost(1.10)),
+                Row.figure(
+                        "elements by index, heap bytes" + after,
+                        records,
+                        Figure.HEAP_BYTES,
+                        Bar.atMost(0.5)),
+                time(
+                        "elements by index" + after,
+                        of(profile, "arrayOfViews"),
+                        reading,
+                        Bar.atMost(1.10)),
+                time(
+                        "elements by index" + after,
+                        of(profile, "vecOfRecords"),
+                        reading,
+                        Bar.REPORTED),
+                time("elements in turn" + after, of(profile, "enhancedFor"), reading, Bar.REPORTED),
+                time(
+                        "elements written" + after,
+                        of(profile, "writingRecords"),
+                        of(profile, "rawWriting"),
+                        Bar.atMost(1.10)));
+    }
+
+    private static List<Row> growing(List<CAllocator> allocators) {
+        Case vec = program("NativeVec", "VEC");
+        Case list = program("ArrayList of records", "LIST");
+        List<Case> inC =
+                allocators.stream()
+                        .filter(CAllocator::isSystem)
+                        .map(allocator -> (Case) new CProgram(allocator, List.of("grow")))
+                        .toList();
+        String work = "10 million adds of 16 B";
+        return List.of(
+                Row.time(
+                        work,
+                        vec,
+                        new Reference.Best("C " + CAllocator.SYSTEM, inC),
+                        Bar.atMost(1.2)),
+                time(work, list, vec, Bar.REPORTED),
+                new Row(
+                        work + ", resident",
+                        list,
+                        Figure.RESIDENT,
+                        Reference.to(vec),
+                        Bar.atLeast(3)));
+    }
+
+    private static Row time(String work, Case subject, Case reference, Bar bar) {
+        return Row.time(work, subject, Reference.to(reference), bar);
+    }
+
+    private static Case of(Profile profile, String method) {
+        return JmhCase.of(ArrayBenchmark.class, method, Map.of("profile", profile.name()));
+    }
+
+    private static Case program(String label, String way) {
+        return new JavaProgram(label, HEAP, List.of("grow", "way=" + way));
+    }
+}

@@ -1,0 +1,90 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.Consumer;
+
+/** An array that owns a block. Copied by {@link CopyPerType}. */
+final class ArrayOf<T> extends NativeArray<T> {
+
+    private static final CopyPerType COPIES =
+            new CopyPerType(ArrayOf.class, StructType.class, OwnedBlock.class, long.class);
+
+    private final StructType<T> type;
+    private final OwnedBlock block;
+    private final MemorySegment segment;
+    private final long length;
+
+    ArrayOf(StructType<T> type, OwnedBlock block, long length) {
+        this.type = type;
+        this.block = block;
+        this.segment = block.segment();
+        this.length = length;
+    }
+
+    /**
+     * @param block whose segment has the bytes of the elements and no more; where this throws, it
+     *     is the caller's still
+     */
+    @SuppressWarnings("unchecked") // a copy for T
+    static <T> NativeArray<T> make(StructType<T> type, OwnedBlock block, long length) {
+        try {
+            return (NativeArray<T>)
+                    (Object) COPIES.constructor(type).invokeExact(type, block, length);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
+    }
+
+    @Override
+    public StructType<T> type() {
+        return type;
+    }
+
+    @Override
+    public long length() {
+        return length;
+    }
+
+    @Override
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    @Override
+    OwnedBlock block() {
+        return block;
+    }
+
+    @Override
+    public T get(long index) {
+        return type.get(segment, Objects.checkIndex(index, length) * stride());
+    }
+
+    @Override
+    public void set(long index, T value) {
+        type.set(segment, Objects.checkIndex(index, length) * stride(), value);
+    }
+
+    @Override
+    public T view(long index) {
+        if (!type.isView()) {
+            throw notLive(type);
+        }
+        return get(index);
+    }
+
+    @Override
+    public void forEach(Consumer<? super T> action) {
+        for (long i = 0; i < length; i++) {
+            action.accept(type.get(segment, i * stride()));
+        }
+    }
+
+    /** As {@link NativeSlice#stride}; in this class, for the profile of its copy. */
+    private long stride() {
+        return type.byteSize() + type.byteAlignment() - 1 & -type.byteAlignment();
+    }
+}

@@ -1,0 +1,36 @@
+package dev.kernelalloc;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
+
+/** Elements as the bytes they are, for what need not know their type. */
+final class ElementBytes {
+
+    private ElementBytes() {}
+
+    /** Exchanges two pieces of memory of the same size, equal or apart, without a third one. */
+    static void swap(MemorySegment one, MemorySegment other) {
+        long bytes = one.byteSize();
+        long offset = 0;
+        for (; offset <= bytes - Long.BYTES; offset += Long.BYTES) {
+            long kept = one.get(JAVA_LONG_UNALIGNED, offset);
+            one.set(JAVA_LONG_UNALIGNED, offset, other.get(JAVA_LONG_UNALIGNED, offset));
+            other.set(JAVA_LONG_UNALIGNED, offset, kept);
+        }
+        for (; offset < bytes; offset++) {
+            byte kept = one.get(JAVA_BYTE, offset);
+            one.set(JAVA_BYTE, offset, other.get(JAVA_BYTE, offset));
+            other.set(JAVA_BYTE, offset, kept);
+        }
+    }
+
+    /** Copies the first element over all others, twice as many each time. */
+    static void repeat(MemorySegment elements, long stride) {
+        long bytes = elements.byteSize();
+        for (long done = stride; done < bytes; done += Math.min(done, bytes - done)) {
+            MemorySegment.copy(elements, 0, elements, done, Math.min(done, bytes - done));
+        }
+    }
+}

@@ -1,0 +1,244 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Collection;
+import java.util.function.Consumer;
+
+/**
+ * A fixed number of values in native memory, one after the other, and the owner of that memory.
+ *
+ * <p>An array belongs to the thread that made it: another thread's access, through the array, its
+ * slices, its views or its segment, throws {@link WrongThreadException}. After {@link #close} every
+ * access throws {@link IllegalStateException}.
+ *
+ * {@snippet lang = java :
+ * try (NativeArray<Point> points = NativeArray.zeroed(POINT, 1_000_000)) {
+ *     for (long i = 0; i < points.length(); i++) {
+ *         points.set(i, new Point((int) i, -1));
+ *     }
+ *     points.slice(0, 1000).sortByLong(Point::y);
+ * }
+ * }
+ *
+ * @param <T> what an element is: a record, copied in and out; an interface, whose instances are
+ *     live views of the memory; or {@link MemorySegment} for a bare layout
+ */
+public abstract class NativeArray<T> extends NativeSlice<T> implements AutoCloseable {
+
+    /** Of this package alone. */
+    NativeArray() {}
+
+    /**
+     * An array of values.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what an element looks like
+     * @param values to be copied
+     * @return an array of the calling thread
+     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     *     array
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    @SafeVarargs
+    @SuppressWarnings("varargs") // the values are only read
+    public static <T> NativeArray<T> of(
+            KernelAllocator allocator, StructType<T> type, T... values) {
+        return ofValues(allocator, type, values);
+    }
+
+    /**
+     * An array of the values of a collection.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what an element looks like
+     * @param values to be copied, in the order of their iterator
+     * @return an array of the calling thread
+     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     *     array
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> NativeArray<T> copyOf(
+            KernelAllocator allocator, StructType<T> type, Collection<? extends T> values) {
+        return filled(
+                uninitialized(allocator, type, values.size()),
+                array -> {
+                    long index = 0;
+                    for (T value : values) {
+                        array.set(index++, value);
+                    }
+                    if (index != array.length()) {
+                        throw new IllegalArgumentException(
+                                "%d values were announced, %d came"
+                                        .formatted(array.length(), index));
+                    }
+                });
+    }
+
+    /**
+     * An array of copies of elements.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param elements whose bytes are copied
+     * @return an array of the calling thread
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed, or the owner of the elements is
+     */
+    public static <T> NativeArray<T> copyOf(KernelAllocator allocator, NativeSlice<T> elements) {
+        return filled(
+                uninitialized(allocator, elements.type(), elements.length()),
+                array -> array.copyFrom(elements));
+    }
+
+    /**
+     * An array of zeros.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what an element looks like
+     * @param length how many there are; may be 0
+     * @return an array of the calling thread
+     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     *     elements overflows, or the type ends in a flexible array
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> NativeArray<T> zeroed(
+            KernelAllocator allocator, StructType<T> type, long length) {
+        return make(allocator, type, length, true);
+    }
+
+    /**
+     * An array whose contents are undefined until they are written; otherwise as {@link
+     * #zeroed(KernelAllocator, StructType, long)}.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what an element looks like
+     * @param length how many there are; may be 0
+     * @return an array of the calling thread
+     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     *     elements overflows, or the type ends in a flexible array
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> NativeArray<T> uninitialized(
+            KernelAllocator allocator, StructType<T> type, long length) {
+        return make(allocator, type, length, false);
+    }
+
+    /**
+     * An array of values in memory of the {@linkplain KernelAllocator#global global} allocator.
+     *
+     * @param <T> the type of the elements
+     * @param type what an element looks like
+     * @param values to be copied
+     * @return an array of the calling thread
+     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     *     array
+     * @throws AllocationException when memory cannot be had
+     */
+    @SafeVarargs
+    @SuppressWarnings("varargs") // the values are only read
+    public static <T> NativeArray<T> of(StructType<T> type, T... values) {
+        return ofValues(KernelAllocator.global(), type, values);
+    }
+
+    /**
+     * An array of zeros in memory of the {@linkplain KernelAllocator#global global} allocator.
+     *
+     * @param <T> the type of the elements
+     * @param type what an element looks like
+     * @param length how many there are; may be 0
+     * @return an array of the calling thread
+     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     *     elements overflows, or the type ends in a flexible array
+     * @throws AllocationException when memory cannot be had
+     */
+    public static <T> NativeArray<T> zeroed(StructType<T> type, long length) {
+        return zeroed(KernelAllocator.global(), type, length);
+    }
+
+    /**
+     * An array of undefined contents in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
+     *
+     * @param <T> the type of the elements
+     * @param type what an element looks like
+     * @param length how many there are; may be 0
+     * @return an array of the calling thread
+     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     *     elements overflows, or the type ends in a flexible array
+     * @throws AllocationException when memory cannot be had
+     */
+    public static <T> NativeArray<T> uninitialized(StructType<T> type, long length) {
+        return uninitialized(KernelAllocator.global(), type, length);
+    }
+
+    private static <T> NativeArray<T> ofValues(
+            KernelAllocator allocator, StructType<T> type, T[] values) {
+        return filled(
+                uninitialized(allocator, type, values.length), array -> array.copyFrom(values));
+    }
+
+    private static <T> NativeArray<T> make(
+            KernelAllocator allocator, StructType<T> type, long length, boolean zeroed) {
+        long bytes = bytes(type, length);
+        return owning(
+                type,
+                OwnedBlock.take(CheckedBlocks.of(allocator), bytes, type.byteAlignment(), zeroed),
+                length);
+    }
+
+    /** An array over a block, which ends where there can be none. */
+    static <T> NativeArray<T> owning(StructType<T> type, OwnedBlock block, long length) {
+        try {
+            return ArrayOf.make(type, block, length);
+        } catch (Throwable e) {
+            block.close(); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    private static <T> NativeArray<T> filled(
+            NativeArray<T> array, Consumer<NativeArray<T>> filling) {
+        try {
+            filling.accept(array);
+            return array;
+        } catch (RuntimeException | Error e) {
+            array.close(); // a value does not fit the type, or its accessor failed
+            throw e;
+        }
+    }
+
+    /** What this array owns. */
+    abstract OwnedBlock block();
+
+    /**
+     * Ends this array, its slices, its views and its segment, and gives the memory back. Does
+     * nothing once {@link NativeVec#from} has taken it over.
+     *
+     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     *     nothing has changed then
+     * @throws WrongThreadException when called by another thread
+     */
+    @Override
+    public final void close() {
+        block().close();
+    }
+
+    /**
+     * The first elements, the place, and what is promised of its pages; once closed, or on another
+     * thread, without the elements.
+     */
+    @Override
+    public final String toString() {
+        return block().show("NativeArray", this::contents);
+    }
+}

@@ -1,0 +1,468 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Objects;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
+import java.util.function.ToLongFunction;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+/**
+ * Values of one type in native memory, one after the other: a whole {@link NativeArray}, or a part
+ * of one, or of a {@link NativeVec}, which it only borrows. A slice dies with its owner: from then
+ * on every access throws {@link IllegalStateException}. On any thread but the owner's it throws
+ * {@link WrongThreadException}.
+ *
+ * <p>The elements of a record type are copies: {@link #get} reads one, {@link #set} writes one.
+ * Those of an interface type are live views of the memory, and so are slices of a bare layout; to
+ * copy one is to copy its bytes.
+ *
+ * <p>As in C, an element takes the size of its type rounded up to its alignment. Indexes are
+ * counted from 0, and every index is checked. An access costs what the raw loop over the segment
+ * costs, and makes no garbage unless the value escapes.
+ *
+ * @param <T> what an element is: a record, an interface, or {@link MemorySegment} for a bare layout
+ */
+public abstract class NativeSlice<T> implements Iterable<T> {
+
+    /** Elements that {@link #toString} shows. */
+    private static final int SHOWN_ELEMENTS = 4;
+
+    /** Of this package alone. */
+    NativeSlice() {}
+
+    // ---- elements -----------------------------------------------------------------------------
+
+    /**
+     * What an element looks like in memory.
+     *
+     * @return the type of all elements
+     */
+    public abstract StructType<T> type();
+
+    /**
+     * How many elements there are. May be asked at any time, on any thread.
+     *
+     * @return not negative
+     */
+    public abstract long length();
+
+    /**
+     * One element: a copy when the type is a record, a live view when it is an interface.
+     *
+     * @param index of the element
+     * @return its value
+     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws IllegalStateException when the owner is closed; of a live view, when it is used
+     * @throws WrongThreadException when called by another thread; of a live view, when it is used
+     */
+    public abstract T get(long index);
+
+    /**
+     * Writes one element.
+     *
+     * @param index of the element
+     * @param value a record; or a view, whose bytes are copied
+     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws IllegalArgumentException when {@code value} does not fit, as {@link
+     *     StructType#set(MemorySegment, Object)} says
+     * @throws IllegalStateException when the owner is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public abstract void set(long index, T value);
+
+    /**
+     * One element as a live view: what {@link #get} returns, but refused where that would be a
+     * copy, so that nothing is written to a copy by mistake.
+     *
+     * @param index of the element
+     * @return the view
+     * @throws UnsupportedOperationException when the type is a record
+     * @throws IndexOutOfBoundsException when there is no such element
+     */
+    public abstract T view(long index);
+
+    /**
+     * The memory of all elements, dead when the owner is.
+     *
+     * @return a segment confined to the thread of the owner
+     */
+    public abstract MemorySegment segment();
+
+    /**
+     * The memory of one element.
+     *
+     * @param index of the element
+     * @return a segment of the size of the type, with the life of {@link #segment()}
+     * @throws IndexOutOfBoundsException when there is no such element
+     */
+    public final MemorySegment segment(long index) {
+        Objects.checkIndex(index, length());
+        return segment().asSlice(index * stride(type()), type().byteSize());
+    }
+
+    /**
+     * Replaces one element by what a function makes of it.
+     *
+     * @param index of the element
+     * @param change from the old value to the new one; when it throws, nothing has changed
+     * @throws IndexOutOfBoundsException when there is no such element
+     */
+    public final void update(long index, UnaryOperator<T> change) {
+        set(index, change.apply(get(index)));
+    }
+
+    /**
+     * Exchanges the bytes of two elements.
+     *
+     * @param first index of an element
+     * @param second index of another, or of the same
+     * @throws IndexOutOfBoundsException when one of them does not exist
+     */
+    public final void swap(long first, long second) {
+        MemorySegment one = segment(first);
+        MemorySegment other = segment(second);
+        ElementBytes.swap(one, other);
+    }
+
+    /** Puts the elements into the opposite order. */
+    public final void reverse() {
+        long last = length() - 1;
+        for (long i = 0; i < last - i; i++) {
+            swap(i, last - i);
+        }
+    }
+
+    /**
+     * Whether there is no element.
+     *
+     * @return whether {@link #length} is 0
+     */
+    public final boolean isEmpty() {
+        return length() == 0;
+    }
+
+    /**
+     * A part of this slice, which dies with the same owner.
+     *
+     * @param from index of its first element
+     * @param to index behind its last element
+     * @return the same memory, seen from {@code from} on
+     * @throws IndexOutOfBoundsException when {@code 0 <= from <= to <= length} does not hold
+     */
+    public final NativeSlice<T> slice(long from, long to) {
+        Objects.checkFromToIndex(from, to, length());
+        long stride = stride(type());
+        return SliceOf.make(
+                type(), segment().asSlice(from * stride, (to - from) * stride), to - from);
+    }
+
+    // ---- many at once -------------------------------------------------------------------------
+
+    /**
+     * Writes one value to all elements.
+     *
+     * @param value as for {@link #set}
+     */
+    public final void fill(T value) {
+        if (isEmpty()) {
+            Objects.requireNonNull(value, "value");
+            return;
+        }
+        set(0, value);
+        ElementBytes.repeat(segment(), stride(type()));
+    }
+
+    /**
+     * Copies the values of a Java array.
+     *
+     * @param values as many as there are elements
+     * @throws IllegalArgumentException when there are more or fewer, and nothing is written; or
+     *     when one does not fit its element, and those in front of it are written
+     */
+    public final void copyFrom(T[] values) {
+        requireLength(values.length, "values given");
+        for (int i = 0; i < values.length; i++) {
+            set(i, values[i]);
+        }
+    }
+
+    /**
+     * Copies the bytes of as many other elements, which may lie in the same memory.
+     *
+     * @param source elements of the same layout
+     * @throws IllegalArgumentException when there are more or fewer of them, or their layout is
+     *     another
+     */
+    public final void copyFrom(NativeSlice<T> source) {
+        requireSameLayout(source.type());
+        requireLength(source.length(), "elements given");
+        segment().copyFrom(source.segment());
+    }
+
+    /**
+     * Copies bytes into all elements: of a Java array of primitives for example, by {@link
+     * MemorySegment#ofArray(int[])}.
+     *
+     * @param bytes as many as {@link #segment()} has
+     * @throws IllegalArgumentException when there are more or fewer
+     */
+    public final void copyFrom(MemorySegment bytes) {
+        requireBytes(bytes);
+        segment().copyFrom(bytes);
+    }
+
+    /**
+     * Copies all elements into a Java array. Live views among them stay live.
+     *
+     * @param target of as many elements
+     * @throws IllegalArgumentException when it has more or fewer
+     */
+    public final void copyTo(T[] target) {
+        requireLength(target.length, "places given");
+        for (int i = 0; i < target.length; i++) {
+            target[i] = get(i);
+        }
+    }
+
+    /**
+     * Copies the bytes of all elements, to a Java array of primitives for example.
+     *
+     * @param target of as many bytes as {@link #segment()} has
+     * @throws IllegalArgumentException when it has more or fewer
+     */
+    public final void copyTo(MemorySegment target) {
+        requireBytes(target);
+        target.copyFrom(segment());
+    }
+
+    /**
+     * All elements in a new Java array. Live views among them stay live.
+     *
+     * @param newArray makes it: {@code Point[]::new}
+     * @return as many values as there are elements
+     * @throws IllegalStateException when there are more than a Java array can have
+     */
+    public final T[] toArray(IntFunction<T[]> newArray) {
+        T[] values = newArray.apply(requireIntLength("a Java array"));
+        copyTo(values);
+        return values;
+    }
+
+    /**
+     * Sorts the elements where they lie; equal ones keep their order. When the comparator throws,
+     * every element is still there, in whatever order.
+     *
+     * <p>Half the memory of the elements is taken from {@link PoolAllocator#shared} meanwhile.
+     *
+     * @param order of the values; live views that it is given are valid during the call
+     * @throws AllocationException when that memory cannot be had; nothing has changed then
+     */
+    public final void sort(Comparator<? super T> order) {
+        MergeSort.sort(this, order);
+    }
+
+    /**
+     * Sorts the elements by an integer of each; otherwise as {@link #sort}.
+     *
+     * @param key of a value
+     * @throws AllocationException as {@link #sort} does
+     */
+    public final void sortByLong(ToLongFunction<? super T> key) {
+        sort(Comparator.comparingLong(key));
+    }
+
+    /**
+     * Looks for a value in elements that are sorted.
+     *
+     * @param value to look for
+     * @param order the elements are sorted by
+     * @return the index of an equal element; or {@code -1 - i} when there is none and {@code value}
+     *     would keep the order at {@code i}
+     */
+    public final long binarySearch(T value, Comparator<? super T> order) {
+        long low = 0;
+        long high = length() - 1;
+        while (low <= high) {
+            long middle = low + high >>> 1;
+            int compared = order.compare(get(middle), value);
+            if (compared < 0) {
+                low = middle + 1;
+            } else if (compared > 0) {
+                high = middle - 1;
+            } else {
+                return middle;
+            }
+        }
+        return -1 - low;
+    }
+
+    /**
+     * Looks for an element by an integer that the elements are sorted by.
+     *
+     * @param value of the key
+     * @param key of an element
+     * @return as {@link #binarySearch} does
+     */
+    public final long binarySearchByLong(long value, ToLongFunction<? super T> key) {
+        long low = 0;
+        long high = length() - 1;
+        while (low <= high) {
+            long middle = low + high >>> 1;
+            long found = key.applyAsLong(get(middle));
+            if (found < value) {
+                low = middle + 1;
+            } else if (found > value) {
+                high = middle - 1;
+            } else {
+                return middle;
+            }
+        }
+        return -1 - low;
+    }
+
+    // ---- one after the other ------------------------------------------------------------------
+
+    @Override
+    public abstract void forEach(Consumer<? super T> action);
+
+    /** The elements in their order. A loop by index makes less garbage. */
+    @Override
+    public final Iterator<T> iterator() {
+        return Spliterators.iterator(spliterator());
+    }
+
+    /**
+     * The elements in their order. It cannot be split: the elements belong to one thread.
+     *
+     * @return a sized, ordered spliterator whose {@code trySplit} throws {@link
+     *     WrongThreadException}
+     */
+    @Override
+    public final Spliterator<T> spliterator() {
+        return new ElementSpliterator<>(this);
+    }
+
+    /**
+     * The elements as a sequential stream. They belong to one thread: a parallel stream throws
+     * {@link WrongThreadException} when it begins; make it one of copies first.
+     *
+     * @return a stream of values, or of live views
+     */
+    public final Stream<T> stream() {
+        return StreamSupport.stream(spliterator(), false);
+    }
+
+    /**
+     * The elements as a list of that size. Elements can be set, unless they are live views, which
+     * are written through; none can be added or removed.
+     *
+     * @return a list that dies with the owner
+     * @throws IllegalStateException when there are more than a list can have: take a slice
+     */
+    public final List<T> asList() {
+        return new ElementList<>(this, requireIntLength("a list"));
+    }
+
+    // ---- for people ---------------------------------------------------------------------------
+
+    /** The first elements and the place; once the owner is closed the place alone. */
+    @Override
+    public String toString() {
+        MemorySegment memory = segment();
+        String place = "at 0x%x, %d bytes".formatted(memory.address(), memory.byteSize());
+        if (!memory.scope().isAlive()) {
+            return "NativeSlice[closed, was %s]".formatted(place);
+        }
+        if (!memory.isAccessibleBy(Thread.currentThread())) {
+            return "NativeSlice[of another thread, %s]".formatted(place);
+        }
+        return "NativeSlice[%s, %s]".formatted(contents(), place);
+    }
+
+    /** The length and the first elements. */
+    final String contents() {
+        StringBuilder text = new StringBuilder().append(length()).append(" × {");
+        for (long i = 0; i < Math.min(length(), SHOWN_ELEMENTS); i++) {
+            text.append(i == 0 ? "" : ", ").append(type().toString(segment(i)));
+        }
+        return text.append(length() > SHOWN_ELEMENTS ? ", …}" : "}").toString();
+    }
+
+    // ---- what is asked for --------------------------------------------------------------------
+
+    /** How far elements stand apart, as in C: no size is less than a multiple of its alignment. */
+    static long stride(StructType<?> type) {
+        return type.byteSize() + type.byteAlignment() - 1 & -type.byteAlignment();
+    }
+
+    /**
+     * The bytes of a number of elements.
+     *
+     * @throws IllegalArgumentException when the number is negative, their size overflows, or the
+     *     size of one is not fixed
+     */
+    static long bytes(StructType<?> type, long length) {
+        if (type.isFlexible()) {
+            throw new IllegalArgumentException(
+                    "%s ends in a @Flexible array: elements need a fixed size".formatted(type));
+        }
+        if (length < 0) {
+            throw new IllegalArgumentException("length=" + length + " must not be negative");
+        }
+        long stride = stride(type);
+        if (Math.multiplyHigh(length, stride) != 0 || length * stride < 0) {
+            throw new IllegalArgumentException(
+                    "length=%d of %d bytes each exceeds Long.MAX_VALUE".formatted(length, stride));
+        }
+        return length * stride;
+    }
+
+    static UnsupportedOperationException notLive(StructType<?> type) {
+        return new UnsupportedOperationException(
+                "%s is a record, whose values are copies: use get and set, or describe the struct"
+                                .formatted(type.type().getName())
+                        + " by an interface");
+    }
+
+    final void requireSameLayout(StructType<?> other) {
+        if (other != type() && !other.layout().equals(type().layout())) {
+            throw new IllegalArgumentException(
+                    "elements of %s given, but these are of %s with another layout"
+                            .formatted(other, type()));
+        }
+    }
+
+    private void requireLength(long given, String what) {
+        if (given != length()) {
+            throw new IllegalArgumentException(
+                    "%d %s, but there are %d elements: take a slice of as many"
+                            .formatted(given, what, length()));
+        }
+    }
+
+    private void requireBytes(MemorySegment bytes) {
+        if (bytes.byteSize() != segment().byteSize()) {
+            throw new IllegalArgumentException(
+                    "%d bytes given, but %d elements have %d bytes"
+                            .formatted(bytes.byteSize(), length(), segment().byteSize()));
+        }
+    }
+
+    private int requireIntLength(String of) {
+        if (length() > Integer.MAX_VALUE) {
+            throw new IllegalStateException(
+                    "%d elements are more than %s can have: take a slice".formatted(length(), of));
+        }
+        return (int) length();
+    }
+}

@@ -1,0 +1,663 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Collection;
+import java.util.ConcurrentModificationException;
+import java.util.Iterator;
+import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+/**
+ * Values in native memory, one after the other, to which more can be added; and the owner of that
+ * memory.
+ *
+ * <p>A vec belongs to the thread that made it: another thread's access throws {@link
+ * WrongThreadException}. After {@link #close} every access throws {@link IllegalStateException}.
+ *
+ * <p><b>Room.</b> A vec has room for {@link #capacity} elements. Where that does not do, it moves
+ * to a block for a third more, and uses all that the allocator gives: at most half more, unless the
+ * allocator's least block is larger, as a page is. From a mebibyte on the system is asked to give
+ * the pages another address, where it can, so that nothing is copied. Moving ends the life of
+ * everything that was taken from the vec before: views, slices, segments throw {@link
+ * IllegalStateException} from then on, and never reach the old memory. {@link #reserve} makes room
+ * beforehand.
+ *
+ * <p>Where memory cannot be had there is an {@link AllocationException}, and the elements are what
+ * they were. Views, slices and segments live on then, but for those of a vec of a mebibyte or more,
+ * which may have ended.
+ *
+ * <p>What is taken from a vec shows its memory, not its elements: after a removal an older view
+ * shows whatever has moved there.
+ *
+ * {@snippet lang = java :
+ * try (NativeVec<Point> points = NativeVec.create(POINT)) {
+ *     points.add(new Point(1, 2));
+ *     points.add(new Point(3, 4));
+ *     points.removeAt(0);
+ * }
+ * }
+ *
+ * @param <T> what an element is: a record, copied in and out; an interface, whose instances are
+ *     live views of the memory; or {@link MemorySegment} for a bare layout
+ */
+public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
+
+    private static final long FIRST_CAPACITY = 4;
+
+    private final StructType<T> type;
+    private final long stride;
+    private final Room room;
+
+    /** All of the block. */
+    MemorySegment memory;
+
+    long size;
+    long capacity;
+
+    /** How often elements were removed, or have moved. What is added, the size tells. */
+    int changes;
+
+    /** Of this package alone. */
+    NativeVec(StructType<T> type, OwnedBlock block, long size) {
+        this.type = type;
+        this.stride = NativeSlice.stride(type);
+        this.size = size;
+        this.room = new Room(block, type.byteAlignment());
+        look();
+    }
+
+    // ---- making -------------------------------------------------------------------------------
+
+    /**
+     * A vec without elements, which takes no memory until there is one.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what an element looks like
+     * @return a vec of the calling thread
+     * @throws IllegalArgumentException when the type ends in a flexible array
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> NativeVec<T> create(KernelAllocator allocator, StructType<T> type) {
+        NativeSlice.bytes(type, 0);
+        return VecOf.make(
+                type, OwnedBlock.none(CheckedBlocks.of(allocator), type.byteAlignment()), 0);
+    }
+
+    /**
+     * A vec without elements in memory of the {@linkplain KernelAllocator#global global} allocator.
+     *
+     * @param <T> the type of the elements
+     * @param type what an element looks like
+     * @return a vec of the calling thread
+     * @throws IllegalArgumentException when the type ends in a flexible array
+     */
+    public static <T> NativeVec<T> create(StructType<T> type) {
+        return create(KernelAllocator.global(), type);
+    }
+
+    /**
+     * A vec without elements that has room.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what an element looks like
+     * @param capacity how many elements it has room for, at least
+     * @return a vec of the calling thread
+     * @throws IllegalArgumentException when {@code capacity} is negative, the size of that many
+     *     elements overflows, or the type ends in a flexible array
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> NativeVec<T> withCapacity(
+            KernelAllocator allocator, StructType<T> type, long capacity) {
+        NativeSlice.bytes(type, capacity);
+        return filled(create(allocator, type), vec -> vec.reserve(capacity));
+    }
+
+    /**
+     * A vec of values.
+     *
+     * @param <T> the type of the elements
+     * @param allocator where the memory comes from, and goes back to
+     * @param type what an element looks like
+     * @param values to be copied, in the order of their iterator
+     * @return a vec of the calling thread
+     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     *     array
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when the allocator is closed
+     */
+    public static <T> NativeVec<T> copyOf(
+            KernelAllocator allocator, StructType<T> type, Collection<? extends T> values) {
+        return filled(create(allocator, type), vec -> vec.addAll(values));
+    }
+
+    /**
+     * A vec that takes over the memory and the elements of an array, without copying. The array is
+     * dead from then on, as if closed; closing it does nothing.
+     *
+     * @param <T> the type of the elements
+     * @param array of the calling thread
+     * @return a vec of the calling thread
+     * @throws IllegalStateException when the array is closed, or a downcall is using its segment
+     * @throws WrongThreadException when the array belongs to another thread
+     */
+    public static <T> NativeVec<T> from(NativeArray<T> array) {
+        OwnedBlock block = array.block().handOver(array.block().usableBytes());
+        return VecOf.make(array.type(), block, array.length());
+    }
+
+    private static <T> NativeVec<T> filled(NativeVec<T> vec, Consumer<NativeVec<T>> filling) {
+        try {
+            filling.accept(vec);
+            return vec;
+        } catch (RuntimeException | Error e) {
+            vec.close(); // no memory, a value does not fit the type, or its accessor failed
+            throw e;
+        }
+    }
+
+    // ---- elements -----------------------------------------------------------------------------
+
+    /**
+     * What an element looks like in memory.
+     *
+     * @return the type of all elements
+     */
+    public final StructType<T> type() {
+        return type;
+    }
+
+    /**
+     * How many elements there are.
+     *
+     * @return not negative
+     */
+    public final long size() {
+        return size;
+    }
+
+    /**
+     * Whether there is no element.
+     *
+     * @return whether {@link #size} is 0
+     */
+    public final boolean isEmpty() {
+        return size == 0;
+    }
+
+    /**
+     * How many elements there can be before memory is needed.
+     *
+     * @return not less than {@link #size}; {@link Long#MAX_VALUE} when elements have no size
+     */
+    public final long capacity() {
+        return capacity;
+    }
+
+    /**
+     * One element: a copy when the type is a record, a live view when it is an interface.
+     *
+     * @param index of the element
+     * @return its value
+     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws IllegalStateException when this vec is closed; of a live view, when it is used
+     * @throws WrongThreadException when called by another thread; of a live view, when it is used
+     */
+    public abstract T get(long index);
+
+    /**
+     * Writes one element.
+     *
+     * @param index of the element
+     * @param value a record; or a view, whose bytes are copied
+     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws IllegalArgumentException when {@code value} does not fit, as {@link
+     *     StructType#set(MemorySegment, Object)} says
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public abstract void set(long index, T value);
+
+    /**
+     * One element as a live view; refused where {@link #get} would return a copy.
+     *
+     * @param index of the element
+     * @return the view
+     * @throws UnsupportedOperationException when the type is a record
+     * @throws IndexOutOfBoundsException when there is no such element
+     */
+    public abstract T view(long index);
+
+    /**
+     * The memory of the elements there are now.
+     *
+     * @return a segment confined to the thread of this vec, dead when the vec moves or is closed
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final MemorySegment segment() {
+        block().requireAccess();
+        return memory.asSlice(0, size * stride);
+    }
+
+    /**
+     * All elements there are now: to be sorted, searched, filled, swapped, copied, listed.
+     *
+     * @return a slice that dies when this vec moves or is closed
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final NativeSlice<T> slice() {
+        return slice(0, size);
+    }
+
+    /**
+     * Some of the elements.
+     *
+     * @param from index of the first
+     * @param to index behind the last
+     * @return a slice that dies when this vec moves or is closed
+     * @throws IndexOutOfBoundsException when {@code 0 <= from <= to <= size} does not hold
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final NativeSlice<T> slice(long from, long to) {
+        block().requireAccess();
+        Objects.checkFromToIndex(from, to, size);
+        return SliceOf.make(type, memory.asSlice(from * stride, (to - from) * stride), to - from);
+    }
+
+    // ---- adding -------------------------------------------------------------------------------
+
+    /**
+     * Adds an element behind the last one.
+     *
+     * @param value a record; or a view, also one of this vec's own, whose bytes are copied
+     * @throws IllegalArgumentException when {@code value} does not fit; nothing has changed then
+     * @throws AllocationException when memory is needed and cannot be had; the elements are what
+     *     they were
+     * @throws IllegalStateException when this vec or, where memory is needed, its allocator is
+     *     closed, or a downcall is using the segment while this vec must move
+     * @throws WrongThreadException when called by another thread
+     */
+    public abstract void add(T value);
+
+    /**
+     * Adds an element in front of another, or behind the last one; otherwise as {@link #add}.
+     *
+     * @param index it will have, {@link #size} at most
+     * @param value as for {@link #add}
+     * @throws IndexOutOfBoundsException when {@code index} is negative or greater than the size
+     */
+    public final void insert(long index, T value) {
+        Objects.checkIndex(index, size + 1);
+        MemorySegment one = oneElement();
+        add(value);
+        long last = size - 1;
+        copy(memory, last, one, 0, 1);
+        copy(memory, index, memory, index + 1, last - index);
+        copy(one, 0, memory, index, 1);
+    }
+
+    /**
+     * Adds elements behind the last one.
+     *
+     * @param values to be copied, in the order of their iterator
+     * @throws IllegalArgumentException when one does not fit; the elements are what they were then
+     * @throws AllocationException when memory cannot be had; the elements are what they were
+     * @throws IllegalStateException as for {@link #add}
+     */
+    public final void addAll(Collection<? extends T> values) {
+        long before = size;
+        reserve(values.size());
+        try {
+            for (T value : values) {
+                add(value);
+            }
+        } catch (RuntimeException | Error e) {
+            if (block().isAlive()) {
+                truncate(before);
+            }
+            throw e;
+        }
+    }
+
+    /**
+     * Adds copies of elements behind the last one.
+     *
+     * @param elements of the same layout; may be a slice of this vec
+     * @throws IllegalArgumentException when their layout is another
+     * @throws AllocationException when memory cannot be had; the elements are what they were
+     * @throws IllegalStateException when this vec or the owner of the elements is closed, or as for
+     *     {@link #add}
+     */
+    public final void addAll(NativeSlice<T> elements) {
+        elements.requireSameLayout(type);
+        MemorySegment source = elements.segment();
+        long bytes = source.byteSize();
+        boolean own = source.scope().equals(memory.scope());
+        long offset = source.address() - memory.address();
+        reserve(elements.length());
+        MemorySegment.copy(own ? memory : source, own ? offset : 0, memory, size * stride, bytes);
+        size += elements.length();
+    }
+
+    /**
+     * Makes room for more elements than there are, and as much more as keeps adding cheap. Moves
+     * nothing where there is room already.
+     *
+     * @param additional how many elements can be added then without memory
+     * @throws IllegalArgumentException when it is negative, or the size of all overflows
+     * @throws AllocationException when memory cannot be had; the elements are what they were
+     * @throws IllegalStateException as for {@link #add}
+     */
+    public final void reserve(long additional) {
+        block().requireAccess();
+        if (additional < 0) {
+            throw new IllegalArgumentException(
+                    "additional=" + additional + " must not be negative");
+        }
+        if (additional > capacity - size) {
+            if (additional > Long.MAX_VALUE - size) {
+                throw new IllegalArgumentException(
+                        "size=%d and additional=%d together exceed Long.MAX_VALUE"
+                                .formatted(size, additional));
+            }
+            long needed = Math.max(size + additional, FIRST_CAPACITY);
+            long bytes = NativeSlice.bytes(type, needed);
+            exchange(() -> room.enlarge(size * stride, bytes));
+        }
+    }
+
+    /**
+     * Gives memory back that no element uses, as far as the allocator can: moves to a block for as
+     * many elements as there are, where that is a smaller one.
+     *
+     * @throws AllocationException when the smaller block cannot be had; the elements are what they
+     *     were
+     * @throws IllegalStateException as for {@link #add}
+     */
+    public final void shrinkToFit() {
+        block().requireAccess();
+        if (size == capacity || stride == 0) {
+            return;
+        }
+        exchange(() -> room.fit(size * stride));
+    }
+
+    /** For {@link #add}: copies the value before its own memory may end. */
+    final void addMoving(T value) {
+        block().requireAccess();
+        OwnedBlock copy = OwnedBlock.take(block().source(), stride, type.byteAlignment(), false);
+        try {
+            type.set(copy.segment(), value);
+            reserve(1);
+            copy(copy.segment(), 0, memory, size, 1);
+            size++;
+        } finally {
+            copy.close();
+        }
+    }
+
+    private void exchange(Runnable exchange) {
+        MemorySegment before = memory;
+        try {
+            exchange.run();
+        } finally {
+            look(); // also where the old block was found overrun
+            if (memory != before) {
+                changes++;
+            }
+        }
+    }
+
+    private void look() {
+        memory = room.memory();
+        capacity = stride == 0 ? Long.MAX_VALUE : memory.byteSize() / stride;
+    }
+
+    private OwnedBlock block() {
+        return room.block();
+    }
+
+    // ---- removing -----------------------------------------------------------------------------
+
+    /**
+     * Removes the last element.
+     *
+     * @return its value; a live view shows the memory it had, until an element is added
+     * @throws NoSuchElementException when there is none
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final T removeLast() {
+        block().requireAccess();
+        if (size == 0) {
+            throw new NoSuchElementException("the vec has no element");
+        }
+        T removed = type.get(memory, (size - 1) * stride);
+        size--;
+        changes++;
+        return removed;
+    }
+
+    /**
+     * Removes an element, and moves those behind it forward.
+     *
+     * @param index of the element
+     * @return its value; a live view shows its bytes behind the last element, until one is added
+     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final T removeAt(long index) {
+        block().requireAccess();
+        Objects.checkIndex(index, size);
+        MemorySegment one = oneElement();
+        copy(memory, index, one, 0, 1);
+        copy(memory, index + 1, memory, index, size - 1 - index);
+        copy(one, 0, memory, size - 1, 1);
+        return removeLast();
+    }
+
+    /**
+     * Removes an element, and puts the last one into its place: what {@link #removeAt} does, in a
+     * time that does not depend on the size, but not in order.
+     *
+     * @param index of the element
+     * @return its value; a live view shows its bytes behind the last element, until one is added
+     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final T swapRemove(long index) {
+        slice().swap(index, size - 1);
+        return removeLast();
+    }
+
+    /**
+     * Removes the elements that a condition holds for.
+     *
+     * @param condition of the elements to be removed; when it throws, those it has held for are
+     *     removed and all others kept
+     * @return whether there were any
+     * @throws ConcurrentModificationException when {@code condition} changes this vec
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final boolean removeIf(Predicate<? super T> condition) {
+        block().requireAccess();
+        long all = size;
+        int before = changes;
+        long kept = 0;
+        long next = 0;
+        try {
+            while (next < all) {
+                boolean remove = condition.test(type.get(memory, next * stride));
+                requireUnchanged(before, all);
+                if (!remove) {
+                    copy(memory, next, memory, kept++, 1);
+                }
+                next++;
+            }
+        } finally {
+            if (changes == before && size == all && next > kept) {
+                copy(memory, next, memory, kept, all - next);
+                size = kept + all - next;
+                changes++;
+            }
+        }
+        return size < all;
+    }
+
+    /**
+     * Removes all elements from an index on. Nothing moves, and the room stays.
+     *
+     * @param newSize how many are kept; where there are fewer, nothing happens
+     * @throws IllegalArgumentException when it is negative
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final void truncate(long newSize) {
+        block().requireAccess();
+        if (newSize < 0) {
+            throw new IllegalArgumentException("newSize=" + newSize + " must not be negative");
+        }
+        if (newSize < size) {
+            size = newSize;
+            changes++;
+        }
+    }
+
+    /**
+     * Removes all elements. Nothing moves, and the room stays.
+     *
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final void clear() {
+        truncate(0);
+    }
+
+    // ---- one after the other ------------------------------------------------------------------
+
+    /**
+     * Does something with every element.
+     *
+     * @param action takes a value, or a live view
+     * @throws ConcurrentModificationException when {@code action} adds or removes elements
+     */
+    @Override
+    public abstract void forEach(Consumer<? super T> action);
+
+    /**
+     * The elements in their order.
+     *
+     * @return an iterator that throws {@link ConcurrentModificationException} when elements were
+     *     added or removed since; it cannot remove
+     */
+    @Override
+    public final Iterator<T> iterator() {
+        return Spliterators.iterator(spliterator());
+    }
+
+    /**
+     * The elements in their order. It cannot be split: they belong to one thread.
+     *
+     * @return a sized, ordered spliterator that throws {@link ConcurrentModificationException} when
+     *     elements were added or removed since; its {@code trySplit} throws {@link
+     *     WrongThreadException}
+     */
+    @Override
+    public final Spliterator<T> spliterator() {
+        return new VecSpliterator<>(this);
+    }
+
+    /**
+     * The elements as a sequential stream. They belong to one thread: a parallel stream throws
+     * {@link WrongThreadException} when it begins; make it one of copies first.
+     *
+     * @return a stream of values, or of live views
+     */
+    public final Stream<T> stream() {
+        return StreamSupport.stream(spliterator(), false);
+    }
+
+    final void requireUnchanged(int since, long sizeThen) {
+        if (changes != since || size != sizeThen) {
+            throw new ConcurrentModificationException(
+                    "elements were added or removed, or have moved, while they were iterated over");
+        }
+    }
+
+    // ---- the end ------------------------------------------------------------------------------
+
+    /**
+     * A copy as an array, in memory of the same allocator.
+     *
+     * @return an array of the calling thread
+     * @throws AllocationException when memory cannot be had
+     * @throws IllegalStateException when this vec or its allocator is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final NativeArray<T> toArray() {
+        NativeSlice<T> elements = slice();
+        OwnedBlock copy =
+                OwnedBlock.take(block().source(), size * stride, type.byteAlignment(), false);
+        copy.segment().copyFrom(elements.segment());
+        return NativeArray.owning(type, copy, size);
+    }
+
+    /**
+     * An array that takes over the memory and the elements, without copying. This vec is dead from
+     * then on, as if closed; closing it does nothing. Room for more elements stays the array's: see
+     * {@link #shrinkToFit}.
+     *
+     * @return an array of the calling thread
+     * @throws IllegalStateException when this vec is closed, or a downcall is using its segment
+     * @throws WrongThreadException when called by another thread
+     */
+    public final NativeArray<T> intoArray() {
+        return NativeArray.owning(type, block().handOver(size * stride), size);
+    }
+
+    /**
+     * Ends this vec, its slices, its views and its segments, and gives the memory back. Does
+     * nothing once {@link #intoArray} has handed it over.
+     *
+     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     *     nothing has changed then
+     * @throws WrongThreadException when called by another thread
+     */
+    @Override
+    public final void close() {
+        block().close();
+    }
+
+    /**
+     * The first elements, the place, and what is promised of its pages; once closed, or on another
+     * thread, without the elements.
+     */
+    @Override
+    public final String toString() {
+        return block().show("NativeVec", () -> slice().contents() + ", room for " + capacity);
+    }
+
+    private MemorySegment oneElement() {
+        return MemorySegment.ofArray(new byte[Math.toIntExact(stride)]);
+    }
+
+    private void copy(MemorySegment from, long first, MemorySegment to, long place, long count) {
+        MemorySegment.copy(from, first * stride, to, place * stride, count * stride);
+    }
+}

@@ -1,0 +1,186 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.os.NativeMemory;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
+
+/**
+ * A block of one owner, confined to the thread that took it. Its state of life is that of an arena
+ * of its own: whatever was made from its segment is dead when the block has ended.
+ */
+final class OwnedBlock {
+
+    /** Of no memory: nothing is asked for, and nothing goes back. */
+    private static final long NOWHERE = 0;
+
+    private final CheckedBlocks source;
+    private final Arena lifetime;
+    private final MemorySegment segment;
+
+    /** As asked of the source. */
+    private final long bytes;
+
+    private final long alignment;
+    private boolean handedOver;
+
+    private OwnedBlock(
+            CheckedBlocks source,
+            Arena lifetime,
+            MemorySegment segment,
+            long bytes,
+            long alignment) {
+        this.source = source;
+        this.lifetime = lifetime;
+        this.segment = segment;
+        this.bytes = bytes;
+        this.alignment = alignment;
+    }
+
+    /** A block of exactly that size. */
+    static OwnedBlock take(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
+        long address = source.allocateOwned(bytes, alignment, zeroed);
+        return owning(source, address, bytes, bytes, alignment);
+    }
+
+    /** A block of at least that size: all that the source gives. Its contents are undefined. */
+    static OwnedBlock takeRoomy(CheckedBlocks source, long bytes, long alignment) {
+        long address = source.allocateOwned(bytes, alignment, false);
+        long usable = source.usableOwned(address, bytes, alignment);
+        return owning(source, address, usable, bytes, alignment);
+    }
+
+    /** Nothing yet. */
+    static OwnedBlock none(CheckedBlocks source, long alignment) {
+        source.requireOpen();
+        Arena lifetime = Arena.ofConfined();
+        return new OwnedBlock(
+                source, lifetime, NativeMemory.segment(NOWHERE, 0, lifetime), 0, alignment);
+    }
+
+    private static OwnedBlock owning(
+            CheckedBlocks source, long address, long usable, long bytes, long alignment) {
+        try {
+            Arena lifetime = Arena.ofConfined();
+            MemorySegment segment = NativeMemory.segment(address, usable, lifetime);
+            return new OwnedBlock(source, lifetime, segment, bytes, alignment);
+        } catch (Throwable e) {
+            source.freeOwned(address, bytes, alignment); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    /** The memory that may be used. */
+    MemorySegment segment() {
+        return segment;
+    }
+
+    /** Where the memory goes back to, and more of it comes from. */
+    CheckedBlocks source() {
+        return source;
+    }
+
+    /** Whether this block has neither been closed nor handed over. */
+    boolean isAlive() {
+        return segment.scope().isAlive();
+    }
+
+    /**
+     * The same block for another owner, with a life of its own. This one ends without giving the
+     * memory back, and closing it does nothing any more.
+     *
+     * @param usable how many of its bytes the new owner uses
+     * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
+     *     has changed then
+     */
+    OwnedBlock handOver(long usable) {
+        Arena renewed = Arena.ofConfined();
+        MemorySegment whole = NativeMemory.segment(segment.address(), usable, renewed);
+        OwnedBlock heir = new OwnedBlock(source, renewed, whole, bytes, alignment);
+        lifetime.close();
+        handedOver = true;
+        return heir;
+    }
+
+    /** How it was asked for. */
+    long alignment() {
+        return alignment;
+    }
+
+    /**
+     * The same memory enlarged by its source, for the same owner, who has made nothing from the
+     * segment yet. This block ends.
+     *
+     * @throws AllocationException when memory cannot be had; nothing has changed then
+     */
+    OwnedBlock enlarged(long wanted) {
+        long address = source.growOwned(segment.address(), wanted, alignment);
+        handedOver = true;
+        try {
+            return owning(
+                    source,
+                    address,
+                    source.usableOwned(address, wanted, alignment),
+                    wanted,
+                    alignment);
+        } finally {
+            lifetime.close();
+        }
+    }
+
+    /** How many bytes the source lets be used, also of those behind the segment. */
+    long usableBytes() {
+        return segment.address() == NOWHERE
+                ? 0
+                : source.usableOwned(segment.address(), bytes, alignment);
+    }
+
+    /**
+     * Throws when this block has ended, or is confined to another thread: for what touches no
+     * memory.
+     */
+    void requireAccess() {
+        NativeMemory.segment(NOWHERE, 0, lifetime);
+    }
+
+    /**
+     * Ends this block and gives the memory back, unless it has another owner by now.
+     *
+     * @throws IllegalStateException when it was closed before, or a downcall is using the segment;
+     *     nothing has changed then. Also when the source finds that the block was overrun: it has
+     *     ended then
+     */
+    void close() {
+        if (handedOver) {
+            return;
+        }
+        lifetime.close();
+        if (segment.address() != NOWHERE) {
+            source.freeOwned(segment.address(), bytes, alignment);
+        }
+    }
+
+    /**
+     * What an owner shows of itself: its name and contents, and the place; the place alone once it
+     * has ended, and on another thread.
+     *
+     * @param name of the owner
+     * @param contents are asked for only where they may be read
+     */
+    String show(String name, Supplier<String> contents) {
+        String place =
+                "at 0x%x, %d bytes, %s"
+                        .formatted(segment.address(), segment.byteSize(), source.guarantee());
+        if (handedOver) {
+            return "%s[handed over, was %s]".formatted(name, place);
+        }
+        if (!isAlive()) {
+            return "%s[closed, was %s]".formatted(name, place);
+        }
+        if (!segment.isAccessibleBy(Thread.currentThread())) {
+            return "%s[of another thread, %s]".formatted(name, place);
+        }
+        return "%s[%s, %s]".formatted(name, contents.get(), place);
+    }
+}

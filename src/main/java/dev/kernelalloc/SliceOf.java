@@ -1,0 +1,79 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.Consumer;
+
+/** A slice of elements that another object owns. Copied by {@link CopyPerType}. */
+final class SliceOf<T> extends NativeSlice<T> {
+
+    private static final CopyPerType COPIES =
+            new CopyPerType(SliceOf.class, StructType.class, MemorySegment.class, long.class);
+
+    private final StructType<T> type;
+    private final MemorySegment segment;
+    private final long length;
+
+    SliceOf(StructType<T> type, MemorySegment segment, long length) {
+        this.type = type;
+        this.segment = segment;
+        this.length = length;
+    }
+
+    @SuppressWarnings("unchecked") // a copy for T
+    static <T> NativeSlice<T> make(StructType<T> type, MemorySegment segment, long length) {
+        try {
+            return (NativeSlice<T>)
+                    (Object) COPIES.constructor(type).invokeExact(type, segment, length);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
+    }
+
+    @Override
+    public StructType<T> type() {
+        return type;
+    }
+
+    @Override
+    public long length() {
+        return length;
+    }
+
+    @Override
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    @Override
+    public T get(long index) {
+        return type.get(segment, Objects.checkIndex(index, length) * stride());
+    }
+
+    @Override
+    public void set(long index, T value) {
+        type.set(segment, Objects.checkIndex(index, length) * stride(), value);
+    }
+
+    @Override
+    public T view(long index) {
+        if (!type.isView()) {
+            throw notLive(type);
+        }
+        return get(index);
+    }
+
+    @Override
+    public void forEach(Consumer<? super T> action) {
+        for (long i = 0; i < length; i++) {
+            action.accept(type.get(segment, i * stride()));
+        }
+    }
+
+    /** As {@link NativeSlice#stride}; in this class, for the profile of its copy. */
+    private long stride() {
+        return type.byteSize() + type.byteAlignment() - 1 & -type.byteAlignment();
+    }
+}

@@ -1,0 +1,92 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.struct.StructType;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
+import java.util.Objects;
+import java.util.function.Consumer;
+
+/** What of a vec is called once for each element. Copied by {@link CopyPerType}. */
+final class VecOf<T> extends NativeVec<T> {
+
+    private static final CopyPerType COPIES =
+            new CopyPerType(VecOf.class, StructType.class, OwnedBlock.class, long.class);
+
+    private static final @Nullable StructType<?> TYPE = CopyPerType.typeOf(MethodHandles.lookup());
+
+    private final StructType<T> type;
+
+    VecOf(StructType<T> type, OwnedBlock block, long size) {
+        super(type, block, size);
+        this.type = type;
+    }
+
+    /** A vec over a block, which ends where there can be none. */
+    @SuppressWarnings("unchecked") // a copy for T
+    static <T> NativeVec<T> make(StructType<T> type, OwnedBlock block, long size) {
+        try {
+            return (NativeVec<T>) (Object) COPIES.constructor(type).invokeExact(type, block, size);
+        } catch (Throwable e) {
+            block.close(); // the Java heap or stack is exhausted
+            throw CopyPerType.unchecked(e);
+        }
+    }
+
+    @Override
+    public T get(long index) {
+        return known().get(memory, Objects.checkIndex(index, size) * stride());
+    }
+
+    @Override
+    public void set(long index, T value) {
+        known().set(memory, Objects.checkIndex(index, size) * stride(), value);
+    }
+
+    @Override
+    public T view(long index) {
+        if (!known().isView()) {
+            throw NativeSlice.notLive(type);
+        }
+        return get(index);
+    }
+
+    /**
+     * A record goes into no call that is not inlined, so that it need not exist. A view may be one
+     * of this vec's own, which a move would end.
+     */
+    @Override
+    public void add(T value) {
+        long next = size;
+        if (next == capacity) {
+            if (known().isView()) {
+                addMoving(value);
+                return;
+            }
+            reserve(1);
+        }
+        known().set(memory, next * stride(), value);
+        size = next + 1;
+    }
+
+    @Override
+    public void forEach(Consumer<? super T> action) {
+        int before = changes;
+        long all = size;
+        for (long i = 0; i < all; i++) {
+            action.accept(known().get(memory, i * stride()));
+            requireUnchanged(before, all);
+        }
+    }
+
+    /** As {@link NativeSlice#stride}; in this class, for the profile of its copy. */
+    private long stride() {
+        return known().byteSize() + known().byteAlignment() - 1 & -known().byteAlignment();
+    }
+
+    @SuppressWarnings("unchecked") // a copy for T
+    private StructType<T> known() {
+        return TYPE == null ? type : (StructType<T>) TYPE;
+    }
+}

@@ -1,0 +1,186 @@
+package dev.kernelalloc.guide;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import dev.kernelalloc.AllocationException;
+import dev.kernelalloc.KernelAllocator;
+import dev.kernelalloc.NativeArray;
+import dev.kernelalloc.NativeSlice;
+import dev.kernelalloc.NativeString;
+import dev.kernelalloc.NativeVec;
+import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.PoolAllocator;
+import dev.kernelalloc.struct.StructType;
+
+import org.junit.jupiter.api.Test;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.util.Comparator;
+import java.util.List;
+
+/** The examples of docs/containers.md on arrays, vecs and strings. */
+@SuppressWarnings("try") // what is taken over is closed by its new owner
+class ContainersGuideTest {
+
+    // guide: types
+    record Point(int x, int y) {}
+
+    interface Counter {
+        long value();
+
+        void value(long value);
+    }
+
+    static final StructType<Point> POINT = StructType.of(MethodHandles.lookup(), Point.class);
+    static final StructType<Counter> COUNTER = StructType.of(MethodHandles.lookup(), Counter.class);
+
+    // end
+
+    @Test
+    void arrays() {
+        // guide: arrays
+        try (NativeArray<Point> points = NativeArray.zeroed(POINT, 1_000_000)) {
+            for (long i = 0; i < points.length(); i++) {
+                points.set(i, new Point((int) i, -1)); // a record is a copy
+            }
+            long sum = 0;
+            for (long i = 0; i < points.length(); i++) {
+                sum += points.get(i).x();
+            }
+            assertThat(sum).isEqualTo(499_999_500_000L);
+        }
+        // end
+    }
+
+    @Test
+    void views() {
+        // guide: views
+        try (NativeArray<Counter> counters = NativeArray.zeroed(COUNTER, 8)) {
+            Counter third = counters.view(2); // an interface is a live view
+            third.value(third.value() + 1);
+            assertThat(counters.get(2).value()).isEqualTo(1);
+        }
+        // end
+    }
+
+    @Test
+    void slices() {
+        // guide: slices
+        NativeSlice<Point> rest;
+        try (NativeArray<Point> points =
+                NativeArray.of(POINT, new Point(3, 0), new Point(1, 0), new Point(2, 0))) {
+            rest = points.slice(1, 3); // the same memory
+            rest.set(0, new Point(9, 9));
+            points.sort(Comparator.comparing(Point::x));
+            long found = points.binarySearchByLong(9, Point::x);
+            assertThat(found).isEqualTo(2);
+        }
+        NativeSlice<Point> dead = rest;
+        assertThatIllegalStateException().isThrownBy(() -> dead.get(0)); // its owner is closed
+        // end
+    }
+
+    @Test
+    void bulk() {
+        // guide: bulk
+        try (NativeArray<Point> points = NativeArray.zeroed(POINT, 2)) {
+            points.copyFrom(new Point[] {new Point(1, 2), new Point(3, 4)});
+            points.copyFrom(MemorySegment.ofArray(new int[] {1, 2, 3, 4})); // the same bytes
+            Point[] copies = points.toArray(Point[]::new);
+            List<Point> list = points.asList(); // no copy: it shows the array
+            assertThat(list).containsExactly(copies);
+            points.fill(new Point(0, 0));
+        }
+        // end
+    }
+
+    @Test
+    void vecs() {
+        // guide: vecs
+        try (NativeVec<Point> points = NativeVec.create(POINT)) {
+            for (int i = 0; i < 1000; i++) {
+                points.add(new Point(i, 0));
+            }
+            Point last = points.removeLast();
+            points.removeIf(point -> point.x() % 2 == 0);
+            points.slice().sort(Comparator.comparing(Point::x).reversed());
+            assertThat(last).isEqualTo(new Point(999, 0));
+            assertThat(points.get(0)).isEqualTo(new Point(997, 0));
+        }
+        // end
+    }
+
+    @Test
+    void growing() {
+        // guide: growing
+        try (NativeVec<Counter> counters = NativeVec.create(COUNTER);
+                NativeArray<Counter> one = NativeArray.zeroed(COUNTER, 1)) {
+            counters.addAll(one);
+            Counter first = counters.view(0);
+            counters.reserve(1000); // moves
+            assertThatIllegalStateException().isThrownBy(first::value); // not the old memory
+            assertThat(counters.view(0).value()).isZero();
+        }
+        // end
+    }
+
+    @Test
+    void handingOver() {
+        // guide: handing-over
+        NativeArray<Point> result;
+        try (NativeVec<Point> points = NativeVec.create(POINT)) {
+            points.add(new Point(1, 2));
+            result = points.intoArray(); // nothing is copied; closing the vec does nothing now
+        }
+        try (result) {
+            assertThat(result.get(0)).isEqualTo(new Point(1, 2));
+        }
+        // end
+    }
+
+    @Test
+    void strings() {
+        // guide: strings
+        try (NativeString path = NativeString.of("/tmp/größe");
+                NativeString.Builder builder = NativeString.builder()) {
+            MemorySegment forC = path.cString(); // the bytes and a NUL
+            builder.append(path).append("/").append(42);
+            try (NativeString file = builder.build()) {
+                assertThat(file.startsWith("/tmp")).isTrue();
+                assertThat(file.indexOf("größe")).isEqualTo(5); // in bytes; nothing is decoded
+                assertThat(file.toString()).isEqualTo("/tmp/größe/42");
+            }
+            assertThat(forC.getString(0)).isEqualTo("/tmp/größe");
+        }
+        // end
+    }
+
+    @Test
+    void everywhere() {
+        // guide: everywhere
+        try (PhysicalAllocator physical = PhysicalAllocator.create();
+                NativeArray<Point> locked = NativeArray.zeroed(physical, POINT, 100);
+                PoolAllocator pool = PoolAllocator.builder().tag("mine").build();
+                NativeVec<Point> many = NativeVec.withCapacity(pool, POINT, 100)) {
+            assertThat(locked.toString()).contains("resident and locked");
+            many.addAll(locked);
+        }
+        // end
+    }
+
+    @Test
+    void refusal() {
+        // guide: refusal
+        try (NativeVec<Point> points = NativeVec.create(KernelAllocator.global(), POINT)) {
+            points.add(new Point(1, 2));
+            try {
+                points.reserve(Long.MAX_VALUE / 16);
+            } catch (AllocationException e) {
+                assertThat(points.get(0)).isEqualTo(new Point(1, 2)); // as it was
+            }
+        }
+        // end
+    }
+}
