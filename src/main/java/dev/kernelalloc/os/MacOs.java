@@ -76,7 +76,10 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
                             bytes,
                             callState);
             case DONT_MERGE -> {}
+            case BASE_PAGES -> {}
             case DONT_DUMP -> throw missing("keeping pages out of a core dump");
+            case WIPE_ON_FORK -> throw missing("wiping pages in a child");
+            case HUGE_PAGES -> throw missing("transparent huge pages");
         }
     }
 

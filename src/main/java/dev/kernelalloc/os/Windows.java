@@ -170,6 +170,9 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
             case DONT_FORK -> {}
             case DONT_MERGE -> throw missing("keeping pages from being combined");
             case DONT_DUMP -> throw missing("keeping pages out of every dump");
+            case WIPE_ON_FORK -> {} // nor does a child find anything
+            case BASE_PAGES -> {} // which is what it gives
+            case HUGE_PAGES -> throw missing("transparent huge pages");
         }
     }
 
