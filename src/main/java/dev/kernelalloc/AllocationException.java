@@ -12,6 +12,11 @@ public final class AllocationException extends RuntimeException {
     public enum Reason {
         /** There is not enough memory or address space. */
         OUT_OF_MEMORY,
+        /**
+         * There is memory, but not in the one physical piece, window, node or pages asked for; the
+         * message says what was found instead.
+         */
+        FRAGMENTED,
         /** The process may not lock that many bytes ({@code RLIMIT_MEMLOCK}). */
         LOCK_LIMIT,
         /** The process lacks a right. */

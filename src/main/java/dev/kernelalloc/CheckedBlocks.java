@@ -285,10 +285,11 @@ final class CheckedBlocks implements Origin {
         }
     }
 
-    private AllocationException explained(Refusal refusal, long bytes, long alignment) {
+    AllocationException explained(Refusal refusal, long bytes, long alignment) {
         AllocationException.Reason reason =
                 switch (refusal) {
                     case Refusal.OutOfMemory _ -> AllocationException.Reason.OUT_OF_MEMORY;
+                    case Refusal.Fragmented _ -> AllocationException.Reason.FRAGMENTED;
                     case Refusal.LockLimit _ -> AllocationException.Reason.LOCK_LIMIT;
                     case Refusal.NotPermitted _ -> AllocationException.Reason.NOT_PERMITTED;
                     case Refusal.NotSupported _ -> AllocationException.Reason.NOT_SUPPORTED;

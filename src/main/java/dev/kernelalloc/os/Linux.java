@@ -181,16 +181,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         LockBudget budget = lockBudget();
         String what = Posix.range("locking", address, bytes) + ": " + error;
         if (bytes > budget.remainingBytes()) {
-            throw new Refusal.LockLimit(
-                    what
-                            + ", this process has locked "
-                            + budget.lockedBytes()
-                            + " bytes and may lock "
-                            + budget.softLimitBytes()
-                            + " (hard limit "
-                            + budget.hardLimitBytes()
-                            + "). Raise the limit: ulimit -l, LimitMEMLOCK= in a systemd unit,"
-                            + " docker run --ulimit memlock=-1; or give the process CAP_IPC_LOCK");
+            throw budget.exceeded(what, "locked", "lock");
         }
         throw switch (error.number()) {
             case ENOMEM, EAGAIN ->

@@ -330,5 +330,20 @@ public interface OperatingSystem {
         public long remainingBytes() {
             return exempt ? Long.MAX_VALUE : Math.max(0, softLimitBytes - lockedBytes);
         }
+
+        /**
+         * What a request beyond the limit is told.
+         *
+         * @param done {@code "locked"} or {@code "pinned"}
+         * @param verb {@code "lock"} or {@code "pin"}
+         */
+        public Refusal.LockLimit exceeded(String what, String done, String verb) {
+            return new Refusal.LockLimit(
+                    ("%s, this process has %s %d bytes and may %s %d (hard limit %d). Raise the"
+                                    + " limit: ulimit -l, LimitMEMLOCK= in a systemd unit, docker"
+                                    + " run --ulimit memlock=-1; or give the process CAP_IPC_LOCK")
+                            .formatted(
+                                    what, done, lockedBytes, verb, softLimitBytes, hardLimitBytes));
+        }
     }
 }

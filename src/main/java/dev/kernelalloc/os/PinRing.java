@@ -72,19 +72,9 @@ final class PinRing {
 
     private static Refusal refusedMemory(String what, long bytes) throws Refusal {
         OperatingSystem.LockBudget budget = Proc.pinBudget();
-        return bytes > budget.remainingBytes() || !budget.exempt()
-                ? new Refusal.LockLimit(
-                        what
-                                + ", this process has pinned "
-                                + budget.lockedBytes()
-                                + " bytes and its user may pin "
-                                + budget.softLimitBytes()
-                                + " in all processes (hard limit "
-                                + budget.hardLimitBytes()
-                                + "). Raise the limit: ulimit -l, LimitMEMLOCK= in a systemd unit,"
-                                + " docker run --ulimit memlock=-1; or give the process"
-                                + " CAP_IPC_LOCK")
-                : new Refusal.OutOfMemory(what + ", no memory left for it");
+        return budget.exempt()
+                ? new Refusal.OutOfMemory(what + ", no memory left for it")
+                : budget.exceeded(what + " (a user's processes count together)", "pinned", "pin");
     }
 
     synchronized void unpin(Linux linux, int slot, MemorySegment callState) throws Refusal {

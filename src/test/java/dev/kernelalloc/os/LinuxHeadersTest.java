@@ -93,8 +93,10 @@ class LinuxHeadersTest {
     void everyEnumeratorIsTheHeaders() throws Exception {
         Map<String, String> ours =
                 Map.of(
-                        "MPOL_PREFERRED", String.valueOf(MemoryPolicy.MPOL_PREFERRED),
-                        "MPOL_BIND", String.valueOf(MemoryPolicy.MPOL_BIND),
+                        "MPOL_PREFERRED",
+                        String.valueOf(MemoryPolicy.MPOL_PREFERRED),
+                        "MPOL_BIND",
+                        String.valueOf(MemoryPolicy.MPOL_BIND),
                         "IORING_REGISTER_BUFFERS2",
                         String.valueOf(IoUring.IORING_REGISTER_BUFFERS2),
                         "IORING_REGISTER_BUFFERS_UPDATE",

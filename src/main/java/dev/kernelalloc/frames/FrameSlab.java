@@ -1,0 +1,105 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Provenance;
+
+import java.util.Set;
+
+/** Pages that were prepared together: locked, pinned and resolved once. Blocks are cut from it. */
+final class FrameSlab {
+
+    /** What is cut from it. */
+    sealed interface Use {
+
+        /** One block. */
+        Use BLOCK = new Whole();
+
+        /** Blocks of the engine. */
+        Use ENGINE = new Whole();
+
+        /** All of it belongs to one. */
+        final class Whole implements Use {
+            private Whole() {}
+        }
+
+        /** Contiguous blocks, page by page. */
+        record Runs(TakenPages taken) implements Use {}
+    }
+
+    private final Mapped mapped;
+    private final PhysicalRequest request;
+    private final Set<Guarantee> guarantees;
+    private final Provenance provenance;
+    private final int[] pins;
+
+    private final Use use;
+
+    /** Read on the way of every address: of the fields around it this one alone changes. */
+    private volatile Translation translation;
+
+    FrameSlab(
+            Mapped mapped,
+            PhysicalRequest request,
+            Set<Guarantee> guarantees,
+            Provenance provenance,
+            int[] pins,
+            Use use,
+            Translation translation) {
+        this.mapped = mapped;
+        this.request = request;
+        this.guarantees = guarantees;
+        this.provenance = provenance;
+        this.pins = pins;
+        this.use = use;
+        this.translation = translation;
+    }
+
+    Reservation reservation() {
+        return mapped.reservation();
+    }
+
+    long address() {
+        return mapped.address();
+    }
+
+    long bytes() {
+        return mapped.bytes();
+    }
+
+    /** What it was made for. */
+    PhysicalRequest request() {
+        return request;
+    }
+
+    Set<Guarantee> guarantees() {
+        return guarantees;
+    }
+
+    Provenance provenance() {
+        return provenance;
+    }
+
+    int[] pins() {
+        return pins;
+    }
+
+    Use use() {
+        return use;
+    }
+
+    Translation translation() {
+        return translation;
+    }
+
+    /** Its pages were found elsewhere. */
+    void retranslate(Translation found) {
+        translation = found;
+    }
+
+    /** Whether those bytes, at least 1, lie in it. */
+    boolean covers(long from, long length) {
+        long offset = from - address();
+        return offset >= 0 && length <= bytes() && offset <= bytes() - length;
+    }
+}

@@ -1,0 +1,150 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.FrameFlag;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalAddress;
+import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Reads the page map of slabs again and compares. Where the records of frames can be read too, a
+ * frame that lies where it did and yet is not the page's own is found as well.
+ */
+final class Verifier {
+
+    /** A frame with one of these is not a live page of ours. */
+    private static final long FOREIGN =
+            bit(FrameFlag.BUDDY)
+                    | bit(FrameFlag.NOPAGE)
+                    | bit(FrameFlag.ZERO_PAGE)
+                    | bit(FrameFlag.KSM)
+                    | bit(FrameFlag.HWPOISON);
+
+    private final OperatingSystem os;
+    private final Pages pages;
+    private final FrameListener listener;
+    private final PhysicalAddress.Scope scope;
+
+    Verifier(OperatingSystem os, Pages pages, FrameListener listener, PhysicalAddress.Scope scope) {
+        this.os = os;
+        this.pages = pages;
+        this.listener = listener;
+        this.scope = scope;
+    }
+
+    private static long bit(FrameFlag flag) {
+        return 1L << flag.bit();
+    }
+
+    /** Slabs that are given back meanwhile do not count. */
+    Verification verify(List<FrameSlab> slabs) {
+        long checked = 0;
+        List<Drift> drifts = new ArrayList<>();
+        Optional<String> unverifiable = Optional.empty();
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            for (FrameSlab slab : slabs) {
+                Translation before = slab.translation();
+                boolean shared =
+                        slab.provenance().way() != Way.BASE_PAGES
+                                && slab.provenance().way() != Way.TRANSPARENT_HUGE;
+                Translation now = pages.resolve(slab.address(), slab.bytes(), shared, callState);
+                if (before.isHidden() || now.isHidden()) {
+                    unverifiable = Optional.of(why(before.isHidden() ? before : now, slab));
+                    continue;
+                }
+                checked += now.pages();
+                compare(slab, before, now, callState, drifts);
+            }
+        }
+        drifts.forEach(drift -> FrameListener.tell(listener.drifted(), drift));
+        return new Verification(checked, drifts, unverifiable);
+    }
+
+    private static String why(Translation hidden, FrameSlab slab) {
+        return hidden.unknown(0, slab.address()).getMessage();
+    }
+
+    private void compare(
+            FrameSlab slab,
+            Translation before,
+            Translation now,
+            MemorySegment callState,
+            List<Drift> drifts) {
+        boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
+        int found = drifts.size();
+        for (int page = 0; page < now.pages(); page++) {
+            if (now.pageAddress(page) != before.pageAddress(page)) {
+                drifts.add(moved(slab, before, now, page, pinned));
+            }
+        }
+        if (drifts.size() > found) {
+            slab.retranslate(now);
+        }
+        compareRecords(slab, now, pinned, callState, drifts);
+    }
+
+    private Drift moved(
+            FrameSlab slab, Translation before, Translation now, int page, boolean pinned) {
+        long address = slab.address() + page * os.pageBytes();
+        long from = before.pageAddress(page);
+        long to = now.pageAddress(page);
+        String finding =
+                to == Translation.UNKNOWN
+                        ? now.unknown(page, address).getMessage()
+                        : "the page was moved to another frame";
+        return new Drift(
+                address,
+                new PhysicalAddress(Math.max(0, from), scope),
+                to == Translation.UNKNOWN ? null : new PhysicalAddress(to, scope),
+                pinned,
+                finding);
+    }
+
+    /** One reading a run of frames; none where only root may. */
+    private void compareRecords(
+            FrameSlab slab,
+            Translation now,
+            boolean pinned,
+            MemorySegment callState,
+            List<Drift> drifts) {
+        for (int from = 0; from < now.pages(); from = now.endOfRun(from)) {
+            long start = now.pageAddress(from);
+            if (start == Translation.UNKNOWN) {
+                continue;
+            }
+            try (Arena scratch = Arena.ofConfined()) {
+                int count = now.endOfRun(from) - from;
+                MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, count);
+                os.readFrameFlags(start / os.pageBytes(), flags, callState);
+                for (int i = 0; i < count; i++) {
+                    long bits = flags.getAtIndex(ValueLayout.JAVA_LONG, i);
+                    if ((bits & FOREIGN) != 0) {
+                        PhysicalAddress at = new PhysicalAddress(start + i * os.pageBytes(), scope);
+                        drifts.add(
+                                new Drift(
+                                        slab.address() + (from + i) * os.pageBytes(),
+                                        at,
+                                        at,
+                                        pinned,
+                                        "its frame is not its own: kpageflags 0x%x"
+                                                .formatted(bits)));
+                    }
+                }
+            } catch (Refusal unreadable) {
+                return;
+            }
+        }
+    }
+}
