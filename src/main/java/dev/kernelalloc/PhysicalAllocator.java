@@ -79,6 +79,9 @@ public final class PhysicalAllocator implements KernelAllocator {
     /** Those of {@link #allocate(PhysicalRequest)}; the same as {@link #blocks} without slabs. */
     private final CheckedBlocks requestedBlocks;
 
+    /** Whether there has ever been one of those: who needs none does not look for them. */
+    private volatile boolean requests;
+
     private final LongAdder refused = new LongAdder();
 
     private PhysicalAllocator(String tag, OperatingSystem os, Builder settings) {
@@ -149,6 +152,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      */
     public MemorySegment allocate(PhysicalRequest request) {
         requestedBlocks.requireOpen();
+        requests = true;
         Block block = obtain(request);
         MemorySegment segment;
         try {
@@ -371,7 +375,7 @@ public final class PhysicalAllocator implements KernelAllocator {
     }
 
     private CheckedBlocks blocksOf(MemorySegment block) {
-        return frames.isOutsideEngine(block.address()) ? requestedBlocks : blocks;
+        return requests && frames.isOutsideEngine(block.address()) ? requestedBlocks : blocks;
     }
 
     @Override

@@ -21,7 +21,7 @@ final class ContiguousPages {
     /** What a look at larger pages may take at once, besides what is needed. */
     private static final long MOST_HUGE_BATCH_BYTES = 256L << 20;
 
-    private static final long LEAST_HUGE_BATCH_UNITS = 32;
+    private static final long LEAST_HUGE_BATCH_UNITS = 128;
 
     /** The same for base pages; longer runs of them than a small part of this do not happen. */
     private static final long MOST_BASE_BATCH_BYTES = 64L << 20;
@@ -147,10 +147,9 @@ final class ContiguousPages {
         }
         long[] addresses = new long[(int) (batch.bytes() / unit)];
         for (int i = 0; i < addresses.length; i++) {
-            addresses[i] =
-                    frames.isContiguous(i * unit, unit)
-                            ? frames.addressOf(i * unit)
-                            : Translation.UNKNOWN;
+            long address = frames.addressOf(i * unit);
+            boolean whole = address % unit == 0 && frames.isContiguous(i * unit, unit);
+            addresses[i] = whole ? address : Translation.UNKNOWN;
         }
         int most = unit == os.pageBytes() ? MOST_BASE_PIECES : MOST_HUGE_PIECES;
         RunSearch.Found found = RunSearch.find(addresses, unit, placement, most);

@@ -27,7 +27,9 @@ final class FrameSlab {
         record Runs(TakenPages taken) implements Use {}
     }
 
-    private final Mapped mapped;
+    private final Reservation reservation;
+    private final long address;
+    private final long bytes;
     private final PhysicalRequest request;
     private final Set<Guarantee> guarantees;
     private final Provenance provenance;
@@ -46,7 +48,9 @@ final class FrameSlab {
             int[] pins,
             Use use,
             Translation translation) {
-        this.mapped = mapped;
+        this.reservation = mapped.reservation();
+        this.address = mapped.address();
+        this.bytes = mapped.bytes();
         this.request = request;
         this.guarantees = guarantees;
         this.provenance = provenance;
@@ -56,15 +60,15 @@ final class FrameSlab {
     }
 
     Reservation reservation() {
-        return mapped.reservation();
+        return reservation;
     }
 
     long address() {
-        return mapped.address();
+        return address;
     }
 
     long bytes() {
-        return mapped.bytes();
+        return bytes;
     }
 
     /** What it was made for. */
@@ -99,7 +103,7 @@ final class FrameSlab {
 
     /** Whether those bytes, at least 1, lie in it. */
     boolean covers(long from, long length) {
-        long offset = from - address();
-        return offset >= 0 && length <= bytes() && offset <= bytes() - length;
+        long offset = from - address;
+        return offset >= 0 && length <= bytes && offset <= bytes - length;
     }
 }

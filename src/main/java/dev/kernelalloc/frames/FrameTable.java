@@ -26,8 +26,13 @@ final class FrameTable {
 
     /** The slab of an address, or null. */
     @Nullable FrameSlab find(long address) {
+        return find(address, 1);
+    }
+
+    /** The slab that all those bytes, at least 1, lie in; or null. */
+    @Nullable FrameSlab find(long address, long bytes) {
         FrameSlab slab = atWindow(address >>> WINDOW_BITS);
-        return slab != null && slab.covers(address, 1) ? slab : search(address);
+        return slab != null && slab.covers(address, bytes) ? slab : search(address, bytes);
     }
 
     private @Nullable FrameSlab atWindow(long window) {
@@ -40,9 +45,9 @@ final class FrameTable {
                 : (FrameSlab) SLAB.getAcquire(leaf, (int) window & (1 << LEAF_BITS) - 1);
     }
 
-    private @Nullable FrameSlab search(long address) {
+    private @Nullable FrameSlab search(long address, long bytes) {
         Map.Entry<Long, FrameSlab> below = all.floorEntry(address);
-        return below != null && below.getValue().covers(address, 1) ? below.getValue() : null;
+        return below != null && below.getValue().covers(address, bytes) ? below.getValue() : null;
     }
 
     /** All slabs, as they are now and later. */

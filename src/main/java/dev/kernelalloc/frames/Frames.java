@@ -159,13 +159,22 @@ public final class Frames {
             preflight.requireLockable(Ways.roundUp(bytes, source.unitBytes()));
         }
         ContiguousPages.Kept kept = contiguous.take(source, request, placement, bytes, callState);
-        int count = Math.toIntExact(kept.mapped().bytes() / os.pageBytes());
-        TakenPages taken = new TakenPages(count);
-        taken.take((int) (kept.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
-        FrameSlab.Use use = new FrameSlab.Use.Runs(taken);
-        FrameSlab slab = prepare(kept.mapped(), request, declined, use, callState);
+        TakenPages taken = null;
+        if (source.unitBytes() > os.pageBytes() && !request.guarded()) {
+            taken = new TakenPages((int) (kept.mapped().bytes() / os.pageBytes()));
+            taken.take((int) (kept.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
+        }
+        FrameSlab slab =
+                prepare(
+                        kept.mapped(),
+                        request,
+                        declined,
+                        taken == null ? FrameSlab.Use.BLOCK : new FrameSlab.Use.Runs(taken),
+                        callState);
         if (isWhereWanted(slab, kept.offset(), bytes, placement)) {
-            held.hold(slab, taken);
+            if (taken != null) {
+                held.hold(slab, taken);
+            }
             return new Memory(slab.address() + kept.offset(), bytes, true);
         }
         end(slab, callState);
@@ -373,10 +382,7 @@ public final class Frames {
      * @throws IllegalArgumentException when the memory did not come from here
      */
     public PhysicalAddress addressOf(long address, long bytes) {
-        FrameSlab slab = table.find(address);
-        if (slab == null || !slab.covers(address, bytes)) {
-            throw foreign(address, bytes);
-        }
+        FrameSlab slab = slabOf(address, bytes);
         Translation frames = slab.translation();
         long physical = frames.addressOf(address - slab.address());
         if (physical == Translation.UNKNOWN) {
@@ -495,8 +501,8 @@ public final class Frames {
     }
 
     private FrameSlab slabOf(long address, long bytes) {
-        FrameSlab slab = table.find(address);
-        if (slab == null || !slab.covers(address, bytes)) {
+        FrameSlab slab = table.find(address, bytes);
+        if (slab == null) {
             throw foreign(address, bytes);
         }
         return slab;

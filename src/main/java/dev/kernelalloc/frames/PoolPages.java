@@ -56,11 +56,10 @@ record PoolPages(
         }
         if (count > free) {
             throw new Refusal.OutOfMemory(
-                    ("%d pages of %d KiB are wanted, and %d are free %s: raise"
+                    ("%d pages of %d KiB are wanted, and %d are free: raise"
                          + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or reserve them"
                          + " at boot")
-                            .formatted(
-                                    count, unitBytes >> 10, free, os.hugePools(), unitBytes >> 10));
+                            .formatted(count, unitBytes >> 10, free, unitBytes >> 10));
         }
     }
 }

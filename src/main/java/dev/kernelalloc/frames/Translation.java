@@ -31,6 +31,9 @@ final class Translation {
 
     private final long pageBytes;
 
+    /** A shift, where every address is translated: a division takes longer than all the rest. */
+    private final int pageShift;
+
     /** Of each page. */
     private final long[] addresses;
 
@@ -41,6 +44,7 @@ final class Translation {
 
     private Translation(long pageBytes, long[] addresses, Source source) {
         this.pageBytes = pageBytes;
+        this.pageShift = Long.numberOfTrailingZeros(pageBytes);
         this.addresses = addresses;
         this.source = source;
         this.runs = runs(addresses, pageBytes);
@@ -99,7 +103,7 @@ final class Translation {
 
     /** Where the byte at an offset lies, or {@link #UNKNOWN}. */
     long addressOf(long offset) {
-        long page = addresses[(int) (offset / pageBytes)];
+        long page = addresses[(int) (offset >>> pageShift)];
         return page == UNKNOWN ? UNKNOWN : page + (offset & pageBytes - 1);
     }
 

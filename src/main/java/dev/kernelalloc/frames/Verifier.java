@@ -14,8 +14,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Reads the page map of slabs again and compares. Where the records of frames can be read too, a
@@ -112,39 +114,42 @@ final class Verifier {
                 finding);
     }
 
-    /** One reading a run of frames; none where only root may. */
+    /** None where only root may. */
     private void compareRecords(
             FrameSlab slab,
             Translation now,
             boolean pinned,
             MemorySegment callState,
             List<Drift> drifts) {
-        for (int from = 0; from < now.pages(); from = now.endOfRun(from)) {
-            long start = now.pageAddress(from);
-            if (start == Translation.UNKNOWN) {
-                continue;
-            }
-            try (Arena scratch = Arena.ofConfined()) {
-                int count = now.endOfRun(from) - from;
-                MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, count);
-                os.readFrameFlags(start / os.pageBytes(), flags, callState);
-                for (int i = 0; i < count; i++) {
-                    long bits = flags.getAtIndex(ValueLayout.JAVA_LONG, i);
-                    if ((bits & FOREIGN) != 0) {
-                        PhysicalAddress at = new PhysicalAddress(start + i * os.pageBytes(), scope);
-                        drifts.add(
-                                new Drift(
-                                        slab.address() + (from + i) * os.pageBytes(),
-                                        at,
-                                        at,
-                                        pinned,
-                                        "its frame is not its own: kpageflags 0x%x"
-                                                .formatted(bits)));
-                    }
+        int[] known =
+                IntStream.range(0, now.pages())
+                        .filter(page -> now.pageAddress(page) != Translation.UNKNOWN)
+                        .toArray();
+        long[] frames =
+                Arrays.stream(known)
+                        .mapToLong(page -> now.pageAddress(page) / os.pageBytes())
+                        .toArray();
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
+            os.readFrameFlagsOf(frames, flags, callState);
+            for (int i = 0; i < frames.length; i++) {
+                long bits = flags.getAtIndex(ValueLayout.JAVA_LONG, i);
+                if ((bits & FOREIGN) != 0) {
+                    drifts.add(foreign(slab, now, known[i], bits, pinned));
                 }
-            } catch (Refusal unreadable) {
-                return;
             }
+        } catch (Refusal unreadable) {
+            // The page map alone has to do.
         }
+    }
+
+    private Drift foreign(FrameSlab slab, Translation now, int page, long bits, boolean pinned) {
+        PhysicalAddress at = new PhysicalAddress(now.pageAddress(page), scope);
+        return new Drift(
+                slab.address() + page * os.pageBytes(),
+                at,
+                at,
+                pinned,
+                "its frame is not its own: kpageflags 0x%x".formatted(bits));
     }
 }

@@ -217,6 +217,29 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         read(FRAME_FLAGS, frame, entries, callState, FRAMES_REMEDY);
     }
 
+    /** One opening, and one reading for each run of numbers. */
+    @Override
+    public void readFrameFlagsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        int file = open(FRAME_FLAGS, FRAMES_REMEDY, callState);
+        try {
+            int from = 0;
+            while (from < frames.length) {
+                int to = from + 1;
+                while (to < frames.length && frames[to] == frames[to - 1] + 1) {
+                    to++;
+                }
+                long length = (long) (to - from) * Long.BYTES;
+                MemorySegment part = entries.asSlice((long) from * Long.BYTES, length);
+                long position = Math.multiplyExact(frames[from], Long.BYTES);
+                readFully(file, FRAME_FLAGS, position, part, callState, FRAMES_REMEDY);
+                from = to;
+            }
+        } finally {
+            calls.close(file);
+        }
+    }
+
     @Override
     public void readFrameCounts(long frame, MemorySegment entries, MemorySegment callState)
             throws Refusal {

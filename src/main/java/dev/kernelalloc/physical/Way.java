@@ -2,7 +2,10 @@ package dev.kernelalloc.physical;
 
 /** How pages were obtained; the order is that in which the ways are tried. */
 public enum Way {
-    /** A run of free pages in huge pages that the allocator held already. */
+    /**
+     * A run of free pages that the allocator held already. Of a block cut from one, the provenance
+     * tells how those pages were obtained; so this is only ever a way that was declined.
+     */
     HELD_RUN("a run it holds"),
     /** Pages of 1 GiB of the huge page pool. */
     POOL_1G("the pool of 1 GiB pages"),
