@@ -13,8 +13,6 @@ import dev.kernelalloc.testing.LinuxProcess;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -282,81 +280,6 @@ class UnprivilegedPhysicalTest {
             PhysicalAllocator handedIn = PhysicalAllocator.builder().pageMap(file).build();
             MemorySegment seen = handedIn.allocate(64, 64);
             IO.println("handed in: " + handedIn.addressOf(seen));
-        }
-    }
-
-    // ---- memory that moves --------------------------------------------------------------------
-
-    @ParameterizedTest
-    @CsvSource({"false, DRIFTED", "true, CONFIRMED"})
-    void collapsedPagesAreSeenToMoveUnlessTheyArePinned(boolean pinned, String verdict)
-            throws Exception {
-        assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
-        ChildJvm.Result result =
-                ChildJvm.onModulePath()
-                        .with("--enable-native-access=dev.kernelalloc")
-                        .run(Collapse.class, String.valueOf(pinned));
-        assumeTrue(result.exitCode() != 77, "skipped: " + result.output());
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output()).contains("verdict: " + verdict);
-        if (!pinned) {
-            assertThat(result.output())
-                    .containsPattern("drifts: [1-9]")
-                    .contains("agree with a fresh page map: true");
-        }
-    }
-
-    static final class Collapse {
-
-        private static final int MADV_HUGEPAGE = 14;
-        private static final int MADV_COLLAPSE = 25;
-        private static final long HUGE_BYTES = 2 << 20;
-
-        private Collapse() {}
-
-        @SuppressWarnings("restricted")
-        static void main(String[] arguments) throws Throwable {
-            boolean pinned = Boolean.parseBoolean(arguments[0]);
-            Linker linker = Linker.nativeLinker();
-            var madvise =
-                    linker.downcallHandle(
-                            linker.defaultLookup().findOrThrow("madvise"),
-                            FunctionDescriptor.of(
-                                    ValueLayout.JAVA_INT,
-                                    ValueLayout.JAVA_LONG,
-                                    ValueLayout.JAVA_LONG,
-                                    ValueLayout.JAVA_INT));
-            PhysicalAllocator physical = PhysicalAllocator.create();
-            PhysicalRequest.Builder request =
-                    PhysicalRequest.ofBytes(HUGE_BYTES).pages(PagePolicy.BASE);
-            if (pinned) {
-                request.atLeast(Guarantee.NEVER_MOVED);
-            }
-            MemorySegment block;
-            try {
-                block = physical.allocate(request.build());
-            } catch (AllocationException e) {
-                IO.println(e.getMessage());
-                System.exit(77);
-                return;
-            }
-            int advised = (int) madvise.invokeExact(block.address(), HUGE_BYTES, MADV_HUGEPAGE);
-            int collapsed = (int) madvise.invokeExact(block.address(), HUGE_BYTES, MADV_COLLAPSE);
-            IO.println("advised " + advised + ", collapsed " + collapsed);
-            if (!pinned && collapsed != 0) {
-                IO.println("the kernel does not collapse pages now");
-                System.exit(77);
-            }
-            var found = physical.verify();
-            IO.println("verdict: " + found.verdict());
-            IO.println("drifts: " + found.drifts().size());
-            boolean agree = true;
-            for (long offset = 0; offset < HUGE_BYTES; offset += PAGE_BYTES) {
-                agree &=
-                        physical.addressOf(block, offset).value()
-                                == LinuxProcess.physicalAddress(block.address() + offset);
-            }
-            IO.println("agree with a fresh page map: " + agree);
         }
     }
 }

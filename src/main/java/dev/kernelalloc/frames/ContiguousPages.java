@@ -21,8 +21,6 @@ final class ContiguousPages {
     /** What a look at larger pages may take at once, besides what is needed. */
     private static final long MOST_HUGE_BATCH_BYTES = 256L << 20;
 
-    private static final long LEAST_HUGE_BATCH_UNITS = 128;
-
     /** The same for base pages; longer runs of them than a small part of this do not happen. */
     private static final long MOST_BASE_BATCH_BYTES = 64L << 20;
 
@@ -73,7 +71,26 @@ final class ContiguousPages {
             return region(source, request, placement, bytes, callState);
         }
         requireTrimmable(source, request, bytes);
-        long units = batchUnits(source, request, bytes);
+        Batches batches = batches(source, request, bytes);
+        try {
+            return ofBatch(source, batches.first, request, placement, bytes, callState);
+        } catch (Refusal.Fragmented e) {
+            if (batches.first >= batches.most) {
+                throw e;
+            }
+        }
+        requireMemory(source, batches.most);
+        return ofBatch(source, batches.most, request, placement, bytes, callState);
+    }
+
+    private Kept ofBatch(
+            PageSource source,
+            long units,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            MemorySegment callState)
+            throws Refusal {
         Mapped batch = source.map(unguarded(request), units * source.unitBytes(), callState);
         RunSearch.Found found;
         try {
@@ -95,7 +112,14 @@ final class ContiguousPages {
         }
     }
 
-    private long batchUnits(PageSource source, PhysicalRequest request, long bytes) throws Refusal {
+    /**
+     * How many units are taken at once: few, and where nothing is found among them, many.
+     *
+     * @param most not less than {@code first}
+     */
+    private record Batches(long first, long most) {}
+
+    private Batches batches(PageSource source, PhysicalRequest request, long bytes) throws Refusal {
         long unit = source.unitBytes();
         long needed = Math.ceilDiv(bytes, unit);
         boolean base = source instanceof BasePages;
@@ -106,30 +130,28 @@ final class ContiguousPages {
         boolean anyUnitServes =
                 needed == 1 && !request.hasWindow() && request.alignment() <= unit && !base;
         if (anyUnitServes) {
-            preflightUnlessPool(source, unit);
-            return 1;
+            requireMemory(source, 1);
+            return new Batches(1, 1);
         }
-        long wanted =
-                base
-                        ? Math.max(8 * needed, LEAST_BASE_BATCH_BYTES / unit)
-                        : Math.max(4 * needed, LEAST_HUGE_BATCH_UNITS);
-        long most = (base ? MOST_BASE_BATCH_BYTES : MOST_HUGE_BATCH_BYTES) / unit;
-        long units = Math.max(needed, Math.min(wanted, most));
+        long most = Math.max(needed, (base ? MOST_BASE_BATCH_BYTES : MOST_HUGE_BATCH_BYTES) / unit);
         if (source instanceof PoolPages pool) {
-            return Math.max(needed, Math.min(units, pool.available()));
+            most = Math.max(needed, Math.min(most, pool.available()));
         }
+        long wanted = base ? Math.max(8 * needed, LEAST_BASE_BATCH_BYTES / unit) : 16 * needed;
+        long first = Math.min(wanted, most);
         try {
-            preflight.requireMemory(units * unit);
-            return units;
+            requireMemory(source, first);
+            return new Batches(first, most);
         } catch (Refusal tooMuch) {
-            preflight.requireMemory(needed * unit);
-            return needed;
+            requireMemory(source, needed);
+            return new Batches(needed, needed);
         }
     }
 
-    private void preflightUnlessPool(PageSource source, long bytes) throws Refusal {
+    /** Pages of the pool are set aside already. */
+    private void requireMemory(PageSource source, long units) throws Refusal {
         if (!(source instanceof PoolPages)) {
-            preflight.requireMemory(bytes);
+            preflight.requireMemory(units * source.unitBytes());
         }
     }
 
@@ -156,16 +178,21 @@ final class ContiguousPages {
         if (found != null) {
             return found;
         }
+        throw new Refusal.Fragmented(notFound(batch, addresses, unit, most));
+    }
+
+    private static String notFound(Mapped batch, long[] addresses, long unit, int mostPieces) {
         long[] seen = Arrays.stream(addresses).filter(one -> one != Translation.UNKNOWN).toArray();
-        throw new Refusal.Fragmented(
-                ("of %d bytes none serve: the longest run is of %d bytes, in at most %d pieces;"
+        return seen.length == 0
+                ? "of %d bytes none lie in huge pages".formatted(batch.bytes())
+                : ("of %d bytes none serve: the longest run is of %d bytes, in at most %d pieces;"
                                 + " addresses from 0x%x to 0x%x were seen")
                         .formatted(
                                 batch.bytes(),
                                 RunSearch.longestBytes(addresses, unit),
-                                most,
+                                mostPieces,
                                 Arrays.stream(seen).min().orElse(0),
-                                Arrays.stream(seen).max().orElse(0) + unit));
+                                Arrays.stream(seen).max().orElse(0) + unit);
     }
 
     /**
