@@ -4,6 +4,7 @@ import dev.kernelalloc.frames.FrameBlocks;
 import dev.kernelalloc.frames.FrameChunks;
 import dev.kernelalloc.frames.FrameListener;
 import dev.kernelalloc.frames.Frames;
+import dev.kernelalloc.frames.PeriodicVerifier;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.LiveBlocks;
@@ -26,9 +27,11 @@ import dev.kernelalloc.physical.Verification;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -91,6 +94,7 @@ public final class PhysicalAllocator implements KernelAllocator {
                         os,
                         settings.pageMap,
                         new FrameListener(settings.mapped, settings.unmapped, settings.drifted));
+        settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
         this.source = new FrameBlocks(frames, request);
         this.requested = new LiveBlocks(tag, source);
         this.requestedBlocks = new CheckedBlocks(tag, requested);
@@ -466,6 +470,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         private String tag = "physical";
         private PhysicalRequest request = PhysicalRequest.DEFAULT;
         private OptionalInt pageMap = OptionalInt.empty();
+        private Optional<Duration> verifyPeriod = Optional.empty();
         private final List<Consumer<PhysicalSlab>> mapped = new ArrayList<>();
         private final List<Consumer<PhysicalSlab>> unmapped = new ArrayList<>();
         private final List<Consumer<Drift>> drifted = new ArrayList<>();
@@ -549,6 +554,23 @@ public final class PhysicalAllocator implements KernelAllocator {
          */
         public Builder onDrift(Consumer<Drift> listener) {
             drifted.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
+         * A thread of its own calls {@link PhysicalAllocator#verify} again and again, until the
+         * allocator is closed and its last slab gone. What it finds, also of pinned pages, {@link
+         * #onDrift} listeners hear on that thread.
+         *
+         * @param period from the end of one verification to the beginning of the next
+         * @return this builder
+         * @throws IllegalArgumentException when it is not positive
+         */
+        public Builder verifyEvery(Duration period) {
+            if (!period.isPositive()) {
+                throw new IllegalArgumentException("period=" + period + " must be positive");
+            }
+            this.verifyPeriod = Optional.of(period);
             return this;
         }
 

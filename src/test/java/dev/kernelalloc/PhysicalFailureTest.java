@@ -17,6 +17,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.physical.Way;
+import dev.kernelalloc.testing.Await;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DynamicTest;
@@ -25,8 +26,10 @@ import org.junit.jupiter.api.TestFactory;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -360,6 +363,29 @@ class PhysicalFailureTest {
                 .anyMatch(finding -> finding.contains("swapped out"))
                 .anyMatch(finding -> finding.contains("kpageflags"));
         physical.free(block);
+    }
+
+    @Test
+    void aThreadOfItsOwnFindsDriftsAndEndsWithItsAllocator() {
+        List<Drift> found = new CopyOnWriteArrayList<>();
+        PhysicalAllocator watched =
+                PhysicalAllocator.builder()
+                        .verifyEvery(Duration.ofMillis(1))
+                        .onDrift(found::add)
+                        .build(os);
+        MemorySegment block = watched.allocate(PhysicalRequest.ofBytes(page).build());
+        os.pageMapEntry(block.address(), OWN_FRAME | 0x777);
+        Await.until("a drift is found", () -> !found.isEmpty());
+        assertThat(watched.addressOf(block).value()).isEqualTo(0x777 * page);
+        watched.free(block);
+        watched.close();
+        Await.until(
+                "the thread ends",
+                () ->
+                        Thread.getAllStackTraces().keySet().stream()
+                                .noneMatch(thread -> thread.getName().contains("verify")));
+        assertThatExceptionOfType(IllegalArgumentException.class)
+                .isThrownBy(() -> PhysicalAllocator.builder().verifyEvery(Duration.ZERO));
     }
 
     @Test

@@ -366,8 +366,13 @@ public final class Frames {
         closeIfDone();
     }
 
+    /** Whether there are no slabs, and never will be. */
+    boolean isDone() {
+        return closed && table.all().isEmpty();
+    }
+
     private void closeIfDone() {
-        if (closed && table.all().isEmpty()) {
+        if (isDone()) {
             pageMap.close();
         }
     }
@@ -478,10 +483,11 @@ public final class Frames {
 
     /** Compares all slabs, or the one of an address, with the page map as it is now. */
     public Verification verify(OptionalLong address) {
-        if (address.isEmpty()) {
-            return verifier.verify(List.copyOf(table.all()));
-        }
-        return verifier.verify(List.of(slabOf(address.getAsLong(), 1)));
+        List<FrameSlab> slabs =
+                address.isEmpty()
+                        ? List.copyOf(table.all())
+                        : List.of(slabOf(address.getAsLong(), 1));
+        return verifier.verify(slabs, slab -> table.find(slab.address()) == slab);
     }
 
     /** An entry whose frame is not the page's own is marked when that is the page of zeros. */

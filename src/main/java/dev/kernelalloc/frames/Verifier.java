@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
 /**
@@ -49,8 +50,19 @@ final class Verifier {
         return 1L << flag.bit();
     }
 
-    /** Slabs that are given back meanwhile do not count. */
-    Verification verify(List<FrameSlab> slabs) {
+    /**
+     * Compares slabs; those that are given back meanwhile do not count.
+     *
+     * @param isLive whether a slab is still in the table
+     */
+    Verification verify(List<FrameSlab> slabs, Predicate<FrameSlab> isLive) {
+        Verification found = compare(slabs, isLive);
+        found.drifts().forEach(drift -> FrameListener.tell(listener.drifted(), drift));
+        return found;
+    }
+
+    /** One at a time, so that each drift is found once. */
+    private synchronized Verification compare(List<FrameSlab> slabs, Predicate<FrameSlab> isLive) {
         long checked = 0;
         List<Drift> drifts = new ArrayList<>();
         Optional<String> unverifiable = Optional.empty();
@@ -66,11 +78,15 @@ final class Verifier {
                     unverifiable = Optional.of(why(before.isHidden() ? before : now, slab));
                     continue;
                 }
-                checked += now.pages();
-                compare(slab, before, now, callState, drifts);
+                List<Drift> found = compare(slab, before, now, callState);
+                // A slab leaves the table before its pages go, so these were still its own.
+                if (isLive.test(slab)) {
+                    checked += now.pages();
+                    drifts.addAll(found);
+                    slab.retranslate(now);
+                }
             }
         }
-        drifts.forEach(drift -> FrameListener.tell(listener.drifted(), drift));
         return new Verification(checked, drifts, unverifiable);
     }
 
@@ -78,23 +94,17 @@ final class Verifier {
         return hidden.unknown(0, slab.address()).getMessage();
     }
 
-    private void compare(
-            FrameSlab slab,
-            Translation before,
-            Translation now,
-            MemorySegment callState,
-            List<Drift> drifts) {
+    private List<Drift> compare(
+            FrameSlab slab, Translation before, Translation now, MemorySegment callState) {
         boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
-        int found = drifts.size();
+        List<Drift> drifts = new ArrayList<>();
         for (int page = 0; page < now.pages(); page++) {
             if (now.pageAddress(page) != before.pageAddress(page)) {
                 drifts.add(moved(slab, before, now, page, pinned));
             }
         }
-        if (drifts.size() > found) {
-            slab.retranslate(now);
-        }
         compareRecords(slab, now, pinned, callState, drifts);
+        return drifts;
     }
 
     private Drift moved(

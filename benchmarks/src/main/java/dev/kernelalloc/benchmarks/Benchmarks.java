@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks;
 
 import dev.kernelalloc.benchmarks.heap.HeapRows;
+import dev.kernelalloc.benchmarks.physical.PhysicalRows;
 import dev.kernelalloc.benchmarks.soak.Soak;
 import dev.kernelalloc.benchmarks.struct.StructRows;
 import java.io.IOException;
@@ -115,6 +116,9 @@ public final class Benchmarks implements Callable<Integer> {
         List<Row> rows = new ArrayList<>();
         rows.addAll(quick ? HeapRows.quick(allocators) : HeapRows.all(allocators));
         rows.addAll(quick ? StructRows.quick() : StructRows.all());
+        if (!quick) {
+            rows.addAll(PhysicalRows.all());
+        }
         return rows;
     }
 
