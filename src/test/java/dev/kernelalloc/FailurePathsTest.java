@@ -266,19 +266,19 @@ class FailurePathsTest {
 
     @Test
     void moreBlocksThanTheKernelAllowsMappingsAreRefused() {
-        os.maxMappings(20);
+        os.maxMappings(400); // for all allocators of the process, and other tests have some
         PhysicalAllocator few = PhysicalAllocator.builder().request(wholePagesRequest()).build(os);
         List<MemorySegment> blocks = new ArrayList<>();
         assertThatExceptionOfType(AllocationException.class)
                 .isThrownBy(
                         () -> {
-                            for (int i = 0; i < 20; i++) {
+                            for (int i = 0; i < 400; i++) {
                                 blocks.add(few.allocate(8, 8));
                             }
                         })
-                .withMessageContaining("allows it 20 mappings")
+                .withMessageContaining("allows it 400 mappings")
                 .withMessageContaining("vm.max_map_count");
-        assertThat(blocks).hasSizeBetween(1, 10);
+        assertThat(blocks).hasSizeBetween(1, 200);
         blocks.forEach(few::free);
         few.close();
     }

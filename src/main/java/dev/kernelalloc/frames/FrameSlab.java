@@ -37,8 +37,15 @@ final class FrameSlab {
 
     private final Use use;
 
-    /** Read on the way of every address: of the fields around it this one alone changes. */
     private volatile Translation translation;
+
+    /**
+     * Those of the translation: here, because every load between an address and its answer counts.
+     */
+    private volatile long[] pageAddresses;
+
+    /** A shift, because a division takes longer than all the rest. */
+    private final int pageShift;
 
     FrameSlab(
             Mapped mapped,
@@ -57,6 +64,8 @@ final class FrameSlab {
         this.pins = pins;
         this.use = use;
         this.translation = translation;
+        this.pageAddresses = translation.addresses();
+        this.pageShift = Long.numberOfTrailingZeros(bytes / translation.pages());
     }
 
     Reservation reservation() {
@@ -99,6 +108,14 @@ final class FrameSlab {
     /** Its pages were found elsewhere. */
     void retranslate(Translation found) {
         translation = found;
+        pageAddresses = found.addresses();
+    }
+
+    /** Where a byte of this slab lies, or {@link Translation#UNKNOWN}. */
+    long physicalAddressOf(long byteAddress) {
+        long offset = byteAddress - address;
+        long page = pageAddresses[(int) (offset >>> pageShift)];
+        return page == Translation.UNKNOWN ? page : page + (offset & (1L << pageShift) - 1);
     }
 
     /** Whether those bytes, at least 1, lie in it. */

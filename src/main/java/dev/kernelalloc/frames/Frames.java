@@ -388,10 +388,9 @@ public final class Frames {
      */
     public PhysicalAddress addressOf(long address, long bytes) {
         FrameSlab slab = slabOf(address, bytes);
-        Translation frames = slab.translation();
-        long physical = frames.addressOf(address - slab.address());
+        long physical = slab.physicalAddressOf(address);
         if (physical == Translation.UNKNOWN) {
-            throw unknown(slab, frames, address);
+            throw unknown(slab, slab.translation(), address);
         }
         return new PhysicalAddress(physical, scope);
     }

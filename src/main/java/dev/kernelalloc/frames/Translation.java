@@ -31,9 +31,6 @@ final class Translation {
 
     private final long pageBytes;
 
-    /** A shift, where every address is translated: a division takes longer than all the rest. */
-    private final int pageShift;
-
     /** Of each page. */
     private final long[] addresses;
 
@@ -44,7 +41,6 @@ final class Translation {
 
     private Translation(long pageBytes, long[] addresses, Source source) {
         this.pageBytes = pageBytes;
-        this.pageShift = Long.numberOfTrailingZeros(pageBytes);
         this.addresses = addresses;
         this.source = source;
         this.runs = runs(addresses, pageBytes);
@@ -96,6 +92,11 @@ final class Translation {
         return addresses.length;
     }
 
+    /** Where each page lies, or {@link #UNKNOWN}; nobody changes it. */
+    long[] addresses() {
+        return addresses;
+    }
+
     /** Where a page lies, or {@link #UNKNOWN}. */
     long pageAddress(int page) {
         return addresses[page];
@@ -103,7 +104,7 @@ final class Translation {
 
     /** Where the byte at an offset lies, or {@link #UNKNOWN}. */
     long addressOf(long offset) {
-        long page = addresses[(int) (offset >>> pageShift)];
+        long page = addresses[(int) (offset / pageBytes)];
         return page == UNKNOWN ? UNKNOWN : page + (offset & pageBytes - 1);
     }
 
