@@ -93,13 +93,19 @@ final class ContiguousPages {
             throws Refusal {
         Mapped batch = source.map(unguarded(request), units * source.unitBytes(), callState);
         RunSearch.Found found;
+        List<Piece> kept;
         try {
-            found = search(batch, source.unitBytes(), placement, request, callState);
+            long unit = source.unitBytes();
+            found = search(batch, unit, placement, request, callState);
+            kept =
+                    request.guarded()
+                            ? pieces(batch, unit, found.units(), found.offset(), bytes)
+                            : pieces(batch, unit, found.units(), 0, found.units().length * unit);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(batch.reservation(), callState);
             throw e;
         }
-        return keep(batch, source.unitBytes(), found, request, bytes, callState);
+        return keep(batch, source.unitBytes(), found, kept, request, callState);
     }
 
     /** A page of the pool has one size: it cannot end where a guard should stand. */
@@ -245,14 +251,10 @@ final class ContiguousPages {
             Mapped batch,
             long unit,
             RunSearch.Found found,
+            List<Piece> kept,
             PhysicalRequest request,
-            long bytes,
             MemorySegment callState)
             throws Refusal {
-        List<Piece> kept =
-                request.guarded()
-                        ? pieces(batch, unit, found.units(), found.offset(), bytes)
-                        : pieces(batch, unit, found.units(), 0, found.units().length * unit);
         if (kept.size() == 1 && !request.guarded()) {
             Piece piece = kept.getFirst();
             releaseRest(batch, kept, callState);

@@ -159,20 +159,20 @@ public final class Frames {
             preflight.requireLockable(Ways.roundUp(bytes, source.unitBytes()));
         }
         ContiguousPages.Kept kept = contiguous.take(source, request, placement, bytes, callState);
-        TakenPages taken = null;
-        if (source.unitBytes() > os.pageBytes() && !request.guarded()) {
+        boolean shared = source.unitBytes() > os.pageBytes() && !request.guarded();
+        TakenPages taken;
+        FrameSlab.Use use;
+        try {
             taken = new TakenPages((int) (kept.mapped().bytes() / os.pageBytes()));
             taken.take((int) (kept.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
+            use = shared ? new FrameSlab.Use.Runs(taken) : FrameSlab.Use.BLOCK;
+        } catch (Error e) {
+            reservations.release(kept.mapped().reservation(), callState);
+            throw e; // the Java heap is exhausted
         }
-        FrameSlab slab =
-                prepare(
-                        kept.mapped(),
-                        request,
-                        declined,
-                        taken == null ? FrameSlab.Use.BLOCK : new FrameSlab.Use.Runs(taken),
-                        callState);
+        FrameSlab slab = prepare(kept.mapped(), request, declined, use, callState);
         if (isWhereWanted(slab, kept.offset(), bytes, placement)) {
-            if (taken != null) {
+            if (shared) {
                 held.hold(slab, taken);
             }
             return new Memory(slab.address() + kept.offset(), bytes, true);
