@@ -35,11 +35,10 @@ final class FrameTable {
         return slab != null && slab.covers(address, bytes) ? slab : search(address, bytes);
     }
 
+    /** The slab of a window, or another: masks are cheaper than a check that the caller makes. */
     private @Nullable FrameSlab atWindow(long window) {
-        if (window >>> LEAF_BITS + DIRECTORY_BITS != 0) {
-            return null;
-        }
-        FrameSlab[] leaf = (FrameSlab[]) LEAF.getAcquire(directory, (int) (window >>> LEAF_BITS));
+        int index = (int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1;
+        FrameSlab[] leaf = (FrameSlab[]) LEAF.getAcquire(directory, index);
         return leaf == null
                 ? null
                 : (FrameSlab) SLAB.getAcquire(leaf, (int) window & (1 << LEAF_BITS) - 1);
