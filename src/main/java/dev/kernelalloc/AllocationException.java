@@ -14,6 +14,11 @@ public final class AllocationException extends RuntimeException {
     public enum Reason {
         /** There is not enough memory or address space. */
         OUT_OF_MEMORY,
+        /**
+         * There is memory, but not in the one physical piece, window, node or pages asked for; the
+         * message says what was found instead.
+         */
+        FRAGMENTED,
         /** The process may not lock that many bytes ({@code RLIMIT_MEMLOCK}). */
         LOCK_LIMIT,
         /** The process lacks a right. */
@@ -26,6 +31,7 @@ public final class AllocationException extends RuntimeException {
         static Reason of(Refusal refusal) {
             return switch (refusal) {
                 case Refusal.OutOfMemory _ -> OUT_OF_MEMORY;
+                case Refusal.Fragmented _ -> FRAGMENTED;
                 case Refusal.LockLimit _ -> LOCK_LIMIT;
                 case Refusal.NotPermitted _ -> NOT_PERMITTED;
                 case Refusal.NotSupported _ -> NOT_SUPPORTED;

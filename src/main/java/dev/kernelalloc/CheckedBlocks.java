@@ -61,6 +61,13 @@ final class CheckedBlocks implements Origin {
                 : ((PhysicalAllocator) allocator).blocks();
     }
 
+    /** Those of an allocator that a raw block is one of, if it is the allocator's at all. */
+    static CheckedBlocks of(KernelAllocator allocator, MemorySegment block) {
+        return allocator instanceof PhysicalAllocator physical
+                ? physical.blocksOf(block)
+                : of(allocator);
+    }
+
     // ---- raw blocks ---------------------------------------------------------------------------
 
     MemorySegment allocate(long bytes, long alignment) {
@@ -387,7 +394,7 @@ final class CheckedBlocks implements Origin {
         }
     }
 
-    private AllocationException explained(Refusal refusal, long bytes, long alignment) {
+    AllocationException explained(Refusal refusal, long bytes, long alignment) {
         return new AllocationException(
                 AllocationException.Reason.of(refusal),
                 "allocator '%s' could not provide %d bytes aligned to %d: %s"

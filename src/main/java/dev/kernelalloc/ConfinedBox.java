@@ -129,7 +129,7 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
             long elements,
             long bytes,
             MemorySegment block) {
-        CheckedBlocks blocks = CheckedBlocks.of(allocator);
+        CheckedBlocks blocks = CheckedBlocks.of(allocator, block);
         requireFit(type, bytes, block);
         ConfinedBox<T> box =
                 attach(type, adopted(new Origin.Raw(blocks), type, elements, bytes, block));

@@ -1,43 +1,123 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.frames.LockedPages;
+import dev.kernelalloc.frames.FrameBlocks;
+import dev.kernelalloc.frames.FrameChunks;
+import dev.kernelalloc.frames.FrameListener;
+import dev.kernelalloc.frames.Frames;
+import dev.kernelalloc.frames.PeriodicVerifier;
+import dev.kernelalloc.heap.Block;
+import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.LiveBlocks;
+import dev.kernelalloc.heap.SlabHeap;
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.FrameReport;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.PhysicalSlab;
+import dev.kernelalloc.physical.Provenance;
+import dev.kernelalloc.physical.Verification;
+
+import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
-import java.util.EnumSet;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 
 /**
- * Blocks of whole pages that are populated, locked into memory, and whose physical addresses are
- * known. Every block is a mapping of its own, so its capacity is a multiple of the page size; it is
- * never executable, and a child made by fork(2) does not get it.
+ * Blocks in memory that is populated, locked, and whose physical addresses are known.
+ *
+ * <p>{@link #allocate(long, long)}, boxes and arenas get blocks by the allocator's own request,
+ * {@link PhysicalRequest#DEFAULT} unless the builder is given another. They are cut from slabs as
+ * those of a {@link PoolAllocator} are, down to 8 bytes, and cost as much; slabs are prepared as a
+ * whole, and begin small. Such a block may be freed and another handed out in its place without the
+ * kernel noticing. One limit is {@link PoolAllocator}'s too: of two threads that free a raw block
+ * in the same instant, none may be refused. Where a process may lock less than 1 MiB, each block
+ * has pages of its own instead, so that the little is not spent on slabs.
+ *
+ * <p>{@link #allocate(PhysicalRequest)} gives blocks of whole pages that are contiguous, placed,
+ * huge, pinned or guarded, as the request says, or an {@link AllocationException} that says what
+ * was found instead.
  *
  * <p>Locking counts against {@code RLIMIT_MEMLOCK} unless the process has {@code CAP_IPC_LOCK};
  * over the limit there is an {@link AllocationException} of reason {@link
  * AllocationException.Reason#LOCK_LIMIT}. Physical addresses are shown by Linux alone, to a process
- * with {@code CAP_SYS_ADMIN} in the first user namespace; everything else works without.
+ * that had {@code CAP_SYS_ADMIN} in the first user namespace when the allocator was made;
+ * everything else works without. Memory is never executable, a child made by fork(2) does not get
+ * it unless asked for, and the kernel does not merge it with equal pages.
  *
  * <p>Linux limits the mappings of a process, 65,530 by default ({@code vm.max_map_count}). Half of
- * them may be blocks of such allocators; beyond there is an {@link AllocationException}.
+ * them may be slabs and blocks of such allocators; beyond there is an {@link AllocationException}.
  */
 public final class PhysicalAllocator implements KernelAllocator {
 
-    private static final Set<Guarantee> GUARANTEES =
-            Set.copyOf(EnumSet.of(Guarantee.RESIDENT, Guarantee.LOCKED));
+    /** Below that, slabs of 64 KiB would use up what may be locked. */
+    private static final long LEAST_LOCKABLE_FOR_SLABS = 1L << 20;
 
-    private final LockedPages pages;
+    private static final long MAX_THREAD_CACHE_BYTES = 1L << 20;
+    private static final long MAX_CACHE_BYTES = 16L << 20;
+
+    private final Frames frames;
+
+    /** Those of boxes, arenas and {@link #allocate(long, long)}. */
     private final CheckedBlocks blocks;
 
-    private PhysicalAllocator(String tag, OperatingSystem os) {
-        this.pages = new LockedPages(os);
-        this.blocks = new CheckedBlocks(tag, new LiveBlocks(tag, pages), GUARANTEES);
+    private final FrameBlocks source;
+    private final LiveBlocks requested;
+
+    /** Those of {@link #allocate(PhysicalRequest)}; the same as {@link #blocks} without slabs. */
+    private final CheckedBlocks requestedBlocks;
+
+    /** Whether there has ever been one of those: who needs none does not look for them. */
+    private volatile boolean requests;
+
+    private final LongAdder refused = new LongAdder();
+
+    private PhysicalAllocator(String tag, OperatingSystem os, Builder settings) {
+        PhysicalRequest request = settings.request;
+        this.frames =
+                new Frames(
+                        os,
+                        settings.pageMap,
+                        new FrameListener(settings.mapped, settings.unmapped, settings.drifted));
+        settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
+        this.source = new FrameBlocks(frames, request);
+        this.requested = new LiveBlocks(tag, source);
+        this.requestedBlocks = new CheckedBlocks(tag, requested, request.least());
+        long lockable =
+                request.least().contains(Guarantee.LOCKED)
+                        ? frames.lockableBytes()
+                        : Long.MAX_VALUE;
+        boolean wholePages = request.contiguous() || request.guarded() || request.alignment() > 1;
+        this.blocks =
+                wholePages || lockable < LEAST_LOCKABLE_FOR_SLABS
+                        ? requestedBlocks
+                        : new CheckedBlocks(
+                                tag,
+                                new SlabHeap(
+                                        settings(tag, lockable), new FrameChunks(frames, request)),
+                                request.least());
+    }
+
+    private static HeapSettings settings(String tag, long lockableBytes) {
+        return new HeapSettings(
+                tag,
+                Math.min(MAX_THREAD_CACHE_BYTES, lockableBytes / 16),
+                Math.min(MAX_CACHE_BYTES, lockableBytes / 4));
     }
 
     /**
@@ -60,18 +140,146 @@ public final class PhysicalAllocator implements KernelAllocator {
         return new Builder();
     }
 
+    // ---- blocks by request --------------------------------------------------------------------
+
     /**
-     * Where the first byte of a segment lies in physical memory, as resolved when its block was
-     * allocated. Does not enter the kernel.
+     * A raw block as a request wants it, of whole pages. Its contents are undefined. It is freed by
+     * {@link #free}; {@link #reallocate} keeps to the request.
+     *
+     * <p>It costs system calls, unless a contiguous block is found in pages that an earlier one has
+     * left.
+     *
+     * @param request what is wanted
+     * @return a segment of the request's size, which lives until it is freed
+     * @throws AllocationException when it cannot be had; the message says for each way that was
+     *     tried why not, what was found instead and what would help
+     * @throws IllegalStateException when this allocator is closed
+     */
+    public MemorySegment allocate(PhysicalRequest request) {
+        requestedBlocks.requireOpen();
+        requests = true;
+        Block block = obtain(request);
+        MemorySegment segment;
+        try {
+            segment = NativeMemory.segment(block.address(), request.size());
+            requested.adopt(block);
+        } catch (RuntimeException | Error e) {
+            source.giveBack(block); // closed meanwhile, or the Java heap is exhausted
+            throw e;
+        }
+        if (requested.isClosed()) {
+            requested.free(block.address());
+            requestedBlocks.requireOpen();
+        }
+        return segment;
+    }
+
+    /** What is idle may be what is missing. */
+    private Block obtain(PhysicalRequest request) {
+        try {
+            return source.obtain(request, false);
+        } catch (Refusal first) {
+            trim();
+        }
+        try {
+            return source.obtain(request, false);
+        } catch (Refusal e) {
+            refused.increment();
+            throw requestedBlocks.explained(e, request.size(), request.alignment());
+        }
+    }
+
+    // ---- where memory lies --------------------------------------------------------------------
+
+    /**
+     * Where the first byte of a segment lies in physical memory, as resolved when its slab was
+     * prepared. Does not enter the kernel.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the address
      * @throws PhysicalAddressException when it is not known, with the reason
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalArgumentException when the segment is not memory of this allocator; that a
+     *     block was freed is known only once its slab is gone
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public PhysicalAddress addressOf(MemorySegment segment) {
-        return pages.addressOf(addressOfLive(segment), bytesOf(segment));
+        return frames.addressOf(addressOfLive(segment), bytesOf(segment));
+    }
+
+    /**
+     * Where a byte of a segment lies in physical memory, as {@link #addressOf(MemorySegment)}.
+     *
+     * @param segment memory of a live block of this allocator, or a slice of it
+     * @param offset of the byte
+     * @return the address
+     * @throws PhysicalAddressException when it is not known, with the reason
+     * @throws IndexOutOfBoundsException when the offset does not lie in the segment
+     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalStateException when the segment's box or arena is closed
+     */
+    public PhysicalAddress addressOf(MemorySegment segment, long offset) {
+        long address = addressOfLive(segment);
+        return frames.addressOf(address + Objects.checkIndex(offset, segment.byteSize()), 1);
+    }
+
+    /**
+     * The pieces of physical memory that a segment lies in, in its order; those that touch are one.
+     *
+     * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
+     * @return at least one extent
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalStateException when the segment's box or arena is closed
+     */
+    public List<PhysicalExtent> extents(MemorySegment segment) {
+        return extents(segment, Long.MAX_VALUE, 0);
+    }
+
+    /**
+     * The same as a device wants it: split into pieces that are not too long and do not cross a
+     * boundary.
+     *
+     * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
+     * @param longest bytes of one piece, at least 1
+     * @param boundary a power of two, of which no multiple lies between two bytes of a piece; 0 for
+     *     none
+     * @return at least one extent
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalArgumentException when the segment is not memory of this allocator, or {@code
+     *     longest} or {@code boundary} is not as above
+     * @throws IllegalStateException when the segment's box or arena is closed
+     */
+    public List<PhysicalExtent> extents(MemorySegment segment, long longest, long boundary) {
+        if (longest < 1 || boundary < 0 || (boundary & boundary - 1) != 0) {
+            throw new IllegalArgumentException(
+                    "longest=%d must be at least 1, boundary=%d a power of two or 0"
+                            .formatted(longest, boundary));
+        }
+        return frames.extents(addressOfLive(segment), bytesOf(segment), longest, boundary);
+    }
+
+    /**
+     * The virtual address of a byte of this allocator that lies at a physical address: a search
+     * through its slabs.
+     *
+     * @param address as from {@link #addressOf(MemorySegment)}
+     * @return the address that {@link MemorySegment#address} counts in; empty when no slab of this
+     *     allocator has it
+     */
+    public OptionalLong virtualAddressOf(PhysicalAddress address) {
+        return frames.virtualAddressOf(address.value());
+    }
+
+    /**
+     * The NUMA node that the page of a segment's first byte is of, as the system says now.
+     *
+     * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
+     * @return its number; empty where the system does not tell
+     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalStateException when the segment's box or arena is closed
+     */
+    public OptionalInt node(MemorySegment segment) {
+        return frames.nodeOf(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
@@ -86,11 +294,13 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public FrameReport inspect(MemorySegment segment) {
-        return pages.inspect(addressOfLive(segment), bytesOf(segment));
+        return frames.inspect(addressOfLive(segment), bytesOf(segment));
     }
 
+    // ---- what is promised ---------------------------------------------------------------------
+
     /**
-     * What is promised of the pages of a segment.
+     * What is promised of the pages of a segment: what was asked for, or more.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the guarantees its block has
@@ -98,8 +308,137 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public Set<Guarantee> guarantee(MemorySegment segment) {
-        pages.requireOwn(addressOfLive(segment), bytesOf(segment));
-        return GUARANTEES;
+        return frames.guarantees(addressOfLive(segment), bytesOf(segment));
+    }
+
+    /**
+     * How the pages of a segment were obtained, and why no better way was taken.
+     *
+     * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
+     * @return the way, and those declined
+     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalStateException when the segment's box or arena is closed
+     */
+    public Provenance provenance(MemorySegment segment) {
+        return frames.provenance(addressOfLive(segment), bytesOf(segment));
+    }
+
+    /**
+     * Reads the page map of all memory of this allocator again, and compares: some 40 ns a page of
+     * the base size, less in huge ones. Where the records of frames can be read, as by root, frames
+     * that are no longer the page's own are found too, for 0.2 to 2 µs a page. Addresses that have
+     * changed are the new ones from then on, and {@linkplain Builder#onDrift listeners} are told of
+     * each.
+     *
+     * @return what was found; without the right to see frames, that nothing is known
+     * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} when
+     *     a page has moved that was {@link Guarantee#PINNED}
+     */
+    public Verification verify() {
+        return requirePinned(frames.verify(OptionalLong.empty()));
+    }
+
+    /**
+     * The same for the slab that a segment lies in.
+     *
+     * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
+     * @return what was found
+     * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} when
+     *     a page has moved that was {@link Guarantee#PINNED}
+     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalStateException when the segment's box or arena is closed
+     */
+    public Verification verify(MemorySegment segment) {
+        return requirePinned(frames.verify(OptionalLong.of(addressOfLive(segment))));
+    }
+
+    private static Verification requirePinned(Verification found) {
+        List<Drift> broken = found.drifts().stream().filter(Drift::pinned).toList();
+        if (!broken.isEmpty()) {
+            throw new PhysicalAddressException(
+                    PhysicalAddressException.Reason.MOVED,
+                    "%d pages that were pinned are not where they were, the first: %s"
+                            .formatted(broken.size(), broken.getFirst()));
+        }
+        return found;
+    }
+
+    // ---- two kinds of blocks ------------------------------------------------------------------
+
+    @Override
+    public void free(MemorySegment block) {
+        blocksOf(block).free(block);
+    }
+
+    @Override
+    public MemorySegment reallocate(MemorySegment block, long byteSize, long byteAlignment) {
+        return blocksOf(block).reallocate(block, byteSize, byteAlignment);
+    }
+
+    @Override
+    public long usableSize(MemorySegment block) {
+        return blocksOf(block).usableSize(block);
+    }
+
+    /** Those that a raw block is one of. */
+    CheckedBlocks blocksOf(MemorySegment block) {
+        return requests && frames.isOutsideEngine(block.address()) ? requestedBlocks : blocks;
+    }
+
+    @Override
+    public AllocatorStats stats() {
+        AllocatorStats own = blocks.stats();
+        if (blocks == requestedBlocks) {
+            return plus(own, 0, 0, refused.sum());
+        }
+        AllocatorStats other = requestedBlocks.stats();
+        return plus(
+                own,
+                other.liveBlocks(),
+                other.liveBytes(),
+                other.refusedRequests() + refused.sum());
+    }
+
+    private static AllocatorStats plus(
+            AllocatorStats stats, long liveBlocks, long liveBytes, long refusedRequests) {
+        return new AllocatorStats(
+                stats.tag(),
+                stats.liveBlocks() + liveBlocks,
+                stats.liveBytes() + liveBytes,
+                stats.cachedBytes(),
+                stats.depotBytes(),
+                stats.freeBytes(),
+                stats.quarantinedBytes(),
+                stats.capacityBytes() + liveBytes,
+                stats.refusedRequests() + refusedRequests);
+    }
+
+    @Override
+    public void trim() {
+        blocks.trim();
+        requestedBlocks.trim();
+    }
+
+    @Override
+    public void close() {
+        IllegalStateException first = closed(blocks);
+        IllegalStateException second = blocks == requestedBlocks ? null : closed(requestedBlocks);
+        frames.close();
+        if (first != null && second != null) {
+            first.addSuppressed(second);
+        }
+        if (first != null || second != null) {
+            throw first != null ? first : second;
+        }
+    }
+
+    private static @Nullable IllegalStateException closed(CheckedBlocks blocks) {
+        try {
+            blocks.close();
+            return null;
+        } catch (IllegalStateException e) {
+            return e;
+        }
     }
 
     @Override
@@ -131,6 +470,12 @@ public final class PhysicalAllocator implements KernelAllocator {
     public static final class Builder {
 
         private String tag = "physical";
+        private PhysicalRequest request = PhysicalRequest.DEFAULT;
+        private OptionalInt pageMap = OptionalInt.empty();
+        private Optional<Duration> verifyPeriod = Optional.empty();
+        private final List<Consumer<PhysicalSlab>> mapped = new ArrayList<>();
+        private final List<Consumer<PhysicalSlab>> unmapped = new ArrayList<>();
+        private final List<Consumer<Drift>> drifted = new ArrayList<>();
 
         private Builder() {}
 
@@ -146,6 +491,92 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
+         * What holds for the blocks of {@link #allocate(long, long)}, boxes and arenas; {@link
+         * PhysicalRequest#DEFAULT} unless set. A request that is contiguous, guarded or aligned
+         * gives every block pages of its own; any other leaves blocks to be cut from slabs.
+         *
+         * @param request of any size
+         * @return this builder
+         */
+        public Builder request(PhysicalRequest request) {
+            this.request = Objects.requireNonNull(request, "request");
+            return this;
+        }
+
+        /**
+         * A page map of this process that was opened with the right to see frames, for a process
+         * that has not: the kernel asks for the rights of whoever opened it. Unless set, the
+         * allocator opens one when it is made, so a process may also give up its rights after that.
+         *
+         * @param fileDescriptor of {@code /proc/<this process>/pagemap}; it stays the caller's, who
+         *     closes it after the allocator
+         * @return this builder
+         * @throws IllegalArgumentException when it is negative
+         */
+        public Builder pageMap(int fileDescriptor) {
+            if (fileDescriptor < 0) {
+                throw new IllegalArgumentException(
+                        "fileDescriptor=" + fileDescriptor + " must not be negative");
+            }
+            this.pageMap = OptionalInt.of(fileDescriptor);
+            return this;
+        }
+
+        /**
+         * Told of each slab before a block is cut from it, for example to register it with a device
+         * or a driver. It runs on the thread that allocates, and must not use this allocator. What
+         * it throws ends that request, and the slab with it.
+         *
+         * @param listener to be told
+         * @return this builder
+         */
+        public Builder onSlabMapped(Consumer<PhysicalSlab> listener) {
+            mapped.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
+         * Told of each slab before its memory goes. It runs on any thread, also one of the library,
+         * and must not use this allocator. What it throws is logged.
+         *
+         * @param listener to be told
+         * @return this builder
+         */
+        public Builder onSlabUnmapped(Consumer<PhysicalSlab> listener) {
+            unmapped.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
+         * Told of each page that {@link PhysicalAllocator#verify} finds elsewhere. What it throws
+         * is logged.
+         *
+         * @param listener to be told
+         * @return this builder
+         */
+        public Builder onDrift(Consumer<Drift> listener) {
+            drifted.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
+         * A thread of its own calls {@link PhysicalAllocator#verify} again and again, until the
+         * allocator is closed and its last slab gone. What it finds, also of pinned pages, {@link
+         * #onDrift} listeners hear on that thread.
+         *
+         * @param period from the end of one verification to the beginning of the next
+         * @return this builder
+         * @throws IllegalArgumentException when it is not positive
+         */
+        public Builder verifyEvery(Duration period) {
+            if (!period.isPositive()) {
+                throw new IllegalArgumentException("period=" + period + " must be positive");
+            }
+            this.verifyPeriod = Optional.of(period);
+            return this;
+        }
+
+        /**
          * Makes an allocator.
          *
          * @return an allocator that the caller closes
@@ -157,7 +588,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         PhysicalAllocator build(OperatingSystem os) {
-            return new PhysicalAllocator(tag, os);
+            return new PhysicalAllocator(tag, os, this);
         }
     }
 }

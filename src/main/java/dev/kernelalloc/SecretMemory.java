@@ -479,6 +479,8 @@ public final class SecretMemory implements AutoCloseable {
             case DONT_DUMP -> Protection.NOT_DUMPED;
             case DONT_MERGE -> Protection.NOT_MERGED;
             case DONT_FORK, WIPE_ON_FORK -> Protection.NOT_INHERITED;
+            case HUGE_PAGES, BASE_PAGES ->
+                    throw new IllegalArgumentException(advice + " protects nothing");
         };
     }
 

@@ -145,8 +145,8 @@ class ArenaMemoryTest {
     @ValueSource(booleans = {false, true})
     void whereAChunkCannotBeHadABlockOfTheExactSizeIsTried(boolean shared) {
         FakeOperatingSystem os = new FakeOperatingSystem();
-        PhysicalAllocator physical = PhysicalAllocator.builder().build(os);
         os.lockLimit(3 * os.pageBytes());
+        PhysicalAllocator physical = PhysicalAllocator.builder().build(os);
         try (Arena arena = open(physical, shared)) {
             List<MemorySegment> segments = new ArrayList<>();
             assertThatExceptionOfType(AllocationException.class)

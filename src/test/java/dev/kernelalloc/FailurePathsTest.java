@@ -16,6 +16,7 @@ import dev.kernelalloc.physical.FrameReport;
 import dev.kernelalloc.physical.PageKind;
 import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.struct.StructType;
 
 import org.junit.jupiter.api.AfterEach;
@@ -52,6 +53,14 @@ class FailurePathsTest {
     private final PoolAllocator systemHeap = PoolAllocator.systemHeap(os);
     private final PhysicalAllocator physical = PhysicalAllocator.builder().tag("tested").build(os);
 
+    /** Each block has pages of its own. */
+    private final PhysicalAllocator wholePages =
+            PhysicalAllocator.builder().tag("tested").request(wholePagesRequest()).build(os);
+
+    private static PhysicalRequest wholePagesRequest() {
+        return PhysicalRequest.builder().aligned(64).build();
+    }
+
     @AfterEach
     void nothingIsLost() {
         Stream.of(Operation.values())
@@ -60,8 +69,10 @@ class FailurePathsTest {
         pool.close();
         systemHeap.close();
         physical.close();
+        wholePages.close();
         os.assertNothingLeaked();
         assertThat(os.lockedBytes()).isZero();
+        assertThat(os.openPageMaps()).isZero();
     }
 
     static Stream<Arguments> refusals() {
@@ -165,26 +176,26 @@ class FailurePathsTest {
 
     @Test
     void aRefusedReallocationOfPagesLeavesThemAlive() {
-        MemorySegment block = physical.allocateFrom("kept");
+        MemorySegment block = wholePages.allocateFrom("kept");
         os.refuse(Operation.LOCK);
-        refused(() -> physical.reallocate(block, 10_000, 8));
+        refused(() -> wholePages.reallocate(block, 10_000, 8));
         assertThat(block.getString(0)).isEqualTo("kept");
-        MemorySegment samePages = physical.reallocate(block, 4000, 8);
+        MemorySegment samePages = wholePages.reallocate(block, 4000, 8);
         assertThat(samePages.address()).isEqualTo(block.address());
-        physical.free(samePages);
+        wholePages.free(samePages);
     }
 
     @Test
     void overTheLockLimitNothingStaysMapped() {
         os.lockLimit(2 * os.pageBytes());
-        MemorySegment block = physical.allocate(2 * os.pageBytes(), 8);
+        MemorySegment block = wholePages.allocate(2 * os.pageBytes(), 8);
         assertThatExceptionOfType(AllocationException.class)
-                .isThrownBy(() -> physical.allocate(1, 1))
+                .isThrownBy(() -> wholePages.allocate(1, 1))
                 .extracting(AllocationException::reason)
                 .isEqualTo(Reason.LOCK_LIMIT);
         assertThat(os.liveReservations()).isEqualTo(1);
-        physical.free(block);
-        physical.free(physical.allocate(1, 1));
+        wholePages.free(block);
+        wholePages.free(wholePages.allocate(1, 1));
     }
 
     @Test
@@ -215,59 +226,59 @@ class FailurePathsTest {
                         Operation.RESERVE,
                         Operation.COMMIT,
                         Operation.ADVISE,
-                        Operation.LOCK,
                         Operation.POPULATE,
+                        Operation.LOCK,
                         Operation.READ_PAGE_MAP);
         physical.free(block);
     }
 
     @Test
     void pagesThatTheSystemDoesNotTakeBackAreTriedAgain() {
-        MemorySegment block = physical.allocate(8, 8);
-        MemorySegment grown = physical.allocate(8, 8);
-        NativeBox<Point> box = NativeBox.zeroed(physical, POINT);
-        Arena arena = physical.arena();
+        MemorySegment block = wholePages.allocate(8, 8);
+        MemorySegment grown = wholePages.allocate(8, 8);
+        NativeBox<Point> box = NativeBox.zeroed(wholePages, POINT);
+        Arena arena = wholePages.arena();
         arena.allocate(8);
         os.refuse(Operation.RELEASE);
-        physical.free(block);
-        grown = physical.reallocate(grown, 10_000, 8);
+        wholePages.free(block);
+        grown = wholePages.reallocate(grown, 10_000, 8);
         box.close();
         arena.close();
-        assertThat(physical.stats().liveBlocks()).isEqualTo(1);
+        assertThat(wholePages.stats().liveBlocks()).isEqualTo(1);
         assertThat(os.liveReservations()).isEqualTo(5);
         os.allow(Operation.RELEASE);
-        physical.trim();
+        wholePages.trim();
         assertThat(os.liveReservations()).isEqualTo(1);
-        physical.free(grown);
+        wholePages.free(grown);
     }
 
     @Test
     void pagesOfARefusedRequestThatTheSystemDoesNotTakeBackAreTriedAgain() {
         os.refuse(Operation.LOCK);
         os.refuse(Operation.RELEASE);
-        refused(() -> physical.allocate(8, 8));
+        refused(() -> wholePages.allocate(8, 8));
         assertThat(os.liveReservations()).isEqualTo(1);
         os.allow(Operation.LOCK);
         os.allow(Operation.RELEASE);
-        physical.free(physical.allocate(8, 8));
+        wholePages.free(wholePages.allocate(8, 8));
         os.assertNothingLeaked();
     }
 
     @Test
     void moreBlocksThanTheKernelAllowsMappingsAreRefused() {
-        os.maxMappings(20);
-        PhysicalAllocator few = PhysicalAllocator.builder().build(os);
+        os.maxMappings(400); // for all allocators of the process, and other tests have some
+        PhysicalAllocator few = PhysicalAllocator.builder().request(wholePagesRequest()).build(os);
         List<MemorySegment> blocks = new ArrayList<>();
         assertThatExceptionOfType(AllocationException.class)
                 .isThrownBy(
                         () -> {
-                            for (int i = 0; i < 20; i++) {
+                            for (int i = 0; i < 400; i++) {
                                 blocks.add(few.allocate(8, 8));
                             }
                         })
-                .withMessageContaining("allows it 20 mappings")
+                .withMessageContaining("allows it 400 mappings")
                 .withMessageContaining("vm.max_map_count");
-        assertThat(blocks).hasSizeBetween(1, 10);
+        assertThat(blocks).hasSizeBetween(1, 200);
         blocks.forEach(few::free);
         few.close();
     }
@@ -293,8 +304,10 @@ class FailurePathsTest {
         os.refuse(operation).onNth(nth);
         PoolAllocator pool = PoolAllocator.builder().build(os);
         PhysicalAllocator physical = PhysicalAllocator.builder().build(os);
+        PhysicalAllocator wholePages =
+                PhysicalAllocator.builder().request(wholePagesRequest()).build(os);
         PoolAllocator systemHeap = PoolAllocator.systemHeap(os);
-        for (KernelAllocator allocator : List.of(pool, physical, systemHeap)) {
+        for (KernelAllocator allocator : List.of(pool, physical, wholePages, systemHeap)) {
             allocator.tryAllocate(17 << 20, 8).ifPresent(allocator::free);
             allocator.tryAllocate(100, 64).ifPresent(block -> growAndFree(allocator, block));
             allocator.tryAllocate(100, 8).ifPresent(block -> growAndFree(allocator, block));

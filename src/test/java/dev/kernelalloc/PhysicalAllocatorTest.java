@@ -10,6 +10,7 @@ import dev.kernelalloc.physical.FrameReport;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PageKind;
 import dev.kernelalloc.physical.PhysicalAddress;
+import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
 
@@ -34,29 +35,46 @@ class PhysicalAllocatorTest extends AllocatorContract {
         return true;
     }
 
+    @Override
+    boolean refusesSimultaneousFrees() {
+        return false;
+    }
+
     @Test
-    void blocksAreWholePagesAndLocked() {
+    void blocksOfAllSizesAreLockedAndNothingIsOnceTheyAreGone() {
         assumeLinux();
         long lockedBefore = LinuxProcess.lockedBytes();
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
-            MemorySegment block = physical.allocate(PAGE_BYTES + 1, 1);
-            assertThat(block.address() % PAGE_BYTES).isZero();
-            assertThat(physical.stats().capacityBytes()).isEqualTo(2 * PAGE_BYTES);
-            assertThat(physical.guarantee(block))
-                    .containsExactlyInAnyOrder(Guarantee.RESIDENT, Guarantee.LOCKED);
-            assertThat(LinuxProcess.lockedBytes() - lockedBefore).isEqualTo(2 * PAGE_BYTES);
-            physical.free(block);
+            for (long bytes : new long[] {1, 64, PAGE_BYTES, 100_000, 3 << 20}) {
+                MemorySegment block = physical.allocate(bytes, 1);
+                assertThat(physical.guarantee(block))
+                        .contains(Guarantee.RESIDENT, Guarantee.LOCKED);
+                assertThat(LinuxProcess.lockedBytes() - lockedBefore).isGreaterThanOrEqualTo(bytes);
+                physical.free(block);
+            }
         }
         assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
     }
 
     @Test
-    void aFreedBlockIsUnmapped() {
+    void smallBlocksShareAPage() {
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            MemorySegment first = physical.allocate(64, 64);
+            MemorySegment second = physical.allocate(64, 64);
+            assertThat(first.address() / PAGE_BYTES).isEqualTo(second.address() / PAGE_BYTES);
+            physical.free(first);
+            physical.free(second);
+        }
+    }
+
+    @Test
+    void memoryThatNoBlockUsesIsUnmapped() {
         assumeLinux();
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
             MemorySegment block = physical.allocate(PAGE_BYTES, 1);
             assertThat(LinuxProcess.isMapped(block.address())).isTrue();
             physical.free(block);
+            physical.trim();
             assertThat(LinuxProcess.isMapped(block.address())).isFalse();
         }
     }
@@ -128,7 +146,7 @@ class PhysicalAllocatorTest extends AllocatorContract {
             List<MemorySegment> blocks = new ArrayList<>();
             try {
                 while (true) {
-                    blocks.add(physical.allocate(1, 2 * PAGE_BYTES)); // never adjacent: no merging
+                    blocks.add(physical.allocate(PhysicalRequest.ofBytes(1).build()));
                 }
             } catch (AllocationException e) {
                 IO.println(e.reason() + " " + e.getMessage());
@@ -155,9 +173,12 @@ class PhysicalAllocatorTest extends AllocatorContract {
                     .isThrownBy(() -> physical.inspect(arena.allocate(8)));
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> physical.guarantee(arena.allocate(8)));
+            MemorySegment beyond = MemorySegment.ofAddress(block.address() + (1L << 40));
+            assertThatIllegalArgumentException().isThrownBy(() -> physical.addressOf(beyond));
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> physical.addressOf(block.asSlice(PAGE_BYTES)));
+                    .isThrownBy(() -> physical.addressOf(MemorySegment.ofAddress(-1)));
             physical.free(block);
+            physical.trim();
             assertThatIllegalArgumentException().isThrownBy(() -> physical.addressOf(block));
         }
     }

@@ -30,6 +30,18 @@ final class PageMapEntry {
     }
 
     /**
+     * Whether an entry shows a frame, the page's own.
+     *
+     * @param mayBeShared whether the kernel does not mark pages of this kind as exclusive
+     */
+    static boolean isOwn(long entry, boolean mayBeShared) {
+        return (entry & PRESENT) != 0
+                && (entry & FRAME_MASK) != 0
+                && (entry & ZERO_PAGE) == 0
+                && ((entry & EXCLUSIVE) != 0 || mayBeShared);
+    }
+
+    /**
      * The frame number of an entry.
      *
      * @param entry as read
@@ -37,10 +49,22 @@ final class PageMapEntry {
      * @throws PhysicalAddressException when the entry holds none that is the page's own
      */
     static long frame(long entry, long pageAddress) {
+        if (!isOwn(entry, false)) {
+            throw whyAbsent(entry, pageAddress);
+        }
+        return entry & FRAME_MASK;
+    }
+
+    /**
+     * Why an entry holds no frame that is the page's own.
+     *
+     * @param entry as read; not {@link #isOwn}
+     * @param pageAddress which page it is of, for the message
+     */
+    static PhysicalAddressException whyAbsent(long entry, long pageAddress) {
         if ((entry & PRESENT) != 0) {
-            long frame = entry & FRAME_MASK;
-            if (frame == 0) {
-                throw absent(
+            if ((entry & FRAME_MASK) == 0) {
+                return absent(
                         Reason.HIDDEN,
                         pageAddress,
                         entry,
@@ -49,34 +73,31 @@ final class PageMapEntry {
                             + " with that capability (docker: --cap-add SYS_ADMIN)");
             }
             if ((entry & ZERO_PAGE) != 0) {
-                throw absent(
+                return absent(
                         Reason.ZERO_PAGE,
                         pageAddress,
                         entry,
                         "has not been written yet: it shares the kernel's page of zeros");
             }
-            if ((entry & EXCLUSIVE) == 0) {
-                throw absent(
-                        Reason.SHARED,
-                        pageAddress,
-                        entry,
-                        "shares its frame, after a fork or a merge of equal pages: a write would"
-                                + " move it");
-            }
-            return frame;
+            return absent(
+                    Reason.SHARED,
+                    pageAddress,
+                    entry,
+                    "shares its frame, after a fork or a merge of equal pages: a write would"
+                            + " move it");
         }
         // A guard also has the bit of a swapped page set: look for it first.
         if ((entry & GUARD) != 0) {
-            throw absent(Reason.GUARD, pageAddress, entry, "is a guard page: it has no frame");
+            return absent(Reason.GUARD, pageAddress, entry, "is a guard page: it has no frame");
         }
         if ((entry & SWAPPED) != 0) {
-            throw absent(
+            return absent(
                     Reason.SWAPPED,
                     pageAddress,
                     entry,
                     "was swapped out: lock pages before asking where they lie");
         }
-        throw absent(
+        return absent(
                 Reason.NOT_PRESENT,
                 pageAddress,
                 entry,

@@ -46,6 +46,15 @@ public interface ChunkSource {
     long pageBytes();
 
     /**
+     * How large the next range should be that slabs are cut from; smaller ones are tried where it
+     * is refused. A multiple of 64 KiB. Untouched pages cost nothing in most sources, so it is
+     * large.
+     */
+    default long rangeBytes() {
+        return 64L << 20;
+    }
+
+    /**
      * How far the blocks of a slab stand apart.
      *
      * @param blockBytes their size

@@ -15,9 +15,6 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class Slabs {
 
-    /** A range; untouched pages of it cost nothing. */
-    private static final long RANGE_BYTES = 64L << 20;
-
     /** The smallest that is tried where a limit refuses a larger one. */
     private static final long MIN_RANGE_BYTES = 1L << 20;
 
@@ -237,7 +234,7 @@ final class Slabs {
     }
 
     private Chunk obtainRange(long needed) throws Refusal {
-        for (long bytes = RANGE_BYTES; bytes > needed && bytes >= MIN_RANGE_BYTES; bytes /= 4) {
+        for (long bytes = source.rangeBytes(); bytes > needed; bytes = smaller(bytes)) {
             try {
                 return source.obtain(bytes, Range.GRANULE_BYTES);
             } catch (Refusal _) {
@@ -245,6 +242,11 @@ final class Slabs {
             }
         }
         return source.obtain(needed, Range.GRANULE_BYTES);
+    }
+
+    /** The next size to try; 0 below the smallest. */
+    private static long smaller(long bytes) {
+        return bytes > MIN_RANGE_BYTES ? bytes / 4 : 0;
     }
 
     /**

@@ -12,6 +12,23 @@ interface HiddenFrames extends OperatingSystem {
     }
 
     @Override
+    default int openPageMap(MemorySegment callState) throws Refusal {
+        throw missing("reading the page map");
+    }
+
+    @Override
+    default void readPageMap(
+            int pageMap, long address, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        throw missing("reading the page map");
+    }
+
+    @Override
+    default void closePageMap(int pageMap) {
+        // None is ever opened here.
+    }
+
+    @Override
     default void readFrameFlags(long frame, MemorySegment entries, MemorySegment callState)
             throws Refusal {
         throw missing("reading frame flags");

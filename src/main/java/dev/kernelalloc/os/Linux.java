@@ -2,6 +2,8 @@ package dev.kernelalloc.os;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -13,37 +15,56 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     static final int MAP_PRIVATE = 0x02;
     static final int MAP_ANONYMOUS = 0x20;
 
+    static final int MAP_SHARED = 0x01;
+    static final int MAP_FIXED = 0x10;
+    static final int MAP_HUGETLB = 0x40000;
+    static final int MAP_HUGE_SHIFT = 26;
+
+    static final int MREMAP_MAYMOVE = 1;
+    static final int MREMAP_FIXED = 2;
+
     static final int MADV_DONTNEED = 4;
     static final int MADV_DONTFORK = 10;
     static final int MADV_UNMERGEABLE = 13;
+    static final int MADV_HUGEPAGE = 14;
+    static final int MADV_NOHUGEPAGE = 15;
     static final int MADV_DONTDUMP = 16;
     static final int MADV_WIPEONFORK = 18;
     static final int MADV_POPULATE_WRITE = 23;
+    static final int MADV_COLLAPSE = 25;
 
     static final int O_RDONLY = 0;
     static final int O_CLOEXEC = 0x80000;
 
+    static final int E2BIG = 7;
     static final int EAGAIN = 11;
     static final int EFAULT = 14;
+    static final int EBUSY = 16;
     static final int EEXIST = 17;
     static final int ENFILE = 23;
     static final int EMFILE = 24;
+    static final int ENOTTY = 25;
     static final int ENOSYS = 38;
+    static final int EOPNOTSUPP = 95;
     static final int EHWPOISON = 133;
 
     static final Map<Integer, String> ERRORS =
             Map.ofEntries(
                     Map.entry(EPERM, "EPERM"),
                     Map.entry(ENOENT, "ENOENT"),
+                    Map.entry(E2BIG, "E2BIG"),
                     Map.entry(EAGAIN, "EAGAIN"),
                     Map.entry(ENOMEM, "ENOMEM"),
                     Map.entry(EACCES, "EACCES"),
                     Map.entry(EFAULT, "EFAULT"),
+                    Map.entry(EBUSY, "EBUSY"),
                     Map.entry(EEXIST, "EEXIST"),
                     Map.entry(EINVAL, "EINVAL"),
                     Map.entry(ENFILE, "ENFILE"),
                     Map.entry(EMFILE, "EMFILE"),
+                    Map.entry(ENOTTY, "ENOTTY"),
                     Map.entry(ENOSYS, "ENOSYS"),
+                    Map.entry(EOPNOTSUPP, "EOPNOTSUPP"),
                     Map.entry(EHWPOISON, "EHWPOISON"));
 
     private static final String PAGE_MAP = "/proc/self/pagemap";
@@ -84,7 +105,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         return CHeap.block(calls.alignedAlloc(alignment, bytes), "aligned_alloc", bytes);
     }
 
-    /** A kernel without KSM does not know {@code MADV_UNMERGEABLE}: it merges nothing anyway. */
+    /** A kernel that does not know what an advice forbids does not do it either. */
     @Override
     public void advise(long address, long bytes, Advice advice, MemorySegment callState)
             throws Refusal {
@@ -94,10 +115,21 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                     case DONT_MERGE -> MADV_UNMERGEABLE;
                     case DONT_DUMP -> MADV_DONTDUMP;
                     case WIPE_ON_FORK -> MADV_WIPEONFORK;
+                    case HUGE_PAGES -> MADV_HUGEPAGE;
+                    case BASE_PAGES -> MADV_NOHUGEPAGE;
                 };
         int result = calls.madvise(address, bytes, number, callState);
-        if (result != 0 && advice == Advice.DONT_MERGE && error(callState).number() == EINVAL) {
-            return;
+        if (result != 0 && error(callState).number() == EINVAL) {
+            switch (advice) {
+                case DONT_MERGE, BASE_PAGES -> {
+                    return; // a kernel without the feature
+                }
+                case HUGE_PAGES ->
+                        throw new Refusal.NotSupported(
+                                "advising HUGE_PAGES: EINVAL (22), this kernel is built without"
+                                        + " CONFIG_TRANSPARENT_HUGEPAGE");
+                default -> {}
+            }
         }
         check(result, "advising " + advice + " for", address, bytes, callState);
     }
@@ -196,10 +228,183 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         read(FRAME_FLAGS, frame, entries, callState, FRAMES_REMEDY);
     }
 
+    /** One opening, and one reading for each run of numbers. */
+    @Override
+    public void readFrameFlagsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        int file = open(FRAME_FLAGS, FRAMES_REMEDY, callState);
+        try {
+            int from = 0;
+            while (from < frames.length) {
+                int to = from + 1;
+                while (to < frames.length && frames[to] == frames[to - 1] + 1) {
+                    to++;
+                }
+                long length = (long) (to - from) * Long.BYTES;
+                MemorySegment part = entries.asSlice((long) from * Long.BYTES, length);
+                long position = Math.multiplyExact(frames[from], Long.BYTES);
+                readFully(file, FRAME_FLAGS, position, part, callState, FRAMES_REMEDY);
+                from = to;
+            }
+        } finally {
+            calls.close(file);
+        }
+    }
+
     @Override
     public void readFrameCounts(long frame, MemorySegment entries, MemorySegment callState)
             throws Refusal {
         read(FRAME_COUNTS, frame, entries, callState, FRAMES_REMEDY);
+    }
+
+    @Override
+    public int openPageMap(MemorySegment callState) throws Refusal {
+        return open(PAGE_MAP, PAGE_MAP_REMEDY, callState);
+    }
+
+    @Override
+    public void readPageMap(
+            int pageMap, long address, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        long position = Math.multiplyExact(address / pageBytes, Long.BYTES);
+        readFully(pageMap, PAGE_MAP, position, entries, callState, PAGE_MAP_REMEDY);
+    }
+
+    @Override
+    public void closePageMap(int pageMap) {
+        calls.close(pageMap);
+    }
+
+    // ---- huge pages ---------------------------------------------------------------------------
+
+    /** Shared memory, so that a child's or a parent's write moves no page. */
+    @Override
+    public void commitHuge(long address, long bytes, long hugePageBytes, MemorySegment callState)
+            throws Refusal {
+        int size = Long.numberOfTrailingZeros(hugePageBytes) << MAP_HUGE_SHIFT;
+        int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB | size;
+        long mapped = calls.mmap(address, bytes, PROT_READ | PROT_WRITE, flags, -1, 0, callState);
+        if (mapped != MAP_FAILED) {
+            return;
+        }
+        String what = Posix.range("taking pages of the huge page pool,", address, bytes);
+        ErrorCode error = error(callState);
+        throw switch (error.number()) {
+            case ENOMEM ->
+                    new Refusal.OutOfMemory(
+                            what
+                                    + ": ENOMEM (12). "
+                                    + hugePools()
+                                    + ". Add pages to it: sysctl vm.nr_hugepages, or hugepagesz="
+                                    + " and hugepages= at boot");
+            case EINVAL ->
+                    new Refusal.NotSupported(
+                            what
+                                    + ": EINVAL (22), there are no pages of "
+                                    + hugePageBytes
+                                    + " bytes here: "
+                                    + hugePools());
+            default -> refused(what, callState);
+        };
+    }
+
+    @Override
+    public void move(long from, long to, long bytes, MemorySegment callState) throws Refusal {
+        long moved = calls.mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to, callState);
+        if (moved == MAP_FAILED) {
+            throw refused(Posix.range("moving", from, bytes), callState);
+        }
+    }
+
+    @Override
+    public void releasePart(long address, long bytes, MemorySegment callState) throws Refusal {
+        release(address, bytes, callState);
+    }
+
+    @Override
+    public void collapse(long address, long bytes, MemorySegment callState) throws Refusal {
+        if (calls.madvise(address, bytes, MADV_COLLAPSE, callState) == 0) {
+            return;
+        }
+        String what = Posix.range("collapsing", address, bytes);
+        ErrorCode error = error(callState);
+        throw switch (error.number()) {
+            case ENOMEM, EAGAIN, EBUSY ->
+                    new Refusal.OutOfMemory(
+                            what
+                                    + ": "
+                                    + error
+                                    + ", no huge page is free, memory is fragmented: try again, or"
+                                    + " after echo 1 > /proc/sys/vm/compact_memory");
+            case EINVAL ->
+                    new Refusal.NotSupported(
+                            what
+                                    + ": EINVAL (22), the kernel is older than 6.1 or huge pages"
+                                    + " are forbidden to this process");
+            default -> refused(what, callState);
+        };
+    }
+
+    @Override
+    public long hugeBytes(long address, long bytes, MemorySegment callState) throws Refusal {
+        int file = open(PAGE_MAP, PAGE_MAP_REMEDY, callState);
+        try (PageScan scan = new PageScan()) {
+            if (calls.ioctl(file, PageScan.PAGEMAP_SCAN, scan.of(address, bytes), callState) < 0) {
+                ErrorCode error = error(callState);
+                String what = Posix.range("scanning the page map,", address, bytes) + ": " + error;
+                throw error.number() == ENOTTY
+                        ? new Refusal.NotSupported(what + ", the kernel is older than 6.7")
+                        : new Refusal.SystemError(what, error);
+            }
+            return scan.foundBytes();
+        } finally {
+            calls.close(file);
+        }
+    }
+
+    @Override
+    public List<HugePool> hugePools() {
+        return HugePools.read(Path.of("/sys"));
+    }
+
+    // ---- nodes --------------------------------------------------------------------------------
+
+    @Override
+    public void bind(long address, long bytes, int node, boolean required, MemorySegment callState)
+            throws Refusal {
+        MemoryPolicy.bind(this, address, bytes, node, required, callState);
+    }
+
+    @Override
+    public int nodeOf(long address, MemorySegment callState) throws Refusal {
+        return MemoryPolicy.nodeOf(this, address, callState);
+    }
+
+    // ---- pins ---------------------------------------------------------------------------------
+
+    @Override
+    public int pin(long address, long bytes, MemorySegment callState) throws Refusal {
+        return PinRing.OF_PROCESS.pin(this, address, bytes, callState);
+    }
+
+    @Override
+    public void unpin(int pin, MemorySegment callState) throws Refusal {
+        PinRing.OF_PROCESS.unpin(this, pin, callState);
+    }
+
+    @Override
+    public LockBudget pinBudget() throws Refusal {
+        return Proc.pinBudget();
+    }
+
+    @Override
+    public long kernelRegion(long bytes, MemorySegment callState) throws Refusal {
+        return KernelRegion.map(this, bytes, callState);
+    }
+
+    @Override
+    public List<MemoryGroup> memoryGroups() {
+        return MemoryGroups.read(Path.of("/"));
     }
 
     @Override
@@ -216,18 +421,22 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     private void read(
             String path, long index, MemorySegment entries, MemorySegment callState, String remedy)
             throws Refusal {
-        int file;
-        try (Arena arena = Arena.ofConfined()) {
-            file = calls.open(arena.allocateFrom(path), O_RDONLY | O_CLOEXEC, callState);
-        }
-        if (file < 0) {
-            throw unreadable("opening " + path, remedy, callState);
-        }
+        int file = open(path, remedy, callState);
         try {
             readFully(
                     file, path, Math.multiplyExact(index, Long.BYTES), entries, callState, remedy);
         } finally {
             calls.close(file);
+        }
+    }
+
+    private int open(String path, String remedy, MemorySegment callState) throws Refusal {
+        try (Arena arena = Arena.ofConfined()) {
+            int file = calls.open(arena.allocateFrom(path), O_RDONLY | O_CLOEXEC, callState);
+            if (file < 0) {
+                throw unreadable("opening " + path, remedy, callState);
+            }
+            return file;
         }
     }
 

@@ -16,6 +16,61 @@ interface LinuxCalls extends PosixCalls, MemfdSecretCalls {
         return Downcall.call(Handles.MADVISE, callState, address, bytes, advice);
     }
 
+    /** A mapping of a file. */
+    default long mmap(
+            long address,
+            long bytes,
+            int protection,
+            int flags,
+            int file,
+            long offset,
+            MemorySegment callState) {
+        try {
+            return (long)
+                    Handles.MMAP.invokeExact(
+                            callState, address, bytes, protection, flags, file, offset);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
+    default long mremap(
+            long from, long oldBytes, long newBytes, int flags, long to, MemorySegment callState) {
+        try {
+            return (long)
+                    Handles.MREMAP.invokeExact(callState, from, oldBytes, newBytes, flags, to);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
+    default int ioctl(int file, long command, MemorySegment argument, MemorySegment callState) {
+        try {
+            return (int) Handles.IOCTL.invokeExact(callState, file, command, argument);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
+    /** What the C library has no function for; missing arguments are 0. */
+    default long syscall(
+            long number,
+            long first,
+            long second,
+            long third,
+            long fourth,
+            long fifth,
+            long sixth,
+            MemorySegment callState) {
+        try {
+            return (long)
+                    Handles.SYSCALL.invokeExact(
+                            callState, number, first, second, third, fourth, fifth, sixth);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
     default int open(MemorySegment path, int flags, MemorySegment callState) {
         try {
             return (int) Handles.OPEN.invokeExact(callState, path, flags);
@@ -45,6 +100,34 @@ interface LinuxCalls extends PosixCalls, MemfdSecretCalls {
     final class Handles {
         private static final MethodHandle MADVISE =
                 Downcall.link("madvise", Downcall.RANGE_AND_INT, Downcall.ERRNO);
+        private static final MethodHandle MMAP =
+                Downcall.link(
+                        "mmap",
+                        FunctionDescriptor.of(
+                                JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT,
+                                JAVA_LONG),
+                        Downcall.ERRNO);
+        private static final MethodHandle MREMAP =
+                Downcall.link(
+                        "mremap",
+                        FunctionDescriptor.of(
+                                JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG),
+                        Downcall.ERRNO,
+                        Linker.Option.firstVariadicArg(4));
+        private static final MethodHandle IOCTL =
+                Downcall.link(
+                        "ioctl",
+                        FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS),
+                        Downcall.ERRNO,
+                        Linker.Option.firstVariadicArg(2));
+        private static final MethodHandle SYSCALL =
+                Downcall.link(
+                        "syscall",
+                        FunctionDescriptor.of(
+                                JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+                                JAVA_LONG, JAVA_LONG),
+                        Downcall.ERRNO,
+                        Linker.Option.firstVariadicArg(1));
         private static final MethodHandle OPEN =
                 Downcall.link(
                         "open",

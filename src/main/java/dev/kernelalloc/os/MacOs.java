@@ -76,8 +76,10 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
                             bytes,
                             callState);
             case DONT_MERGE -> {}
+            case BASE_PAGES -> {}
             case DONT_DUMP -> throw missing("keeping pages out of a core dump");
             case WIPE_ON_FORK -> throw missing("giving a child zeros in place of pages");
+            case HUGE_PAGES -> throw missing("transparent huge pages");
         }
     }
 

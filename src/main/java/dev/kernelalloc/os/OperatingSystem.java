@@ -1,6 +1,8 @@
 package dev.kernelalloc.os;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Map;
 
 /**
  * What this library asks of an operating system. Every method is safe to call from any thread.
@@ -74,6 +76,42 @@ public interface OperatingSystem {
     /** Makes reserved pages readable and writable; their contents are zeros. */
     void commit(long address, long bytes, MemorySegment callState) throws Refusal;
 
+    /**
+     * Puts pages of the huge page pool in the place of reserved ones: readable, writable, zeros,
+     * and shared with children that do not lose them by advice. Refused with {@link
+     * Refusal.OutOfMemory} when the pool has too few that nobody has reserved.
+     *
+     * @param hugePageBytes of a pool of {@link #hugePools}; address and size are multiples of it
+     */
+    default void commitHuge(long address, long bytes, long hugePageBytes, MemorySegment callState)
+            throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no pool of huge pages");
+    }
+
+    /**
+     * Moves pages with their frames, contents and locks to another place, which is reserved. What
+     * they leave is no longer reserved: it is anybody's. mremap(2).
+     */
+    default void move(long from, long to, long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no way to move pages");
+    }
+
+    /**
+     * Gives back a part of a reservation; what is left of it can be given back in parts too. Only
+     * where {@link #move} is supported.
+     */
+    default void releasePart(long address, long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " gives back whole reservations alone");
+    }
+
+    /**
+     * A mapping of pages that the kernel has allocated for itself in one piece, if it could: zeros,
+     * never moved or swapped. Given back by {@link #release} as a whole.
+     */
+    default long kernelRegion(long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no kernel regions that a process can map");
+    }
+
     /** Changes what may be done with committed pages. No page is ever executable. */
     void protect(long address, long bytes, Access access, MemorySegment callState) throws Refusal;
 
@@ -96,6 +134,38 @@ public interface OperatingSystem {
      * and their locks.
      */
     void release(long address, long bytes, MemorySegment callState) throws Refusal;
+
+    /**
+     * Makes huge pages of populated base pages, in place; they get other frames. MADV_COLLAPSE.
+     *
+     * @param address and {@code bytes} are multiples of the huge page size
+     */
+    default void collapse(long address, long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no transparent huge pages");
+    }
+
+    /**
+     * How many of those bytes lie in huge pages, also for a process that may not see frames.
+     * PAGEMAP_SCAN.
+     */
+    default long hugeBytes(long address, long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " does not tell which pages are huge");
+    }
+
+    /**
+     * Which NUMA node pages come from that are not populated yet. mbind(2).
+     *
+     * @param required whether from no other
+     */
+    default void bind(long address, long bytes, int node, boolean required, MemorySegment callState)
+            throws Refusal {
+        throw new Refusal.NotSupported(name() + ": the library knows no NUMA policy there");
+    }
+
+    /** The NUMA node of the frame of a populated page. get_mempolicy(2). */
+    default int nodeOf(long address, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " does not tell the node of a page");
+    }
 
     /** Tells the system how pages will be used. */
     void advise(long address, long bytes, Advice advice, MemorySegment callState) throws Refusal;
@@ -127,6 +197,38 @@ public interface OperatingSystem {
     /** What this process has locked and may lock. */
     LockBudget lockBudget() throws Refusal;
 
+    /**
+     * Keeps populated pages on their frames until {@link #unpin}, as for a device: not moved,
+     * merged or collapsed. Pins are counted apart from locks, and outlive a {@link #release} of the
+     * pages.
+     *
+     * @param bytes at most {@link #MAX_PIN_BYTES}
+     * @return the pin
+     */
+    default int pin(long address, long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no way to pin pages");
+    }
+
+    /** Ends a pin of {@link #pin}. */
+    default void unpin(int pin, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no pins");
+    }
+
+    /** What this process has pinned and may pin. */
+    default LockBudget pinBudget() throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no pins");
+    }
+
+    /** The pools of huge pages, the largest pages first; none where there are no pools. */
+    default List<HugePool> hugePools() {
+        return List.of();
+    }
+
+    /** The groups of processes this one belongs to whose memory is limited. */
+    default List<MemoryGroup> memoryGroups() {
+        return List.of();
+    }
+
     /** Bytes that could be populated now without pushing others out of memory; an estimate. */
     long availableBytes() throws Refusal;
 
@@ -139,8 +241,30 @@ public interface OperatingSystem {
      */
     void readPageMap(long address, MemorySegment entries, MemorySegment callState) throws Refusal;
 
+    /**
+     * Opens the page map of this process: what it shows later is decided by the rights of this
+     * moment. A file descriptor, to be closed by {@link #closePageMap}.
+     */
+    int openPageMap(MemorySegment callState) throws Refusal;
+
+    /** Reads as {@link #readPageMap(long, MemorySegment, MemorySegment)}, of an open page map. */
+    void readPageMap(int pageMap, long address, MemorySegment entries, MemorySegment callState)
+            throws Refusal;
+
+    /** Closes what {@link #openPageMap} has opened. */
+    void closePageMap(int pageMap);
+
     /** Reads {@code /proc/kpageflags} from a frame number on: one 64-bit entry a frame. */
     void readFrameFlags(long frame, MemorySegment entries, MemorySegment callState) throws Refusal;
+
+    /** The same of frames anywhere: one entry for each of their numbers, in their order. */
+    default void readFrameFlagsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        for (int i = 0; i < frames.length; i++) {
+            readFrameFlags(
+                    frames[i], entries.asSlice((long) i * Long.BYTES, Long.BYTES), callState);
+        }
+    }
 
     /** Reads {@code /proc/kpagecount} from a frame number on: one 64-bit entry a frame. */
     void readFrameCounts(long frame, MemorySegment entries, MemorySegment callState) throws Refusal;
@@ -177,7 +301,60 @@ public interface OperatingSystem {
         /** Pages do not appear in core dumps. */
         DONT_DUMP,
         /** A child made by fork(2) finds zeros. */
-        WIPE_ON_FORK
+        WIPE_ON_FORK,
+        /** Huge pages are wanted. */
+        HUGE_PAGES,
+        /** No huge pages are wanted. */
+        BASE_PAGES
+    }
+
+    /** No single pin is larger. */
+    long MAX_PIN_BYTES = 1L << 30;
+
+    /**
+     * A pool of huge pages, in pages.
+     *
+     * @param pageBytes the size of its pages
+     * @param total pages in it
+     * @param free pages that nobody uses
+     * @param reserved of the free ones those that were promised to a mapping
+     * @param spare pages that may be made on demand besides
+     * @param freeOfNode the free pages of each NUMA node
+     */
+    record HugePool(
+            long pageBytes,
+            long total,
+            long free,
+            long reserved,
+            long spare,
+            Map<Integer, Long> freeOfNode) {
+
+        /** Pages that may still be had. */
+        public long availablePages() {
+            return Math.max(0, free - reserved) + spare;
+        }
+
+        @Override
+        public String toString() {
+            return "pool of %d KiB pages: %d in all, %d free, %d of them promised, by node %s"
+                    .formatted(pageBytes >> 10, total, free, reserved, freeOfNode);
+        }
+    }
+
+    /**
+     * A group of processes whose memory is limited, in bytes.
+     *
+     * @param name as the system knows it
+     * @param limitBytes what the group may use; the kernel kills a member beyond
+     * @param usedBytes what it uses
+     * @param reclaimableBytes of those used what can be taken back, such as cached files
+     */
+    record MemoryGroup(String name, long limitBytes, long usedBytes, long reclaimableBytes) {
+
+        /** Bytes that may still be used. */
+        public long availableBytes() {
+            return Math.max(0, limitBytes - Math.max(0, usedBytes - reclaimableBytes));
+        }
     }
 
     /**

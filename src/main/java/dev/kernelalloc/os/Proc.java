@@ -26,10 +26,19 @@ final class Proc {
     private Proc() {}
 
     static OperatingSystem.LockBudget lockBudget() throws Refusal {
+        return budget("VmLck:");
+    }
+
+    /** Pins are counted by user: those of other processes are not seen here. */
+    static OperatingSystem.LockBudget pinBudget() throws Refusal {
+        return budget("VmPin:");
+    }
+
+    private static OperatingSystem.LockBudget budget(String counter) throws Refusal {
         String limits = line("/proc/self/limits", "Max locked memory");
         String[] values = limits.strip().split("\\s+");
         return new OperatingSystem.LockBudget(
-                kibibytes(line("/proc/self/status", "VmLck:")),
+                kibibytes(line("/proc/self/status", counter)),
                 limit(values[0]),
                 limit(values[1]),
                 mayLockAnything());

@@ -14,12 +14,34 @@ public abstract sealed class Refusal extends Exception {
         super(message);
     }
 
+    /** A refusal of the same kind in other words. */
+    public abstract Refusal saying(String message);
+
     /** There is no memory, or no address space, for the request. */
     public static final class OutOfMemory extends Refusal {
         private static final long serialVersionUID = 1;
 
         public OutOfMemory(String message) {
             super(message);
+        }
+
+        @Override
+        public Refusal saying(String message) {
+            return new OutOfMemory(message);
+        }
+    }
+
+    /** There is memory, but not where or in the one piece that it was asked for. */
+    public static final class Fragmented extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        public Fragmented(String message) {
+            super(message);
+        }
+
+        @Override
+        public Refusal saying(String message) {
+            return new Fragmented(message);
         }
     }
 
@@ -30,6 +52,11 @@ public abstract sealed class Refusal extends Exception {
         public LockLimit(String message) {
             super(message);
         }
+
+        @Override
+        public Refusal saying(String message) {
+            return new LockLimit(message);
+        }
     }
 
     /** The process lacks a right. */
@@ -39,6 +66,11 @@ public abstract sealed class Refusal extends Exception {
         public NotPermitted(String message) {
             super(message);
         }
+
+        @Override
+        public Refusal saying(String message) {
+            return new NotPermitted(message);
+        }
     }
 
     /** This platform or kernel cannot do it. */
@@ -47,6 +79,11 @@ public abstract sealed class Refusal extends Exception {
 
         public NotSupported(String message) {
             super(message);
+        }
+
+        @Override
+        public Refusal saying(String message) {
+            return new NotSupported(message);
         }
     }
 
@@ -59,6 +96,11 @@ public abstract sealed class Refusal extends Exception {
         public SystemError(String message, ErrorCode code) {
             super(message);
             this.code = code;
+        }
+
+        @Override
+        public Refusal saying(String message) {
+            return new SystemError(message, code);
         }
 
         /** What the system answered. */

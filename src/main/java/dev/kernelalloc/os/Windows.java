@@ -167,9 +167,12 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     public void advise(long address, long bytes, Advice advice, MemorySegment callState)
             throws Refusal {
         switch (advice) {
-            case DONT_FORK, WIPE_ON_FORK -> {}
+            case DONT_FORK -> {}
             case DONT_MERGE -> throw missing("keeping pages from being combined");
             case DONT_DUMP -> throw missing("keeping pages out of every dump");
+            case WIPE_ON_FORK -> {} // nor does a child find anything
+            case BASE_PAGES -> {} // which is what it gives
+            case HUGE_PAGES -> throw missing("transparent huge pages");
         }
     }
 

@@ -20,7 +20,9 @@ public final class PhysicalAddressException extends RuntimeException {
         /** The page shares its frame with others: a write would give it another one. */
         SHARED,
         /** This platform tells no physical addresses. */
-        NOT_SUPPORTED
+        NOT_SUPPORTED,
+        /** A page that was pinned has another frame than before. */
+        MOVED
     }
 
     private final Reason reason;

@@ -22,6 +22,10 @@ import java.util.function.Supplier;
  *       writing to it does not show. The page map entry then says present, exclusive, frame number.
  *   <li>Giving back what is not live, committing outside a reservation and the like are mistakes of
  *       the caller: {@link IllegalStateException}.
+ *   <li>Every 2 MiB that are advised {@code HUGE_PAGES} before they are populated as a whole, or
+ *       collapsed, are huge: their frames count up from a multiple of 512. There are as many as
+ *       {@link #transparentHugePages}, and in the pool as many as {@link #poolPages}.
+ *   <li>Pins and kernel regions are counted; {@link #pinnedBytes} and {@link #liveReservations}.
  *   <li>{@link #refuse} makes any call fail, always or the nth time, before it has any effect.
  *   <li>{@link #calls} tells what was called; {@link #assertNothingLeaked} that all came back.
  * </ul>
@@ -54,7 +58,19 @@ public final class FakeOperatingSystem implements OperatingSystem {
         AVAILABLE_BYTES,
         READ_PAGE_MAP,
         READ_FRAME_FLAGS,
-        READ_FRAME_COUNTS
+        READ_FRAME_COUNTS,
+        OPEN_PAGE_MAP,
+        COMMIT_HUGE,
+        MOVE,
+        RELEASE_PART,
+        KERNEL_REGION,
+        COLLAPSE,
+        HUGE_BYTES,
+        BIND,
+        NODE_OF,
+        PIN,
+        UNPIN,
+        PIN_BUDGET
     }
 
     /**
@@ -70,6 +86,9 @@ public final class FakeOperatingSystem implements OperatingSystem {
     public static final long PRESENT = 1L << 63;
 
     public static final long EXCLUSIVE = 1L << 56;
+
+    private static final long HUGE_PAGE_BYTES = 2 << 20;
+    private static final long HUGE_FRAMES = 512;
 
     private final OperatingSystem memory = Platform.current();
     private final List<Call> calls = new ArrayList<>();
@@ -88,6 +107,15 @@ public final class FakeOperatingSystem implements OperatingSystem {
     private long availableBytes = Long.MAX_VALUE;
     private Machine machine = Machine.PHYSICAL;
     private long maxMappings = 65530;
+    private final Set<Long> hugePages = new HashSet<>();
+    private final Map<Integer, Long> pins = new HashMap<>();
+    private List<MemoryGroup> memoryGroups = List.of();
+    private long transparentHugePages = Long.MAX_VALUE;
+    private long poolPages;
+    private long pinLimit = Long.MAX_VALUE;
+    private int node;
+    private int nextPin;
+    private int openPageMaps;
 
     // ---- what a test sets ---------------------------------------------------------------------
 
@@ -115,6 +143,31 @@ public final class FakeOperatingSystem implements OperatingSystem {
     /** The most that may be locked, in bytes. */
     public synchronized void lockLimit(long bytes) {
         lockLimit = bytes;
+    }
+
+    /** The most that may be pinned, in bytes. */
+    public synchronized void pinLimit(long bytes) {
+        pinLimit = bytes;
+    }
+
+    /** How many transparent huge pages of 2 MiB can be had from now on. */
+    public synchronized void transparentHugePages(long pages) {
+        transparentHugePages = pages;
+    }
+
+    /** How many pages of 2 MiB the pool has left. */
+    public synchronized void poolPages(long pages) {
+        poolPages = pages;
+    }
+
+    /** The answer of {@link #nodeOf} and the only node there is. */
+    public synchronized void node(int number) {
+        node = number;
+    }
+
+    /** The answer of {@link #memoryGroups()}. */
+    public synchronized void memoryGroups(MemoryGroup... groups) {
+        memoryGroups = List.of(groups);
     }
 
     /** The answer of {@link #availableBytes()}. */
@@ -193,6 +246,20 @@ public final class FakeOperatingSystem implements OperatingSystem {
         return lockedPages.size() * pageBytes();
     }
 
+    /** Page maps that were opened and not closed. */
+    public synchronized int openPageMaps() {
+        return openPageMaps;
+    }
+
+    public synchronized long pinnedBytes() {
+        return pins.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** The frame of the page that holds {@code address}. */
+    public synchronized long frameAt(long address) {
+        return pageMap.get(page(address)) & (1L << 55) - 1;
+    }
+
     /** The advice given for the page that holds {@code address}. */
     public synchronized Set<Advice> adviceAt(long address) {
         return Set.copyOf(advice.getOrDefault(page(address), Set.of()));
@@ -200,14 +267,16 @@ public final class FakeOperatingSystem implements OperatingSystem {
 
     /** Throws unless every block and every reservation has been given back. */
     public synchronized void assertNothingLeaked() {
-        if (liveBlocks() + liveReservations() > 0) {
+        if (liveBlocks() + liveReservations() + pins.size() > 0) {
             throw new AssertionError(
                     "not given back: blocks "
                             + blocks
                             + ", aligned blocks "
                             + alignedBlocks
                             + ", reservations "
-                            + reservations);
+                            + reservations
+                            + ", pins "
+                            + pins);
         }
     }
 
@@ -339,12 +408,171 @@ public final class FakeOperatingSystem implements OperatingSystem {
         expect(reserved != null && reserved == bytes, "release of no whole reservation", address);
         memory.release(address, bytes, callState);
         reservations.remove(address);
+        forget(address, bytes);
+    }
+
+    private void forget(long address, long bytes) {
         for (long page : pages(address, bytes)) {
             committedPages.remove(page);
             lockedPages.remove(page);
             pageMap.remove(page);
             advice.remove(page);
+            if (hugePages.remove(page) && poolPages != 0) {
+                poolPages++;
+            }
         }
+    }
+
+    @Override
+    public synchronized void releasePart(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.RELEASE_PART, address, bytes);
+        expectReserved(address, bytes);
+        memory.releasePart(address, bytes, callState);
+        cut(address, bytes);
+        forget(address, bytes);
+    }
+
+    /** Takes a part out of a reservation. */
+    private void cut(long address, long bytes) {
+        Map.Entry<Long, Long> whole = reservations.floorEntry(address);
+        long end = whole.getKey() + whole.getValue();
+        reservations.remove(whole.getKey());
+        if (whole.getKey() < address) {
+            reservations.put(whole.getKey(), address - whole.getKey());
+        }
+        if (address + bytes < end) {
+            reservations.put(address + bytes, end - address - bytes);
+        }
+    }
+
+    @Override
+    public synchronized void move(long from, long to, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.MOVE, from, bytes);
+        expectCommitted(from, bytes);
+        expectReserved(to, bytes);
+        memory.move(from, to, bytes, callState);
+        cut(from, bytes);
+        for (long page : pages(from, bytes)) {
+            long target = to + page - from;
+            committedPages.remove(page);
+            committedPages.add(target);
+            pageMap.put(target, pageMap.remove(page));
+            if (lockedPages.remove(page)) {
+                lockedPages.add(target);
+            }
+            if (hugePages.remove(page)) {
+                hugePages.add(target);
+            }
+            advice.put(target, advice.remove(page));
+        }
+    }
+
+    @Override
+    public synchronized void commitHuge(
+            long address, long bytes, long hugePageBytes, MemorySegment callState) throws Refusal {
+        enter(Operation.COMMIT_HUGE, address, bytes);
+        expectReserved(address, bytes);
+        expect(bytes % hugePageBytes == 0 && address % hugePageBytes == 0, "huge page", address);
+        if (hugePageBytes != HUGE_PAGE_BYTES || bytes / HUGE_PAGE_BYTES > poolPages) {
+            throw new Refusal.OutOfMemory("the pool has " + poolPages + " pages");
+        }
+        poolPages -= bytes / HUGE_PAGE_BYTES;
+        memory.commit(address, bytes, callState);
+        committedPages.addAll(pages(address, bytes));
+        for (long at = address; at < address + bytes; at += HUGE_PAGE_BYTES) {
+            giveHugeFrame(at);
+        }
+    }
+
+    @Override
+    public synchronized long kernelRegion(long bytes, MemorySegment callState) throws Refusal {
+        enter(Operation.KERNEL_REGION, 0, bytes);
+        long address = live(reservations, memory.reserve(bytes, pageBytes(), callState), bytes);
+        memory.commit(address, bytes, callState);
+        committedPages.addAll(pages(address, bytes));
+        giveFrames(address, bytes);
+        return address;
+    }
+
+    @Override
+    public synchronized void collapse(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.COLLAPSE, address, bytes);
+        expectCommitted(address, bytes);
+        for (long at = address; at < address + bytes; at += HUGE_PAGE_BYTES) {
+            if (!hugePages.contains(at)) {
+                if (transparentHugePages == 0) {
+                    throw new Refusal.OutOfMemory("no huge page is free");
+                }
+                transparentHugePages--;
+                giveHugeFrame(at);
+            }
+        }
+    }
+
+    @Override
+    public synchronized long hugeBytes(long address, long bytes, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.HUGE_BYTES, address, bytes);
+        return pages(address, bytes).stream()
+                        .filter(page -> hugePages.contains(page & -HUGE_PAGE_BYTES))
+                        .count()
+                * pageBytes();
+    }
+
+    @Override
+    public synchronized void bind(
+            long address, long bytes, int wanted, boolean required, MemorySegment callState)
+            throws Refusal {
+        enter(Operation.BIND, address, bytes);
+        expectReserved(address, bytes);
+        if (wanted != node && required) {
+            throw new Refusal.NotSupported("there is no node " + wanted);
+        }
+    }
+
+    @Override
+    public synchronized int nodeOf(long address, MemorySegment callState) throws Refusal {
+        enter(Operation.NODE_OF, address, 0);
+        return node;
+    }
+
+    @Override
+    public synchronized int pin(long address, long bytes, MemorySegment callState) throws Refusal {
+        enter(Operation.PIN, address, bytes);
+        expectCommitted(address, bytes);
+        expect(bytes <= MAX_PIN_BYTES, "too large a pin", bytes);
+        if (pinnedBytes() + bytes > pinLimit) {
+            throw new Refusal.LockLimit(
+                    "pinning " + bytes + " bytes: pinned " + pinnedBytes() + ", limit " + pinLimit);
+        }
+        pins.put(nextPin, bytes);
+        return nextPin++;
+    }
+
+    @Override
+    public synchronized void unpin(int pin, MemorySegment callState) throws Refusal {
+        enter(Operation.UNPIN, pin, 0);
+        expect(pins.remove(pin) != null, "unpin of no pin", pin);
+    }
+
+    @Override
+    public synchronized LockBudget pinBudget() throws Refusal {
+        enter(Operation.PIN_BUDGET, 0, 0);
+        return new LockBudget(pinnedBytes(), pinLimit, pinLimit, false);
+    }
+
+    @Override
+    public synchronized List<HugePool> hugePools() {
+        return List.of(
+                new HugePool(HUGE_PAGE_BYTES, poolPages, poolPages, 0, 0, Map.of(node, poolPages)));
+    }
+
+    @Override
+    public synchronized List<MemoryGroup> memoryGroups() {
+        return memoryGroups;
     }
 
     @Override
@@ -374,7 +602,25 @@ public final class FakeOperatingSystem implements OperatingSystem {
             throws Refusal {
         enter(Operation.POPULATE, address, bytes);
         expectCommitted(address, bytes);
+        for (long at = address + HUGE_PAGE_BYTES - 1 & -HUGE_PAGE_BYTES;
+                at + HUGE_PAGE_BYTES <= address + bytes;
+                at += HUGE_PAGE_BYTES) {
+            boolean wanted = adviceAt(at).contains(Advice.HUGE_PAGES) && !pageMap.containsKey(at);
+            if (wanted && transparentHugePages > 0) {
+                transparentHugePages--;
+                giveHugeFrame(at);
+            }
+        }
         giveFrames(address, bytes);
+    }
+
+    private void giveHugeFrame(long address) {
+        long frame = nextFrame + HUGE_FRAMES - 1 & -HUGE_FRAMES;
+        nextFrame = frame + HUGE_FRAMES;
+        hugePages.add(address);
+        for (long page : pages(address, HUGE_PAGE_BYTES)) {
+            pageMap.put(page, PRESENT | EXCLUSIVE | frame++);
+        }
     }
 
     @Override
@@ -437,6 +683,24 @@ public final class FakeOperatingSystem implements OperatingSystem {
             long entry = pageMap.getOrDefault(page(address) + i * pageBytes(), 0L);
             entries.setAtIndex(ValueLayout.JAVA_LONG, i, entry);
         }
+    }
+
+    @Override
+    public synchronized int openPageMap(MemorySegment callState) throws Refusal {
+        enter(Operation.OPEN_PAGE_MAP, 0, 0);
+        return ++openPageMaps;
+    }
+
+    @Override
+    public void readPageMap(
+            int pageMap, long address, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        readPageMap(address, entries, callState);
+    }
+
+    @Override
+    public synchronized void closePageMap(int pageMap) {
+        openPageMaps--;
     }
 
     @Override

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -37,6 +38,17 @@ class LinuxHeadersTest {
                         MemfdSecret.class,
                         MemfdSecretCalls.class,
                         Proc.class);
+        ours.putAll(
+                constants(MemoryPolicy.class).entrySet().stream()
+                        .collect(
+                                Collectors.toMap(
+                                        entry -> systemCall(entry.getKey()), Map.Entry::getValue)));
+        ours.keySet().removeAll(Set.of("MPOL_PREFERRED", "MPOL_BIND")); // no macros
+        ours.put("SYS_io_uring_setup", String.valueOf(IoUring.SYS_IO_URING_SETUP));
+        ours.put("SYS_io_uring_register", String.valueOf(IoUring.SYS_IO_URING_REGISTER));
+        ours.put("PAGEMAP_SCAN", String.valueOf(PageScan.PAGEMAP_SCAN));
+        ours.put("PAGE_IS_PRESENT", String.valueOf(PageScan.PAGE_IS_PRESENT));
+        ours.put("PAGE_IS_HUGE", String.valueOf(PageScan.PAGE_IS_HUGE));
         Map<String, String> theirs =
                 headers(ours.keySet().stream().map(LinuxHeadersTest::printMacro));
 
@@ -76,6 +88,93 @@ class LinuxHeadersTest {
                         Map.of(
                                 "int", "4", "size_t", wide, "ssize_t", wide, "off_t", wide,
                                 "void *", wide));
+    }
+
+    /** {@code SYS_MBIND} is {@code SYS_mbind} in C. */
+    private static String systemCall(String name) {
+        return name.startsWith("SYS_") ? "SYS_" + name.substring(4).toLowerCase() : name;
+    }
+
+    @Test
+    void everyEnumeratorIsTheHeaders() throws Exception {
+        Map<String, String> ours =
+                Map.of(
+                        "MPOL_PREFERRED",
+                        String.valueOf(MemoryPolicy.MPOL_PREFERRED),
+                        "MPOL_BIND",
+                        String.valueOf(MemoryPolicy.MPOL_BIND),
+                        "IORING_REGISTER_BUFFERS2",
+                        String.valueOf(IoUring.IORING_REGISTER_BUFFERS2),
+                        "IORING_REGISTER_BUFFERS_UPDATE",
+                        String.valueOf(IoUring.IORING_REGISTER_BUFFERS_UPDATE),
+                        "IORING_RSRC_REGISTER_SPARSE",
+                        String.valueOf(IoUring.IORING_RSRC_REGISTER_SPARSE));
+        assertThat(headers(ours.keySet().stream().map(LinuxHeadersTest::printNumber)))
+                .isEqualTo(ours);
+    }
+
+    @Test
+    void theStructsOfTheKernelHaveTheirSizesAndMembers() throws Exception {
+        Map<String, Long> ours = new TreeMap<>();
+        ours.put("sizeof(struct io_uring_params)", IoUring.IO_URING_PARAMS_BYTES);
+        ours.put("sizeof(struct iovec)", PinRing.IOVEC_BYTES);
+        ours.put("sizeof(struct io_uring_rsrc_register)", PinRing.IO_URING_RSRC_REGISTER_BYTES);
+        ours.put("offsetof(struct io_uring_rsrc_register, nr)", PinRing.REGISTER_NR);
+        ours.put("offsetof(struct io_uring_rsrc_register, flags)", PinRing.REGISTER_FLAGS);
+        ours.put("sizeof(struct io_uring_rsrc_update2)", PinRing.IO_URING_RSRC_UPDATE2_BYTES);
+        ours.put("offsetof(struct io_uring_rsrc_update2, offset)", PinRing.UPDATE_OFFSET);
+        ours.put("offsetof(struct io_uring_rsrc_update2, data)", PinRing.UPDATE_DATA);
+        ours.put("offsetof(struct io_uring_rsrc_update2, nr)", PinRing.UPDATE_NR);
+        assertThat(numbers(ours)).isEqualTo(ours);
+
+        Map<String, Long> scan = new TreeMap<>();
+        scan.put("sizeof(struct pm_scan_arg)", PageScan.PM_SCAN_ARG_BYTES);
+        scan.put("sizeof(struct page_region)", PageScan.PAGE_REGION_BYTES);
+        scan.put("offsetof(struct pm_scan_arg, size)", PageScan.SIZE);
+        scan.put("offsetof(struct pm_scan_arg, start)", PageScan.START);
+        scan.put("offsetof(struct pm_scan_arg, end)", PageScan.END);
+        scan.put("offsetof(struct pm_scan_arg, walk_end)", PageScan.WALK_END);
+        scan.put("offsetof(struct pm_scan_arg, vec)", PageScan.VEC);
+        scan.put("offsetof(struct pm_scan_arg, vec_len)", PageScan.VEC_LEN);
+        scan.put("offsetof(struct pm_scan_arg, category_mask)", PageScan.CATEGORY_MASK);
+        scan.put("offsetof(struct pm_scan_arg, return_mask)", PageScan.RETURN_MASK);
+        checkSince(6, 7, scan);
+
+        Map<String, Long> region = new TreeMap<>();
+        region.put("sizeof(struct io_uring_region_desc)", KernelRegion.IO_URING_REGION_DESC_BYTES);
+        region.put("offsetof(struct io_uring_region_desc, size)", KernelRegion.DESC_SIZE);
+        region.put(
+                "offsetof(struct io_uring_region_desc, mmap_offset)",
+                KernelRegion.DESC_MMAP_OFFSET);
+        region.put(
+                "sizeof(struct io_uring_mem_region_reg)",
+                KernelRegion.IO_URING_MEM_REGION_REG_BYTES);
+        region.put("(long) IORING_REGISTER_MEM_REGION", (long) IoUring.IORING_REGISTER_MEM_REGION);
+        checkSince(6, 13, region);
+    }
+
+    /** Says so where the headers do not know these structs yet. */
+    private void checkSince(int major, int minor, Map<String, Long> ours) throws Exception {
+        Map<String, Long> version = Map.of("(long) LINUX_VERSION_CODE", 0L);
+        long headers = numbers(version).values().iterator().next();
+        if (headers < ((long) major << 16 | minor << 8)) {
+            System.out.println("not checked, these headers are too old for it: " + ours.keySet());
+            return;
+        }
+        assertThat(numbers(ours)).isEqualTo(ours);
+    }
+
+    private Map<String, Long> numbers(Map<String, Long> expressions) throws Exception {
+        return headers(expressions.keySet().stream().map(LinuxHeadersTest::printNumber))
+                .entrySet()
+                .stream()
+                .collect(
+                        Collectors.toMap(
+                                Map.Entry::getKey, entry -> Long.valueOf(entry.getValue())));
+    }
+
+    private static String printNumber(String expression) {
+        return "    printf(\"%1$s=%%lld\\n\", (long long) %1$s);\n".formatted(expression);
     }
 
     /** Every {@code int} or {@code long} constant that a class does not keep to itself. */
@@ -122,11 +221,17 @@ class LinuxHeadersTest {
                 #include <errno.h>
                 #include <fcntl.h>
                 #include <stdio.h>
+                #include <stddef.h>
                 #include <sys/mman.h>
                 #include <sys/syscall.h>
                 #include <sys/types.h>
+                #include <sys/uio.h>
                 #include <linux/capability.h>
+                #include <linux/fs.h>
+                #include <linux/io_uring.h>
+                #include <linux/mempolicy.h>
                 #include <linux/mman.h>
+                #include <linux/version.h>
                 int main(void) {
                 %s
                     return 0;

@@ -41,6 +41,46 @@ public final class LinuxProcess {
         return Long.parseLong(status("VmLck").split(" ")[0]) * 1024;
     }
 
+    /** Bytes pinned now. */
+    public static long pinnedBytes() {
+        return Long.parseLong(status("VmPin").split(" ")[0]) * 1024;
+    }
+
+    /** Bytes of transparent huge pages and of the pool in the mapping of an address. */
+    public static long hugeBytes(long address) {
+        return mapping(address).orElseThrow().stream()
+                .filter(line -> line.matches("(AnonHugePages|Shared_Hugetlb|Private_Hugetlb):.*"))
+                .mapToLong(line -> Long.parseLong(line.split("\\s+")[1]) * 1024)
+                .sum();
+    }
+
+    /** What may be done at an address, for example {@code rw-p}. */
+    public static String permissions(long address) {
+        return mapping(address).orElseThrow().getFirst().split(" ")[1];
+    }
+
+    /** Pages of 2 MiB in the pool that nobody uses or was promised. */
+    public static long freePoolPages() {
+        Path pool = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB");
+        return Files.isDirectory(pool)
+                ? number(pool.resolve("free_hugepages")) - number(pool.resolve("resv_hugepages"))
+                : 0;
+    }
+
+    private static long number(Path file) {
+        return Long.parseLong(lines(file.toString()).getFirst());
+    }
+
+    /** What the kernel says of a frame in one of its files of records. */
+    public static long frameRecord(String file, long frame) {
+        try (RandomAccessFile records = new RandomAccessFile(file, "r")) {
+            records.seek(frame * Long.BYTES);
+            return Long.reverseBytes(records.readLong());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Whether an address belongs to a mapping. */
     public static boolean isMapped(long address) {
         return mapping(address).isPresent();

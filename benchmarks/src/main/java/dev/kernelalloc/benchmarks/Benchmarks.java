@@ -2,6 +2,7 @@ package dev.kernelalloc.benchmarks;
 
 import dev.kernelalloc.benchmarks.container.ContainerRows;
 import dev.kernelalloc.benchmarks.heap.HeapRows;
+import dev.kernelalloc.benchmarks.physical.PhysicalRows;
 import dev.kernelalloc.benchmarks.soak.Soak;
 import dev.kernelalloc.benchmarks.struct.StructRows;
 
@@ -122,6 +123,7 @@ public final class Benchmarks implements Callable<Integer> {
         rows.addAll(quick ? StructRows.quick() : StructRows.all());
         if (!quick) {
             rows.addAll(ContainerRows.all(allocators));
+            rows.addAll(PhysicalRows.all());
         }
         return rows;
     }

@@ -1,0 +1,76 @@
+package dev.kernelalloc.benchmarks.physical;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * A locked page and its frame, as a program gets them without an allocator: mmap, mlock, one entry
+ * of a page map that is open already, munmap.
+ */
+@SuppressWarnings("restricted")
+final class OwnMapping {
+
+    private static final long PAGE_BYTES = 4096;
+    private static final Linker LINKER = Linker.nativeLinker();
+    private static final MethodHandle MMAP =
+            link(
+                    "mmap",
+                    FunctionDescriptor.of(
+                            JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT,
+                            JAVA_LONG));
+    private static final MethodHandle MUNMAP =
+            link("munmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle MLOCK =
+            link("mlock", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle PREAD =
+            link(
+                    "pread",
+                    FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+
+    private final MemorySegment entry = Arena.global().allocate(ValueLayout.JAVA_LONG);
+    private final int pageMap = open();
+
+    private static MethodHandle link(String name, FunctionDescriptor type) {
+        return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), type);
+    }
+
+    private static int open() {
+        MethodHandle open =
+                LINKER.downcallHandle(
+                        LINKER.defaultLookup().findOrThrow("open"),
+                        FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
+                        Linker.Option.firstVariadicArg(2));
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) open.invokeExact(arena.allocateFrom("/proc/self/pagemap"), 0);
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** The page map entry of a page that was mapped and locked for it. */
+    long once() {
+        try {
+            long address = (long) MMAP.invokeExact(0L, PAGE_BYTES, 3, 0x22, -1, 0L);
+            int locked = (int) MLOCK.invokeExact(address, PAGE_BYTES);
+            long read =
+                    (long) PREAD.invokeExact(pageMap, entry, 8L, address / PAGE_BYTES * Long.BYTES);
+            int unmapped = (int) MUNMAP.invokeExact(address, PAGE_BYTES);
+            if (locked != 0 || read != Long.BYTES || unmapped != 0) {
+                throw new IllegalStateException("a system call failed");
+            }
+            return entry.get(ValueLayout.JAVA_LONG, 0);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+}

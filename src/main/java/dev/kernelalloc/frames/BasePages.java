@@ -1,0 +1,44 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.Advice;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.MemorySegment;
+
+/** Pages of the base size, which every system has. */
+record BasePages(OperatingSystem os, Reservations reservations, Pages pages) implements PageSource {
+
+    @Override
+    public Way way() {
+        return Way.BASE_PAGES;
+    }
+
+    @Override
+    public long unitBytes() {
+        return os.pageBytes();
+    }
+
+    @Override
+    public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
+        Ground ground = Ground.reserve(os, request, bytes, Pages.HUGE_BYTES, callState);
+        try {
+            os.commit(ground.address(), bytes, callState);
+            boolean baseAlone = request.pages() == PagePolicy.BASE || request.contiguous();
+            pages.advise(
+                    ground.address(),
+                    bytes,
+                    request,
+                    baseAlone ? Advice.BASE_PAGES : null,
+                    callState);
+            pages.populate(ground.address(), bytes, callState);
+            return new Mapped(ground.reservation(), ground.address(), bytes, way(), false);
+        } catch (Refusal | RuntimeException | Error e) {
+            reservations.release(ground.reservation(), callState);
+            throw e;
+        }
+    }
+}

@@ -1,0 +1,363 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Pages that lie side by side. No call gives such pages: a batch is taken, its frames are looked
+ * at, and what lies together, in the place that a request wants, is kept and moved into order. The
+ * rest goes back.
+ */
+final class ContiguousPages {
+
+    /** What a look at larger pages may take at once, besides what is needed. */
+    private static final long MOST_HUGE_BATCH_BYTES = 256L << 20;
+
+    /** The same for base pages; longer runs of them than a small part of this do not happen. */
+    private static final long MOST_BASE_BATCH_BYTES = 64L << 20;
+
+    private static final long LEAST_BASE_BATCH_BYTES = 4L << 20;
+
+    /** Each is a mapping of its own, of which the kernel allows few. */
+    private static final int MOST_BASE_PIECES = 64;
+
+    private static final int MOST_HUGE_PIECES = 1024;
+
+    /**
+     * Pages that hold a block.
+     *
+     * @param mapped the pages
+     * @param offset where in them the block begins
+     */
+    record Kept(Mapped mapped, long offset) {}
+
+    private record Piece(long address, long bytes) {}
+
+    private final OperatingSystem os;
+    private final Reservations reservations;
+    private final Preflight preflight;
+    private final Pages pages;
+
+    ContiguousPages(
+            OperatingSystem os, Reservations reservations, Preflight preflight, Pages pages) {
+        this.os = os;
+        this.reservations = reservations;
+        this.preflight = preflight;
+        this.pages = pages;
+    }
+
+    /**
+     * Pages of a source for a block.
+     *
+     * @param bytes of it, a multiple of the page size
+     * @throws Refusal when there are none of that kind, telling what was found instead
+     */
+    Kept take(
+            PageSource source,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            MemorySegment callState)
+            throws Refusal {
+        if (source instanceof KernelRegions) {
+            return region(source, request, placement, bytes, callState);
+        }
+        requireTrimmable(source, request, bytes);
+        Batches batches = batches(source, request, bytes);
+        try {
+            return ofBatch(source, batches.first, request, placement, bytes, callState);
+        } catch (Refusal.Fragmented e) {
+            if (batches.first >= batches.most) {
+                throw e;
+            }
+        }
+        requireMemory(source, batches.most);
+        return ofBatch(source, batches.most, request, placement, bytes, callState);
+    }
+
+    private Kept ofBatch(
+            PageSource source,
+            long units,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            MemorySegment callState)
+            throws Refusal {
+        Mapped batch = source.map(unguarded(request), units * source.unitBytes(), callState);
+        RunSearch.Found found;
+        List<Piece> kept;
+        try {
+            long unit = source.unitBytes();
+            found = search(batch, unit, placement, request, callState);
+            kept =
+                    request.guarded()
+                            ? pieces(batch, unit, found.units(), found.offset(), bytes)
+                            : pieces(batch, unit, found.units(), 0, found.units().length * unit);
+        } catch (Refusal | RuntimeException | Error e) {
+            reservations.release(batch.reservation(), callState);
+            throw e;
+        }
+        return keep(batch, source.unitBytes(), found, kept, request, callState);
+    }
+
+    /** A page of the pool has one size: it cannot end where a guard should stand. */
+    private static void requireTrimmable(PageSource source, PhysicalRequest request, long bytes)
+            throws Refusal {
+        if (request.guarded() && source instanceof PoolPages && bytes % source.unitBytes() != 0) {
+            throw new Refusal.NotSupported(
+                    "%d bytes with guards do not end where a page of %d bytes does"
+                            .formatted(bytes, source.unitBytes()));
+        }
+    }
+
+    /**
+     * How many units are taken at once: few, and where nothing is found among them, many.
+     *
+     * @param most not less than {@code first}
+     */
+    private record Batches(long first, long most) {}
+
+    private Batches batches(PageSource source, PhysicalRequest request, long bytes) throws Refusal {
+        long unit = source.unitBytes();
+        long needed = Math.ceilDiv(bytes, unit);
+        boolean base = source instanceof BasePages;
+        if (base && bytes > MOST_BASE_BATCH_BYTES) {
+            throw new Refusal.Fragmented(
+                    "base pages do not lie side by side for %d bytes".formatted(bytes));
+        }
+        boolean anyUnitServes =
+                needed == 1 && !request.hasWindow() && request.alignment() <= unit && !base;
+        if (anyUnitServes) {
+            requireMemory(source, 1);
+            return new Batches(1, 1);
+        }
+        long most = Math.max(needed, (base ? MOST_BASE_BATCH_BYTES : MOST_HUGE_BATCH_BYTES) / unit);
+        if (source instanceof PoolPages pool) {
+            most = Math.max(needed, Math.min(most, pool.available()));
+        }
+        long wanted = base ? Math.max(8 * needed, LEAST_BASE_BATCH_BYTES / unit) : 16 * needed;
+        long first = Math.min(wanted, most);
+        try {
+            requireMemory(source, first);
+            return new Batches(first, most);
+        } catch (Refusal tooMuch) {
+            requireMemory(source, needed);
+            return new Batches(needed, needed);
+        }
+    }
+
+    /** Pages of the pool are set aside already. */
+    private void requireMemory(PageSource source, long units) throws Refusal {
+        if (!(source instanceof PoolPages)) {
+            preflight.requireMemory(units * source.unitBytes());
+        }
+    }
+
+    private RunSearch.Found search(
+            Mapped batch,
+            long unit,
+            Placement placement,
+            PhysicalRequest request,
+            MemorySegment callState)
+            throws Refusal {
+        boolean mayBeShared = batch.way() == Way.POOL_2M || batch.way() == Way.POOL_1G;
+        Translation frames = pages.resolve(batch.address(), batch.bytes(), mayBeShared, callState);
+        if (frames.isHidden()) {
+            return inOneHugePage(batch, unit, placement, request);
+        }
+        long[] addresses = new long[(int) (batch.bytes() / unit)];
+        for (int i = 0; i < addresses.length; i++) {
+            long address = frames.addressOf(i * unit);
+            boolean whole = address % unit == 0 && frames.isContiguous(i * unit, unit);
+            addresses[i] = whole ? address : Translation.UNKNOWN;
+        }
+        int most = unit == os.pageBytes() ? MOST_BASE_PIECES : MOST_HUGE_PIECES;
+        RunSearch.Found found = RunSearch.find(addresses, unit, placement, most);
+        if (found != null) {
+            return found;
+        }
+        throw new Refusal.Fragmented(notFound(batch, addresses, unit, most));
+    }
+
+    private static String notFound(Mapped batch, long[] addresses, long unit, int mostPieces) {
+        long[] seen = Arrays.stream(addresses).filter(one -> one != Translation.UNKNOWN).toArray();
+        return seen.length == 0
+                ? "of %d bytes none lie in huge pages".formatted(batch.bytes())
+                : ("of %d bytes none serve: the longest run is of %d bytes, in at most %d pieces;"
+                                + " addresses from 0x%x to 0x%x were seen")
+                        .formatted(
+                                batch.bytes(),
+                                RunSearch.longestBytes(addresses, unit),
+                                mostPieces,
+                                Arrays.stream(seen).min().orElse(0),
+                                Arrays.stream(seen).max().orElse(0) + unit);
+    }
+
+    /**
+     * What is known without seeing frames: a huge page is in one piece, at a multiple of its size.
+     */
+    private static RunSearch.Found inOneHugePage(
+            Mapped batch, long unit, Placement placement, PhysicalRequest request) throws Refusal {
+        boolean provable =
+                batch.huge()
+                        && placement.bytes() <= unit
+                        && placement.alignment() <= unit
+                        && !request.hasWindow();
+        if (!provable) {
+            throw new Refusal.NotPermitted(
+                    ("frame numbers are hidden from this process, and without them only what fits"
+                         + " into one huge page of %d bytes, in no window, is known to be"
+                         + " contiguous: run with CAP_SYS_ADMIN, or hand in a page map that was"
+                         + " opened with it")
+                            .formatted(unit));
+        }
+        return new RunSearch.Found(new int[] {0}, 0, 1);
+    }
+
+    private Kept region(
+            PageSource source,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            MemorySegment callState)
+            throws Refusal {
+        Mapped mapped = source.map(request, bytes, callState);
+        Translation frames = pages.resolve(mapped.address(), bytes, true, callState);
+        if (frames.isContiguous(0, bytes)
+                && placement.firstFit(frames.addressOf(0), bytes) == frames.addressOf(0)) {
+            return new Kept(mapped, 0);
+        }
+        reservations.release(mapped.reservation(), callState);
+        if (frames.isHidden()) {
+            throw new Refusal.NotPermitted(
+                    "a region is contiguous only if its frames say so, and they are hidden from"
+                            + " this process");
+        }
+        throw new Refusal.Fragmented(
+                "the region's longest run is of %d bytes, and it begins at 0x%x"
+                        .formatted(frames.longestRunBytes(), frames.addressOf(0)));
+    }
+
+    /** Leaves the units that were found, in their order, and gives the others back. */
+    private Kept keep(
+            Mapped batch,
+            long unit,
+            RunSearch.Found found,
+            List<Piece> kept,
+            PhysicalRequest request,
+            MemorySegment callState)
+            throws Refusal {
+        if (kept.size() == 1 && !request.guarded()) {
+            Piece piece = kept.getFirst();
+            releaseRest(batch, kept, callState);
+            boolean whole = piece.bytes == batch.bytes();
+            Reservation reservation =
+                    whole ? batch.reservation() : new Reservation(piece.address, piece.bytes, true);
+            return new Kept(
+                    new Mapped(reservation, piece.address, piece.bytes, batch.way(), batch.huge()),
+                    found.offset());
+        }
+        return moved(batch, unit, kept, request, found.offset(), callState);
+    }
+
+    private Kept moved(
+            Mapped batch,
+            long unit,
+            List<Piece> kept,
+            PhysicalRequest request,
+            long offset,
+            MemorySegment callState)
+            throws Refusal {
+        long bytes = kept.stream().mapToLong(Piece::bytes).sum();
+        List<Piece> gone = new ArrayList<>();
+        try {
+            long alignment = Math.max(unit, Pages.HUGE_BYTES);
+            Ground ground = Ground.reserve(os, request, bytes, alignment, callState);
+            try {
+                long to = ground.address();
+                for (Piece piece : kept) {
+                    os.move(piece.address, to, piece.bytes, callState);
+                    gone.add(piece);
+                    to += piece.bytes;
+                }
+            } catch (Refusal | RuntimeException | Error e) {
+                reservations.release(ground.reservation(), callState);
+                throw e;
+            }
+            boolean huge = batch.huge() && bytes % unit == 0;
+            return new Kept(
+                    new Mapped(ground.reservation(), ground.address(), bytes, batch.way(), huge),
+                    request.guarded() ? 0 : offset);
+        } finally {
+            releaseRest(batch, gone, callState);
+        }
+    }
+
+    /** A part of some units as pieces of the mapping. */
+    private static List<Piece> pieces(
+            Mapped batch, long unit, int[] units, long offset, long bytes) {
+        List<Piece> pieces = new ArrayList<>();
+        long skip = offset;
+        long left = bytes;
+        for (int i = 0; i < units.length && left > 0; i++) {
+            long start = batch.address() + units[i] * unit + skip;
+            long length = Math.min(left, unit - skip);
+            Piece last = pieces.isEmpty() ? null : pieces.getLast();
+            if (last != null && last.address + last.bytes == start) {
+                pieces.set(pieces.size() - 1, new Piece(last.address, last.bytes + length));
+            } else {
+                pieces.add(new Piece(start, length));
+            }
+            skip = 0;
+            left -= length;
+        }
+        return pieces;
+    }
+
+    /** Gives a batch back but for some pieces of it. */
+    private void releaseRest(Mapped batch, List<Piece> pieces, MemorySegment callState) {
+        if (pieces.isEmpty()) {
+            reservations.release(batch.reservation(), callState);
+            return;
+        }
+        long from = batch.address();
+        List<Piece> ascending =
+                pieces.stream().sorted(Comparator.comparingLong(Piece::address)).toList();
+        for (Piece piece : ascending) {
+            releasePart(from, piece.address, callState);
+            from = piece.address + piece.bytes;
+        }
+        releasePart(from, batch.address() + batch.bytes(), callState);
+    }
+
+    private void releasePart(long from, long to, MemorySegment callState) {
+        if (from < to) {
+            reservations.release(new Reservation(from, to - from, true), callState);
+        }
+    }
+
+    private static PhysicalRequest unguarded(PhysicalRequest request) {
+        return new PhysicalRequest(
+                request.size(),
+                request.alignment(),
+                request.contiguous(),
+                request.lowest(),
+                request.highest(),
+                request.boundary(),
+                request.node(),
+                request.nodeRequired(),
+                request.pages(),
+                request.least(),
+                false,
+                request.fork(),
+                request.dumped());
+    }
+}

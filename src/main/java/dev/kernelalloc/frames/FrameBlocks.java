@@ -1,0 +1,98 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.heap.Block;
+import dev.kernelalloc.heap.BlockSource;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
+
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Blocks of whole pages, each by a request: one of its own, or the allocator's where that wants
+ * what the engine cannot give, or the limit on locked memory is too small for it.
+ */
+public final class FrameBlocks implements BlockSource {
+
+    private final Frames frames;
+    private final PhysicalRequest request;
+
+    /** By which request each block was made, for when it is resized. */
+    private final Map<Long, PhysicalRequest> requests = new ConcurrentHashMap<>();
+
+    /**
+     * Blocks by a request, of which the size is not looked at, unless {@link
+     * #obtain(PhysicalRequest, boolean)} is given another.
+     */
+    public FrameBlocks(Frames frames, PhysicalRequest request) {
+        this.frames = frames;
+        this.request = request;
+    }
+
+    @Override
+    public Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal {
+        return obtain(resized(request, bytes, alignment), zeroed);
+    }
+
+    /** A block by a request of its own. */
+    public Block obtain(PhysicalRequest wanted, boolean zeroed) throws Refusal {
+        Frames.Memory memory = frames.take(wanted);
+        try {
+            if (zeroed && !memory.zeroed()) {
+                NativeMemory.segment(memory.address(), memory.bytes()).fill((byte) 0);
+            }
+            requests.put(memory.address(), wanted);
+            return new Block(memory.address(), wanted.size(), memory.bytes(), Block.Origin.PAGES);
+        } catch (Error e) {
+            frames.give(memory); // the Java heap is exhausted
+            throw e;
+        }
+    }
+
+    /** In place where the same pages do; otherwise by the same request again. */
+    @Override
+    public Optional<Block> resize(Block block, long bytes, long alignment) throws Refusal {
+        PhysicalRequest made = requests.getOrDefault(block.address(), request);
+        PhysicalRequest wanted = resized(made, bytes, alignment);
+        boolean aligned =
+                made.contiguous()
+                        ? alignment <= made.alignment() && !made.hasWindow()
+                        : (block.address() & wanted.alignment() - 1) == 0;
+        boolean samePages =
+                bytes <= block.capacityBytes()
+                        && block.capacityBytes() - Math.max(1, bytes) < frames.pageBytes();
+        if (aligned && samePages) {
+            requests.put(block.address(), wanted);
+            return Optional.of(
+                    new Block(block.address(), bytes, block.capacityBytes(), block.origin()));
+        }
+        Block moved = obtain(wanted, false);
+        long kept = Math.min(block.bytes(), bytes);
+        NativeMemory.segment(moved.address(), kept)
+                .copyFrom(NativeMemory.segment(block.address(), kept));
+        giveBack(block);
+        return Optional.of(moved);
+    }
+
+    private static PhysicalRequest resized(PhysicalRequest request, long bytes, long alignment)
+            throws Refusal {
+        try {
+            return request.of(bytes, alignment);
+        } catch (IllegalArgumentException e) {
+            throw new Refusal.NotSupported(e.getMessage());
+        }
+    }
+
+    @Override
+    public void giveBack(Block block) {
+        requests.remove(block.address());
+        frames.give(new Frames.Memory(block.address(), block.capacityBytes(), false));
+    }
+
+    @Override
+    public void trim() {
+        frames.trim();
+    }
+}

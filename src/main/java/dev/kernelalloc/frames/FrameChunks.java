@@ -1,0 +1,73 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.heap.Chunk;
+import dev.kernelalloc.heap.ChunkSource;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Slabs as chunks of the heap's engine, which cuts blocks of every size from them. All of a chunk
+ * is taken at once, so chunks begin small, and grow with what is in use: at most half of it is ever
+ * unused for that reason.
+ */
+public final class FrameChunks implements ChunkSource {
+
+    private static final long LEAST_BYTES = 64L << 10;
+    private static final long MOST_BYTES = 32L << 20;
+
+    /** Of what may still be locked a range takes no more than this part. */
+    private static final int LOCKABLE_SHARE = 4;
+
+    private final Frames frames;
+    private final PhysicalRequest request;
+    private final AtomicLong heldBytes = new AtomicLong();
+
+    /**
+     * Chunks by a request, of which the size is not looked at.
+     *
+     * @param request that is not contiguous
+     */
+    public FrameChunks(Frames frames, PhysicalRequest request) {
+        this.frames = frames;
+        this.request = request;
+    }
+
+    @Override
+    public long rangeBytes() {
+        long wanted = Math.min(Long.highestOneBit(heldBytes.get()), MOST_BYTES);
+        if (Ways.mustBeHuge(request)) {
+            wanted = Math.max(wanted, Pages.HUGE_BYTES);
+        } else {
+            wanted = Math.min(wanted, Long.highestOneBit(frames.lockableBytes() / LOCKABLE_SHARE));
+        }
+        return Math.max(wanted, LEAST_BYTES);
+    }
+
+    @Override
+    public Chunk obtain(long bytes, long alignment) throws Refusal {
+        PhysicalRequest aligned =
+                alignment <= Pages.HUGE_BYTES ? request : request.of(0, alignment);
+        FrameSlab slab = frames.scattered(aligned, bytes, FrameSlab.Use.ENGINE);
+        heldBytes.addAndGet(slab.bytes());
+        return new Chunk(slab.address(), slab.bytes(), true);
+    }
+
+    @Override
+    public void giveBack(Chunk chunk) {
+        heldBytes.addAndGet(-chunk.bytes());
+        frames.giveBack(chunk.address());
+    }
+
+    /** Never: a page that is given up and touched again has another frame. */
+    @Override
+    public boolean discard(long address, long bytes) {
+        return false;
+    }
+
+    @Override
+    public long pageBytes() {
+        return frames.pageBytes();
+    }
+}

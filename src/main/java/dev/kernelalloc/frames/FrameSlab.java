@@ -1,0 +1,126 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Provenance;
+
+import java.util.Set;
+
+/** Pages that were prepared together: locked, pinned and resolved once. Blocks are cut from it. */
+final class FrameSlab {
+
+    /** What is cut from it. */
+    sealed interface Use {
+
+        /** One block. */
+        Use BLOCK = new Whole();
+
+        /** Blocks of the engine. */
+        Use ENGINE = new Whole();
+
+        /** All of it belongs to one. */
+        final class Whole implements Use {
+            private Whole() {}
+        }
+
+        /** Contiguous blocks, page by page. */
+        record Runs(TakenPages taken) implements Use {}
+    }
+
+    private final Reservation reservation;
+    private final long address;
+    private final long bytes;
+    private final PhysicalRequest request;
+    private final Set<Guarantee> guarantees;
+    private final Provenance provenance;
+    private final int[] pins;
+
+    private final Use use;
+
+    private volatile Translation translation;
+
+    /**
+     * Those of the translation: here, because every load between an address and its answer counts.
+     */
+    private volatile long[] pageAddresses;
+
+    /** A shift, because a division takes longer than all the rest. */
+    private final int pageShift;
+
+    FrameSlab(
+            Mapped mapped,
+            PhysicalRequest request,
+            Set<Guarantee> guarantees,
+            Provenance provenance,
+            int[] pins,
+            Use use,
+            Translation translation) {
+        this.reservation = mapped.reservation();
+        this.address = mapped.address();
+        this.bytes = mapped.bytes();
+        this.request = request;
+        this.guarantees = guarantees;
+        this.provenance = provenance;
+        this.pins = pins;
+        this.use = use;
+        this.translation = translation;
+        this.pageAddresses = translation.addresses();
+        this.pageShift = Long.numberOfTrailingZeros(bytes / translation.pages());
+    }
+
+    Reservation reservation() {
+        return reservation;
+    }
+
+    long address() {
+        return address;
+    }
+
+    long bytes() {
+        return bytes;
+    }
+
+    /** What it was made for. */
+    PhysicalRequest request() {
+        return request;
+    }
+
+    Set<Guarantee> guarantees() {
+        return guarantees;
+    }
+
+    Provenance provenance() {
+        return provenance;
+    }
+
+    int[] pins() {
+        return pins;
+    }
+
+    Use use() {
+        return use;
+    }
+
+    Translation translation() {
+        return translation;
+    }
+
+    /** Its pages were found elsewhere. */
+    void retranslate(Translation found) {
+        translation = found;
+        pageAddresses = found.addresses();
+    }
+
+    /** Where a byte of this slab lies, or {@link Translation#UNKNOWN}. */
+    long physicalAddressOf(long byteAddress) {
+        long offset = byteAddress - address;
+        long page = pageAddresses[(int) (offset >>> pageShift)];
+        return page == Translation.UNKNOWN ? page : page + (offset & (1L << pageShift) - 1);
+    }
+
+    /** Whether those bytes, at least 1, lie in it. */
+    boolean covers(long from, long length) {
+        long offset = from - address;
+        return offset >= 0 && length <= bytes && offset <= bytes - length;
+    }
+}

@@ -1,0 +1,94 @@
+package dev.kernelalloc.frames;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Collection;
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
+
+/**
+ * From an address to the slab that it lies in. Slabs begin at multiples of 2 MiB, so that two loads
+ * find the one; those that the kernel has put elsewhere are found by a search.
+ */
+final class FrameTable {
+
+    private static final int WINDOW_BITS = Long.numberOfTrailingZeros(Pages.HUGE_BYTES);
+    private static final int LEAF_BITS = 14;
+    private static final int DIRECTORY_BITS = 13;
+
+    private static final VarHandle LEAF = MethodHandles.arrayElementVarHandle(FrameSlab[][].class);
+    private static final VarHandle SLAB = MethodHandles.arrayElementVarHandle(FrameSlab[].class);
+
+    private final @Nullable FrameSlab[][] directory = new FrameSlab[1 << DIRECTORY_BITS][];
+    private final ConcurrentSkipListMap<Long, FrameSlab> all = new ConcurrentSkipListMap<>();
+
+    /** The slab of an address, or null. */
+    @Nullable FrameSlab find(long address) {
+        return find(address, 1);
+    }
+
+    /** The slab that all those bytes, at least 1, lie in; or null. */
+    @Nullable FrameSlab find(long address, long bytes) {
+        FrameSlab slab = atWindow(address >>> WINDOW_BITS);
+        return slab != null && slab.covers(address, bytes) ? slab : search(address, bytes);
+    }
+
+    /** The slab of a window, or another: masks are cheaper than a check that the caller makes. */
+    private @Nullable FrameSlab atWindow(long window) {
+        int index = (int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1;
+        FrameSlab[] leaf = (FrameSlab[]) LEAF.getAcquire(directory, index);
+        return leaf == null
+                ? null
+                : (FrameSlab) SLAB.getAcquire(leaf, (int) window & (1 << LEAF_BITS) - 1);
+    }
+
+    private @Nullable FrameSlab search(long address, long bytes) {
+        Map.Entry<Long, FrameSlab> below = all.floorEntry(address);
+        return below != null && below.getValue().covers(address, bytes) ? below.getValue() : null;
+    }
+
+    /** All slabs, as they are now and later. */
+    Collection<FrameSlab> all() {
+        return all.values();
+    }
+
+    void add(FrameSlab slab) {
+        all.put(slab.address(), slab);
+        if ((slab.address() & Pages.HUGE_BYTES - 1) == 0) {
+            set(slab, slab);
+        }
+    }
+
+    void remove(FrameSlab slab) {
+        if ((slab.address() & Pages.HUGE_BYTES - 1) == 0) {
+            set(slab, null);
+        }
+        all.remove(slab.address());
+    }
+
+    private void set(FrameSlab slab, @Nullable FrameSlab value) {
+        long first = slab.address() >>> WINDOW_BITS;
+        long last = slab.address() + slab.bytes() - 1 >>> WINDOW_BITS;
+        for (long window = first; window <= last; window++) {
+            if (window >>> LEAF_BITS + DIRECTORY_BITS == 0) {
+                SLAB.setRelease(
+                        leaf((int) (window >>> LEAF_BITS)),
+                        (int) window & (1 << LEAF_BITS) - 1,
+                        value);
+            }
+        }
+    }
+
+    private FrameSlab[] leaf(int index) {
+        FrameSlab[] leaf = (FrameSlab[]) LEAF.getAcquire(directory, index);
+        if (leaf != null) {
+            return leaf;
+        }
+        FrameSlab[] fresh = new FrameSlab[1 << LEAF_BITS];
+        FrameSlab[] other =
+                (FrameSlab[]) LEAF.compareAndExchange(directory, index, (FrameSlab[]) null, fresh);
+        return other == null ? fresh : other;
+    }
+}

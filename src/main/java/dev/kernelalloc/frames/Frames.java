@@ -1,0 +1,544 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.FrameFlag;
+import dev.kernelalloc.physical.FrameReport;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalAddress;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.PhysicalSlab;
+import dev.kernelalloc.physical.Provenance;
+import dev.kernelalloc.physical.Provenance.Declined;
+import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.physical.Way;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * The slabs of one allocator: how they are obtained and given back, and what is known of where they
+ * lie. Safe to use from any thread.
+ */
+public final class Frames {
+
+    private final OperatingSystem os;
+    private final FrameListener listener;
+    private final PhysicalAddress.Scope scope;
+    private final FrameTable table = new FrameTable();
+    private final Reservations reservations;
+    private final Preflight preflight;
+    private final PageMap pageMap;
+    private final Pages pages;
+    private final Ways ways;
+    private final ContiguousPages contiguous;
+    private final HeldRuns held;
+    private final Verifier verifier;
+    private volatile boolean closed;
+
+    /** A block's memory. */
+    record Memory(long address, long bytes, boolean zeroed) {}
+
+    /**
+     * No slabs yet.
+     *
+     * @param givenPageMap a file descriptor of this process's page map, where the caller has one
+     */
+    public Frames(OperatingSystem os, OptionalInt givenPageMap, FrameListener listener) {
+        this.os = os;
+        this.listener = listener;
+        this.scope =
+                switch (os.machine()) {
+                    case PHYSICAL -> PhysicalAddress.Scope.HOST;
+                    case VIRTUAL -> PhysicalAddress.Scope.GUEST;
+                    case UNKNOWN -> PhysicalAddress.Scope.UNKNOWN;
+                };
+        this.reservations = new Reservations(os);
+        this.preflight = new Preflight(os);
+        this.pageMap = new PageMap(os, givenPageMap);
+        this.pages = new Pages(os, preflight, pageMap);
+        this.ways = new Ways(os, reservations, pages);
+        this.contiguous = new ContiguousPages(os, reservations, preflight, pages);
+        this.held = new HeldRuns(os.pageBytes());
+        this.verifier = new Verifier(os, pages, listener, scope);
+    }
+
+    // ---- slabs --------------------------------------------------------------------------------
+
+    long pageBytes() {
+        return os.pageBytes();
+    }
+
+    /** Bytes that may still be locked. */
+    public long lockableBytes() {
+        return preflight.lockableBytes();
+    }
+
+    /** A slab of its own for a request that need not be contiguous. */
+    FrameSlab scattered(PhysicalRequest request, long bytes, FrameSlab.Use use) throws Refusal {
+        reservations.retry();
+        long capacity = pagesFor(bytes);
+        if (request.least().contains(Guarantee.LOCKED)) {
+            preflight.requireLockable(capacity);
+        }
+        preflight.requireMemory(capacity);
+        List<Declined> declined = new ArrayList<>();
+        Refusal last = null;
+        for (PageSource source : ways.scattered(request, capacity)) {
+            try (Arena scratch = Arena.ofConfined()) {
+                MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+                reservations.count();
+                try {
+                    Mapped mapped = source.map(request, capacity, callState);
+                    return prepare(mapped, request, declined, use, callState);
+                } catch (Refusal | RuntimeException | Error e) {
+                    reservations.uncount();
+                    throw e;
+                }
+            } catch (Refusal e) {
+                last = e;
+                declined.add(new Declined(source.way(), e.getMessage()));
+            }
+        }
+        throw explained(last, declined);
+    }
+
+    /** Pages for a contiguous request: of a slab that is held, or of a new one. */
+    private Memory contiguous(PhysicalRequest request) throws Refusal {
+        reservations.retry();
+        long bytes = pagesFor(request.size());
+        Placement placement = Placement.of(request, os.pageBytes());
+        HeldRuns.Run run = held.take(request, placement, bytes);
+        if (run != null) {
+            return new Memory(run.slab().address() + run.offset(), bytes, false);
+        }
+        List<Declined> declined = new ArrayList<>();
+        declined.add(new Declined(Way.HELD_RUN, "no free run serves"));
+        Refusal last = null;
+        for (PageSource source : ways.contiguous(request)) {
+            try (Arena scratch = Arena.ofConfined()) {
+                MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+                reservations.count();
+                try {
+                    return contiguous(source, request, placement, bytes, declined, callState);
+                } catch (Refusal | RuntimeException | Error e) {
+                    reservations.uncount();
+                    throw e;
+                }
+            } catch (Refusal e) {
+                last = e;
+                declined.add(new Declined(source.way(), e.getMessage()));
+            }
+        }
+        throw explained(last, declined);
+    }
+
+    private Memory contiguous(
+            PageSource source,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            List<Declined> declined,
+            MemorySegment callState)
+            throws Refusal {
+        if (request.least().contains(Guarantee.LOCKED) && !isNeverSwapped(source.way())) {
+            preflight.requireLockable(Ways.roundUp(bytes, source.unitBytes()));
+        }
+        ContiguousPages.Kept kept = contiguous.take(source, request, placement, bytes, callState);
+        boolean shared = source.unitBytes() > os.pageBytes() && !request.guarded();
+        TakenPages taken;
+        FrameSlab.Use use;
+        try {
+            taken = new TakenPages((int) (kept.mapped().bytes() / os.pageBytes()));
+            taken.take((int) (kept.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
+            use = shared ? new FrameSlab.Use.Runs(taken) : FrameSlab.Use.BLOCK;
+        } catch (Error e) {
+            reservations.release(kept.mapped().reservation(), callState);
+            throw e; // the Java heap is exhausted
+        }
+        FrameSlab slab = prepare(kept.mapped(), request, declined, use, callState);
+        if (isWhereWanted(slab, kept.offset(), bytes, placement)) {
+            if (shared) {
+                held.hold(slab, taken);
+            }
+            return new Memory(slab.address() + kept.offset(), bytes, true);
+        }
+        end(slab, callState);
+        throw new Refusal.Fragmented("the kernel moved pages between finding and locking them");
+    }
+
+    /** Locks and pins what was populated, resolves it and makes it known. */
+    private FrameSlab prepare(
+            Mapped mapped,
+            PhysicalRequest request,
+            List<Declined> declined,
+            FrameSlab.Use use,
+            MemorySegment callState)
+            throws Refusal {
+        int[] pins = {};
+        FrameSlab slab = null;
+        try {
+            EnumSet<Guarantee> reached = EnumSet.of(Guarantee.RESIDENT);
+            if (mapped.huge()) {
+                reached.add(Guarantee.HUGE);
+            }
+            if (isNeverSwapped(mapped.way())) {
+                reached.add(Guarantee.LOCKED);
+            } else if (request.least().contains(Guarantee.LOCKED)) {
+                pages.lock(mapped.address(), mapped.bytes(), callState);
+                reached.add(Guarantee.LOCKED);
+            }
+            if (mapped.way() == Way.KERNEL_REGION) {
+                reached.add(Guarantee.PINNED);
+            } else if (request.least().contains(Guarantee.PINNED)) {
+                pins = pin(mapped, callState);
+                reached.add(Guarantee.PINNED);
+            }
+            requireReached(request, reached);
+            requireNode(request, mapped.address(), callState);
+            boolean mayBeShared = isNeverSwapped(mapped.way());
+            Translation translation =
+                    pages.resolve(mapped.address(), mapped.bytes(), mayBeShared, callState);
+            slab =
+                    new FrameSlab(
+                            mapped,
+                            request,
+                            Set.copyOf(reached),
+                            new Provenance(mapped.way(), declined),
+                            pins,
+                            use,
+                            translation);
+            table.add(slab);
+            for (var mappedListener : listener.mapped()) {
+                mappedListener.accept(described(slab));
+            }
+            return slab;
+        } catch (Refusal | RuntimeException | Error e) {
+            if (slab != null) {
+                table.remove(slab);
+            }
+            pages.unpin(pins, pins.length, callState);
+            reservations.release(mapped.reservation(), callState);
+            throw e;
+        }
+    }
+
+    private int[] pin(Mapped mapped, MemorySegment callState) throws Refusal {
+        try {
+            preflight.requirePinnable(mapped.bytes());
+            return pages.pin(mapped.address(), mapped.bytes(), callState);
+        } catch (Refusal e) {
+            throw e.saying(
+                    e.getMessage()
+                            + ". Without a pin the pages may move: ask for LOCKED alone if that"
+                            + " will do, and verify() them");
+        }
+    }
+
+    private static void requireReached(PhysicalRequest request, Set<Guarantee> reached)
+            throws Refusal {
+        if (!reached.containsAll(request.least())) {
+            Set<Guarantee> missing = EnumSet.copyOf(request.least());
+            missing.removeAll(reached);
+            String what = "these pages would be %s, without %s".formatted(reached, missing);
+            throw missing.contains(Guarantee.HIDDEN)
+                    ? new Refusal.NotSupported(what + ": ask SecretMemory for hidden pages")
+                    : new Refusal.Fragmented(what);
+        }
+    }
+
+    private void requireNode(PhysicalRequest request, long address, MemorySegment callState)
+            throws Refusal {
+        if (request.nodeRequired()) {
+            int node = os.nodeOf(address, callState);
+            if (node != request.node().orElse(node)) {
+                throw new Refusal.Fragmented(
+                        "these pages are of node %d, and node %d was required"
+                                .formatted(node, request.node().getAsInt()));
+            }
+        }
+    }
+
+    private boolean isWhereWanted(FrameSlab slab, long offset, long bytes, Placement placement) {
+        Translation frames = slab.translation();
+        if (frames.isHidden()) {
+            return true; // in one huge page, as was proven
+        }
+        long address = frames.addressOf(offset);
+        return frames.isContiguous(offset, bytes) && placement.firstFit(address, bytes) == address;
+    }
+
+    private static boolean isNeverSwapped(Way way) {
+        return switch (way) {
+            case POOL_1G, POOL_2M, KERNEL_REGION -> true;
+            case HELD_RUN, TRANSPARENT_HUGE, BASE_PAGES -> false;
+        };
+    }
+
+    private Refusal explained(@Nullable Refusal last, List<Declined> declined) {
+        if (last == null) {
+            return new Refusal.NotSupported("no way is left: " + declined);
+        }
+        return declined.size() == 1
+                ? last
+                : last.saying(
+                        declined.stream()
+                                .map(Declined::toString)
+                                .collect(Collectors.joining("; ")));
+    }
+
+    /** Ends the slab that begins at an address. */
+    void giveBack(long address) {
+        giveBack(table.find(address));
+    }
+
+    private void giveBack(FrameSlab slab) {
+        try (Arena scratch = Arena.ofConfined()) {
+            end(slab, scratch.allocate(CallState.LAYOUT));
+        }
+        reservations.uncount();
+        closeIfDone();
+    }
+
+    private void end(FrameSlab slab, MemorySegment callState) {
+        FrameListener.tell(listener.unmapped(), described(slab));
+        // Out of the table first: once unmapped, the address may be another thread's.
+        table.remove(slab);
+        pages.unpin(slab.pins(), slab.pins().length, callState);
+        reservations.release(slab.reservation(), callState);
+    }
+
+    private static PhysicalSlab described(FrameSlab slab) {
+        return new PhysicalSlab(
+                NativeMemory.segment(slab.address(), slab.bytes()),
+                slab.guarantees(),
+                slab.provenance());
+    }
+
+    // ---- blocks of whole pages ----------------------------------------------------------------
+
+    Memory take(PhysicalRequest request) throws Refusal {
+        if (request.contiguous()) {
+            return contiguous(request);
+        }
+        FrameSlab slab = scattered(request, request.size(), FrameSlab.Use.BLOCK);
+        return new Memory(slab.address(), slab.bytes(), true);
+    }
+
+    /** Takes memory of {@link #take} back. */
+    void give(Memory memory) {
+        FrameSlab slab = table.find(memory.address());
+        switch (slab.use()) {
+            case FrameSlab.Use.Whole _ -> giveBack(slab);
+            case FrameSlab.Use.Runs(TakenPages taken) ->
+                    held.give(taken, memory.address() - slab.address(), memory.bytes())
+                            .forEach(this::giveBack);
+        }
+        if (closed) {
+            trim();
+        }
+    }
+
+    /** Gives back what no block uses. */
+    void trim() {
+        held.takeIdle(0).forEach(this::giveBack);
+        reservations.retry();
+    }
+
+    /** No more slabs are wanted; those that are left stay until they are given back. */
+    public void close() {
+        closed = true;
+        trim();
+        closeIfDone();
+    }
+
+    /** Whether there are no slabs, and never will be. */
+    boolean isDone() {
+        return closed && table.all().isEmpty();
+    }
+
+    private void closeIfDone() {
+        if (isDone()) {
+            pageMap.close();
+        }
+    }
+
+    // ---- where memory lies --------------------------------------------------------------------
+
+    /**
+     * Where a byte lies, as resolved when its slab was prepared; does not enter the kernel.
+     *
+     * @param bytes that must lie in the same slab, at least 1
+     * @throws PhysicalAddressException when that is not known
+     * @throws IllegalArgumentException when the memory did not come from here
+     */
+    public PhysicalAddress addressOf(long address, long bytes) {
+        FrameSlab slab = slabOf(address, bytes);
+        long physical = slab.physicalAddressOf(address);
+        if (physical == Translation.UNKNOWN) {
+            throw unknown(slab, slab.translation(), address);
+        }
+        return new PhysicalAddress(physical, scope);
+    }
+
+    private PhysicalAddressException unknown(FrameSlab slab, Translation frames, long address) {
+        int page = (int) ((address - slab.address()) / os.pageBytes());
+        return frames.unknown(page, pageOf(address));
+    }
+
+    /** The pieces that memory lies in, split as {@link Translation#extents} does. */
+    public List<PhysicalExtent> extents(long address, long bytes, long longest, long boundary) {
+        FrameSlab slab = slabOf(address, bytes);
+        Translation frames = slab.translation();
+        if (!frames.isKnown()) {
+            for (long at = pageOf(address); at < address + bytes; at += os.pageBytes()) {
+                if (frames.addressOf(at - slab.address()) == Translation.UNKNOWN) {
+                    throw unknown(slab, frames, at);
+                }
+            }
+        }
+        return frames.extents(address - slab.address(), bytes, longest, boundary, scope);
+    }
+
+    /** The virtual address of the byte at a physical one, if it came from here. */
+    public OptionalLong virtualAddressOf(long physical) {
+        for (FrameSlab slab : table.all()) {
+            long offset = slab.translation().offsetOf(physical);
+            if (offset >= 0) {
+                return OptionalLong.of(slab.address() + offset);
+            }
+        }
+        return OptionalLong.empty();
+    }
+
+    /** What is promised of the pages of memory that came from here. */
+    public Set<Guarantee> guarantees(long address, long bytes) {
+        return slabOf(address, bytes).guarantees();
+    }
+
+    /** How they were obtained. */
+    public Provenance provenance(long address, long bytes) {
+        return slabOf(address, bytes).provenance();
+    }
+
+    /** Whether an address lies in a slab from which the engine does not cut blocks. */
+    public boolean isOutsideEngine(long address) {
+        FrameSlab slab = table.find(address);
+        return slab != null && slab.use() != FrameSlab.Use.ENGINE;
+    }
+
+    /** The NUMA node of a byte's page now; empty where the system does not tell. */
+    public OptionalInt nodeOf(long address, long bytes) {
+        slabOf(address, bytes);
+        try (Arena scratch = Arena.ofConfined()) {
+            return OptionalInt.of(os.nodeOf(pageOf(address), scratch.allocate(CallState.LAYOUT)));
+        } catch (Refusal untold) {
+            return OptionalInt.empty();
+        }
+    }
+
+    /**
+     * What the kernel says of the frame of a byte now.
+     *
+     * @throws PhysicalAddressException when the page map or the frame's records cannot be read
+     * @throws IllegalArgumentException when the byte's page did not come from here
+     */
+    public FrameReport inspect(long address, long bytes) {
+        FrameSlab slab = slabOf(address, bytes);
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            long page = pageOf(address);
+            long entry = pages.read(page, 1, callState)[0];
+            if (!PageMapEntry.isOwn(entry, isNeverSwapped(slab.provenance().way()))) {
+                throw PageMapEntry.whyAbsent(zeroPageMarked(entry, callState), page);
+            }
+            long frame = entry & PageMapEntry.FRAME_MASK;
+            MemorySegment answer = scratch.allocate(ValueLayout.JAVA_LONG);
+            os.readFrameFlags(frame, answer, callState);
+            Set<FrameFlag> flags = flags(answer.get(ValueLayout.JAVA_LONG, 0));
+            os.readFrameCounts(frame, answer, callState);
+            return new FrameReport(
+                    new PhysicalAddress(frame * os.pageBytes(), scope),
+                    flags,
+                    answer.get(ValueLayout.JAVA_LONG, 0));
+        } catch (Refusal e) {
+            throw Translation.absent(e);
+        }
+    }
+
+    /** Compares all slabs, or the one of an address, with the page map as it is now. */
+    public Verification verify(OptionalLong address) {
+        List<FrameSlab> slabs =
+                address.isEmpty()
+                        ? List.copyOf(table.all())
+                        : List.of(slabOf(address.getAsLong(), 1));
+        return verifier.verify(slabs, slab -> table.find(slab.address()) == slab);
+    }
+
+    /** An entry whose frame is not the page's own is marked when that is the page of zeros. */
+    private long zeroPageMarked(long entry, MemorySegment callState) {
+        if (!PageMapEntry.isShared(entry)) {
+            return entry;
+        }
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment bits = scratch.allocate(ValueLayout.JAVA_LONG);
+            os.readFrameFlags(entry & PageMapEntry.FRAME_MASK, bits, callState);
+            return flags(bits.get(ValueLayout.JAVA_LONG, 0)).contains(FrameFlag.ZERO_PAGE)
+                    ? entry | PageMapEntry.ZERO_PAGE
+                    : entry;
+        } catch (Refusal e) {
+            return entry; // shared it is, with whom cannot be seen
+        }
+    }
+
+    private FrameSlab slabOf(long address, long bytes) {
+        FrameSlab slab = table.find(address, bytes);
+        if (slab == null) {
+            throw foreign(address, bytes);
+        }
+        return slab;
+    }
+
+    private static IllegalArgumentException foreign(long address, long bytes) {
+        return new IllegalArgumentException(
+                "%d bytes at 0x%x are not memory of this allocator".formatted(bytes, address));
+    }
+
+    private long pagesFor(long bytes) throws Refusal {
+        long page = os.pageBytes();
+        if (bytes > Long.MAX_VALUE / 2) {
+            throw new Refusal.OutOfMemory(
+                    "%d bytes in pages of %d bytes: more than can be addressed"
+                            .formatted(bytes, page));
+        }
+        return Ways.roundUp(Math.max(1, bytes), page);
+    }
+
+    private long pageOf(long address) {
+        return address & -os.pageBytes();
+    }
+
+    private static Set<FrameFlag> flags(long bits) {
+        Set<FrameFlag> flags = EnumSet.noneOf(FrameFlag.class);
+        for (FrameFlag flag : FrameFlag.values()) {
+            if ((bits >>> flag.bit() & 1) != 0) {
+                flags.add(flag);
+            }
+        }
+        return flags;
+    }
+}

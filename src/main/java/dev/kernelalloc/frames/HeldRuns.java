@@ -1,0 +1,145 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The slabs that contiguous blocks are cut from, page by page. A few that no block uses are kept,
+ * so that the next request costs no system call.
+ */
+final class HeldRuns {
+
+    /** What idle slabs may keep. */
+    private static final long IDLE_BYTES = 8L << 20;
+
+    /** Pages of a slab for a block. */
+    record Run(FrameSlab slab, long offset) {}
+
+    private final long pageBytes;
+
+    private record Held(FrameSlab slab, TakenPages taken) {}
+
+    // Guarded by this:
+    private final List<Held> all = new ArrayList<>();
+
+    HeldRuns(long pageBytes) {
+        this.pageBytes = pageBytes;
+    }
+
+    /** A run of free pages that a request can be met with, now taken; null when there is none. */
+    synchronized @Nullable Run take(PhysicalRequest request, Placement placement, long bytes) {
+        if (request.guarded() || request.pages() == PagePolicy.BASE) {
+            return null;
+        }
+        for (Held one : all) {
+            if (serves(one.slab, request)) {
+                long offset = find(one, placement);
+                if (offset >= 0) {
+                    one.taken.take((int) (offset / pageBytes), (int) (bytes / pageBytes));
+                    return new Run(one.slab, offset);
+                }
+            }
+        }
+        return null;
+    }
+
+    private static boolean serves(FrameSlab slab, PhysicalRequest request) {
+        PhysicalRequest made = slab.request();
+        boolean huge = slab.guarantees().contains(Guarantee.HUGE);
+        return slab.guarantees().containsAll(request.least())
+                && (huge || !Ways.mustBeHuge(request))
+                && made.fork() == request.fork()
+                && made.dumped() == request.dumped()
+                && (request.node().isEmpty() || request.node().equals(made.node()))
+                && (!request.nodeRequired() || made.nodeRequired());
+    }
+
+    private long find(Held one, Placement placement) {
+        FrameSlab slab = one.slab;
+        Translation frames = slab.translation();
+        TakenPages taken = one.taken;
+        int pages = frames.pages();
+        int from = taken.nextFree(0);
+        while (from < pages) {
+            int end = taken.endOfFree(from);
+            // Within the free pages, each run of frames.
+            while (from < end) {
+                int to = Math.min(end, endOfRun(frames, from));
+                long start = startOf(slab, frames, from, placement);
+                if (start >= 0) {
+                    long place = placement.firstFit(start, (to - from) * pageBytes);
+                    if (place != Placement.NONE) {
+                        return from * pageBytes + place - start;
+                    }
+                }
+                from = to;
+            }
+            from = taken.nextFree(end);
+        }
+        return -1;
+    }
+
+    /** Where frames are hidden, a huge page is a run. */
+    private int endOfRun(Translation frames, int page) {
+        if (frames.pageAddress(page) != Translation.UNKNOWN) {
+            return frames.endOfRun(page);
+        }
+        int perHugePage = (int) (Pages.HUGE_BYTES / pageBytes);
+        return Math.min(frames.pages(), (page / perHugePage + 1) * perHugePage);
+    }
+
+    /** There the offset in the huge page stands for the address, as far as that is known. */
+    private long startOf(FrameSlab slab, Translation frames, int page, Placement placement) {
+        long address = frames.pageAddress(page);
+        if (address != Translation.UNKNOWN) {
+            return address;
+        }
+        boolean provable =
+                placement.lowest() == 0
+                        && placement.highest() == PhysicalRequest.NO_LIMIT
+                        && placement.alignment() <= Pages.HUGE_BYTES
+                        && (slab.address() & Pages.HUGE_BYTES - 1) == 0;
+        return provable ? page * pageBytes & Pages.HUGE_BYTES - 1 : -1;
+    }
+
+    /** Holds a slab, of which a block has taken pages already. */
+    synchronized void hold(FrameSlab slab, TakenPages taken) {
+        all.add(new Held(slab, taken));
+    }
+
+    /**
+     * Gives pages back.
+     *
+     * @return the slabs that nobody uses now and that are too many to keep; no longer held
+     */
+    synchronized List<FrameSlab> give(TakenPages taken, long offset, long bytes) {
+        taken.give((int) (offset / pageBytes), (int) (bytes / pageBytes));
+        return takeIdle(IDLE_BYTES);
+    }
+
+    /**
+     * The slabs that nobody uses; no longer held.
+     *
+     * @param keptBytes of them that are held on to
+     */
+    synchronized List<FrameSlab> takeIdle(long keptBytes) {
+        long idle = 0;
+        List<Held> surplus = new ArrayList<>();
+        for (Held one : all) {
+            if (one.taken.isEmpty()) {
+                idle += one.slab.bytes();
+                if (idle > keptBytes) {
+                    surplus.add(one);
+                }
+            }
+        }
+        all.removeAll(surplus);
+        return surplus.stream().map(Held::slab).toList();
+    }
+}

@@ -1,0 +1,49 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Regions that the kernel has allocated for io_uring in one piece, if it could. Their pages are the
+ * kernel's own: never swapped, moved or merged, without a lock or a pin.
+ */
+record KernelRegions(OperatingSystem os, Reservations reservations, Pages pages)
+        implements PageSource {
+
+    /** The largest piece that the kernel's page allocator has. */
+    static final long MAX_BYTES = 4L << 20;
+
+    @Override
+    public Way way() {
+        return Way.KERNEL_REGION;
+    }
+
+    @Override
+    public long unitBytes() {
+        return os.pageBytes();
+    }
+
+    @Override
+    public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
+        if (bytes > MAX_BYTES) {
+            throw new Refusal.OutOfMemory(
+                    "%d bytes are wanted, and a region has at most %d".formatted(bytes, MAX_BYTES));
+        }
+        if (request.guarded()) {
+            throw new Refusal.NotSupported("a region lies where the kernel puts it: no guards");
+        }
+        long address = os.kernelRegion(bytes, callState);
+        Reservation reservation = new Reservation(address, bytes, false);
+        try {
+            pages.advise(address, bytes, request, null, callState);
+            return new Mapped(reservation, address, bytes, way(), false);
+        } catch (Refusal | RuntimeException | Error e) {
+            reservations.release(reservation, callState);
+            throw e;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.MemorySegment;
+
+/** A way of obtaining pages from the system. Safe to use from any thread. */
+sealed interface PageSource permits PoolPages, TransparentPages, KernelRegions, BasePages {
+
+    /** Its name. */
+    Way way();
+
+    /** The size of its pages in bytes; contents of one lie side by side in physical memory. */
+    long unitBytes();
+
+    /**
+     * Maps and populates pages.
+     *
+     * @param request of which the size, and everything that is said of physical addresses, is not
+     *     looked at
+     * @param bytes a multiple of the base page size; more is mapped where pages are larger
+     * @throws Refusal when there are none; nothing has changed then
+     */
+    Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal;
+}

@@ -1,0 +1,182 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.Advice;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The steps that make pages ready, in the order in which they must be taken. Advice first: it
+ * changes what a fork, a merge or a fault does. Then the populating, which may give a page its
+ * frame; then collapsing and moving, which change it; then the lock; then the pin, which makes
+ * everything before it final; and the page map last, which tells the outcome.
+ */
+final class Pages {
+
+    /** The size of a transparent huge page, and how slabs are aligned. */
+    static final long HUGE_BYTES = 2L << 20;
+
+    private static final int COLLAPSE_ATTEMPTS = 3;
+
+    private final OperatingSystem os;
+    private final Preflight preflight;
+    private final PageMap pageMap;
+
+    Pages(OperatingSystem os, Preflight preflight, PageMap pageMap) {
+        this.os = os;
+        this.preflight = preflight;
+        this.pageMap = pageMap;
+    }
+
+    /** Binds and advises reserved or committed pages as a request says. */
+    void advise(
+            long address,
+            long bytes,
+            PhysicalRequest request,
+            @Nullable Advice size,
+            MemorySegment callState)
+            throws Refusal {
+        if (request.node().isPresent()) {
+            bind(address, bytes, request, callState);
+        }
+        adviseIfKnown(address, bytes, Advice.DONT_MERGE, callState);
+        switch (request.fork()) {
+            case ABSENT -> adviseIfKnown(address, bytes, Advice.DONT_FORK, callState);
+            case WIPED -> os.advise(address, bytes, Advice.WIPE_ON_FORK, callState);
+            case COPIED -> {}
+        }
+        if (!request.dumped()) {
+            os.advise(address, bytes, Advice.DONT_DUMP, callState);
+        }
+        if (size == Advice.BASE_PAGES) {
+            adviseIfKnown(address, bytes, size, callState);
+        } else if (size != null) {
+            os.advise(address, bytes, size, callState);
+        }
+    }
+
+    /** A preference that cannot be expressed is none; a requirement is checked in the end. */
+    private void bind(long address, long bytes, PhysicalRequest request, MemorySegment callState)
+            throws Refusal {
+        int node = request.node().getAsInt();
+        try {
+            os.bind(address, bytes, node, request.nodeRequired(), callState);
+        } catch (Refusal e) {
+            if (request.nodeRequired()) {
+                throw e;
+            }
+        }
+    }
+
+    /** A system without the feature does not do what the advice forbids. */
+    private void adviseIfKnown(long address, long bytes, Advice advice, MemorySegment callState)
+            throws Refusal {
+        try {
+            os.advise(address, bytes, advice, callState);
+        } catch (Refusal.NotSupported _) {
+            // Nothing to forbid.
+        }
+    }
+
+    /** Gives pages their frames, with a new look at what is left before each step. */
+    void populate(long address, long bytes, MemorySegment callState) throws Refusal {
+        for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
+            long step = Math.min(Preflight.STEP_BYTES, bytes - done);
+            if (done > 0) {
+                preflight.requireMemory(step);
+            }
+            os.populate(address + done, step, callState);
+        }
+    }
+
+    /**
+     * Makes huge pages of those that are not.
+     *
+     * @return the refusal that ended it, where some are not huge now
+     */
+    @Nullable Refusal collapse(long address, long bytes, MemorySegment callState) {
+        Refusal last = null;
+        long whole = bytes & -HUGE_BYTES;
+        for (int attempt = 0; attempt < COLLAPSE_ATTEMPTS; attempt++) {
+            try {
+                if (os.hugeBytes(address, whole, callState) == whole) {
+                    return null;
+                }
+                os.collapse(address, whole, callState);
+            } catch (Refusal.OutOfMemory e) {
+                last = e; // for the moment, maybe
+            } catch (Refusal e) {
+                return e;
+            }
+        }
+        return last;
+    }
+
+    /** Whether all those bytes are known to lie in huge pages. */
+    boolean isHuge(long address, long bytes, MemorySegment callState) {
+        try {
+            return bytes % HUGE_BYTES == 0 && os.hugeBytes(address, bytes, callState) == bytes;
+        } catch (Refusal unknown) {
+            return false;
+        }
+    }
+
+    void lock(long address, long bytes, MemorySegment callState) throws Refusal {
+        os.lock(address, bytes, callState);
+    }
+
+    /** Pins pages; all of them or none. */
+    int[] pin(long address, long bytes, MemorySegment callState) throws Refusal {
+        long most = OperatingSystem.MAX_PIN_BYTES;
+        int[] pins = new int[Math.toIntExact(Math.ceilDiv(bytes, most))];
+        int done = 0;
+        try {
+            for (; done < pins.length; done++) {
+                long from = done * most;
+                pins[done] = os.pin(address + from, Math.min(most, bytes - from), callState);
+            }
+            return pins;
+        } catch (Refusal | RuntimeException | Error e) {
+            unpin(pins, done, callState);
+            throw e;
+        }
+    }
+
+    /** Ends the first of some pins. */
+    void unpin(int[] pins, int count, MemorySegment callState) {
+        for (int i = 0; i < count; i++) {
+            try {
+                os.unpin(pins[i], callState);
+            } catch (Refusal e) {
+                // The frames stay taken until the process ends, and count against its limit.
+                System.getLogger("dev.kernelalloc")
+                        .log(System.Logger.Level.WARNING, e.getMessage());
+            }
+        }
+    }
+
+    /** Reads where pages lie. */
+    Translation resolve(long address, long bytes, boolean mayBeShared, MemorySegment callState) {
+        int pages = Math.toIntExact(bytes / os.pageBytes());
+        try {
+            return Translation.of(read(address, pages, callState), mayBeShared, os.pageBytes());
+        } catch (Refusal e) {
+            return Translation.unreadable(e, pages, os.pageBytes());
+        }
+    }
+
+    /** The page map's entries of some pages. */
+    long[] read(long address, int pages, MemorySegment callState) throws Refusal {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment read = scratch.allocate(ValueLayout.JAVA_LONG, pages);
+            pageMap.read(address, read, callState);
+            return read.toArray(ValueLayout.JAVA_LONG);
+        }
+    }
+}

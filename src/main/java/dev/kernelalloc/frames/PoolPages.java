@@ -1,0 +1,65 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.HugePool;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Pages of the huge page pool, which the machine's owner has set aside. They are never swapped, and
+ * taken only if they are there: the kernel ends a process that touches one that was merely
+ * promised.
+ *
+ * @param way which pool
+ * @param unitBytes the size of its pages
+ */
+record PoolPages(
+        OperatingSystem os, Reservations reservations, Pages pages, Way way, long unitBytes)
+        implements PageSource {
+
+    @Override
+    public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
+        long capacity = Ways.roundUp(bytes, unitBytes);
+        requireFree(request, capacity / unitBytes);
+        Ground ground = Ground.reserve(os, request, capacity, unitBytes, callState);
+        try {
+            os.commitHuge(ground.address(), capacity, unitBytes, callState);
+            pages.advise(ground.address(), capacity, request, null, callState);
+            pages.populate(ground.address(), capacity, callState);
+            return new Mapped(ground.reservation(), ground.address(), capacity, way, true);
+        } catch (Refusal | RuntimeException | Error e) {
+            reservations.release(ground.reservation(), callState);
+            throw e;
+        }
+    }
+
+    /** Pages that may be had now. */
+    long available() {
+        return os.hugePools().stream()
+                .filter(pool -> pool.pageBytes() == unitBytes)
+                .mapToLong(HugePool::availablePages)
+                .sum();
+    }
+
+    private void requireFree(PhysicalRequest request, long count) throws Refusal {
+        long free = available();
+        if (request.nodeRequired()) {
+            int node = request.node().orElse(0);
+            free =
+                    os.hugePools().stream()
+                            .filter(pool -> pool.pageBytes() == unitBytes)
+                            .mapToLong(pool -> pool.freeOfNode().getOrDefault(node, 0L))
+                            .sum();
+        }
+        if (count > free) {
+            throw new Refusal.OutOfMemory(
+                    ("%d pages of %d KiB are wanted, and %d are free: raise"
+                         + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or reserve them"
+                         + " at boot")
+                            .formatted(count, unitBytes >> 10, free, unitBytes >> 10));
+        }
+    }
+}

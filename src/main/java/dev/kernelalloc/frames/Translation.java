@@ -1,0 +1,227 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalAddress;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalAddressException.Reason;
+import dev.kernelalloc.physical.PhysicalExtent;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Where the pages of a slab lay when they were resolved: an address for each, and the runs of pages
+ * that lie side by side. It never changes; a slab whose pages have moved gets another.
+ */
+final class Translation {
+
+    /** Instead of an address: it is not known. */
+    static final long UNKNOWN = -1;
+
+    /** Why addresses are unknown. */
+    private sealed interface Source {
+
+        /** The page map was read: these are its entries. */
+        record Entries(long[] values) implements Source {}
+
+        /** It could not be read. */
+        record Unreadable(Refusal why) implements Source {}
+    }
+
+    private final long pageBytes;
+
+    /** Of each page. */
+    private final long[] addresses;
+
+    private final Source source;
+
+    /** The pages at which runs begin, ascending, and behind them the number of pages. */
+    private final int[] runs;
+
+    private Translation(long pageBytes, long[] addresses, Source source) {
+        this.pageBytes = pageBytes;
+        this.addresses = addresses;
+        this.source = source;
+        this.runs = runs(addresses, pageBytes);
+    }
+
+    /**
+     * What the page map says.
+     *
+     * @param entries one a page
+     * @param mayBeShared whether the kernel does not mark pages of this kind as exclusive
+     */
+    static Translation of(long[] entries, boolean mayBeShared, long pageBytes) {
+        long[] addresses = new long[entries.length];
+        for (int i = 0; i < entries.length; i++) {
+            addresses[i] =
+                    PageMapEntry.isOwn(entries[i], mayBeShared)
+                            ? (entries[i] & PageMapEntry.FRAME_MASK) * pageBytes
+                            : UNKNOWN;
+        }
+        return new Translation(pageBytes, addresses, new Source.Entries(entries));
+    }
+
+    /** Nothing is known of any page. */
+    static Translation unreadable(Refusal why, int pages, long pageBytes) {
+        long[] addresses = new long[pages];
+        Arrays.fill(addresses, UNKNOWN);
+        return new Translation(pageBytes, addresses, new Source.Unreadable(why));
+    }
+
+    private static int[] runs(long[] addresses, long pageBytes) {
+        int[] starts = new int[addresses.length + 1];
+        int count = 0;
+        for (int i = 0; i < addresses.length; i++) {
+            boolean goesOn =
+                    i > 0
+                            && addresses[i] != UNKNOWN
+                            && addresses[i - 1] != UNKNOWN
+                            && addresses[i] - addresses[i - 1] == pageBytes;
+            if (!goesOn) {
+                starts[count++] = i;
+            }
+        }
+        starts[count] = addresses.length;
+        return Arrays.copyOf(starts, count + 1);
+    }
+
+    /** How many pages there are. */
+    int pages() {
+        return addresses.length;
+    }
+
+    /** Where each page lies, or {@link #UNKNOWN}; nobody changes it. */
+    long[] addresses() {
+        return addresses;
+    }
+
+    /** Where a page lies, or {@link #UNKNOWN}. */
+    long pageAddress(int page) {
+        return addresses[page];
+    }
+
+    /** Where the byte at an offset lies, or {@link #UNKNOWN}. */
+    long addressOf(long offset) {
+        long page = addresses[(int) (offset / pageBytes)];
+        return page == UNKNOWN ? UNKNOWN : page + (offset & pageBytes - 1);
+    }
+
+    /** Whether every page has an address. */
+    boolean isKnown() {
+        for (int i = 0; i + 1 < runs.length; i++) {
+            if (addresses[runs[i]] == UNKNOWN) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The refusal to show the page map at all, or frames in it. */
+    boolean isHidden() {
+        return switch (source) {
+            case Source.Unreadable _ -> true;
+            case Source.Entries(long[] values) ->
+                    Arrays.stream(values)
+                            .anyMatch(
+                                    entry ->
+                                            (entry & PageMapEntry.PRESENT) != 0
+                                                    && (entry & PageMapEntry.FRAME_MASK) == 0);
+        };
+    }
+
+    /** Why a page has no address. */
+    PhysicalAddressException unknown(int page, long virtualAddress) {
+        return switch (source) {
+            case Source.Unreadable(Refusal why) -> absent(why);
+            case Source.Entries(long[] values) ->
+                    PageMapEntry.whyAbsent(values[page], virtualAddress);
+        };
+    }
+
+    /** What a refusal to show the page map means for who asks for an address. */
+    static PhysicalAddressException absent(Refusal why) {
+        Reason reason = why instanceof Refusal.NotSupported ? Reason.NOT_SUPPORTED : Reason.HIDDEN;
+        return new PhysicalAddressException(reason, "no physical address: " + why.getMessage());
+    }
+
+    /** Whether those bytes are known to lie side by side. */
+    boolean isContiguous(long offset, long bytes) {
+        int run = runOf((int) (offset / pageBytes));
+        return addresses[runs[run]] != UNKNOWN && offset + bytes <= runs[run + 1] * pageBytes;
+    }
+
+    /** The page behind the run that a page lies in. */
+    int endOfRun(int page) {
+        return runs[runOf(page) + 1];
+    }
+
+    /** The most bytes that lie side by side. */
+    long longestRunBytes() {
+        long longest = 0;
+        for (int i = 0; i + 1 < runs.length; i++) {
+            if (addresses[runs[i]] != UNKNOWN) {
+                longest = Math.max(longest, runs[i + 1] - runs[i]);
+            }
+        }
+        return longest * pageBytes;
+    }
+
+    /** The offset of the byte at a physical address, or -1: a search through all runs. */
+    long offsetOf(long physical) {
+        for (int i = 0; i + 1 < runs.length; i++) {
+            long start = addresses[runs[i]];
+            long length = (runs[i + 1] - runs[i]) * pageBytes;
+            if (start != UNKNOWN && physical >= start && physical - start < length) {
+                return runs[i] * pageBytes + (physical - start);
+            }
+        }
+        return -1;
+    }
+
+    /**
+     * The runs of a range, split so that none is longer than {@code longest} or crosses a multiple
+     * of {@code boundary}.
+     *
+     * @param offset of the range, all of whose pages have addresses
+     * @param boundary a power of two, or 0
+     */
+    List<PhysicalExtent> extents(
+            long offset, long bytes, long longest, long boundary, PhysicalAddress.Scope scope) {
+        List<PhysicalExtent> extents = new ArrayList<>();
+        long end = offset + bytes;
+        int run = runOf((int) (offset / pageBytes));
+        for (long from = offset; from < end; run++) {
+            long to = Math.min(end, runs[run + 1] * pageBytes);
+            split(addressOf(from), to - from, longest, boundary, scope, extents);
+            from = to;
+        }
+        return extents;
+    }
+
+    private static void split(
+            long start,
+            long bytes,
+            long longest,
+            long boundary,
+            PhysicalAddress.Scope scope,
+            List<PhysicalExtent> extents) {
+        long at = start;
+        long left = bytes;
+        while (left > 0) {
+            long length = Math.min(left, longest);
+            if (boundary != 0) {
+                length = Math.min(length, boundary - (at & boundary - 1));
+            }
+            extents.add(new PhysicalExtent(new PhysicalAddress(at, scope), length));
+            at += length;
+            left -= length;
+        }
+    }
+
+    private int runOf(int page) {
+        int found = Arrays.binarySearch(runs, page);
+        return found >= 0 ? found : -found - 2;
+    }
+}

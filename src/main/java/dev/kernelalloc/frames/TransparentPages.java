@@ -1,0 +1,55 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.Advice;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Transparent huge pages: the kernel gives one at the first touch where it has one, and collapses
+ * base pages into one when asked.
+ */
+record TransparentPages(OperatingSystem os, Reservations reservations, Pages pages)
+        implements PageSource {
+
+    @Override
+    public Way way() {
+        return Way.TRANSPARENT_HUGE;
+    }
+
+    @Override
+    public long unitBytes() {
+        return Pages.HUGE_BYTES;
+    }
+
+    /** Whole huge pages, unless any pages will do. */
+    @Override
+    public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
+        boolean whole = request.contiguous() || request.pages() != PagePolicy.AUTO;
+        long capacity =
+                whole || Ways.mustBeHuge(request) ? Ways.roundUp(bytes, unitBytes()) : bytes;
+        Ground ground = Ground.reserve(os, request, capacity, unitBytes(), callState);
+        try {
+            os.commit(ground.address(), capacity, callState);
+            pages.advise(ground.address(), capacity, request, Advice.HUGE_PAGES, callState);
+            pages.populate(ground.address(), capacity, callState);
+            if (capacity % unitBytes() == 0) {
+                Refusal refusal = pages.collapse(ground.address(), capacity, callState);
+                if (refusal != null && Ways.mustBeHuge(request)) {
+                    throw new Refusal.Fragmented(
+                            "not all of %d bytes are in huge pages: %s"
+                                    .formatted(capacity, refusal.getMessage()));
+                }
+            }
+            boolean huge = pages.isHuge(ground.address(), capacity, callState);
+            return new Mapped(ground.reservation(), ground.address(), capacity, way(), huge);
+        } catch (Refusal | RuntimeException | Error e) {
+            reservations.release(ground.reservation(), callState);
+            throw e;
+        }
+    }
+}

@@ -1,0 +1,447 @@
+package dev.kernelalloc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.kernelalloc.AllocationException.Reason;
+import dev.kernelalloc.os.FakeOperatingSystem;
+import dev.kernelalloc.os.FakeOperatingSystem.Operation;
+import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.FrameFlag;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Provenance;
+import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.physical.Way;
+import dev.kernelalloc.testing.Await;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/** Blocks by request on a system that refuses, lacks or moves things as a test wants it. */
+class PhysicalFailureTest {
+
+    private static final long HUGE_BYTES = 2 << 20;
+    private static final long OWN_FRAME =
+            FakeOperatingSystem.PRESENT | FakeOperatingSystem.EXCLUSIVE;
+
+    private final FakeOperatingSystem os = new FakeOperatingSystem();
+    private final long page = os.pageBytes();
+    private final List<Drift> drifts = new ArrayList<>();
+    private final PhysicalAllocator physical =
+            PhysicalAllocator.builder().tag("tested").onDrift(drifts::add).build(os);
+
+    @AfterEach
+    void nothingIsLost() {
+        Stream.of(Operation.values())
+                .filter(operation -> !operation.name().endsWith("FREE"))
+                .forEach(os::allow);
+        physical.close();
+        os.assertNothingLeaked();
+        assertThat(os.lockedBytes()).isZero();
+        assertThat(os.pinnedBytes()).isZero();
+        assertThat(os.openPageMaps()).isZero();
+    }
+
+    private MemorySegment allocate(PhysicalRequest.Builder request) {
+        return physical.allocate(request.build());
+    }
+
+    private static PhysicalRequest.Builder contiguous(long bytes) {
+        return PhysicalRequest.ofBytes(bytes).contiguous();
+    }
+
+    // ---- every call, refused once, at every moment of every way -------------------------------
+
+    @TestFactory
+    Stream<DynamicTest> aRefusalOfAnyCallAtAnyMomentLosesNothing() {
+        return Stream.of(Operation.values())
+                .filter(operation -> !operation.name().endsWith("FREE"))
+                .filter(operation -> operation != Operation.UNPIN) // a pin that does not end stays
+                .flatMap(
+                        operation ->
+                                IntStream.rangeClosed(1, 8)
+                                        .mapToObj(
+                                                nth ->
+                                                        DynamicTest.dynamicTest(
+                                                                operation + " #" + nth,
+                                                                () -> useAll(operation, nth))));
+    }
+
+    private void useAll(Operation operation, int nth) {
+        FakeOperatingSystem system = new FakeOperatingSystem();
+        system.availableBytes(40 << 20); // small batches
+        system.refuse(operation).onNth(nth);
+        PhysicalAllocator allocator = PhysicalAllocator.builder().build(system);
+        for (int round = 0; round < 2; round++) {
+            for (PhysicalRequest.Builder request :
+                    List.of(
+                            PhysicalRequest.ofBytes(1),
+                            PhysicalRequest.ofBytes(3 * page).guarded().notDumped(),
+                            PhysicalRequest.ofBytes(HUGE_BYTES + 1).pages(PagePolicy.HUGE_ONLY),
+                            PhysicalRequest.ofBytes(page).atLeast(Guarantee.NEVER_MOVED),
+                            PhysicalRequest.ofBytes(page).requireNode(0),
+                            contiguous(5 * page),
+                            contiguous(3 * HUGE_BYTES),
+                            contiguous(3 * page).guarded(),
+                            contiguous(9 * page).pages(PagePolicy.BASE))) {
+                try {
+                    growAndFree(allocator, allocator.allocate(request.build()));
+                } catch (AllocationException e) {
+                    assertThat(allocator.stats().liveBlocks()).isZero();
+                }
+            }
+            system.transparentHugePages(0);
+            system.poolPages(8);
+        }
+        allocator.close();
+        system.allow(operation);
+        allocator.trim(); // what the system refused to take back
+        assertThat(system.lockedBytes()).isZero();
+        system.assertNothingLeaked();
+    }
+
+    private void growAndFree(PhysicalAllocator allocator, MemorySegment block) {
+        block.fill((byte) 7);
+        MemorySegment last = block;
+        try {
+            last = allocator.reallocate(block, block.byteSize() + page, 1);
+        } catch (AllocationException e) {
+            assertThat(block.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 7);
+        }
+        allocator.free(last);
+    }
+
+    // ---- the ways in their order --------------------------------------------------------------
+
+    @Test
+    void theWaysAreTriedInTheirOrderAndEachSaysWhyNot() {
+        os.transparentHugePages(0);
+        os.nextFrame(0x1001); // not where a huge page could be
+        MemorySegment block = allocate(contiguous(3 * page));
+        Provenance provenance = physical.provenance(block);
+        assertThat(provenance.way()).isEqualTo(Way.KERNEL_REGION);
+        assertThat(provenance.declined())
+                .extracting(Provenance.Declined::way)
+                .containsExactly(Way.HELD_RUN, Way.POOL_2M, Way.POOL_1G, Way.TRANSPARENT_HUGE);
+        assertThat(physical.guarantee(block)).contains(Guarantee.LOCKED, Guarantee.PINNED);
+        assertThat(os.lockedBytes()).isZero();
+        physical.free(block);
+
+        os.refuse(Operation.KERNEL_REGION, () -> new Refusal.NotPermitted("no io_uring here"));
+        MemorySegment base = allocate(contiguous(3 * page));
+        assertThat(physical.provenance(base).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(base).toString()).contains("no io_uring here");
+        physical.free(base);
+
+        os.poolPages(1);
+        MemorySegment pool = allocate(contiguous(3 * page));
+        assertThat(physical.provenance(pool).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.guarantee(pool)).contains(Guarantee.HUGE, Guarantee.LOCKED);
+        physical.free(pool);
+    }
+
+    @Test
+    void pagesOfTheOrderInWhichTheyWereFoundAreMovedIntoTheirOrder() {
+        os.refuse(Operation.KERNEL_REGION);
+        List<MemorySegment> blocks = new ArrayList<>();
+        os.transparentHugePages(0);
+        MemorySegment block = allocate(contiguous(9 * page).pages(PagePolicy.BASE));
+        blocks.add(block);
+        long first = os.frameAt(block.address());
+        for (int i = 0; i < 9; i++) {
+            assertThat(os.frameAt(block.address() + i * page)).isEqualTo(first + i);
+        }
+        blocks.forEach(physical::free);
+    }
+
+    @Test
+    void withoutRightsOnlyWhatFitsIntoAHugePageIsKnownToBeContiguous() {
+        os.refuse(Operation.READ_PAGE_MAP, () -> new Refusal.NotPermitted("no frames for you"));
+        MemorySegment block = allocate(contiguous(5 * page).aligned(8 * page));
+        assertThat(physical.provenance(block).way()).isEqualTo(Way.TRANSPARENT_HUGE);
+        assertThat(os.frameAt(block.address()) % 8).isZero();
+        MemorySegment second = allocate(contiguous(5 * page).boundary(8 * page));
+        assertThat(os.frameAt(second.address()) / 8)
+                .isEqualTo(os.frameAt(second.address() + 4 * page) / 8);
+        for (PhysicalRequest.Builder unprovable :
+                List.of(
+                        contiguous(HUGE_BYTES + 1),
+                        contiguous(page).within(0, 1L << 40),
+                        contiguous(page).aligned(2 * HUGE_BYTES))) {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> allocate(unprovable))
+                    .withMessageContaining("CAP_SYS_ADMIN")
+                    .extracting(AllocationException::reason)
+                    .isEqualTo(Reason.NOT_PERMITTED);
+        }
+        assertThat(physical.verify().verdict()).isEqualTo(Verification.Verdict.NOT_VERIFIABLE);
+        assertThatExceptionOfType(PhysicalAddressException.class)
+                .isThrownBy(() -> physical.extents(block))
+                .withMessageContaining("no frames for you");
+        physical.free(block);
+        physical.free(second);
+    }
+
+    @Test
+    void aSystemWithNothingButLocksStillLocks() {
+        for (Operation missing :
+                List.of(
+                        Operation.PIN,
+                        Operation.BIND,
+                        Operation.NODE_OF,
+                        Operation.COLLAPSE,
+                        Operation.HUGE_BYTES,
+                        Operation.MOVE,
+                        Operation.KERNEL_REGION,
+                        Operation.OPEN_PAGE_MAP,
+                        Operation.ADVISE,
+                        Operation.READ_PAGE_MAP)) {
+            os.refuse(missing, () -> new Refusal.NotSupported("not on this system"));
+        }
+        PhysicalAllocator elsewhere = PhysicalAllocator.builder().build(os);
+        MemorySegment large = elsewhere.allocate(3 * HUGE_BYTES, 8);
+        assertThat(elsewhere.guarantee(large))
+                .containsExactlyInAnyOrder(Guarantee.RESIDENT, Guarantee.LOCKED);
+        assertThat(elsewhere.node(large)).isEmpty();
+        assertThatExceptionOfType(PhysicalAddressException.class)
+                .isThrownBy(() -> elsewhere.addressOf(large))
+                .extracting(PhysicalAddressException::reason)
+                .isEqualTo(PhysicalAddressException.Reason.NOT_SUPPORTED);
+        for (PhysicalRequest.Builder more :
+                List.of(
+                        PhysicalRequest.ofBytes(1).atLeast(Guarantee.PINNED),
+                        PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_ONLY),
+                        PhysicalRequest.ofBytes(1).requireNode(0),
+                        PhysicalRequest.ofBytes(1).notDumped(),
+                        contiguous(1))) {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> elsewhere.allocate(more.build()))
+                    .withMessageContaining("not on this system");
+        }
+        elsewhere.free(large);
+        elsewhere.close();
+    }
+
+    // ---- guarantees ---------------------------------------------------------------------------
+
+    @Test
+    void aPinThatIsRefusedIsSaidAndTheLockOffered() {
+        os.refuse(Operation.PIN, () -> new Refusal.NotPermitted("no io_uring in this container"));
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(
+                        () -> allocate(PhysicalRequest.ofBytes(1).atLeast(Guarantee.NEVER_MOVED)))
+                .withMessageContaining("no io_uring in this container")
+                .withMessageContaining("ask for LOCKED alone")
+                .extracting(AllocationException::reason)
+                .isEqualTo(Reason.NOT_PERMITTED);
+    }
+
+    @Test
+    void locksAndPinsAreLimitedApart() {
+        os.lockLimit(8 << 20);
+        os.pinLimit(4 << 20);
+        PhysicalRequest.Builder pinned =
+                PhysicalRequest.ofBytes(3 << 20).atLeast(Guarantee.NEVER_MOVED);
+        MemorySegment block = allocate(pinned);
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(pinned))
+                .withMessageContaining("pinn")
+                .extracting(AllocationException::reason)
+                .isEqualTo(Reason.LOCK_LIMIT);
+        assertThat(os.lockedBytes()).isEqualTo(3 << 20);
+        os.forgetCalls();
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(6 << 20)))
+                .withMessageContaining("has locked 3145728 bytes and may lock 8388608");
+        assertThat(os.count(Operation.POPULATE)).isZero(); // known before
+        physical.free(block);
+    }
+
+    @Test
+    void memoryIsPinnedAfterItIsLockedAndResolvedAfterThat() {
+        os.forgetCalls();
+        MemorySegment block =
+                allocate(PhysicalRequest.ofBytes(HUGE_BYTES).atLeast(Guarantee.NEVER_MOVED));
+        assertThat(os.calls())
+                .extracting(FakeOperatingSystem.Call::operation)
+                .containsSubsequence(
+                        Operation.RESERVE,
+                        Operation.COMMIT,
+                        Operation.ADVISE,
+                        Operation.POPULATE,
+                        Operation.LOCK,
+                        Operation.PIN,
+                        Operation.READ_PAGE_MAP);
+        physical.free(block);
+    }
+
+    // ---- preflight ----------------------------------------------------------------------------
+
+    @Test
+    void aGroupThatIsTooSmallIsAnExceptionBeforeAnythingIsTouched() {
+        os.memoryGroups(
+                new MemoryGroup("/parent", 1L << 30, 10 << 20, 0),
+                new MemoryGroup("/parent/small", 64 << 20, 40 << 20, 10 << 20));
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(32 << 20)))
+                .withMessageContaining("/parent/small may use 67108864 bytes and uses 41943040")
+                .withMessageContaining("memory.max")
+                .extracting(AllocationException::reason)
+                .isEqualTo(Reason.OUT_OF_MEMORY);
+        assertThat(os.count(Operation.RESERVE)).isZero();
+        physical.free(allocate(PhysicalRequest.ofBytes(16 << 20)));
+    }
+
+    @Test
+    void afterEverySixteenMebibytesThereIsANewLook() {
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(100 << 20));
+        assertThat(os.count(Operation.AVAILABLE_BYTES)).isEqualTo(7);
+        assertThat(os.count(Operation.POPULATE)).isEqualTo(7);
+        physical.free(block);
+    }
+
+    // ---- drift --------------------------------------------------------------------------------
+
+    @Test
+    void aPageThatMovedIsReportedOnceAndTranslatedAnewFromThenOn() {
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(4 * page));
+        long before = physical.addressOf(block, page).value();
+        os.pageMapEntry(block.address() + page, OWN_FRAME | 0x777);
+        assertThat(physical.addressOf(block, page).value()).isEqualTo(before);
+
+        Verification found = physical.verify(block);
+
+        assertThat(found.verdict()).isEqualTo(Verification.Verdict.DRIFTED);
+        assertThat(found.checkedPages()).isEqualTo(4);
+        assertThat(found.drifts()).isEqualTo(drifts).hasSize(1);
+        assertThat(drifts.getFirst().virtualAddress()).isEqualTo(block.address() + page);
+        assertThat(drifts.getFirst().before().value()).isEqualTo(before);
+        assertThat(drifts.getFirst().after().value()).isEqualTo(0x777 * page);
+        assertThat(drifts.getFirst().pinned()).isFalse();
+        assertThat(physical.addressOf(block, page + 5).value()).isEqualTo(0x777 * page + 5);
+        assertThat(physical.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+        physical.free(block);
+    }
+
+    @Test
+    void aPinnedPageThatMovedIsAnError() {
+        MemorySegment block =
+                allocate(PhysicalRequest.ofBytes(page).atLeast(Guarantee.NEVER_MOVED));
+        os.pageMapEntry(block.address(), OWN_FRAME | 0x777);
+        assertThatExceptionOfType(PhysicalAddressException.class)
+                .isThrownBy(() -> physical.verify())
+                .withMessageContaining("1 pages that were pinned")
+                .extracting(PhysicalAddressException::reason)
+                .isEqualTo(PhysicalAddressException.Reason.MOVED);
+        assertThat(drifts).hasSize(1);
+        physical.free(block);
+    }
+
+    @Test
+    void aPageThatIsGoneOrSharedIsADriftToo() {
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(2 * page));
+        os.pageMapEntry(block.address(), 1L << 62);
+        os.frameFlags(os.frameAt(block.address() + page), 1L << FrameFlag.KSM.bit());
+        assertThat(physical.verify().drifts())
+                .extracting(Drift::finding)
+                .anyMatch(finding -> finding.contains("swapped out"))
+                .anyMatch(finding -> finding.contains("kpageflags"));
+        physical.free(block);
+    }
+
+    @Test
+    void aThreadOfItsOwnFindsDriftsAndEndsWithItsAllocator() {
+        List<Drift> found = new CopyOnWriteArrayList<>();
+        PhysicalAllocator watched =
+                PhysicalAllocator.builder()
+                        .verifyEvery(Duration.ofMillis(1))
+                        .onDrift(found::add)
+                        .build(os);
+        MemorySegment block = watched.allocate(PhysicalRequest.ofBytes(page).build());
+        os.pageMapEntry(block.address(), OWN_FRAME | 0x777);
+        Await.until("a drift is found", () -> !found.isEmpty());
+        assertThat(watched.addressOf(block).value()).isEqualTo(0x777 * page);
+        watched.free(block);
+        watched.close();
+        Await.until(
+                "the thread ends",
+                () ->
+                        Thread.getAllStackTraces().keySet().stream()
+                                .noneMatch(thread -> thread.getName().contains("verify")));
+        assertThatExceptionOfType(IllegalArgumentException.class)
+                .isThrownBy(() -> PhysicalAllocator.builder().verifyEvery(Duration.ZERO));
+    }
+
+    @Test
+    void aListenerThatFailsHindersNobody() {
+        PhysicalAllocator careless =
+                PhysicalAllocator.builder()
+                        .onDrift(
+                                _ -> {
+                                    throw new IllegalStateException("listener");
+                                })
+                        .onDrift(drifts::add)
+                        .build(os);
+        MemorySegment block = careless.allocate(PhysicalRequest.ofBytes(page).build());
+        os.pageMapEntry(block.address(), OWN_FRAME | 0x777);
+        assertThat(careless.verify().drifts()).hasSize(1);
+        assertThat(drifts).hasSize(1);
+        careless.free(block);
+        careless.close();
+    }
+
+    // ---- requests -----------------------------------------------------------------------------
+
+    @Test
+    void requestsThatContradictThemselvesAreRefusedWithTheirValues() {
+        for (PhysicalRequest.Builder bad :
+                List.of(
+                        PhysicalRequest.ofBytes(-1),
+                        PhysicalRequest.ofBytes(1).aligned(3),
+                        PhysicalRequest.ofBytes(Long.MAX_VALUE).aligned(8),
+                        PhysicalRequest.ofBytes(1).boundary(16),
+                        PhysicalRequest.ofBytes(1).within(0, 100),
+                        contiguous(100).boundary(64),
+                        contiguous(1).boundary(48),
+                        contiguous(100).within(50, 148),
+                        contiguous(1).within(5, 4),
+                        contiguous(1).within(-1, 4),
+                        PhysicalRequest.ofBytes(1).requireNode(-1),
+                        PhysicalRequest.ofBytes(1)
+                                .pages(PagePolicy.BASE)
+                                .atLeast(Guarantee.HUGE))) {
+            assertThatExceptionOfType(IllegalArgumentException.class)
+                    .isThrownBy(bad::build)
+                    .withMessageMatching(".*[0-9\\[].*");
+        }
+        assertThat(contiguous(100).within(50, 149).build().hasWindow()).isTrue();
+    }
+
+    @Test
+    void sizesThatNoMachineHasAreRefused() {
+        for (long bytes : new long[] {1L << 48, 1L << 60, Long.MAX_VALUE - 1}) {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(bytes).guarded()));
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> allocate(contiguous(bytes)));
+        }
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(1).aligned(1L << 62)));
+    }
+}

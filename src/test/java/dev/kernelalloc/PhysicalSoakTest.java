@@ -1,0 +1,142 @@
+package dev.kernelalloc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.LinuxProcess;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/**
+ * Random requests over all ways, with contents, places and frames checked; longer with {@code
+ * -Dtests.scale}.
+ */
+@EnabledOnOs(OS.LINUX)
+class PhysicalSoakTest {
+
+    private static final int OPERATIONS = 1500 * Integer.getInteger("tests.scale", 1);
+    private static final int MOST_LIVE = 40;
+    private static final int VERIFY_EVERY = 500;
+
+    private record Held(MemorySegment block, byte stamp) {}
+
+    private final Random random = new Random(42);
+    private final List<Held> held = new ArrayList<>();
+
+    @Test
+    void everythingIsWhereItWasAskedForAndGoesBack() {
+        long locked = LinuxProcess.lockedBytes();
+        long pinned = LinuxProcess.pinnedBytes();
+        int refused = 0;
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            for (int i = 0; i < OPERATIONS; i++) {
+                try {
+                    if (held.size() < MOST_LIVE && random.nextBoolean()) {
+                        keep(random.nextBoolean() ? small(physical) : byRequest(physical));
+                    } else if (!held.isEmpty()) {
+                        endOne(physical);
+                    }
+                } catch (AllocationException e) {
+                    refused++; // luck, limits or rights: said, and nothing lost
+                }
+                if (i % VERIFY_EVERY == 0) {
+                    verify(physical);
+                }
+            }
+            assertThat(physical.stats().refusedRequests()).isGreaterThanOrEqualTo(refused);
+            held.forEach(one -> physical.free(one.block));
+        }
+        assertThat(LinuxProcess.lockedBytes()).isEqualTo(locked);
+        assertThat(LinuxProcess.pinnedBytes()).isEqualTo(pinned);
+    }
+
+    private void keep(MemorySegment block) {
+        byte stamp = (byte) random.nextInt();
+        held.add(new Held(block.fill(stamp), stamp));
+    }
+
+    private MemorySegment small(PhysicalAllocator physical) {
+        return physical.allocate(
+                1 + random.nextInt(1 << random.nextInt(18)), 1L << random.nextInt(13));
+    }
+
+    private MemorySegment byRequest(PhysicalAllocator physical) {
+        long bytes = 1 + random.nextInt(1 << random.nextInt(22));
+        PhysicalRequest.Builder wanted =
+                PhysicalRequest.ofBytes(bytes)
+                        .aligned(1L << random.nextInt(17))
+                        .pages(PagePolicy.values()[random.nextInt(PagePolicy.values().length)]);
+        if (random.nextBoolean()) {
+            wanted.contiguous().boundary(random.nextBoolean() ? 0 : Long.highestOneBit(bytes) * 2);
+        }
+        if (random.nextInt(3) == 0) {
+            wanted.guarded();
+        }
+        if (random.nextInt(3) == 0) {
+            wanted.atLeast(Guarantee.NEVER_MOVED);
+        }
+        PhysicalRequest request = wanted.build();
+        MemorySegment block = physical.allocate(request);
+        assertThat(physical.guarantee(block)).containsAll(request.least());
+        requirePlace(physical, request, block);
+        return block;
+    }
+
+    private static void requirePlace(
+            PhysicalAllocator physical, PhysicalRequest request, MemorySegment block) {
+        if (!request.contiguous()) {
+            assertThat(block.address() % request.alignment()).isZero();
+            return;
+        }
+        try {
+            List<PhysicalExtent> extents = physical.extents(block);
+            assertThat(extents).hasSize(1);
+            long start = extents.getFirst().start().value();
+            assertThat(start).isEqualTo(LinuxProcess.physicalAddress(block.address()));
+            assertThat(start % request.alignment()).isZero();
+            if (request.boundary() != 0) {
+                assertThat(start / request.boundary())
+                        .isEqualTo((start + request.size() - 1) / request.boundary());
+            }
+        } catch (PhysicalAddressException e) {
+            assertThat(LinuxProcess.seesFrames()).as(e.getMessage()).isFalse();
+        }
+    }
+
+    private void endOne(PhysicalAllocator physical) {
+        Held one = held.get(random.nextInt(held.size()));
+        long step = Math.max(1, one.block.byteSize() / 7);
+        for (long offset = 0; offset < one.block.byteSize(); offset += step) {
+            assertThat(one.block.get(ValueLayout.JAVA_BYTE, offset)).isEqualTo(one.stamp);
+        }
+        if (random.nextInt(5) == 0) {
+            MemorySegment grown = physical.reallocate(one.block, 1 + random.nextInt(100_000), 8);
+            assertThat(grown.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo(one.stamp);
+            held.remove(one);
+            keep(grown);
+        } else {
+            physical.free(one.block);
+            held.remove(one);
+        }
+    }
+
+    /** A page that is merely locked may move; one that is pinned would be an exception. */
+    private static void verify(PhysicalAllocator physical) {
+        Verification found = physical.verify();
+        assertThat(found.verdict() == Verification.Verdict.NOT_VERIFIABLE)
+                .isEqualTo(!LinuxProcess.seesFrames() && found.unverifiable().isPresent());
+    }
+}
