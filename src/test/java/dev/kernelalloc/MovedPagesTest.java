@@ -3,7 +3,11 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.host.FragmentedMemory;
@@ -21,6 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -48,11 +53,11 @@ class MovedPagesTest {
 
     /** Between each two hidden pages lie many locked ones, so that all lie in the same places. */
     @Test
-    void compactionMovesLockedPagesAndNoHiddenOnes() {
+    void compactionMovesLockedPagesAndNoHiddenOnesAndVerifyTellsWhich() {
         List<MemorySegment> blocks = new ArrayList<>();
         List<SecretMemory> secrets = new ArrayList<>();
         try (FragmentedMemory _ = FragmentedMemory.of(FRAGMENTED_BYTES);
-                PhysicalAllocator physical = PhysicalAllocator.create()) {
+                PhysicalAllocator physical = ofBasePages(Guarantee.NEVER_SWAPPED)) {
             for (int i = 0; i < LOCKED_PAGES; i++) {
                 blocks.add(physical.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES));
                 if (i % (LOCKED_PAGES / HIDDEN_PAGES) == 0) {
@@ -75,10 +80,14 @@ class MovedPagesTest {
                             .formatted(compactions, moved.size(), LOCKED_PAGES));
             assertThat(moved).isNotEmpty();
             assertThat(hidden.moved()).isEmpty();
+            Set<Long> ours = Set.copyOf(addresses(blocks));
+            assertThat(physical.verify().drifts())
+                    .extracting(Drift::virtualAddress)
+                    .filteredOn(ours::contains)
+                    .containsExactlyInAnyOrderElementsOf(moved);
             assertThat(blocks)
-                    .filteredOn(block -> moved.contains(block.address()))
-                    .as("the kernel no longer confirms the address of what has moved")
-                    .noneMatch(
+                    .as("after that its addresses are the new ones")
+                    .allMatch(
                             block ->
                                     physical.inspect(block)
                                             .address()
@@ -87,6 +96,46 @@ class MovedPagesTest {
         } finally {
             secrets.forEach(SecretMemory::close);
         }
+    }
+
+    /** As many times as locked pages needed to be seen moving in the same place. */
+    @Test
+    void compactionMovesNoPinnedPage() {
+        List<MemorySegment> lockedBlocks = new ArrayList<>();
+        List<MemorySegment> pinnedBlocks = new ArrayList<>();
+        try (FragmentedMemory _ = FragmentedMemory.of(FRAGMENTED_BYTES);
+                PhysicalAllocator locking = ofBasePages(Guarantee.NEVER_SWAPPED);
+                PhysicalAllocator pinning = ofBasePages(Guarantee.NEVER_MOVED)) {
+            for (int i = 0; i < LOCKED_PAGES; i++) {
+                lockedBlocks.add(locking.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES));
+                pinnedBlocks.add(pinning.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES));
+            }
+            PagePlaces locked = PagePlaces.of(addresses(lockedBlocks));
+            PagePlaces pinned = PagePlaces.of(addresses(pinnedBlocks));
+
+            int compactions = 0;
+            while (compactions < LEAST_COMPACTIONS
+                    || compactions < MOST_COMPACTIONS && locked.moved().isEmpty()) {
+                FragmentedMemory.compact();
+                compactions++;
+            }
+
+            assertThat(locked.moved()).isNotEmpty();
+            assertThat(pinned.moved()).isEmpty();
+            assertThat(pinning.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            lockedBlocks.forEach(locking::free);
+            pinnedBlocks.forEach(pinning::free);
+        }
+    }
+
+    private static PhysicalAllocator ofBasePages(Set<Guarantee> guarantees) {
+        return PhysicalAllocator.builder()
+                .request(
+                        PhysicalRequest.builder()
+                                .pages(PagePolicy.BASE)
+                                .atLeast(guarantees)
+                                .build())
+                .build();
     }
 
     /** MADV_UNMERGEABLE takes back what was asked for before; prctl(2) asks for all there is. */
@@ -123,7 +172,7 @@ class MovedPagesTest {
             List<SecretMemory> secrets =
                     Stream.generate(() -> hidden(Mapping.PAGE_BYTES)).limit(8).toList();
             try (Mapping mapping = Mapping.of(64 * Mapping.PAGE_BYTES);
-                    PhysicalAllocator physical = PhysicalAllocator.create()) {
+                    PhysicalAllocator physical = ofBasePages(Guarantee.NEVER_SWAPPED)) {
                 List<MemorySegment> blocks =
                         Stream.generate(
                                         () ->

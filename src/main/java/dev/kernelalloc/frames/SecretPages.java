@@ -40,9 +40,6 @@ public record SecretPages(
     /** The pages, and a guard before and behind them. */
     private static final int MAPPINGS_EACH = 3;
 
-    /** What is left to others when secrets are populated. */
-    private static final long RESERVE_BYTES = 16L << 20;
-
     /** Keeps a copy of what is missing. */
     public SecretPages {
         missing = Map.copyOf(missing);
@@ -58,7 +55,7 @@ public record SecretPages(
     public static SecretPages obtain(
             OperatingSystem os, long bytes, ForkBehaviour onFork, boolean mustBeHidden)
             throws Refusal {
-        requireAvailable(os, bytes);
+        Preflight.look(os, bytes);
         takeMappings(os);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
@@ -177,16 +174,6 @@ public record SecretPages(
         return new Refusal.NotSupported(
                 "hidden pages can be absent from a forked child, but not zeros there: they are"
                         + " shared memory");
-    }
-
-    private static void requireAvailable(OperatingSystem os, long bytes) throws Refusal {
-        long available = os.availableBytes();
-        if (bytes > available - RESERVE_BYTES) {
-            throw new Refusal.OutOfMemory(
-                    ("%d bytes of locked memory: the machine has about %d bytes left, and locking"
-                         + " them would end a process. Ask for less, or free memory first")
-                            .formatted(bytes, available));
-        }
     }
 
     /** A quarter of the kernel's limit, as blocks of pages may take half. */

@@ -1,0 +1,85 @@
+package dev.kernelalloc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.host.HostGuardian;
+import dev.kernelalloc.testing.host.HostTest;
+import dev.kernelalloc.testing.host.MemoryCage;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What the kernel would answer with SIGKILL is an exception, and the process goes on. */
+@HostTest
+class CagedProcessTest {
+
+    private static final long CAGE_BYTES = 256L << 20;
+    private static final long TOO_MANY_BYTES = 2 * CAGE_BYTES;
+
+    /** How more is asked for than the cage allows. */
+    enum Way {
+        ONE_BLOCK,
+        MANY_BLOCKS,
+        ONE_SECRET,
+        MANY_SECRETS
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void moreThanACageAllowsIsRefused(Way way) throws Exception {
+        try (HostGuardian guardian = HostGuardian.start()) {
+            MemoryCage cage = MemoryCage.make(guardian, CAGE_BYTES);
+            ChildJvm.Result result =
+                    ChildJvm.onModulePath()
+                            .under(cage.prefix())
+                            .withNativeAccess()
+                            .with("-Xmx32m", "-XX:+UseSerialGC")
+                            .run(AskForTooMuch.class, way.name());
+            assertThat(result.exitCode()).as(result.output()).isZero();
+            assertThat(result.output()).contains("OUT_OF_MEMORY", "and goes on");
+            assertThat(cage.kills()).isZero();
+        }
+    }
+
+    static final class AskForTooMuch {
+
+        private static final long PART_BYTES = 1L << 20;
+
+        private AskForTooMuch() {}
+
+        static void main(String[] way) {
+            List<SecretMemory> secrets = new ArrayList<>();
+            List<MemorySegment> blocks = new ArrayList<>();
+            try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+                try {
+                    switch (Way.valueOf(way[0])) {
+                        case ONE_BLOCK -> blocks.add(physical.allocate(TOO_MANY_BYTES, 4096));
+                        case MANY_BLOCKS -> {
+                            for (long done = 0; done < TOO_MANY_BYTES; done += PART_BYTES) {
+                                blocks.add(physical.allocate(PART_BYTES, 4096));
+                            }
+                        }
+                        case ONE_SECRET -> secrets.add(SecretMemory.allocate(TOO_MANY_BYTES));
+                        case MANY_SECRETS -> {
+                            for (long done = 0; done < TOO_MANY_BYTES; done += PART_BYTES) {
+                                secrets.add(SecretMemory.allocate(PART_BYTES));
+                            }
+                        }
+                    }
+                    IO.println("not refused");
+                } catch (AllocationException e) {
+                    IO.println(e.reason() + ": " + e.getMessage());
+                }
+                blocks.forEach(physical::free);
+                secrets.forEach(SecretMemory::close);
+                physical.free(physical.allocate(4096, 4096));
+                IO.println("and goes on");
+            }
+        }
+    }
+}
