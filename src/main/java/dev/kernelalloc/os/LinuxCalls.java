@@ -10,7 +10,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /** The functions that Linux has beyond POSIX, and files by descriptor. */
-interface LinuxCalls extends PosixCalls, MemfdSecretCalls {
+interface LinuxCalls extends PosixCalls {
+
+    /** The number of memfd_secret(2), the same on every processor that has it. */
+    int SYS_memfd_secret = 447;
 
     default int madvise(long address, long bytes, int advice, MemorySegment callState) {
         return Downcall.call(Handles.MADVISE, callState, address, bytes, advice);
@@ -71,6 +74,19 @@ interface LinuxCalls extends PosixCalls, MemfdSecretCalls {
         }
     }
 
+    /** A new file, or -1. The C library has no function for it. */
+    default int memfdSecret(int flags, MemorySegment callState) {
+        return (int) syscall(SYS_memfd_secret, flags, 0, 0, 0, 0, 0, callState);
+    }
+
+    default int ftruncate(int file, long bytes, MemorySegment callState) {
+        try {
+            return (int) Handles.FTRUNCATE.invokeExact(callState, file, bytes);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
     default int open(MemorySegment path, int flags, MemorySegment callState) {
         try {
             return (int) Handles.OPEN.invokeExact(callState, path, flags);
@@ -106,6 +122,11 @@ interface LinuxCalls extends PosixCalls, MemfdSecretCalls {
                         FunctionDescriptor.of(
                                 JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT,
                                 JAVA_LONG),
+                        Downcall.ERRNO);
+        private static final MethodHandle FTRUNCATE =
+                Downcall.link(
+                        "ftruncate",
+                        FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG),
                         Downcall.ERRNO);
         private static final MethodHandle MREMAP =
                 Downcall.link(

@@ -83,12 +83,13 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
     }
 
     private boolean mapAt(long address, long bytes, int file, MemorySegment callState) {
-        return calls.mmapFile(
+        return calls.mmap(
                         address,
                         bytes,
                         PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_FIXED_NOREPLACE,
                         file,
+                        0,
                         callState)
                 == address;
     }

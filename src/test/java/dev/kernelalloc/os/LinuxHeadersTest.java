@@ -33,11 +33,7 @@ class LinuxHeadersTest {
     void everyConstantIsTheHeaders() throws Exception {
         Map<String, String> ours =
                 constants(
-                        Posix.class,
-                        Linux.class,
-                        MemfdSecret.class,
-                        MemfdSecretCalls.class,
-                        Proc.class);
+                        Posix.class, Linux.class, MemfdSecret.class, LinuxCalls.class, Proc.class);
         ours.putAll(
                 constants(MemoryPolicy.class).entrySet().stream()
                         .collect(

@@ -215,14 +215,20 @@ class MemfdSecretTest {
         }
 
         @Override
-        public long mmapFile(
-                long address, long size, int protection, int flags, int file, MemorySegment state) {
+        public long mmap(
+                long address,
+                long size,
+                int protection,
+                int flags,
+                int file,
+                long offset,
+                MemorySegment state) {
             if (mapErrno != 0 && failingMaps > 0) {
                 failingMaps--;
                 return fail(mapErrno, state);
             }
             mappedBytes += size;
-            return LinuxCalls.super.mmapFile(address, size, protection, flags, file, state);
+            return LinuxCalls.super.mmap(address, size, protection, flags, file, offset, state);
         }
 
         @Override
