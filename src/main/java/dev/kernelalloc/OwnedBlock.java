@@ -115,7 +115,14 @@ final class OwnedBlock {
      * @throws AllocationException when memory cannot be had; nothing has changed then
      */
     OwnedBlock enlarged(long wanted) {
-        long address = source.growOwned(segment.address(), wanted, alignment);
+        long address;
+        try {
+            address = source.growOwned(segment.address(), wanted, alignment);
+        } catch (Error e) { // the Java heap is exhausted: whether it has moved is not known
+            handedOver = true;
+            lifetime.close();
+            throw e;
+        }
         handedOver = true;
         try {
             return owning(

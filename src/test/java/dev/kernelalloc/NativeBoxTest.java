@@ -16,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
@@ -166,6 +167,17 @@ class NativeBoxTest {
                     .withMessageContaining("a box or an arena, whose close frees it");
             assertThat(box.get()).isEqualTo(new Point(1, 2));
         }
+    }
+
+    /** Rounded up to its alignment its size overflows: the smallest of blocks would be enough. */
+    @Test
+    void aLayoutThatNoMemoryCanHoldIsRefused() {
+        MemoryLayout longs =
+                MemoryLayout.sequenceLayout(Long.MAX_VALUE / 8, ValueLayout.JAVA_LONG)
+                        .withByteAlignment(4096);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> StructType.of(longs))
+                .withMessageContaining("aligned to 4096");
     }
 
     @Test

@@ -4,6 +4,8 @@ import dev.kernelalloc.os.Refusal;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -17,8 +19,45 @@ final class LargeBlocks {
 
     private static final int PLACES = 16;
 
-    /** A chunk, and whether its block is raw. */
-    private record Large(Chunk chunk, boolean raw) {}
+    /**
+     * A chunk, and what its block is. Ending a block is one exchange of its state; that it leaves
+     * the table is best effort, since the table may need Java objects to forget it.
+     */
+    private static final class Large {
+
+        private static final VarHandle STATE;
+
+        static {
+            try {
+                STATE = MethodHandles.lookup().findVarHandle(Large.class, "state", State.class);
+            } catch (ReflectiveOperationException e) {
+                throw new ExceptionInInitializerError(e);
+            }
+        }
+
+        private final Chunk chunk;
+        private volatile State state;
+
+        Large(Chunk chunk, State state) {
+            this.chunk = chunk;
+            this.state = state;
+        }
+
+        /** True for one of those who try. */
+        boolean change(State from, State to) {
+            return STATE.compareAndSet(this, from, to);
+        }
+    }
+
+    private enum State {
+        RAW,
+        OWNED,
+        ENDED;
+
+        static State of(boolean raw) {
+            return raw ? RAW : OWNED;
+        }
+    }
 
     /** A chunk that no block uses. */
     private static final class Idle {
@@ -55,44 +94,55 @@ final class LargeBlocks {
             chunk = source.obtain(capacity, Math.max(alignment, SizeClasses.QUANTUM_BYTES));
             zeroed = chunk.zeroed();
         }
-        Long address = null;
+        register(chunk, State.of(raw));
+        return chunk.address() | (zeroed ? Magazine.ZEROED : 0);
+    }
+
+    private void register(Chunk chunk, State state) {
+        Large large = null;
         try {
-            address = chunk.address();
-            live.put(address, new Large(chunk, raw));
+            large = new Large(chunk, state);
+            live.put(chunk.address(), large);
         } catch (Error e) { // the Java heap or stack is exhausted
-            if (address != null) {
-                live.remove(address);
+            if (large != null) {
+                large.state = State.ENDED; // it may have come into the table
             }
             source.giveBack(chunk);
             throw e;
         }
-        return chunk.address() | (zeroed ? Magazine.ZEROED : 0);
     }
 
     /** The bytes of the live block that starts there and is or is not raw; or -1. */
     long capacityAt(long address, boolean raw) {
         Large large = live.get(address);
-        return large == null || large.raw != raw ? -1 : large.chunk.bytes();
+        return large == null || large.state != State.of(raw) ? -1 : large.chunk.bytes();
     }
 
     /** Ends the live block that starts there and is or is not raw, if there is one. */
     boolean free(long address, boolean raw) {
         Large large = live.get(address);
-        if (large == null || large.raw != raw || !live.remove(address, large)) {
+        if (large == null || !large.change(State.of(raw), State.ENDED)) {
             return false;
         }
+        forget(address, large);
         if (!keep(large.chunk)) {
             source.giveBack(large.chunk);
         }
         return true;
     }
 
+    private void forget(long address, Large ended) {
+        try {
+            live.remove(address, ended);
+        } catch (OutOfMemoryError e) {
+            // The next block that starts there takes its place.
+        }
+    }
+
     /** Makes the live block that starts there and is or is not raw the other, if there is one. */
     boolean change(long address, boolean raw) {
         Large large = live.get(address);
-        return large != null
-                && large.raw == raw
-                && live.replace(address, large, new Large(large.chunk, !raw));
+        return large != null && large.change(State.of(raw), State.of(!raw));
     }
 
     /** Whether there is {@link #enlarge}. */
@@ -101,29 +151,33 @@ final class LargeBlocks {
     }
 
     /**
-     * Enlarges a live block that is not raw, and whose alignment is no more than malloc's. Where
-     * the Java heap has no room to note it afterwards, the memory is lost, not its owner's
-     * neighbour.
+     * Enlarges a live block that is not raw, and whose alignment is no more than malloc's.
      *
      * @return its address, which may be the same
      * @throws Refusal when there is no memory; the block is unchanged then
+     * @throws OutOfMemoryError when the Java heap has no room to note where it is: it is gone then
      */
     long enlarge(long address, long bytes) throws Refusal {
         long capacity = capacity(bytes);
-        Large large = live.remove(address); // once it has moved, the address may be another's
-        Chunk enlarged = large.chunk;
+        Large large = live.get(address);
+        // Ended first: once it has moved, the address may be another's.
+        large.state = State.ENDED;
+        Chunk enlarged;
         try {
             enlarged = source.resize(large.chunk, capacity);
-        } finally {
-            live.put(enlarged.address(), new Large(enlarged, false));
+        } catch (Refusal e) {
+            large.state = State.OWNED;
+            throw e;
         }
+        forget(address, large);
+        register(enlarged, State.OWNED);
         return enlarged.address();
     }
 
     /** The start of the live block that a byte lies in, or 0. */
     long startOf(long address) {
         Map.Entry<Long, Large> below = live.floorEntry(address);
-        if (below == null) {
+        if (below == null || below.getValue().state == State.ENDED) {
             return 0;
         }
         Chunk chunk = below.getValue().chunk;
@@ -159,11 +213,19 @@ final class LargeBlocks {
     }
 
     long liveBlocks() {
-        return live.size();
+        long blocks = 0;
+        for (Large large : live.values()) {
+            blocks += large.state == State.ENDED ? 0 : 1;
+        }
+        return blocks;
     }
 
     long liveBytes() {
-        return live.values().stream().mapToLong(large -> large.chunk.bytes()).sum();
+        long bytes = 0;
+        for (Large large : live.values()) {
+            bytes += large.state == State.ENDED ? 0 : large.chunk.bytes();
+        }
+        return bytes;
     }
 
     /** Of chunks that no block uses. */

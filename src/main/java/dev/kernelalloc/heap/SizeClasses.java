@@ -40,9 +40,9 @@ public final class SizeClasses {
      * @param alignment a power of two
      */
     static int of(long bytes, long alignment) {
-        // Also for 0 bytes: a block of its own.
-        long rounded = Math.max(bytes + alignment - 1 & -alignment, alignment);
-        if (rounded > MAX_BYTES || alignment > MAX_ALIGNMENT_BYTES) {
+        // Also for 0 bytes: a block of its own. Unsigned, for sums beyond Long.MAX_VALUE.
+        long rounded = Math.max(bytes, 1) + alignment - 1 & -alignment;
+        if (Long.compareUnsigned(rounded, MAX_BYTES) > 0 || alignment > MAX_ALIGNMENT_BYTES) {
             return NONE;
         }
         int last = (int) rounded - 1 >>> 3; // of its quanta

@@ -364,6 +364,8 @@ public final class SlabHeap implements Blocks, Trimmed {
     private long take(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
         if (!watched && WATCHED.compareAndSet(this, false, true)) {
             watch();
+        } else {
+            Trimmer.ensureRunning();
         }
         if (sizeClass == SizeClasses.NONE) {
             return large.allocate(bytes, alignment, raw);

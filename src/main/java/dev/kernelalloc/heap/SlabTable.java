@@ -128,7 +128,9 @@ final class SlabTable {
         Window[] now;
         do {
             now = directory;
-            slabs = Arrays.stream(now).map(Window::slabs).toArray(Slab[][]::new);
+            @Nullable Slab[][] all = Arrays.stream(now).map(Window::slabs).toArray(Slab[][]::new);
+            VarHandle.releaseFence(); // who sees the array sees what is in it
+            slabs = all;
         } while (now != directory);
     }
 

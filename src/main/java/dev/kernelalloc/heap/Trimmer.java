@@ -31,6 +31,13 @@ final class Trimmer {
         start();
     }
 
+    /** Tries again where no thread could be had, or where it has died. */
+    static void ensureRunning() {
+        if (!RUNNING.get()) {
+            start();
+        }
+    }
+
     /** Visits a closed heap from now on, until it has nothing left. */
     static void watchClosed(Trimmed heap) {
         WATCHED.add(() -> heap);
@@ -51,17 +58,21 @@ final class Trimmer {
             thread.setContextClassLoader(null); // not the loader of whoever allocated first
             thread.start();
         } catch (OutOfMemoryError e) {
-            RUNNING.set(false); // no thread can be had now: the next heap tries again
+            RUNNING.set(false); // no thread can be had now: the next slow call tries again
         }
     }
 
     private static void run() {
         do {
-            while (!WATCHED.isEmpty()) {
-                LockSupport.parkNanos(PERIOD_NANOS);
-                visitAll();
+            try {
+                while (!WATCHED.isEmpty()) {
+                    Thread.interrupted(); // or it would not park any more
+                    LockSupport.parkNanos(PERIOD_NANOS);
+                    visitAll();
+                }
+            } finally {
+                RUNNING.set(false); // whatever ends this thread, the next heap starts another
             }
-            RUNNING.set(false);
         } while (!WATCHED.isEmpty() && RUNNING.compareAndSet(false, true));
     }
 

@@ -25,6 +25,11 @@ final class SegmentStruct extends StructType<MemorySegment> {
     }
 
     static SegmentStruct ofLayout(MemoryLayout layout) {
+        if (layout.byteSize() > Long.MAX_VALUE - layout.byteAlignment()) {
+            throw new IllegalArgumentException(
+                    "%s: %d bytes aligned to %d are more than can be addressed"
+                            .formatted(layout, layout.byteSize(), layout.byteAlignment()));
+        }
         GroupLayout group =
                 layout instanceof GroupLayout g
                         ? g

@@ -94,6 +94,8 @@ public abstract class StructType<T> {
      * @param layout the layout; one that is no group is taken as the only member, {@code value}, of
      *     a struct
      * @return its struct
+     * @throws IllegalArgumentException when its size and alignment together exceed {@link
+     *     Long#MAX_VALUE}: no memory could hold it
      */
     public static StructType<MemorySegment> of(MemoryLayout layout) {
         return SegmentStruct.ofLayout(layout);

@@ -95,6 +95,8 @@ class SizeClassesTest {
         assertThat(SizeClasses.of(1, 2 * SizeClasses.MAX_ALIGNMENT_BYTES))
                 .isEqualTo(SizeClasses.NONE);
         assertThat(SizeClasses.of(Long.MAX_VALUE - 8, 8)).isEqualTo(SizeClasses.NONE);
+        assertThat(SizeClasses.of(Long.MAX_VALUE, 8)).isEqualTo(SizeClasses.NONE);
+        assertThat(SizeClasses.of(Long.MAX_VALUE - 7, 4096)).isEqualTo(SizeClasses.NONE);
         assertThat(SizeClasses.of(1, 1L << 61)).isEqualTo(SizeClasses.NONE);
     }
 
