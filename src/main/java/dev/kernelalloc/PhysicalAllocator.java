@@ -35,7 +35,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
@@ -85,7 +85,7 @@ public final class PhysicalAllocator implements KernelAllocator {
     /** Whether there has ever been one of those: who needs none does not look for them. */
     private volatile boolean requests;
 
-    private final LongAdder refused = new LongAdder();
+    private final AtomicLong refused = new AtomicLong();
 
     private PhysicalAllocator(String tag, OperatingSystem os, Builder settings) {
         PhysicalRequest request = settings.request;
@@ -184,7 +184,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         try {
             return source.obtain(request, false);
         } catch (Refusal e) {
-            refused.increment();
+            refused.incrementAndGet();
             throw requestedBlocks.explained(e, request.size(), request.alignment());
         }
     }
@@ -389,14 +389,14 @@ public final class PhysicalAllocator implements KernelAllocator {
     public AllocatorStats stats() {
         AllocatorStats own = blocks.stats();
         if (blocks == requestedBlocks) {
-            return plus(own, 0, 0, refused.sum());
+            return plus(own, 0, 0, refused.get());
         }
         AllocatorStats other = requestedBlocks.stats();
         return plus(
                 own,
                 other.liveBlocks(),
                 other.liveBytes(),
-                other.refusedRequests() + refused.sum());
+                other.refusedRequests() + refused.get());
     }
 
     private static AllocatorStats plus(

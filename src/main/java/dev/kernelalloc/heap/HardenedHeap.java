@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The engine with mistakes made loud: for tests, for debugging, and where an attacker may steer
@@ -56,9 +56,9 @@ public final class HardenedHeap implements Blocks {
     private final ConcurrentSkipListMap<Long, Guarded> large = new ConcurrentSkipListMap<>();
 
     /** Blocks whose canary had changed: kept from use for ever. */
-    private final LongAdder condemnedBlocks = new LongAdder();
+    private final AtomicLong condemnedBlocks = new AtomicLong();
 
-    private final LongAdder condemnedBytes = new LongAdder();
+    private final AtomicLong condemnedBytes = new AtomicLong();
 
     private record Guarded(long bytes, byte state) {}
 
@@ -169,8 +169,8 @@ public final class HardenedHeap implements Blocks {
     @Override
     public Counters counters() {
         Counters all = engine.counters();
-        long blocks = condemnedBlocks.sum();
-        long bytes = condemnedBytes.sum();
+        long blocks = condemnedBlocks.get();
+        long bytes = condemnedBytes.get();
         for (int i = 0; i < quarantine.places(); i++) {
             long address = quarantine.at(i);
             Slab slab = address == 0 ? null : engine.slabAt(address);
@@ -298,8 +298,8 @@ public final class HardenedHeap implements Blocks {
     private void requireCanary(long address, long bytes, @Nullable Slab slab) {
         long found = NativeMemory.word(address + bytes);
         if (found != (secret ^ address)) {
-            condemnedBlocks.increment();
-            condemnedBytes.add(
+            condemnedBlocks.incrementAndGet();
+            condemnedBytes.addAndGet(
                     slab == null
                             ? engine.largeBytesAt(address)
                             : SizeClasses.bytes(slab.sizeClass));

@@ -6,7 +6,7 @@ import dev.kernelalloc.os.Refusal;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The blocks of one allocator that are alive, each with its owner, found by their start address.
@@ -37,10 +37,10 @@ public final class LiveBlocks implements Blocks {
     private final String tag;
     private final BlockSource source;
     private final ConcurrentHashMap<Long, Entry> entries = new ConcurrentHashMap<>();
-    private final LongAdder capacityBytes = new LongAdder();
-    private final LongAdder allocated = new LongAdder();
-    private final LongAdder freed = new LongAdder();
-    private final LongAdder refused = new LongAdder();
+    private final AtomicLong capacityBytes = new AtomicLong();
+    private final AtomicLong allocated = new AtomicLong();
+    private final AtomicLong freed = new AtomicLong();
+    private final AtomicLong refused = new AtomicLong();
     private volatile boolean closed;
 
     /**
@@ -141,7 +141,7 @@ public final class LiveBlocks implements Blocks {
             resized =
                     inSource.isPresent() ? inSource.get() : source.obtain(bytes, alignment, false);
         } catch (Refusal e) {
-            refused.increment();
+            refused.incrementAndGet();
             entries.put(address, new Entry(old, owner));
             throw e;
         }
@@ -200,8 +200,8 @@ public final class LiveBlocks implements Blocks {
 
     @Override
     public Counters counters() {
-        long bytes = capacityBytes.sum();
-        return new Counters(allocated.sum() - freed.sum(), bytes, 0, 0, 0, 0, bytes, refused.sum());
+        long bytes = capacityBytes.get();
+        return new Counters(allocated.get() - freed.get(), bytes, 0, 0, 0, 0, bytes, refused.get());
     }
 
     private void requireOpen() {
@@ -214,7 +214,7 @@ public final class LiveBlocks implements Blocks {
         try {
             return source.obtain(bytes, alignment, zeroed);
         } catch (Refusal e) {
-            refused.increment();
+            refused.incrementAndGet();
             throw e;
         }
     }
@@ -246,9 +246,9 @@ public final class LiveBlocks implements Blocks {
         source.giveBack(block);
     }
 
-    private void count(LongAdder event, Block block, int sign) {
-        event.increment();
-        capacityBytes.add(sign * block.capacityBytes());
+    private void count(AtomicLong event, Block block, int sign) {
+        event.incrementAndGet();
+        capacityBytes.addAndGet(sign * block.capacityBytes());
     }
 
     private Block take(long address, Owner owner) {

@@ -3,6 +3,7 @@ package dev.kernelalloc.heap;
 import dev.kernelalloc.os.Refusal;
 
 import java.lang.ref.WeakReference;
+import java.util.concurrent.atomic.LongAccumulator;
 
 /**
  * Walks once through every piece of the heap that holds something for a moment, over memory that
@@ -52,6 +53,7 @@ final class Rehearsal {
             large(new LargeBlocks(new Nowhere(), new CacheBudget(Long.MAX_VALUE)));
             caches(new ThreadCaches(1));
             depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
+            contention();
         } catch (Refusal e) {
             throw new AssertionError(e); // Nowhere has room
         }
@@ -102,5 +104,23 @@ final class Rehearsal {
         depot.countAgain();
         depot.takeSurplus();
         depot.takeFull();
+    }
+
+    /**
+     * What the JDK's concurrent maps count with, as when two threads meet there. The class of its
+     * cells, if it cannot be initialised for want of Java heap, can never be used again.
+     */
+    private static void contention() {
+        LongAccumulator[] met = new LongAccumulator[1];
+        met[0] =
+                new LongAccumulator(
+                        (sum, added) -> {
+                            if (sum == 0 && added == 1) {
+                                met[0].accumulate(2); // comes between the read and the exchange
+                            }
+                            return sum + added;
+                        },
+                        0);
+        met[0].accumulate(1);
     }
 }

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The engine: blocks of size classes, cut from slabs, handed out through caches.
@@ -54,7 +54,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     private final LargeBlocks large;
     private final ThreadCaches caches;
     private final Depot[] depots = new Depot[MagazineShape.CLASSES];
-    private final LongAdder refused = new LongAdder();
+    private final AtomicLong refused = new AtomicLong();
     private final boolean shuffled;
     private volatile boolean closed;
     private volatile boolean watched;
@@ -301,7 +301,7 @@ public final class SlabHeap implements Blocks, Trimmed {
         try {
             return enlargeOrReclaim(address, bytes);
         } catch (Refusal e) {
-            refused.increment();
+            refused.incrementAndGet();
             throw e;
         }
     }
@@ -330,7 +330,7 @@ public final class SlabHeap implements Blocks, Trimmed {
         try {
             block = takeOrReclaim(sizeClass, bytes, alignment, raw);
         } catch (Refusal e) {
-            refused.increment();
+            refused.incrementAndGet();
             throw e;
         } catch (OutOfMemoryError e) {
             throw javaHeapExhausted();
@@ -747,7 +747,7 @@ public final class SlabHeap implements Blocks, Trimmed {
                 freeBytes,
                 0,
                 capacityBytes,
-                refused.sum());
+                refused.get());
     }
 
     private long cachedBlocks(int sizeClass) {
@@ -808,7 +808,7 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     /** A text that is there already: what makes one may need classes that cannot be loaded now. */
     Refusal javaHeapExhausted() {
-        refused.increment();
+        refused.incrementAndGet();
         return new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
     }
 
