@@ -5,6 +5,7 @@ import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
+import dev.kernelalloc.heap.ThreadCaches;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Guarantee;
@@ -35,6 +36,9 @@ final class CheckedBlocks implements Origin {
     /** The same, where it is the engine: called by its class, whatever other heaps the JVM has. */
     private final @Nullable SlabHeap engine;
 
+    /** Asked first for a block of a box: called by its class, whatever heaps the JVM has. */
+    private final ThreadCaches caches;
+
     /** What is promised of the pages of every block. */
     private final Set<Guarantee> guarantees;
 
@@ -48,6 +52,7 @@ final class CheckedBlocks implements Origin {
         this.tag = tag;
         this.guarantees = guarantees;
         this.blocks = blocks;
+        this.caches = blocks.caches();
         this.engine = blocks instanceof SlabHeap slabs ? slabs : null;
     }
 
@@ -181,37 +186,39 @@ final class CheckedBlocks implements Origin {
     /** A block of a box or an arena, which frees it by {@link #freeOwned}; its address. */
     long allocateOwned(long bytes, long alignment, boolean zeroed) {
         check(bytes, alignment);
-        return zeroed ? ownedZeroed(bytes, alignment) : owned(bytes, alignment);
-    }
-
-    /** The same for a size and alignment that are known to be sound. */
-    long owned(long bytes, long alignment) {
         try {
-            return engine != null
-                    ? engine.allocateOwned(bytes, alignment)
-                    : blocks.allocateOwned(bytes, alignment, false);
-        } catch (Refusal e) {
-            throw explained(e, bytes, alignment);
-        }
-    }
-
-    /** The same of zeros. */
-    long ownedZeroed(long bytes, long alignment) {
-        try {
-            return engine != null
+            if (engine == null) {
+                return blocks.allocateOwned(bytes, alignment, zeroed);
+            }
+            return zeroed
                     ? engine.allocateOwnedZeroed(bytes, alignment)
-                    : blocks.allocateOwned(bytes, alignment, true);
+                    : engine.allocateOwned(bytes, alignment);
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
     }
 
-    /** Ends a block of {@link #allocateOwned}, once, with the same arguments. */
+    /**
+     * The same of a size and alignment that are known to be sound, with its marks; to be zeroed by
+     * the caller, who knows the size, unless {@link Blocks#ZEROED} is among them.
+     */
+    long take(long bytes, long alignment, boolean zeroed) {
+        long block = caches.take(bytes, alignment);
+        return block != 0 ? block : takeSlowly(bytes, alignment, zeroed);
+    }
+
+    private long takeSlowly(long bytes, long alignment, boolean zeroed) {
+        try {
+            return blocks.takeOwned(bytes, alignment, zeroed);
+        } catch (Refusal e) {
+            throw explained(e, bytes, alignment);
+        }
+    }
+
+    /** Ends a block of {@link #allocateOwned} or {@link #take}, once, with the same arguments. */
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
-        if (engine != null) {
-            engine.freeOwned(address, bytes, alignment);
-        } else {
+        if (!caches.give(address, bytes, alignment)) {
             blocks.freeOwned(address, bytes, alignment);
         }
     }

@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.struct.StructType;
@@ -16,13 +17,8 @@ import java.util.function.UnaryOperator;
 /**
  * A box of one thread. Its state of life is that of an arena of its own, which the JIT removes when
  * the box does not escape.
- *
- * <p>There are two kinds, a rare third aside, so that the profile of a call of {@link #get}, in the
- * code of the caller, tells the JIT which of the two it is. Both are records, because the JIT
- * trusts the final fields of records.
  */
-sealed interface ConfinedBox<T> extends NativeBox<T>
-        permits ConfinedBox.OfView, ConfinedBox.OfCopy, FlexibleBox {
+non-sealed interface ConfinedBox<T> extends NativeBox<T> {
 
     /** Bounds the segment. */
     Arena lifetime();
@@ -30,79 +26,41 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
     /** Where the memory goes back to. */
     Origin origin();
 
-    /** A box of live views. The view is made once, with the box. */
-    record OfView<T>(
-            StructType<T> type, Arena lifetime, MemorySegment segment, T view, Origin origin)
-            implements ConfinedBox<T> {
-
-        @Override
-        public T get() {
-            return view;
-        }
-
-        @Override
-        public boolean equals(Object other) {
-            return this == other;
-        }
-
-        @Override
-        public int hashCode() {
-            return System.identityHashCode(this);
-        }
-
-        @Override
-        public String toString() {
-            return describe();
-        }
-    }
-
-    /** A box of values that are copied out and in. */
-    record OfCopy<T>(StructType<T> type, Arena lifetime, MemorySegment segment, Origin origin)
-            implements ConfinedBox<T> {
-
-        @Override
-        public T get() {
-            return type.get(segment);
-        }
-
-        @Override
-        public boolean equals(Object other) {
-            return this == other;
-        }
-
-        @Override
-        public int hashCode() {
-            return System.identityHashCode(this);
-        }
-
-        @Override
-        public String toString() {
-            return describe();
-        }
-    }
-
     static <T> ConfinedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
         CheckedBlocks blocks = CheckedBlocks.of(allocator);
-        long bytes = type.byteSize();
-        return owning(type, bytes, blocks, blocks.owned(bytes, type.byteAlignment()));
+        long block = blocks.take(type.byteSize(), type.byteAlignment(), false);
+        return owning(type, blocks, block, false);
     }
 
     static <T> ConfinedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
         CheckedBlocks blocks = CheckedBlocks.of(allocator);
-        long bytes = type.byteSize();
-        return owning(type, bytes, blocks, blocks.ownedZeroed(bytes, type.byteAlignment()));
+        long block = blocks.take(type.byteSize(), type.byteAlignment(), true);
+        return owning(type, blocks, block, (block & Blocks.ZEROED) == 0);
     }
 
     private static <T> ConfinedBox<T> owning(
-            StructType<T> type, long bytes, CheckedBlocks blocks, long address) {
+            StructType<T> type, CheckedBlocks blocks, long block, boolean clear) {
+        long address = block & Blocks.ADDRESS;
         try {
             Arena lifetime = Arena.ofConfined();
-            MemorySegment segment = NativeMemory.segment(address, bytes, lifetime);
-            return owning(type, lifetime, segment, blocks);
+            MemorySegment segment = NativeMemory.segment(address, type.byteSize(), lifetime);
+            if (clear) {
+                clear(type, segment, address);
+            }
+            return BoxMaker.of(type).make(type, lifetime, segment, blocks);
         } catch (Throwable e) { // all, not only Error: that is less code
-            blocks.freeOwned(
-                    address, bytes, type.byteAlignment()); // the Java heap or stack is exhausted
+            blocks.freeOwned( // the Java heap or stack is exhausted
+                    address, type.byteSize(), type.byteAlignment());
             throw e;
+        }
+    }
+
+    /** By a call where there is no code of the type's own: so the segment does not escape. */
+    private static void clear(StructType<?> type, MemorySegment segment, long address) {
+        if (type.type() == MemorySegment.class) {
+            NativeMemory.zeroByCall(address, type.byteSize());
+        } else {
+            type.clear(segment);
         }
     }
 
@@ -166,7 +124,7 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
         Arena lifetime = Arena.ofConfined();
         MemorySegment segment = block.segment(lifetime);
         return block.elements() == 0
-                ? owning(type, lifetime, segment, block.origin())
+                ? BoxMaker.of(type).make(type, lifetime, segment, block.origin())
                 : new FlexibleBox<>(type, lifetime, segment, block.origin(), block.elements());
     }
 
@@ -178,19 +136,6 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
             block.free(); // the Java heap or stack is exhausted
             throw e;
         }
-    }
-
-    /**
-     * The view comes before the box, not as its argument: a store into an object that is older than
-     * another one needs the collector's barriers, which are more code than all the rest.
-     */
-    private static <T> ConfinedBox<T> owning(
-            StructType<T> type, Arena lifetime, MemorySegment segment, Origin origin) {
-        if (type.isView()) {
-            T view = type.get(segment);
-            return new OfView<>(type, lifetime, segment, view, origin);
-        }
-        return new OfCopy<>(type, lifetime, segment, origin);
     }
 
     private static void requireFit(StructType<?> type, long bytes, MemorySegment segment) {
@@ -221,17 +166,6 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
                                     type.type().getName(),
                                     type.byteAlignment()));
         }
-    }
-
-    @Override
-    default void set(T value) {
-        type().set(segment(), value);
-    }
-
-    @Override
-    default void close() {
-        lifetime().close();
-        origin().freeOwned(segment().address(), type().byteSize(), type().byteAlignment());
     }
 
     @Override

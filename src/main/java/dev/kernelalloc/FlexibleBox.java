@@ -19,6 +19,11 @@ record FlexibleBox<T>(
     }
 
     @Override
+    public void set(T value) {
+        type.set(segment, value);
+    }
+
+    @Override
     public void close() {
         lifetime.close();
         block().free();

@@ -20,20 +20,20 @@ class CopyPerTypeTest {
     record Point(int x, int y) {}
 
     @Test
-    void everyStructTypeHasContainersOfItsOwn() {
+    void everyStructTypeHasBoxesAndContainersOfItsOwn() {
         StructType<Point> one = pointType();
         StructType<Point> other = pointType();
         assertThat(classesOf(one))
                 .isEqualTo(classesOf(one))
                 .doesNotContainAnyElementsOf(classesOf(other));
-        assertThat(classesOf(one)).hasSize(3).allMatch(Class::isHidden);
+        assertThat(classesOf(one)).hasSize(4).allMatch(Class::isHidden);
     }
 
     @Test
     void typesThatAreLayoutsShareTheOriginals() {
         assertThat(classesOf(StructType.of(ValueLayout.JAVA_INT)))
                 .isEqualTo(classesOf(StructType.of(ValueLayout.JAVA_LONG)))
-                .containsExactlyInAnyOrder(ArrayOf.class, SliceOf.class, VecOf.class);
+                .containsExactlyInAnyOrder(ArrayOf.class, SliceOf.class, VecOf.class, BoxOf.class);
     }
 
     @Test
@@ -63,10 +63,12 @@ class CopyPerTypeTest {
     private static Set<Class<?>> classesOf(StructType<?> type) {
         Set<Class<?>> classes = new HashSet<>();
         try (NativeArray<?> array = NativeArray.zeroed(type, 1);
-                NativeVec<?> vec = NativeVec.create(type)) {
+                NativeVec<?> vec = NativeVec.create(type);
+                NativeBox<?> box = NativeBox.zeroed(type)) {
             classes.add(array.getClass());
             classes.add(array.slice(0, 1).getClass());
             classes.add(vec.getClass());
+            classes.add(box.getClass());
         }
         return classes;
     }

@@ -11,6 +11,12 @@ import dev.kernelalloc.os.Refusal;
  */
 public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
 
+    /** Marks a block whose bytes are zeros. */
+    long ZEROED = Magazine.ZEROED;
+
+    /** The part of a block that is its address; the rest are marks. */
+    long ADDRESS = -SizeClasses.QUANTUM_BYTES;
+
     /**
      * A raw block.
      *
@@ -56,6 +62,23 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
      * @throws IllegalStateException when closed
      */
     long allocateOwned(long bytes, long alignment, boolean zeroed) throws Refusal;
+
+    /**
+     * The same for who looks at the marks of a block: of a box, which zeroes it itself, as it knows
+     * its size. The way to go when {@link #caches} have none.
+     *
+     * @return its address, and {@link #ZEROED} where its bytes are zeros already
+     * @throws Refusal when there is no memory
+     * @throws IllegalStateException when closed
+     */
+    default long takeOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
+        return allocateOwned(bytes, alignment, zeroed) | (zeroed ? ZEROED : 0);
+    }
+
+    /** Where blocks of {@link #takeOwned} are at hand, and can be put back. */
+    default ThreadCaches caches() {
+        return ThreadCaches.NONE;
+    }
 
     /** Ends a block of {@link #allocateOwned}, which was asked for with these arguments. */
     void freeOwned(long address, long bytes, long alignment);

@@ -257,6 +257,16 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     @Override
+    public long takeOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
+        return takeSlowly(SizeClasses.of(bytes, alignment), bytes, alignment, false);
+    }
+
+    @Override
+    public ThreadCaches caches() {
+        return caches;
+    }
+
+    @Override
     public void makeOwned(long address) {
         Slab slab = slabs.at(address);
         int index = slab == null ? -1 : slab.indexOf(address);

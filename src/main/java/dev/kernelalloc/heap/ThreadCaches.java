@@ -21,7 +21,7 @@ import java.util.Arrays;
  * out of the heap and nothing to wait for. A stripe that a {@code StackOverflowError} leaves taken
  * is lost, with the blocks in its magazines; nothing waits for it.
  */
-final class ThreadCaches {
+public final class ThreadCaches {
 
     private static final int MAX_TABLE = 1 << 14;
 
@@ -43,8 +43,11 @@ final class ThreadCaches {
     /** Stands where no cache does; no thread has its id. */
     private static final ThreadCache NOBODYS = new ThreadCache(ThreadCache.TAKEN);
 
+    /** Of a heap that has none: they never have a block, and never take one. */
+    static final ThreadCaches NONE = new ThreadCaches(0);
+
     private final ThreadCache[] stripes;
-    private ThreadCache[] table = empty(16);
+    private volatile ThreadCache[] table = empty(16);
     private volatile ThreadCache[] all = {};
     private volatile int dispersals;
 
@@ -55,10 +58,31 @@ final class ThreadCaches {
 
     // ---- the fast path ------------------------------------------------------------------------
 
+    /**
+     * An owned block of the calling thread's cache.
+     *
+     * @param bytes not negative
+     * @param alignment a power of two
+     * @return its address and its marks; 0 where there is none at hand
+     */
+    public long take(long bytes, long alignment) {
+        return pop(SizeClasses.of(bytes, alignment));
+    }
+
+    /**
+     * Ends an owned block, if there is room at hand.
+     *
+     * @param bytes as asked for, like {@code alignment}
+     * @return whether there was
+     */
+    public boolean give(long address, long bytes, long alignment) {
+        return push(SizeClasses.of(bytes, alignment), address);
+    }
+
     /** A block from the loaded magazine of the calling thread's cache; 0 where that has none. */
     long pop(int sizeClass) {
         long id = Thread.currentThread().threadId();
-        ThreadCache[] table = (ThreadCache[]) TABLE.getVolatile(this);
+        ThreadCache[] table = this.table;
         ThreadCache cache = table[(int) id & table.length - 1];
         return cache.owner == id ? Magazine.pop(cache.loaded[sizeClass]) : 0;
     }
@@ -117,7 +141,7 @@ final class ThreadCaches {
 
     /** The table that a cache may be entered in, if no {@link #disperse} comes between. */
     ThreadCache[] table() {
-        return (ThreadCache[]) TABLE.getVolatile(this);
+        return table;
     }
 
     /** Puts the calling thread's cache where the fast path finds it. */
@@ -137,7 +161,7 @@ final class ThreadCaches {
      */
     synchronized void disperse() {
         dispersals++;
-        TABLE.setVolatile(this, empty(table.length));
+        table = empty(table.length);
     }
 
     private void grow(ThreadCache[] old, ThreadCache cache, long id) {

@@ -4,6 +4,9 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.function.Consumer;
 
 /**
@@ -15,6 +18,22 @@ public final class NativeMemory {
 
     /** All there is; who reads and writes through it needs no room on the Java heap. */
     private static final MemorySegment EVERYTHING = segment(0, Long.MAX_VALUE);
+
+    @SuppressWarnings("FieldMayBeFinal") // see zeroByCall
+    private static MethodHandle zeroing;
+
+    static {
+        try {
+            zeroing =
+                    MethodHandles.lookup()
+                            .findStatic(
+                                    NativeMemory.class,
+                                    "zero",
+                                    MethodType.methodType(void.class, long.class, long.class));
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
 
     private NativeMemory() {}
 
@@ -65,19 +84,44 @@ public final class NativeMemory {
     /**
      * Writes zeros to memory that the caller owns.
      *
-     * <p>Up to eight words each has its store: what is left of it for a size that the JIT knows,
-     * and little code for one that it does not. So this can be inlined where {@link
-     * MemorySegment#fill} would make the caller too large to be.
+     * <p>Few bytes word by word, in a loop. Eight stores in the text would be the same code for a
+     * size that the JIT knows; but HotSpot stops inlining into a method that has come to 18,000
+     * nodes ({@code NodeCountInliningCutoff}), and each access of a segment in the text takes seven
+     * hundred of them.
      *
      * @param bytes a multiple of 8
      */
     public static void zero(long address, long bytes) {
-        MemorySegment words = segment(address, bytes);
         if (bytes > 8 * Long.BYTES) {
-            zeroMany(words);
-        } else {
-            zeroWords(words, (int) bytes / Long.BYTES);
+            zeroMany(segment(address, bytes));
+            return;
         }
+        int end = (int) bytes;
+        for (int offset = 0; offset < end; offset += Long.BYTES) {
+            EVERYTHING.set(JAVA_LONG_UNALIGNED, address + offset, 0);
+        }
+    }
+
+    /**
+     * Writes zeros to memory that the caller owns, by a call that HotSpot never inlines: it takes
+     * the handle of a field that is not final for one that may change. For callers that would
+     * become too large to be inlined themselves.
+     *
+     * @param bytes that may be written are this many, rounded up to a multiple of 8
+     */
+    public static void zeroByCall(long address, long bytes) {
+        try {
+            zeroing.invokeExact(address, bytes + 7 & -8);
+        } catch (Throwable e) {
+            throw unchecked(e);
+        }
+    }
+
+    private static RuntimeException unchecked(Throwable e) {
+        if (e instanceof Error error) {
+            throw error;
+        }
+        throw new AssertionError(e);
     }
 
     /** From the first size on the JIT's vectors are faster than the JDK's stub, to the second. */
@@ -89,29 +133,6 @@ public final class NativeMemory {
         int bytes = (int) words.byteSize();
         for (int offset = 0; offset < bytes; offset += Long.BYTES) {
             words.set(JAVA_LONG_UNALIGNED, offset, 0);
-        }
-    }
-
-    @SuppressWarnings("fallthrough")
-    private static void zeroWords(MemorySegment words, int count) {
-        switch (count) {
-            case 8:
-                words.set(JAVA_LONG_UNALIGNED, 56, 0);
-            case 7:
-                words.set(JAVA_LONG_UNALIGNED, 48, 0);
-            case 6:
-                words.set(JAVA_LONG_UNALIGNED, 40, 0);
-            case 5:
-                words.set(JAVA_LONG_UNALIGNED, 32, 0);
-            case 4:
-                words.set(JAVA_LONG_UNALIGNED, 24, 0);
-            case 3:
-                words.set(JAVA_LONG_UNALIGNED, 16, 0);
-            case 2:
-                words.set(JAVA_LONG_UNALIGNED, 8, 0);
-            case 1:
-                words.set(JAVA_LONG_UNALIGNED, 0, 0);
-            default:
         }
     }
 }

@@ -7,7 +7,6 @@ import static java.lang.constant.ConstantDescs.CD_void;
 import java.lang.classfile.CodeBuilder;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
-import java.lang.foreign.AddressLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -17,9 +16,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes the code that reads or writes a member, the same in every generated class. A plain value
- * becomes {@link MemorySegment#get} with a constant layout, everything else the call of a constant
- * handle.
+ * Writes the code that reads or writes a member, the same in every generated class: the use of a
+ * constant handle, or of a constant struct.
  */
 final class AccessCode {
 
@@ -56,16 +54,13 @@ final class AccessCode {
     void get(CodeBuilder code, Member member, Place place) {
         Class<?> carrier = member.element().carrier();
         switch (member.element()) {
-            case Element.Plain plain when member.mode() == AccessMode.PLAIN -> {
-                Class<?> layout = layoutType(carrier);
-                place.segment.on(code);
-                code.loadConstant(data.constant(member.accessLayout(plain.layout()), layout));
-                place.offset.on(code);
-                code.invokeinterface(
-                        SEGMENT, "get", MethodTypeDesc.of(desc(carrier), desc(layout), CD_long));
-            }
             case Element.Plain plain ->
-                    invoke(code, plain.layout(), member.mode().reading(), place, List.of());
+                    invoke(
+                            code,
+                            member.accessLayout(plain.layout()),
+                            member.mode().reading(),
+                            place,
+                            List.of());
             case Element.Nested nested -> {
                 load(code, nested.model().structType(), StructType.class);
                 place(code, place);
@@ -81,19 +76,13 @@ final class AccessCode {
     void set(CodeBuilder code, Member member, Place place, Push value) {
         Class<?> carrier = member.element().carrier();
         switch (member.element()) {
-            case Element.Plain plain when member.mode() == AccessMode.PLAIN -> {
-                Class<?> layout = layoutType(carrier);
-                place.segment.on(code);
-                code.loadConstant(data.constant(member.accessLayout(plain.layout()), layout));
-                place.offset.on(code);
-                value.on(code);
-                code.invokeinterface(
-                        SEGMENT,
-                        "set",
-                        MethodTypeDesc.of(CD_void, desc(layout), CD_long, desc(carrier)));
-            }
             case Element.Plain plain ->
-                    invoke(code, plain.layout(), member.mode().writing(), place, List.of(value));
+                    invoke(
+                            code,
+                            member.accessLayout(plain.layout()),
+                            member.mode().writing(),
+                            place,
+                            List.of(value));
             case Element.Nested nested -> {
                 load(code, nested.model().structType(), StructType.class);
                 place(code, place);
@@ -175,19 +164,5 @@ final class AccessCode {
 
     static ClassDesc desc(Class<?> type) {
         return type.describeConstable().orElseThrow();
-    }
-
-    private static Class<?> layoutType(Class<?> carrier) {
-        return switch (carrier.getName()) {
-            case "boolean" -> ValueLayout.OfBoolean.class;
-            case "byte" -> ValueLayout.OfByte.class;
-            case "short" -> ValueLayout.OfShort.class;
-            case "char" -> ValueLayout.OfChar.class;
-            case "int" -> ValueLayout.OfInt.class;
-            case "long" -> ValueLayout.OfLong.class;
-            case "float" -> ValueLayout.OfFloat.class;
-            case "double" -> ValueLayout.OfDouble.class;
-            default -> AddressLayout.class;
-        };
     }
 }

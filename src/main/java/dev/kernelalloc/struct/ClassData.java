@@ -4,6 +4,7 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.DirectMethodHandleDesc;
 import java.lang.constant.DynamicConstantDesc;
+import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,6 +38,18 @@ final class ClassData {
                 ConstantDescs.DEFAULT_NAME,
                 type.describeConstable().orElseThrow(),
                 index);
+    }
+
+    /**
+     * What a handle without parameters returns the first time that the class uses it, as a constant
+     * from then on.
+     */
+    DynamicConstantDesc<?> result(MethodHandle handle) {
+        return DynamicConstantDesc.ofNamed(
+                ConstantDescs.BSM_INVOKE,
+                ConstantDescs.DEFAULT_NAME,
+                ConstantDescs.CD_Object,
+                constant(handle, MethodHandle.class));
     }
 
     List<Object> values() {

@@ -30,10 +30,7 @@ final class ClassGenerator {
                                 name(lookup, model, "View"),
                                 new ViewCode(model, name(lookup, model, "View")));
                 MethodHandle newView =
-                        view.findConstructor(
-                                        view.lookupClass(),
-                                        Codec.OBJECT_GETTER.changeReturnType(void.class))
-                                .asType(Codec.OBJECT_GETTER);
+                        view.findStatic(view.lookupClass(), ViewCode.NEW, Codec.OBJECT_GETTER);
                 writer = TypeCode.ofView(model, newView);
             } else {
                 writer = TypeCode.ofRecord(model, name(lookup, model, "Struct"));

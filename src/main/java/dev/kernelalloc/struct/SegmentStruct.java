@@ -87,6 +87,11 @@ final class SegmentStruct extends StructType<MemorySegment> {
     }
 
     @Override
+    public Class<MemorySegment> type() {
+        return MemorySegment.class;
+    }
+
+    @Override
     public long byteSize() {
         return byteSize;
     }
@@ -103,12 +108,17 @@ final class SegmentStruct extends StructType<MemorySegment> {
 
     @Override
     public MemorySegment get(MemorySegment segment) {
-        return segment.asSlice(0, byteSize);
+        return segment.byteSize() == byteSize ? segment : segment.asSlice(0, byteSize);
     }
 
     @Override
     public MemorySegment get(MemorySegment segment, long offset) {
         return segment.asSlice(offset, byteSize);
+    }
+
+    @Override
+    public void clear(MemorySegment segment) {
+        get(segment).fill((byte) 0);
     }
 
     @Override

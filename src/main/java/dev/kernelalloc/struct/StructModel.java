@@ -85,6 +85,11 @@ final class StructModel {
         return placement == null ? type.getSimpleName() : placement.layout.name().orElse("struct");
     }
 
+    /** What the package of boxes keeps for it. */
+    Object companion() {
+        return StructType.companionOf(this);
+    }
+
     /** The struct at a place, for people. */
     String show(MemorySegment segment, long offset) {
         return Printer.show(this, segment, offset);

@@ -1,13 +1,19 @@
 package dev.kernelalloc.struct;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.CallSite;
+import java.lang.invoke.ConstantCallSite;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
 import java.util.Objects;
+import java.util.function.Function;
 
 /**
  * A C struct, described by a Java record or interface: where its members lie, and how values get
@@ -49,6 +55,10 @@ import java.util.Objects;
  *     alone
  */
 public abstract class StructType<T> {
+
+    /** Makes what {@link #companion} is. Set by the package of boxes, which uses it. */
+    @SuppressWarnings("unused")
+    private static volatile @Nullable Function<StructType<?>, Object> companions;
 
     private final StructModel model;
 
@@ -106,10 +116,7 @@ public abstract class StructType<T> {
     /**
      * The record or interface; {@code MemorySegment.class} for a struct known by its layout alone.
      */
-    @SuppressWarnings("unchecked") // as in of()
-    public final Class<T> type() {
-        return (Class<T>) model.type();
-    }
+    public abstract Class<T> type();
 
     /**
      * The layout: members by their names, paddings explicit. The bytes of bit-fields are sequences
@@ -218,6 +225,16 @@ public abstract class StructType<T> {
      */
     public abstract void set(MemorySegment segment, long offset, T value);
 
+    /**
+     * Writes zeros to all bytes of the struct at the start of a segment, also to paddings; not to
+     * the elements of a {@link Flexible} array.
+     *
+     * @param segment memory of at least {@link #byteSize()} bytes
+     * @throws IndexOutOfBoundsException if the segment is smaller than the struct; the bytes that
+     *     it has may be written
+     */
+    public abstract void clear(MemorySegment segment);
+
     // ---- single members -------------------------------------------------------------------------
 
     /**
@@ -294,6 +311,33 @@ public abstract class StructType<T> {
     @Override
     public final String toString() {
         return "%s (%d bytes)".formatted(model.spelling(), byteSize());
+    }
+
+    /**
+     * What the package of boxes keeps for this type: a constant of the type's code, so that the JIT
+     * knows it where it knows the type.
+     *
+     * @return null for a struct known by its layout alone
+     */
+    protected @Nullable Object companion() {
+        return null;
+    }
+
+    /**
+     * For generated subclasses: calls a handle. The JIT has less to inline of this than of an exact
+     * invocation of the handle, which checks its type.
+     *
+     * @param target what the call site calls
+     * @return the call site
+     */
+    protected static CallSite link(
+            MethodHandles.Lookup caller, String name, MethodType type, MethodHandle target) {
+        return new ConstantCallSite(target);
+    }
+
+    /** That of a generated class, asked for once. */
+    static Object companionOf(StructModel model) {
+        return Objects.requireNonNull(companions, "not set").apply(model.structType());
     }
 
     final StructModel model() {

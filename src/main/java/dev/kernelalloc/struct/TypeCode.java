@@ -3,8 +3,10 @@ package dev.kernelalloc.struct;
 import static dev.kernelalloc.struct.AccessCode.SEGMENT;
 import static dev.kernelalloc.struct.AccessCode.desc;
 
+import static java.lang.constant.ConstantDescs.CD_Class;
 import static java.lang.constant.ConstantDescs.CD_Object;
 import static java.lang.constant.ConstantDescs.CD_boolean;
+import static java.lang.constant.ConstantDescs.CD_byte;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 import static java.lang.constant.ConstantDescs.INIT_NAME;
@@ -13,9 +15,15 @@ import static java.lang.constant.ConstantDescs.MTD_void;
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
 import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
+import java.lang.constant.ConstantDescs;
+import java.lang.constant.DirectMethodHandleDesc;
+import java.lang.constant.DynamicCallSiteDesc;
 import java.lang.constant.MethodTypeDesc;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.CallSite;
 import java.lang.invoke.MethodHandle;
 import java.util.Objects;
 import java.util.function.BiConsumer;
@@ -24,6 +32,10 @@ import java.util.function.BiConsumer;
 final class TypeCode {
 
     private static final ClassDesc STRUCT_TYPE = desc(StructType.class);
+    private static final DirectMethodHandleDesc LINK =
+            ConstantDescs.ofCallsiteBootstrap(
+                    STRUCT_TYPE, "link", desc(CallSite.class), desc(MethodHandle.class));
+    private static final MethodTypeDesc NEW_VIEW = MethodTypeDesc.of(CD_Object, SEGMENT, CD_long);
     private static final MethodTypeDesc CHECK_INDEX = MethodTypeDesc.of(CD_long, CD_long, CD_long);
 
     /** The methods of a record's members: {@code get$x(segment, offset)} and so on. */
@@ -32,6 +44,9 @@ final class TypeCode {
     private static final String SET = "set$";
     private static final MethodTypeDesc SETTER =
             MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object);
+
+    /** Of more the JDK's own way is as fast. */
+    private static final long MAX_BYTES_CLEARED_BY_WORDS = 1 << 16;
 
     private final StructModel model;
     private final ClassData data;
@@ -87,12 +102,27 @@ final class TypeCode {
                     code.return_();
                 });
         builder.withMethodBody(
+                "type",
+                MethodTypeDesc.of(CD_Class),
+                ClassFile.ACC_PUBLIC,
+                code -> {
+                    access.load(code, model.type(), Class.class);
+                    code.areturn();
+                });
+        builder.withMethodBody(
+                "companion",
+                MethodTypeDesc.of(CD_Object),
+                ClassFile.ACC_PROTECTED,
+                code -> code.loadConstant(data.result(Codec.ofCompanion(model))).areturn());
+        builder.withMethodBody(
                 "isView",
                 MethodTypeDesc.of(CD_boolean),
                 ClassFile.ACC_PUBLIC,
                 code -> code.loadConstant(model.isView() ? 1 : 0).ireturn());
         constant(builder, "byteSize", model.layout().byteSize());
         constant(builder, "byteAlignment", model.layout().byteAlignment());
+        builder.withMethodBody(
+                "clear", MethodTypeDesc.of(CD_void, SEGMENT), ClassFile.ACC_PUBLIC, this::clear);
         builder.withMethodBody(
                 "get",
                 MethodTypeDesc.of(CD_Object, SEGMENT),
@@ -113,6 +143,53 @@ final class TypeCode {
                 MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object),
                 ClassFile.ACC_PUBLIC,
                 code -> body.set(code, c -> c.lload(2), 4));
+    }
+
+    /**
+     * A loop over words, and what is left. Of few words the JIT leaves the stores, and it makes
+     * vectors of many. It is not a line for each word: each would take seven hundred of the 18,000
+     * nodes after which HotSpot stops inlining.
+     */
+    private void clear(CodeBuilder code) {
+        long bytes = model.layout().byteSize();
+        if (bytes > MAX_BYTES_CLEARED_BY_WORDS) {
+            code.aload(1).lconst_0().loadConstant(bytes);
+            code.invokeinterface(SEGMENT, "asSlice", MethodTypeDesc.of(SEGMENT, CD_long, CD_long));
+            code.iconst_0().invokeinterface(SEGMENT, "fill", MethodTypeDesc.of(SEGMENT, CD_byte));
+            code.pop().return_();
+            return;
+        }
+        int words = (int) bytes & -Long.BYTES;
+        if (words > 0) {
+            Label head = code.newLabel();
+            Label end = code.newLabel();
+            code.iconst_0().istore(2);
+            code.labelBinding(head).iload(2).loadConstant(words).if_icmpge(end);
+            store(code, "JAVA_LONG_UNALIGNED", ValueLayout.OfLong.class, long.class, 2);
+            code.iinc(2, Long.BYTES).goto_(head).labelBinding(end);
+        }
+        code.loadConstant(words).istore(2);
+        for (int i = words; i < bytes; i++) {
+            store(code, "JAVA_BYTE", ValueLayout.OfByte.class, byte.class, 2);
+            code.iinc(2, 1);
+        }
+        code.return_();
+    }
+
+    /** Writes a zero at the offset in a local variable. */
+    private static void store(
+            CodeBuilder code, String layout, Class<?> layoutType, Class<?> carrier, int offset) {
+        code.aload(1).getstatic(desc(ValueLayout.class), layout, desc(layoutType));
+        code.iload(offset).i2l();
+        if (carrier == long.class) {
+            code.lconst_0();
+        } else {
+            code.iconst_0();
+        }
+        code.invokeinterface(
+                SEGMENT,
+                "set",
+                MethodTypeDesc.of(CD_void, desc(layoutType), CD_long, desc(carrier)));
     }
 
     private static void constant(ClassBuilder builder, String name, long value) {
@@ -238,10 +315,11 @@ final class TypeCode {
             code.aload(1).invokeinterface(SEGMENT, "byteSize", MethodTypeDesc.of(CD_long));
             code.loadConstant(model.layout().byteSize() - 1).lsub();
             code.invokestatic(desc(Objects.class), "checkIndex", CHECK_INDEX).pop2();
-            access.load(code, newView, MethodHandle.class);
             code.aload(1);
             offset.on(code);
-            AccessCode.invokeExact(code, newView);
+            code.invokedynamic(
+                    DynamicCallSiteDesc.of(
+                            LINK, "view", NEW_VIEW, data.constant(newView, MethodHandle.class)));
             code.areturn();
         }
 

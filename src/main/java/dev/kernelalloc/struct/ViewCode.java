@@ -27,6 +27,11 @@ import java.util.function.BiConsumer;
 /** Writes the class of a live view: a segment, an offset, and the accessors of the interface. */
 final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
 
+    /** The static method that makes a view. */
+    static final String NEW = "new";
+
+    private static final MethodTypeDesc CONSTRUCTOR = MethodTypeDesc.of(CD_void, SEGMENT, CD_long);
+
     private static final String SEGMENT_FIELD = "segment";
     private static final String OFFSET_FIELD = "offset";
 
@@ -45,11 +50,12 @@ final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
                 .withInterfaceSymbols(desc(model.type()), desc(StructView.class))
                 .withField(SEGMENT_FIELD, SEGMENT, ClassFile.ACC_PRIVATE | ClassFile.ACC_FINAL)
                 .withField(OFFSET_FIELD, CD_long, ClassFile.ACC_PRIVATE | ClassFile.ACC_FINAL)
+                .withMethodBody(INIT_NAME, CONSTRUCTOR, 0, this::constructor)
                 .withMethodBody(
-                        INIT_NAME,
-                        MethodTypeDesc.of(CD_void, SEGMENT, CD_long),
-                        0,
-                        this::constructor)
+                        NEW,
+                        MethodTypeDesc.of(CD_Object, SEGMENT, CD_long),
+                        ClassFile.ACC_PRIVATE | ClassFile.ACC_STATIC,
+                        this::newView)
                 .withMethodBody(
                         "asSegment",
                         MethodTypeDesc.of(SEGMENT),
@@ -76,6 +82,12 @@ final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
         code.aload(0).aload(1).putfield(self, SEGMENT_FIELD, SEGMENT);
         code.aload(0).lload(2).putfield(self, OFFSET_FIELD, CD_long);
         code.return_();
+    }
+
+    /** Not a handle on the constructor: the JIT makes more code of that. */
+    private void newView(CodeBuilder code) {
+        code.new_(self).dup().aload(0).lload(1);
+        code.invokespecial(self, INIT_NAME, CONSTRUCTOR).areturn();
     }
 
     private void asSegment(CodeBuilder code) {
