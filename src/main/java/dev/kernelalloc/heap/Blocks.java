@@ -14,6 +14,9 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
     /** Marks a block whose bytes are zeros. */
     long ZEROED = Magazine.ZEROED;
 
+    /** Marks a block whose owner is to be watched. */
+    long PICKED = 2;
+
     /** The part of a block that is its address; the rest are marks. */
     long ADDRESS = -SizeClasses.QUANTUM_BYTES;
 

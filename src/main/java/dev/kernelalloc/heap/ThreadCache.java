@@ -6,6 +6,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.WeakReference;
 import java.util.Arrays;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * Free blocks that one thread has at hand: for each class two magazines, of which one is loaded.
@@ -50,6 +51,12 @@ final class ThreadCache {
 
     /** How many dispersals it has followed. */
     int dispersals;
+
+    /** The owned blocks to be taken until one is picked to be watched. */
+    int untilPicked = Integer.MAX_VALUE;
+
+    /** Of which numbers that was chosen; none yet. */
+    private int pickedBy = Integer.MIN_VALUE;
 
     private final boolean[] reserved = new boolean[MagazineShape.CLASSES];
     private long reservedBytes;
@@ -177,6 +184,21 @@ final class ThreadCache {
     /** How often a magazine was inserted; another thread may look. */
     int exchanges() {
         return exchanges;
+    }
+
+    /** Whether the block just taken is picked; see {@link ThreadCaches#picks}. */
+    boolean picks(int mask) {
+        boolean picked = mask == 0 || untilPicked <= 0 && pickedBy == mask;
+        if (picked || pickedBy != mask) {
+            pickedBy = mask;
+            untilPicked =
+                    switch (mask) {
+                        case -1 -> Integer.MAX_VALUE;
+                        case 0 -> 1;
+                        default -> 1 + ThreadLocalRandom.current().nextInt(2 * mask + 1);
+                    };
+        }
+        return picked;
     }
 
     private void swap(int sizeClass) {

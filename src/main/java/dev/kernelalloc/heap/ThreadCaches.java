@@ -6,6 +6,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.WeakReference;
 import java.util.Arrays;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * Which thread has which cache.
@@ -66,7 +67,29 @@ public final class ThreadCaches {
      * @return its address and its marks; 0 where there is none at hand
      */
     public long take(long bytes, long alignment) {
-        return pop(SizeClasses.of(bytes, alignment));
+        long id = Thread.currentThread().threadId();
+        ThreadCache[] table = this.table;
+        ThreadCache cache = table[(int) id & table.length - 1];
+        return cache.owner == id && --cache.untilPicked != 0
+                ? Magazine.pop(cache.loaded[SizeClasses.of(bytes, alignment)])
+                : 0;
+    }
+
+    /**
+     * Whether a block that {@link #take} did not have is to be watched: one of a thousand, or all.
+     * Each thread counts for itself, down from a random number, so that nothing is added to most
+     * calls but the count; and a program that makes its blocks in turn does not show the same one
+     * each time.
+     *
+     * @param mask one less than the power of two of which one is picked on average; 0 for all, -1
+     *     for none
+     */
+    public boolean picks(int mask) {
+        ThreadCache own = Thread.currentThread().isVirtual() ? null : ownIfAny();
+        if (own != null) {
+            return own.picks(mask);
+        }
+        return mask >= 0 && (ThreadLocalRandom.current().nextInt() & mask) == 0;
     }
 
     /**
