@@ -77,7 +77,7 @@ record Examination(List<Finding> findings, Map<Need, Trial> trials) {
                                     + " does not tell what Linux tells in /proc and /sys",
                             "/proc/self/status"));
         }
-        trials.values().forEach(trial -> findings.add(trial.finding()));
+        trials.values().forEach(trial -> findings.add(trial.finding(host)));
         return findings;
     }
 }

@@ -69,18 +69,29 @@ final class RightsChecks {
             }
         }
         boolean told = host.field("/proc/self/status", "CapEff:").isPresent();
+        boolean first = Capabilities.countEverywhere(host);
         return new Finding(
                 Topic.RIGHTS,
                 "capabilities",
-                !told ? State.UNKNOWN : missing.isEmpty() ? State.OK : State.WARN,
-                told ? effective.toString() : "not told",
+                !told ? State.UNKNOWN : missing.isEmpty() && first ? State.OK : State.WARN,
+                told
+                        ? effective + (first ? "" : ", but over its own user namespace alone")
+                        : "not told",
                 "/proc/self/status CapEff",
-                missing.isEmpty()
-                        ? List.of()
-                        : List.of(
-                                "docker run " + String.join(" ", missing),
-                                "systemd unit: AmbientCapabilities="
-                                        + String.join(" ", missing).replace("--cap-add ", "CAP_")));
+                remedies(missing, first));
+    }
+
+    private static List<String> remedies(List<String> missing, boolean first) {
+        if (!first) {
+            return List.of("docker run --userns=host");
+        }
+        if (missing.isEmpty()) {
+            return List.of();
+        }
+        String flags = String.join(" ", missing);
+        return List.of(
+                "docker run " + flags,
+                "systemd unit: AmbientCapabilities=" + flags.replace("--cap-add ", "CAP_"));
     }
 
     /** Not what should be, but what the kernel answers. */

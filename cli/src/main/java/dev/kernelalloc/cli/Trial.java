@@ -108,7 +108,7 @@ record Trial(
     }
 
     /** The same as a line of the doctor's. */
-    Finding finding() {
+    Finding finding(Host host) {
         return new Finding(
                 Finding.Topic.GUARANTEES,
                 need.toString(),
@@ -119,10 +119,10 @@ record Trial(
                         : need == Need.ADDRESSES
                                 ? "PhysicalAllocator.addressOf"
                                 : "PhysicalAllocator.allocate",
-                isMet ? List.of() : remedies());
+                isMet ? List.of() : remedies(host));
     }
 
-    private List<String> remedies() {
+    private List<String> remedies(Host host) {
         if (refusal.filter(reason -> reason == AllocationException.Reason.LOCK_LIMIT).isPresent()) {
             return LockChecks.MORE_LOCKS;
         }
@@ -133,7 +133,7 @@ record Trial(
                     List.of(
                             "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
                             "sysctl vm.nr_hugepages=64");
-            case PINNED -> List.of("see pins, above");
+            case PINNED -> LockChecks.pins(host, Optional.of(this)).remedies();
             case CONTIGUOUS ->
                     List.of(
                             "echo 1 > /proc/sys/vm/compact_memory",

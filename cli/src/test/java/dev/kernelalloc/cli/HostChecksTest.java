@@ -216,6 +216,17 @@ class HostChecksTest {
     }
 
     @Test
+    void rightsOverAUserNamespaceOfItsOwnAreNotTakenForRights() throws IOException {
+        status("000001ffffffffff", 0);
+        Path namespace = host.at("/proc/self/ns/user");
+        Files.createDirectories(namespace.getParent());
+        Files.createSymbolicLink(namespace, Path.of("user:[4026532000]"));
+        assertThat(one("user").state()).isEqualTo(State.WARN);
+        assertThat(one("capabilities").state()).isEqualTo(State.WARN);
+        assertThat(one("lock limit").fact()).isEqualTo("8 MiB");
+    }
+
+    @Test
     void signsOfAContainerAreShown() throws IOException {
         assertThat(one("container").fact()).isEqualTo("no sign of one");
         write("/run/.containerenv", "");
