@@ -1,0 +1,149 @@
+package dev.kernelalloc.cli;
+
+import dev.kernelalloc.AllocationException;
+import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.PoolAllocator;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalRequest;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+import java.io.PrintWriter;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+
+@Command(
+        name = "demo",
+        description = {
+            "The ways to have native memory, where one of each lies, and what it costs.",
+            "Costs are measured here for two seconds, to give an idea; they are no benchmark."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Tool.Version.class)
+final class DemoCommand implements Callable<Integer> {
+
+    private static final PhysicalRequest TWO_MEBIBYTES = PhysicalRequest.ofBytes(2 << 20).build();
+
+    private static final int ROUNDS = 3;
+
+    @Spec private CommandSpec spec;
+
+    /** Why something could not be shown; each reason once. */
+    private final Set<String> notes = new LinkedHashSet<>();
+
+    private boolean refused;
+
+    /** Where memory lies, as printed. */
+    private record Place(long bytes, long virtual, String physical, String guarantee) {}
+
+    @Override
+    public Integer call() {
+        PrintWriter out = spec.commandLine().getOut();
+        Table table =
+                new Table("memory", ">bytes", "virtual", "physical", "guarantee", ">ns", ">ratio");
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            List<MemoryWay> ways =
+                    List.of(
+                            new MemoryWay.Confined(),
+                            new MemoryWay.ArenaOf(PoolAllocator.shared(), "the pool"),
+                            new MemoryWay.BlockOf(PoolAllocator.shared(), "the pool"),
+                            new MemoryWay.BoxIn(PoolAllocator.shared(), "the pool"),
+                            new MemoryWay.BlockOf(physical, "locked memory"),
+                            new MemoryWay.BoxIn(physical, "locked memory"),
+                            new MemoryWay.Requested(physical, TWO_MEBIBYTES));
+            measure(ways, physical).forEach(line -> table.add(line.toArray()));
+        }
+        table.print(out);
+        out.println();
+        notes.forEach(out::println);
+        out.println(
+                "ns: the time to have one, write to it and give it back, on one thread, at best;"
+                        + " ratio: to the first line.");
+        out.println(
+                "Measured here for a third of a second each, to give an idea: no benchmark, those"
+                        + " are in benchmarks/.");
+        out.flush();
+        return refused ? Tool.NOT_HAD : Tool.DONE;
+    }
+
+    /** The lines of the table. All is warmed up first: the JIT compiles while others warm up. */
+    private List<List<Object>> measure(List<MemoryWay> ways, PhysicalAllocator physical) {
+        Map<MemoryWay, QuickLook> looks = new LinkedHashMap<>();
+        Map<MemoryWay, Place> places = new LinkedHashMap<>();
+        List<List<Object>> lines = new ArrayList<>();
+        try (Progress progress = new Progress("measuring", (1L + ROUNDS) * ways.size())) {
+            for (MemoryWay way : ways) {
+                try {
+                    way.show(memory -> places.put(way, place(way, memory, physical)));
+                    QuickLook look = new QuickLook(way);
+                    look.warmUp();
+                    looks.put(way, look);
+                } catch (AllocationException e) {
+                    refused = true;
+                    notes.add("No " + way.name() + ": " + e.getMessage());
+                }
+                progress.step();
+            }
+            for (int round = 0; round < ROUNDS; round++) {
+                for (QuickLook look : looks.values()) {
+                    look.look();
+                    progress.step();
+                }
+            }
+            double first = 0;
+            for (MemoryWay way : looks.keySet()) {
+                double nanos = looks.get(way).nanos();
+                first = first == 0 ? nanos : first;
+                lines.add(line(way, places.get(way), nanos, nanos / first));
+            }
+        }
+        return lines;
+    }
+
+    private static List<Object> line(MemoryWay way, Place place, double nanos, double ratio) {
+        return List.of(
+                way.name(),
+                place.bytes(),
+                "0x%016x".formatted(place.virtual()),
+                place.physical(),
+                place.guarantee(),
+                String.format(Locale.ROOT, nanos < 1000 ? "%.1f" : "%,.0f", nanos),
+                String.format(Locale.ROOT, ratio < 100 ? "%.2f" : "%,.0f", ratio));
+    }
+
+    private Place place(MemoryWay way, MemorySegment memory, PhysicalAllocator physical) {
+        boolean ofPool =
+                switch (way) {
+                    case MemoryWay.Confined _, MemoryWay.ArenaOf _ -> true;
+                    case MemoryWay.BlockOf(var allocator, _) -> allocator != physical;
+                    case MemoryWay.BoxIn(var allocator, _) -> allocator != physical;
+                    case MemoryWay.Requested _ -> false;
+                };
+        if (ofPool) {
+            return new Place(memory.byteSize(), memory.address(), "-", "none");
+        }
+        return new Place(
+                memory.byteSize(),
+                memory.address(),
+                address(memory, physical),
+                Guarantees.text(physical.guarantee(memory)));
+    }
+
+    private String address(MemorySegment memory, PhysicalAllocator physical) {
+        try {
+            return physical.addressOf(memory).toString();
+        } catch (PhysicalAddressException e) {
+            notes.add("No physical addresses: " + e.getMessage());
+            return e.reason().toString().toLowerCase(Locale.ROOT);
+        }
+    }
+}

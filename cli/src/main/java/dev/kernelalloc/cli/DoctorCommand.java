@@ -1,0 +1,180 @@
+package dev.kernelalloc.cli;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.GsonBuilder;
+
+import dev.kernelalloc.cli.Finding.State;
+import dev.kernelalloc.cli.Finding.Topic;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.Callable;
+
+@Command(
+        name = "doctor",
+        description = {
+            "What this host can do for native memory, and what would make it better.",
+            "Each line has a state, the fact it rests on and where that was read; below what is not"
+                    + " ok stand the commands, or flags of a container, that change it."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Tool.Version.class,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:every stated need is met", "1:one is not", "2:wrong usage"})
+final class DoctorCommand implements Callable<Integer> {
+
+    private static final List<String> NOTHING = List.of();
+
+    @Option(
+            names = "--need",
+            split = ",",
+            paramLabel = "NEED",
+            description =
+                    "What a program needs here, separated by commas: ${COMPLETION-CANDIDATES}")
+    private Set<Need> needs = EnumSet.noneOf(Need.class);
+
+    @Option(names = "--json", description = "For machines: one JSON object.")
+    private boolean json;
+
+    @Option(names = "--all", description = "Also what would change that which is good already.")
+    private boolean all;
+
+    @Spec private CommandSpec spec;
+
+    /** What {@code --json} prints. */
+    private record Report(
+            String version, List<Line> findings, List<Outcome> guarantees, boolean needsMet) {}
+
+    private record Line(
+            String topic,
+            String name,
+            String state,
+            String fact,
+            String source,
+            List<String> remedies) {}
+
+    private record Outcome(
+            String need, boolean needed, boolean met, String found, List<String> declined) {}
+
+    @Override
+    public Integer call() {
+        Examination examination = Examination.ofThisMachine();
+        List<Trial> unmet =
+                needs.stream().map(examination.trials()::get).filter(t -> !t.isMet()).toList();
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(toJson(examination, unmet.isEmpty()));
+        } else {
+            print(examination, out);
+            printNeeds(unmet, out);
+        }
+        out.flush();
+        return unmet.isEmpty() ? Tool.DONE : Tool.NOT_HAD;
+    }
+
+    private String toJson(Examination examination, boolean met) {
+        List<Line> lines = new ArrayList<>();
+        for (Finding finding : examination.findings()) {
+            lines.add(
+                    new Line(
+                            lower(finding.topic()),
+                            finding.name(),
+                            lower(finding.state()),
+                            finding.fact(),
+                            finding.source(),
+                            finding.remedies()));
+        }
+        List<Outcome> outcomes = new ArrayList<>();
+        for (Trial trial : examination.trials().values()) {
+            outcomes.add(
+                    new Outcome(
+                            trial.need().toString(),
+                            needs.contains(trial.need()),
+                            trial.isMet(),
+                            trial.found(),
+                            trial.declined()));
+        }
+        return new GsonBuilder()
+                .setPrettyPrinting()
+                .disableHtmlEscaping()
+                .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+                .create()
+                .toJson(new Report(Tool.Version.number(), lines, outcomes, met));
+    }
+
+    private static String lower(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
+    }
+
+    private void print(Examination examination, PrintWriter out) {
+        int widest =
+                examination.findings().stream().mapToInt(f -> f.name().length()).max().orElse(0);
+        for (Topic topic : Topic.values()) {
+            List<Finding> findings =
+                    examination.findings().stream().filter(f -> f.topic() == topic).toList();
+            if (!findings.isEmpty()) {
+                out.println(coloured("bold", topic.heading()));
+            }
+            for (Finding finding : findings) {
+                print(finding, widest, out);
+            }
+        }
+    }
+
+    private void print(Finding finding, int widest, PrintWriter out) {
+        String colour =
+                switch (finding.state()) {
+                    case OK -> "green";
+                    case WARN -> "yellow";
+                    case BAD -> "red";
+                    case UNKNOWN -> "faint";
+                };
+        out.println(
+                "  %s  %s  %s %s"
+                        .formatted(
+                                coloured(colour, "%-7s".formatted(lower(finding.state()))),
+                                ("%-" + widest + "s").formatted(finding.name()),
+                                finding.fact(),
+                                coloured("faint", "[" + finding.source() + "]")));
+        for (String remedy : all || finding.state() != State.OK ? finding.remedies() : NOTHING) {
+            out.println(" ".repeat(widest + 13) + coloured("cyan", "-> " + remedy));
+        }
+    }
+
+    private void printNeeds(List<Trial> unmet, PrintWriter out) {
+        if (needs.isEmpty()) {
+            return;
+        }
+        out.println(coloured("bold", "Needs"));
+        for (Need need : EnumSet.copyOf(needs)) {
+            boolean met = unmet.stream().noneMatch(trial -> trial.need() == need);
+            out.println(
+                    "  %s  %s"
+                            .formatted(
+                                    coloured(met ? "green" : "red", met ? "met    " : "not met"),
+                                    need));
+        }
+    }
+
+    private String coloured(String style, String text) {
+        Ansi ansi = spec.commandLine().getColorScheme().ansi();
+        return ansi.enabled()
+                ? ansi.new Text("@|" + style + " " + escaped(text) + "|@").toString()
+                : text;
+    }
+
+    /** Picocli's markup ends at a bar and an at-sign, which no fact has; it is kept so. */
+    private static String escaped(String text) {
+        return text.replace("|@", "| @");
+    }
+}

@@ -1,0 +1,101 @@
+package dev.kernelalloc.cli;
+
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.stream.Stream;
+
+/**
+ * What a system tells in the text files of {@code /proc} and {@code /sys}. What cannot be read is
+ * absent, and says nothing.
+ *
+ * @param root of its file system: a test may have another than this machine's
+ */
+record Host(Path root) {
+
+    static Host ofThisMachine() {
+        return new Host(Path.of("/"));
+    }
+
+    /** Whether it is one at all, and not another system. */
+    boolean isLinux() {
+        return has("/proc/self/status");
+    }
+
+    boolean has(String path) {
+        return Files.exists(at(path));
+    }
+
+    Path at(String path) {
+        return root.resolve(path.substring(1));
+    }
+
+    /** In large pieces: of a setting below /proc/sys only the first piece read has anything. */
+    Optional<String> text(String path) {
+        try (InputStream in = new FileInputStream(at(path).toFile())) {
+            return Optional.of(new String(in.readAllBytes(), StandardCharsets.UTF_8).strip());
+        } catch (IOException absent) {
+            return Optional.empty();
+        }
+    }
+
+    List<String> lines(String path) {
+        return text(path).map(text -> text.lines().toList()).orElse(List.of());
+    }
+
+    OptionalLong number(String path) {
+        try {
+            return text(path).stream().mapToLong(Long::parseLong).findFirst();
+        } catch (NumberFormatException notOne) {
+            return OptionalLong.empty();
+        }
+    }
+
+    /** What stands behind a key at the beginning of a line. */
+    Optional<String> field(String path, String key) {
+        return lines(path).stream()
+                .filter(line -> line.startsWith(key))
+                .map(line -> line.substring(key.length()).strip())
+                .findFirst();
+    }
+
+    /** A field such as {@code MemTotal: 123 kB}, in bytes. */
+    OptionalLong kilobytes(String path, String key) {
+        return field(path, key).stream()
+                .map(text -> text.split(" ")[0])
+                .filter(text -> text.matches("\\d+"))
+                .mapToLong(text -> Long.parseLong(text) << 10)
+                .findFirst();
+    }
+
+    /** The word in brackets, as in {@code always [madvise] never}. */
+    Optional<String> choice(String path) {
+        return text(path)
+                .filter(text -> text.contains("[") && text.contains("]"))
+                .map(text -> text.substring(text.indexOf('[') + 1, text.indexOf(']')));
+    }
+
+    /** The names in a directory, in order. */
+    List<String> names(String directory) {
+        try (Stream<Path> children = Files.list(at(directory))) {
+            return children.map(child -> child.getFileName().toString()).sorted().toList();
+        } catch (IOException absent) {
+            return List.of();
+        }
+    }
+
+    /** Where a symbolic link leads. */
+    Optional<String> link(String path) {
+        try {
+            return Optional.of(Files.readSymbolicLink(at(path)).toString());
+        } catch (IOException | UnsupportedOperationException absent) {
+            return Optional.empty();
+        }
+    }
+}

@@ -1,0 +1,237 @@
+package dev.kernelalloc.cli;
+
+import dev.kernelalloc.KernelAllocator;
+import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.PoolAllocator;
+
+import org.HdrHistogram.Histogram;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+
+@Command(
+        name = "stress",
+        description = {
+            "Replaces blocks of random sizes from several threads for a while, looks at each before"
+                    + " it is freed, and tells how fast that was.",
+            "Sizes are written as 16, 4KiB or 1M; units are powers of 1,024."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Tool.Version.class,
+        sortOptions = false,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:done",
+            "1:memory was refused, or a block was not as it was left",
+            "2:wrong usage"
+        })
+final class StressCommand implements Callable<Integer> {
+
+    private static final long LOOK_MILLIS = 200;
+    private static final int MOST_THREADS = 1024;
+    private static final double[] PERCENTILES = {50, 90, 99, 99.9};
+
+    /** The allocator that is tried. */
+    private enum Source {
+        /** The pool. */
+        POOL,
+        /** The pool with all measures against mistakes. */
+        HARDENED,
+        /** malloc(3), by downcalls. */
+        SYSTEM,
+        /** Locked memory. */
+        PHYSICAL;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        KernelAllocator open() {
+            return switch (this) {
+                case POOL -> PoolAllocator.builder().tag("stress").build();
+                case HARDENED -> PoolAllocator.builder().tag("stress").hardened(true).build();
+                case SYSTEM -> PoolAllocator.systemHeap();
+                case PHYSICAL -> PhysicalAllocator.builder().tag("stress").build();
+            };
+        }
+
+        /** malloc's belongs to the process. */
+        boolean isClosable() {
+            return this != SYSTEM;
+        }
+    }
+
+    @Option(
+            names = "--allocator",
+            paramLabel = "KIND",
+            defaultValue = "pool",
+            description = "Which: ${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} unless given.")
+    private Source source;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "TIME",
+            defaultValue = "5",
+            description = "How long; ${DEFAULT-VALUE} unless given.")
+    private Duration time;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "How many; as many as there are processors unless given.")
+    private int threads = Runtime.getRuntime().availableProcessors();
+
+    @Option(
+            names = "--sizes",
+            paramLabel = "SIZE",
+            split = "-",
+            defaultValue = "16-4KiB",
+            description = "The smallest and the largest; ${DEFAULT-VALUE} unless given.")
+    private List<ByteCount> sizes;
+
+    @Option(
+            names = "--live",
+            paramLabel = "N",
+            defaultValue = "1000",
+            description = "Blocks that each thread keeps; ${DEFAULT-VALUE} unless given.")
+    private int live;
+
+    @Option(
+            names = "--shared",
+            paramLabel = "PERCENT",
+            defaultValue = "10",
+            description =
+                    "Of the operations on blocks that threads share; ${DEFAULT-VALUE} unless"
+                            + " given.")
+    private int shared;
+
+    @Spec private CommandSpec spec;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        check();
+        KernelAllocator allocator = source.open();
+        Workload workload =
+                new Workload(
+                        allocator, sizes.getFirst().bytes(), sizes.getLast().bytes(), live, shared);
+        Peaks peaks = new Peaks();
+        long start = System.nanoTime();
+        List<Thread> started = workload.start(threads);
+        watch(workload, allocator, peaks, start);
+        workload.end();
+        for (Thread thread : started) {
+            thread.join();
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        workload.freeShared();
+        long left = source.isClosable() ? allocator.stats().liveBlocks() : 0;
+        if (source.isClosable()) {
+            allocator.close();
+        }
+        print(workload, peaks, seconds, left);
+        return workload.damaged() > 0 || workload.refusals() > 0 || left > 0
+                ? Tool.NOT_HAD
+                : Tool.DONE;
+    }
+
+    private void check() {
+        long smallest = sizes.getFirst().bytes();
+        long largest = sizes.getLast().bytes();
+        if (sizes.size() > 2 || smallest < 1 || largest < smallest) {
+            throw wrong("--sizes: write the smallest and the largest, for example 16-4KiB");
+        }
+        if (threads < 1 || threads > MOST_THREADS || live < 1 || shared < 0 || shared > 100) {
+            throw wrong(
+                    "--threads must be 1 to %d, --live at least 1, --shared 0 to 100"
+                            .formatted(MOST_THREADS));
+        }
+    }
+
+    private ParameterException wrong(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+
+    /** What was most, seen while the threads work. */
+    private static final class Peaks {
+
+        private long liveBytes;
+        private long capacityBytes;
+        private long residentBytes;
+
+        private void look(KernelAllocator allocator) {
+            liveBytes = Math.max(liveBytes, allocator.stats().liveBytes());
+            capacityBytes = Math.max(capacityBytes, allocator.stats().capacityBytes());
+            OptionalLong resident = Host.ofThisMachine().kilobytes("/proc/self/status", "VmRSS:");
+            residentBytes = Math.max(residentBytes, resident.orElse(0));
+        }
+    }
+
+    /** Until the time is over. */
+    private void watch(Workload workload, KernelAllocator allocator, Peaks peaks, long start)
+            throws InterruptedException {
+        long millis = time.toMillis();
+        try (Progress progress = new Progress("stress", millis)) {
+            long spent = 0;
+            while (spent < millis) {
+                Thread.sleep(Math.min(LOOK_MILLIS, millis - spent));
+                peaks.look(allocator);
+                spent = (System.nanoTime() - start) / 1_000_000;
+                progress.stepTo(
+                        Math.min(spent, millis), perSecond(workload.operations(), spent / 1e3));
+            }
+        }
+    }
+
+    private static String perSecond(long operations, double seconds) {
+        return String.format(Locale.ROOT, "%.1f M/s", operations / seconds / 1e6);
+    }
+
+    private void print(Workload workload, Peaks peaks, double seconds, long left) {
+        PrintWriter out = spec.commandLine().getOut();
+        Table what = new Table("stress", "");
+        what.add("allocator", source);
+        what.add("threads", threads);
+        what.add("sizes", sizes.getFirst() + " to " + sizes.getLast());
+        what.add("time", String.format(Locale.ROOT, "%.1f s", seconds));
+        what.add("operations", String.format(Locale.ROOT, "%,d", workload.operations()));
+        what.add("rate", perSecond(workload.operations(), seconds));
+        what.add("live at most", ByteCount.text(peaks.liveBytes));
+        what.add("capacity at most", ByteCount.text(peaks.capacityBytes));
+        what.add("resident at most", ByteCount.text(peaks.residentBytes) + ", with the JVM");
+        what.add("refused", workload.refusals());
+        what.add("damaged", workload.damaged());
+        what.add("left alive", left);
+        what.print(out);
+        out.println();
+        Table latencies = new Table("ns", ">timed", ">50 %", ">90 %", ">99 %", ">99.9 %", ">most");
+        addRow(latencies, "allocate", workload.allocateNanos());
+        addRow(latencies, "free", workload.freeNanos());
+        latencies.print(out);
+        out.println("Times include looking at the clock, some 25 ns.");
+        workload.firstRefusal().ifPresent(why -> out.println("first refusal: " + why));
+        out.flush();
+    }
+
+    private static void addRow(Table table, String name, Histogram nanos) {
+        Object[] cells = new Object[PERCENTILES.length + 3];
+        cells[0] = name;
+        cells[1] = String.format(Locale.ROOT, "%,d", nanos.getTotalCount());
+        for (int i = 0; i < PERCENTILES.length; i++) {
+            cells[i + 2] =
+                    String.format(Locale.ROOT, "%,d", nanos.getValueAtPercentile(PERCENTILES[i]));
+        }
+        cells[cells.length - 1] = String.format(Locale.ROOT, "%,d", nanos.getMaxValue());
+        table.add(cells);
+    }
+}

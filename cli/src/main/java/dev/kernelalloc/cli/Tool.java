@@ -1,0 +1,136 @@
+package dev.kernelalloc.cli;
+
+import dev.kernelalloc.AllocationException;
+import dev.kernelalloc.physical.PhysicalAddressException;
+
+import picocli.AutoComplete.GenerateCompletion;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.ColorScheme;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+
+/** The program {@code kernel-alloc}: {@code java -jar kernel-alloc-cli.jar}. */
+@Command(
+        name = "kernel-alloc",
+        description = "What this host can do for native memory, and where memory comes to lie.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Tool.Version.class,
+        synopsisSubcommandLabel = "COMMAND",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:done, and every stated need is met",
+            "1:memory could not be had, a need is not met, or a file cannot be written",
+            "2:wrong usage",
+            "3:a page was found elsewhere (map --watch)"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  kernel-alloc doctor --need pinned,huge",
+            "  kernel-alloc map --size 8M --contiguous --picture map.svg",
+            "  kernel-alloc stress --seconds 10 --threads 4",
+            "  source <(kernel-alloc generate-completion)"
+        },
+        subcommands = {
+            DoctorCommand.class,
+            DemoCommand.class,
+            MapCommand.class,
+            StressCommand.class,
+            GenerateCompletion.class,
+            HelpCommand.class
+        })
+public final class Tool implements Runnable {
+
+    static final int DONE = 0;
+    static final int NOT_HAD = 1;
+    static final int USAGE = 2;
+    static final int DRIFTED = 3;
+
+    @Spec private CommandSpec spec;
+
+    private Tool() {}
+
+    /**
+     * Runs a command and ends the process with its exit code.
+     *
+     * @param arguments as typed at the shell
+     */
+    public static void main(String[] arguments) {
+        System.setProperty("java.awt.headless", "true");
+        System.exit(commandLine().execute(arguments));
+    }
+
+    static CommandLine commandLine() {
+        ColorScheme colours =
+                CommandLine.Help.defaultColorScheme(
+                        Terminal.showsColours()
+                                ? CommandLine.Help.Ansi.ON
+                                : CommandLine.Help.Ansi.OFF);
+        return new CommandLine(new Tool())
+                .setOut(standard(FileDescriptor.out))
+                .setErr(standard(FileDescriptor.err))
+                .setColorScheme(colours)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(ByteCount.class, ByteCount::parse)
+                .registerConverter(Duration.class, Seconds::parse)
+                .setParameterExceptionHandler((e, _) -> misused(e))
+                .setExecutionExceptionHandler((e, line, _) -> explained(e, line));
+    }
+
+    /** Unlike System.out's, these tell when nobody reads any more. */
+    private static PrintWriter standard(FileDescriptor descriptor) {
+        return new PrintWriter(new FileOutputStream(descriptor), true);
+    }
+
+    /** What the library refuses is explained; anything else is a mistake of this program. */
+    private static int explained(Exception e, CommandLine line) throws Exception {
+        switch (e) {
+            case AllocationException _, PhysicalAddressException _, IllegalCallerException _ ->
+                    line.getErr().println("kernel-alloc: " + e.getMessage());
+            case UncheckedIOException _ ->
+                    line.getErr().println("kernel-alloc: " + e.getCause().getMessage());
+            default -> throw e;
+        }
+        return NOT_HAD;
+    }
+
+    /** The mistake, what may have been meant, and how it is written; help is one word away. */
+    private static int misused(ParameterException e) {
+        CommandLine line = e.getCommandLine();
+        PrintWriter err = line.getErr();
+        err.println(line.getColorScheme().errorText("kernel-alloc: " + e.getMessage()));
+        CommandLine.UnmatchedArgumentException.printSuggestions(e, err);
+        err.print("Usage: " + line.getHelp().synopsis("Usage: ".length()));
+        err.println("Try '%s --help'.".formatted(line.getCommandSpec().qualifiedName()));
+        err.flush();
+        return USAGE;
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Missing a command");
+    }
+
+    static final class Version implements IVersionProvider {
+
+        @Override
+        public String[] getVersion() {
+            return new String[] {"kernel-alloc " + number()};
+        }
+
+        /** As the jar's manifest has it. */
+        static String number() {
+            String version = Tool.class.getPackage().getImplementationVersion();
+            return version == null ? "(not from its jar)" : version;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package dev.kernelalloc.cli;
+
+import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.Verification;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** Looks again and again whether pages are where they were, and tells of those that are not. */
+final class Watch {
+
+    private final Supplier<Verification> look;
+    private final Duration interval;
+    private final int times;
+    private final PrintWriter out;
+
+    private long drifts;
+    private Optional<String> unverifiable = Optional.empty();
+
+    /**
+     * A watch to be kept.
+     *
+     * @param look at all pages
+     * @param interval before each look
+     * @param times how many looks; 0 for ever
+     * @param out for what is found; the watch ends when nobody reads it any more
+     */
+    Watch(Supplier<Verification> look, Duration interval, int times, PrintWriter out) {
+        this.look = look;
+        this.interval = interval;
+        this.times = times;
+        this.out = out;
+    }
+
+    /** Keeps it; returns the exit code. */
+    int run() throws InterruptedException {
+        out.println(
+                "\nlooking every %s%s"
+                        .formatted(seconds(interval), times == 0 ? "" : ", " + times + " times"));
+        int looks = 0;
+        try (Progress progress = new Progress("looking", times == 0 ? -1 : times)) {
+            while ((times == 0 || looks < times) && !out.checkError()) {
+                Thread.sleep(interval);
+                looks++;
+                look(looks, progress);
+                progress.stepTo(looks, drifts + " drifted");
+            }
+        }
+        out.println("looked %d times: %s".formatted(looks, summary()));
+        out.flush();
+        return drifts == 0 ? Tool.DONE : Tool.DRIFTED;
+    }
+
+    /** Without a bar there is a line for each look: so a reader that is gone is noticed, too. */
+    private void look(int number, Progress progress) {
+        try {
+            Verification found = look.get();
+            unverifiable = found.unverifiable();
+            drifts += found.drifts().size();
+            for (Drift drift : found.drifts()) {
+                progress.print(
+                        out,
+                        "look %d: 0x%016x was at %s, is at %s: %s"
+                                .formatted(
+                                        number,
+                                        drift.virtualAddress(),
+                                        drift.before(),
+                                        drift.after() == null ? "no frame" : drift.after(),
+                                        drift.finding()));
+            }
+            if (!progress.isShown()) {
+                progress.print(
+                        out,
+                        "look %d: %s, %d pages, %d elsewhere"
+                                .formatted(
+                                        number,
+                                        found.verdict(),
+                                        found.checkedPages(),
+                                        found.drifts().size()));
+            }
+        } catch (PhysicalAddressException moved) { // what was pinned
+            drifts++;
+            progress.print(out, "look %d: %s".formatted(number, moved.getMessage()));
+        }
+    }
+
+    private String summary() {
+        if (drifts > 0) {
+            return "%d page%s found elsewhere".formatted(drifts, drifts == 1 ? " was" : "s were");
+        }
+        return unverifiable
+                .map(why -> "nothing is known: " + why)
+                .orElse("every page is where it was");
+    }
+
+    private static String seconds(Duration time) {
+        return time.toMillis() % 1000 == 0 ? time.toSeconds() + " s" : time.toMillis() + " ms";
+    }
+}

@@ -1,0 +1,71 @@
+package dev.kernelalloc.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class StressTest {
+
+    @ParameterizedTest
+    @ValueSource(strings = {"pool", "hardened", "system", "physical"})
+    void everyAllocatorIsTriedAndNothingIsLost(String allocator) {
+        ToolProcess.Result stress =
+                ToolProcess.run(
+                        "stress",
+                        "--allocator=" + allocator,
+                        "--seconds=300ms",
+                        "--threads=3",
+                        "--sizes=1-64KiB",
+                        "--live=20",
+                        "--shared=30");
+        assertThat(stress.exitCode()).describedAs(stress.toString()).isEqualTo(Tool.DONE);
+        assertThat(stress.err()).isEmpty();
+        assertThat(stress.out())
+                .containsPattern("allocator +" + allocator)
+                .containsPattern("operations +[1-9]")
+                .containsPattern("resident at most +[1-9]")
+                .containsPattern("refused +0\n")
+                .containsPattern("damaged +0\n")
+                .containsPattern("left alive +0\n")
+                .containsPattern("allocate +[1-9][0-9,]*( +[1-9][0-9,]*){5}\n")
+                .containsPattern("free +[1-9][0-9,]*( +[1-9][0-9,]*){5}\n");
+    }
+
+    @Test
+    void refusalsAreCountedAndTheFirstExplained() {
+        assumeTrue(ToolProcess.isInstalled("prlimit"), "skipped: needs prlimit (util-linux)");
+        ToolProcess.Result stress =
+                new ToolProcess()
+                        .under("prlimit", "--memlock=65536")
+                        .unprivileged()
+                        .start("stress", "--allocator=physical", "--seconds=200ms");
+        assertThat(stress.exitCode()).isEqualTo(Tool.NOT_HAD);
+        assertThat(stress.out())
+                .containsPattern("refused +[1-9]")
+                .contains("first refusal: ", "ulimit -l")
+                .containsPattern("left alive +0\n");
+        assertThat(stress.err()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "--sizes=0-4K",
+                "--sizes=4K-16",
+                "--sizes=1-2-3",
+                "--threads=0",
+                "--live=0",
+                "--shared=101",
+                "--seconds=0",
+                "--allocator=none"
+            })
+    void wrongUsageIsExplainedOnTheErrorOutput(String option) {
+        ToolProcess.Result stress = ToolProcess.runHere("stress", option);
+        assertThat(stress.exitCode()).isEqualTo(Tool.USAGE);
+        assertThat(stress.out()).isEmpty();
+        assertThat(stress.err()).contains("Usage: kernel-alloc stress").doesNotContain("\tat ");
+    }
+}
