@@ -42,21 +42,24 @@ final class ArenaBlock {
         source.freeOwned(address, bytes, alignment);
     }
 
-    /** Gives back a whole list, also when one of them turns out to have been overrun. */
+    /**
+     * Gives back a whole list, also when one of them turns out to have been overrun, or cannot be
+     * given back where the Java heap or stack ends: an arena closes but once.
+     */
     static void giveBackAll(@Nullable ArenaBlock newest, CheckedBlocks source) {
-        RuntimeException overrun = null;
-        ArenaBlock block = newest;
-        while (block != null) {
-            ArenaBlock older = block.older;
+        Throwable failure = null;
+        for (ArenaBlock block = newest; block != null; block = block.older) {
             try {
                 block.giveBack(source);
-            } catch (IllegalStateException e) {
-                overrun = e;
+            } catch (IllegalStateException | Error e) {
+                failure = e;
             }
-            block = older;
         }
-        if (overrun != null) {
-            throw overrun;
+        if (failure instanceof Error error) {
+            throw error;
+        }
+        if (failure != null) {
+            throw (IllegalStateException) failure;
         }
     }
 }

@@ -5,6 +5,7 @@ import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
+import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.heap.ThreadCaches;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
@@ -43,6 +44,12 @@ final class CheckedBlocks implements Origin {
     private final Set<Guarantee> guarantees;
 
     private boolean processWide; // guarded by this
+
+    static {
+        // The JVM makes this switch when it first comes to it, which must not be where the Java
+        // heap is full: explaining a refusal must not end in an error of linkage.
+        AllocationException.Reason.of(new Refusal.OutOfMemory("a rehearsal"));
+    }
 
     CheckedBlocks(String tag, Blocks blocks) {
         this(tag, blocks, Set.of());
@@ -104,9 +111,18 @@ final class CheckedBlocks implements Origin {
     Optional<MemorySegment> tryAllocate(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return Optional.of(segment(blocks.allocate(bytes, alignment, false), bytes));
+            return present(blocks.allocate(bytes, alignment, false), bytes);
         } catch (Refusal _) {
             return Optional.empty();
+        }
+    }
+
+    private Optional<MemorySegment> present(long address, long bytes) {
+        try {
+            return Optional.of(NativeMemory.segment(address, bytes));
+        } catch (Error e) {
+            blocks.free(address); // the Java heap or stack is exhausted
+            throw e;
         }
     }
 
@@ -128,6 +144,7 @@ final class CheckedBlocks implements Origin {
     }
 
     private MemorySegment move(long address, long bytes, long alignment) {
+        StackReserve.require(); // nothing below overflows: the contents are in one block or other
         long kept = Math.min(blocks.usableBytes(address), bytes);
         MemorySegment moved = allocate(bytes, alignment);
         try {
@@ -402,10 +419,17 @@ final class CheckedBlocks implements Origin {
     }
 
     AllocationException explained(Refusal refusal, long bytes, long alignment) {
-        return new AllocationException(
-                AllocationException.Reason.of(refusal),
-                "allocator '%s' could not provide %d bytes aligned to %d: %s"
-                        .formatted(tag, bytes, alignment, refusal.getMessage()),
-                refusal);
+        // By hand: what formats it would load classes, and the Java heap may be what is exhausted.
+        String message =
+                new StringBuilder("allocator '")
+                        .append(tag)
+                        .append("' could not provide ")
+                        .append(bytes)
+                        .append(" bytes aligned to ")
+                        .append(alignment)
+                        .append(": ")
+                        .append(refusal.getMessage())
+                        .toString();
+        return new AllocationException(AllocationException.Reason.of(refusal), message, refusal);
     }
 }

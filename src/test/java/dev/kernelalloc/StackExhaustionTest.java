@@ -6,6 +6,7 @@ import dev.kernelalloc.testing.Stamp;
 
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -70,6 +71,22 @@ class StackExhaustionTest {
         assertThat(left.capacityBytes())
                 .as("each slab that is kept has lost a block: %s", left)
                 .isLessThanOrEqualTo((left.liveBlocks() + cachedBlocks) * SLAB_BYTES);
+    }
+
+    /** Wherever it is interrupted, the contents are in the block that the caller has. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void anOverflowInReallocateLosesNoContents(boolean hardened) throws Exception {
+        try (PoolAllocator pool = PoolAllocator.builder().hardened(hardened).build()) {
+            use(pool);
+            for (int i = 0; i < THREADS; i++) {
+                Growth growth = new Growth(pool, new Random(i));
+                FutureTask<Void> task = new FutureTask<>(growth::run, null);
+                Thread.ofPlatform().stackSize(256 << 10).start(task);
+                task.get();
+            }
+            assertThat(pool.stats().liveBlocks()).isZero();
+        }
     }
 
     private static void use(PoolAllocator pool) {
@@ -194,6 +211,47 @@ class StackExhaustionTest {
                 ending = null;
             }
             return descend(b, c, a) + a;
+        }
+    }
+
+    /** Calls itself and moves one block until the stack ends. */
+    private static final class Growth {
+
+        private static final long STAMPED_BYTES = 64;
+
+        private final PoolAllocator pool;
+        private final Random random;
+        private MemorySegment block;
+        private int calls;
+
+        Growth(PoolAllocator pool, Random random) {
+            this.pool = pool;
+            this.random = random;
+        }
+
+        void run() {
+            block = pool.allocate(STAMPED_BYTES, 8);
+            for (int i = 0; i < OVERFLOWS_EACH; i++) {
+                long stamp = random.nextLong();
+                Stamp.write(block, stamp);
+                try {
+                    shift(random.nextInt(40));
+                } catch (StackOverflowError _) {
+                    // the block is alive, and what was written is there
+                }
+                Stamp.check(block.asSlice(0, STAMPED_BYTES), STAMPED_BYTES, stamp);
+                block = pool.reallocate(block, STAMPED_BYTES, 8);
+            }
+            pool.free(block);
+        }
+
+        private long shift(int by) {
+            return by == 0 ? descend(1, 2) : shift(by - 1) + by;
+        }
+
+        private long descend(long a, long b) {
+            block = pool.reallocate(block, (calls++ & 1) == 0 ? 2000 : STAMPED_BYTES, 8);
+            return descend(b, a) + a;
         }
     }
 }

@@ -2,8 +2,6 @@ package dev.kernelalloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kernelalloc.testing.Await;
-
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -117,62 +115,6 @@ class ZeroedBlocksTest {
                     }
                 }
             }
-        }
-    }
-
-    // ---- idle memory --------------------------------------------------------------------------
-
-    @ParameterizedTest
-    @EnumSource
-    void whatAThreadThatHasDiedLeavesGoesBackByItselfOrWhenTrimmed(Kind kind) throws Exception {
-        try (PoolAllocator pool = kind.make()) {
-            inAnotherThread(() -> forEachSize(bytes -> pool.free(pool.allocate(bytes, 8))));
-            if (kind != Kind.HARDENED) { // what is in quarantine stays there until trimmed
-                Await.until("idle memory goes back", () -> pool.stats().capacityBytes() == 0);
-            }
-            inAnotherThread(() -> forEachSize(bytes -> pool.free(pool.allocate(bytes, 8))));
-            pool.trim();
-            assertThat(pool.stats().capacityBytes()).isZero();
-        }
-    }
-
-    // ---- limits -------------------------------------------------------------------------------
-
-    @ParameterizedTest
-    @EnumSource
-    void threadsKeepNoMoreThanTheyMay(CacheLimit limit) throws Exception {
-        try (PoolAllocator pool =
-                PoolAllocator.builder().cacheBytes(limit.perThread, limit.total).build()) {
-            inAnotherThread(() -> useManyClasses(pool));
-            useManyClasses(pool);
-            assertThat(pool.stats().cachedBytes()).isLessThanOrEqualTo(2 * limit.perThread);
-            assertThat(pool.stats().cachedBytes() + pool.stats().depotBytes())
-                    .isLessThanOrEqualTo(limit.total);
-        }
-    }
-
-    enum CacheLimit {
-        NONE(0, 0),
-        SMALL(64 << 10, 1 << 20),
-        USUAL(1 << 20, 16 << 20),
-        TOTAL_BELOW_ONE_THREAD(4 << 20, 256 << 10);
-
-        private final long perThread;
-        private final long total;
-
-        CacheLimit(long perThread, long total) {
-            this.perThread = perThread;
-            this.total = total;
-        }
-    }
-
-    private static void useManyClasses(PoolAllocator pool) {
-        for (int bytes = 8; bytes <= 1 << 20; bytes = bytes * 9 / 8 + 8) {
-            List<MemorySegment> blocks = new ArrayList<>();
-            for (int i = 0; i < Math.clamp((1 << 20) / bytes, 2, 300); i++) {
-                blocks.add(pool.allocate(bytes, 8));
-            }
-            blocks.forEach(pool::free);
         }
     }
 

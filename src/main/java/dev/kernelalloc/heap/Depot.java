@@ -23,7 +23,9 @@ final class Depot {
             new AtomicReferenceArray<>(EMPTY_PLACES);
 
     /**
-     * The fewest full ones since {@link #takeSurplus} began to count; other threads only lower it.
+     * About the fewest full ones since {@link #countAgain}. An estimate: it is stored without an
+     * atomic exchange, from places that may have gaps below. One too many given back costs a
+     * refill, one too few stays until the next visit; the count begins anew at each.
      */
     private volatile int fewest;
 

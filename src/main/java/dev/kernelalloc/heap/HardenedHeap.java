@@ -7,7 +7,6 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -52,15 +51,13 @@ public final class HardenedHeap implements Blocks {
     /** Without places where there is none. */
     private final Quarantine quarantine;
 
-    /** Blocks without a slab. */
-    private final ConcurrentSkipListMap<Long, Guarded> large = new ConcurrentSkipListMap<>();
+    /** Blocks without a slab; as asked for of them, their canary counts. */
+    private final LargeBlocks large;
 
     /** Blocks whose canary had changed: kept from use for ever. */
     private final AtomicLong condemnedBlocks = new AtomicLong();
 
     private final AtomicLong condemnedBytes = new AtomicLong();
-
-    private record Guarded(long bytes, byte state) {}
 
     /**
      * A heap of no blocks yet.
@@ -69,6 +66,7 @@ public final class HardenedHeap implements Blocks {
      */
     public HardenedHeap(HeapSettings settings, ChunkSource source, Measures measures) {
         this.engine = new SlabHeap(settings, source, true, measures.randomOrder());
+        this.large = engine.large();
         this.measures = measures;
         this.canaryBytes = measures.canary() ? Long.BYTES : 0;
         this.quarantine = new Quarantine(measures.quarantine() ? Quarantine.PLACES : 0);
@@ -107,16 +105,10 @@ public final class HardenedHeap implements Blocks {
 
     private void change(long address, byte from, byte to) {
         Slab slab = slabOf(address);
-        boolean changed;
-        if (slab != null) {
-            changed = slab.change(slab.indexOf(address), from, to);
-        } else {
-            Guarded block = large.get(address);
-            changed =
-                    block != null
-                            && block.state == from
-                            && large.replace(address, block, new Guarded(block.bytes, to));
-        }
+        boolean changed =
+                slab != null
+                        ? slab.change(slab.indexOf(address), from, to)
+                        : large.change(address, from == Slab.RAW);
         if (!changed) {
             throw engine.notALiveBlock(address);
         }
@@ -124,11 +116,16 @@ public final class HardenedHeap implements Blocks {
 
     @Override
     public long usableBytes(long address) {
-        long bytes = bytesOf(address, Slab.RAW);
-        if (bytes < 0) {
-            throw engine.notALiveBlock(address);
+        Slab slab = slabOf(address);
+        if (slab == null) {
+            LargeBlocks.Large block = large.at(address, true);
+            if (block != null) {
+                return bytesOf(block);
+            }
+        } else if (slab.stateOf(slab.indexOf(address)) == Slab.RAW) {
+            return slab.guardedBytes(slab.indexOf(address));
         }
-        return bytes;
+        throw engine.notALiveBlock(address);
     }
 
     /** Always to another block, so that nobody comes to rely on the old one. */
@@ -197,46 +194,34 @@ public final class HardenedHeap implements Blocks {
         }
         StackReserve.require();
         long address = engine.allocateOwned(bytes + canaryBytes, alignment, zeroed);
-        Slab slab = slabOf(address);
-        Long key = null;
-        try {
-            if (measures.canary()) {
-                NativeMemory.word(address + bytes, secret ^ address);
-            }
-            if (slab == null) {
-                key = address;
-                large.put(key, new Guarded(bytes, state));
-            } else {
-                slab.guard(slab.indexOf(address), (int) bytes, state);
-            }
-            return address;
-        } catch (Error e) { // the Java heap or stack is exhausted
-            if (key != null) {
-                large.remove(key);
-            }
-            giveBack(slab, address);
-            if (e instanceof OutOfMemoryError) {
-                throw engine.javaHeapExhausted();
-            }
-            throw e;
+        // From here on nothing needs the Java heap.
+        if (measures.canary()) {
+            NativeMemory.word(address + bytes, secret ^ address);
         }
+        Slab slab = slabOf(address);
+        if (slab != null) {
+            slab.guard(slab.indexOf(address), (int) bytes, state);
+        } else if (state == Slab.RAW) {
+            large.change(address, false);
+        }
+        return address;
     }
 
     private void free(long address, byte state) {
         StackReserve.require();
         Slab slab = slabOf(address);
-        long bytes = bytesOf(address, state);
-        if (bytes < 0 || !end(address, state, slab)) {
+        if (slab == null) {
+            freeLarge(address, state);
+            return;
+        }
+        int index = slab.indexOf(address);
+        if (!end(slab, index, state)) {
             throw engine.notALiveBlock(address);
         }
-        if (measures.canary()) {
-            requireCanary(address, bytes, slab);
-        }
-        if (measures.overwriting()) {
-            NativeMemory.fill(address, bytes, pattern);
-        }
+        // Only now: until it has ended it might end and begin again, with other bytes.
+        spoil(address, slab.guardedBytes(index), SizeClasses.bytes(slab.sizeClass));
         if (!isQuarantined(slab) || engine.isClosed()) {
-            giveBack(slab, address);
+            engine.freeOwned(slab, address);
         } else {
             release(quarantine.exchange(address));
             if (engine.isClosed()) {
@@ -245,31 +230,43 @@ public final class HardenedHeap implements Blocks {
         }
     }
 
-    private void giveBack(@Nullable Slab slab, long address) {
-        if (slab == null) {
-            engine.freeLarge(address);
-        } else {
-            engine.freeOwned(slab, address);
+    private void freeLarge(long address, byte state) {
+        LargeBlocks.Large block = large.hold(address, state == Slab.RAW);
+        if (block == null) {
+            throw engine.notALiveBlock(address);
+        }
+        spoil(address, bytesOf(block), block.capacityBytes());
+        large.release(block);
+    }
+
+    private long bytesOf(LargeBlocks.Large block) {
+        return block.bytes() - canaryBytes;
+    }
+
+    /** Looks at the canary of a block that has ended, and overwrites what stands before it. */
+    private void spoil(long address, long bytes, long capacityBytes) {
+        if (measures.canary()) {
+            requireCanary(address, bytes, capacityBytes);
+        }
+        if (measures.overwriting()) {
+            NativeMemory.fill(address, bytes, pattern);
         }
     }
 
     /** Ends a live block of that state: with an atomic end true for one of those who try. */
-    private boolean end(long address, byte state, @Nullable Slab slab) {
-        if (slab == null) {
-            return large.remove(address) != null;
-        }
-        int index = slab.indexOf(address);
+    private boolean end(Slab slab, int index, byte state) {
         if (measures.atomicEnd()) {
             return slab.end(index, state);
+        }
+        if (slab.stateOf(index) != state) {
+            return false;
         }
         slab.endPlainly(index);
         return true;
     }
 
-    private boolean isQuarantined(@Nullable Slab slab) {
-        return slab != null
-                && measures.quarantine()
-                && SizeClasses.bytes(slab.sizeClass) <= QUARANTINED_BYTES;
+    private boolean isQuarantined(Slab slab) {
+        return measures.quarantine() && SizeClasses.bytes(slab.sizeClass) <= QUARANTINED_BYTES;
     }
 
     private void release(long address) {
@@ -278,31 +275,17 @@ public final class HardenedHeap implements Blocks {
         }
     }
 
-    /** The bytes asked for of a live block of that state; or -1. */
-    private long bytesOf(long address, byte state) {
-        Slab slab = slabOf(address);
-        if (slab != null) {
-            int index = slab.indexOf(address);
-            return slab.stateOf(index) == state ? slab.guardedBytes(index) : -1;
-        }
-        Guarded block = large.get(address);
-        return block != null && block.state == state ? block.bytes : -1;
-    }
-
     /** The slab that has a block at that address. */
     private @Nullable Slab slabOf(long address) {
         Slab slab = engine.slabAt(address);
         return slab != null && slab.indexOf(address) >= 0 ? slab : null;
     }
 
-    private void requireCanary(long address, long bytes, @Nullable Slab slab) {
+    private void requireCanary(long address, long bytes, long capacityBytes) {
         long found = NativeMemory.word(address + bytes);
         if (found != (secret ^ address)) {
             condemnedBlocks.incrementAndGet();
-            condemnedBytes.addAndGet(
-                    slab == null
-                            ? engine.largeBytesAt(address)
-                            : SizeClasses.bytes(slab.sizeClass));
+            condemnedBytes.addAndGet(capacityBytes);
             throw new IllegalStateException(
                     ("the block at 0x%x was overrun: something has written behind its %d bytes,"
                                     + " where 0x%016x stands instead of the canary. It is kept from"

@@ -8,6 +8,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
@@ -23,7 +24,7 @@ final class LargeBlocks {
      * A chunk, and what its block is. Ending a block is one exchange of its state; that it leaves
      * the table is best effort, since the table may need Java objects to forget it.
      */
-    private static final class Large {
+    static final class Large {
 
         private static final VarHandle STATE;
 
@@ -36,11 +37,25 @@ final class LargeBlocks {
         }
 
         private final Chunk chunk;
+
+        /** As asked for. */
+        private final long bytes;
+
         private volatile State state;
 
-        Large(Chunk chunk, State state) {
+        Large(Chunk chunk, long bytes, State state) {
             this.chunk = chunk;
+            this.bytes = bytes;
             this.state = state;
+        }
+
+        long bytes() {
+            return bytes;
+        }
+
+        /** Of which the block may use all. */
+        long capacityBytes() {
+            return chunk.bytes();
         }
 
         /** True for one of those who try. */
@@ -52,10 +67,26 @@ final class LargeBlocks {
     private enum State {
         RAW,
         OWNED,
+        /** Nobody's to free any more, and not given back yet. */
+        HELD,
         ENDED;
 
         static State of(boolean raw) {
             return raw ? RAW : OWNED;
+        }
+    }
+
+    /** Where a block starts, as a key of the table. One that is in the table never changes. */
+    private static final class Start implements Comparable<Start> {
+        private long address;
+
+        Start(long address) {
+            this.address = address;
+        }
+
+        @Override
+        public int compareTo(Start other) {
+            return Long.compare(address, other.address);
         }
     }
 
@@ -71,7 +102,11 @@ final class LargeBlocks {
 
     private final ChunkSource source;
     private final CacheBudget budget;
-    private final ConcurrentSkipListMap<Long, Large> live = new ConcurrentSkipListMap<>();
+    private final ConcurrentSkipListMap<Start, Large> live = new ConcurrentSkipListMap<>();
+
+    /** To look up with where the Java heap has no room for another; null while one thread does. */
+    private final AtomicReference<@Nullable Start> spare = new AtomicReference<>(new Start(0));
+
     private final AtomicReferenceArray<@Nullable Idle> idle = new AtomicReferenceArray<>(PLACES);
     private volatile boolean keeping = true;
 
@@ -94,15 +129,15 @@ final class LargeBlocks {
             chunk = source.obtain(capacity, Math.max(alignment, SizeClasses.QUANTUM_BYTES));
             zeroed = chunk.zeroed();
         }
-        register(chunk, State.of(raw));
+        register(chunk, bytes, State.of(raw));
         return chunk.address() | (zeroed ? Magazine.ZEROED : 0);
     }
 
-    private void register(Chunk chunk, State state) {
+    private void register(Chunk chunk, long bytes, State state) {
         Large large = null;
         try {
-            large = new Large(chunk, state);
-            live.put(chunk.address(), large);
+            large = new Large(chunk, bytes, state);
+            live.put(new Start(chunk.address()), large);
         } catch (Error e) { // the Java heap or stack is exhausted
             if (large != null) {
                 large.state = State.ENDED; // it may have come into the table
@@ -112,28 +147,79 @@ final class LargeBlocks {
         }
     }
 
+    /**
+     * The block that starts there, live or ended, if there is one. It is found without a Java
+     * object if need be: who closes a box or an arena can do so but once.
+     */
+    private @Nullable Large find(long address) {
+        Start start;
+        try {
+            start = new Start(address);
+        } catch (OutOfMemoryError e) {
+            return findBySpare(address);
+        }
+        return live.get(start);
+    }
+
+    private @Nullable Large findBySpare(long address) {
+        Start start = spare.getAndSet(null);
+        while (start == null) { // for as long as another thread takes to look up
+            Thread.onSpinWait();
+            start = spare.getAndSet(null);
+        }
+        start.address = address;
+        Large found = live.get(start);
+        spare.set(start);
+        return found;
+    }
+
+    /** The live block that starts there and is or is not raw, if there is one. */
+    @Nullable Large at(long address, boolean raw) {
+        Large large = find(address);
+        return large == null || large.state != State.of(raw) ? null : large;
+    }
+
     /** The bytes of the live block that starts there and is or is not raw; or -1. */
     long capacityAt(long address, boolean raw) {
-        Large large = live.get(address);
-        return large == null || large.state != State.of(raw) ? -1 : large.chunk.bytes();
+        Large large = at(address, raw);
+        return large == null ? -1 : large.chunk.bytes();
     }
 
     /** Ends the live block that starts there and is or is not raw, if there is one. */
     boolean free(long address, boolean raw) {
-        Large large = live.get(address);
+        Large large = find(address);
         if (large == null || !large.change(State.of(raw), State.ENDED)) {
             return false;
         }
-        forget(address, large);
-        if (!keep(large.chunk)) {
-            source.giveBack(large.chunk);
-        }
+        giveBack(large);
         return true;
     }
 
-    private void forget(long address, Large ended) {
+    /**
+     * Takes the live block that starts there and is or is not raw out of everybody's hands, if
+     * there is one: for one of those who try. The caller ends it by {@link #release}, or never.
+     */
+    @Nullable Large hold(long address, boolean raw) {
+        Large large = find(address);
+        return large != null && large.change(State.of(raw), State.HELD) ? large : null;
+    }
+
+    /** Ends a block of {@link #hold}. */
+    void release(Large held) {
+        held.state = State.ENDED;
+        giveBack(held);
+    }
+
+    private void giveBack(Large ended) {
+        forget(ended);
+        if (!keep(ended.chunk)) {
+            source.giveBack(ended.chunk);
+        }
+    }
+
+    private void forget(Large ended) {
         try {
-            live.remove(address, ended);
+            live.remove(new Start(ended.chunk.address()), ended);
         } catch (OutOfMemoryError e) {
             // The next block that starts there takes its place.
         }
@@ -141,7 +227,7 @@ final class LargeBlocks {
 
     /** Makes the live block that starts there and is or is not raw the other, if there is one. */
     boolean change(long address, boolean raw) {
-        Large large = live.get(address);
+        Large large = find(address);
         return large != null && large.change(State.of(raw), State.of(!raw));
     }
 
@@ -159,7 +245,7 @@ final class LargeBlocks {
      */
     long enlarge(long address, long bytes) throws Refusal {
         long capacity = capacity(bytes);
-        Large large = live.get(address);
+        Large large = find(address);
         // Ended first: once it has moved, the address may be another's.
         large.state = State.ENDED;
         Chunk enlarged;
@@ -169,14 +255,14 @@ final class LargeBlocks {
             large.state = State.OWNED;
             throw e;
         }
-        forget(address, large);
-        register(enlarged, State.OWNED);
+        forget(large);
+        register(enlarged, bytes, State.OWNED);
         return enlarged.address();
     }
 
     /** The start of the live block that a byte lies in, or 0. */
     long startOf(long address) {
-        Map.Entry<Long, Large> below = live.floorEntry(address);
+        Map.Entry<Start, Large> below = live.floorEntry(new Start(address));
         if (below == null || below.getValue().state == State.ENDED) {
             return 0;
         }

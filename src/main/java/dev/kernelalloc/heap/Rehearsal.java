@@ -1,7 +1,10 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.ref.WeakReference;
 import java.util.concurrent.atomic.LongAccumulator;
 
@@ -54,6 +57,8 @@ final class Rehearsal {
             caches(new ThreadCaches(1));
             depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
             contention();
+            hardening();
+            Trimmer.unstarted();
         } catch (Refusal e) {
             throw new AssertionError(e); // Nowhere has room
         }
@@ -82,8 +87,25 @@ final class Rehearsal {
         for (int i = 0; i < 2; i++) {
             large.free(large.allocate(1 << 24, 8, true) & ~Magazine.ZEROED, true);
         }
+        large.release(large.hold(large.allocate(1 << 24, 8, false) & ~Magazine.ZEROED, false));
         large.trimIdle();
         large.trim();
+    }
+
+    /** What a hardened heap does with a block in its hands. */
+    private static void hardening() {
+        long[] magazine = Magazine.make(2);
+        Magazine.push(magazine, 8);
+        Magazine.push(magazine, 16);
+        Shuffle.blocks(magazine);
+        new Quarantine(1).exchange(8);
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment word = scratch.allocate(Long.BYTES, Long.BYTES);
+            NativeMemory.word(word.address(), NativeMemory.word(word.address()));
+            NativeMemory.fill(
+                    word.address(), Long.BYTES, MemorySegment.ofArray(new byte[Long.BYTES]));
+            NativeMemory.zero(word.address(), Long.BYTES);
+        }
     }
 
     private static void caches(ThreadCaches caches) {

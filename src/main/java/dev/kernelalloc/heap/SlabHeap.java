@@ -609,8 +609,11 @@ public final class SlabHeap implements Blocks, Trimmed {
     private void emptyDeadCaches() {
         for (ThreadCache cache : caches.all()) {
             if (cache.takeIfDead()) {
-                empty(cache);
-                cache.give();
+                try {
+                    empty(cache);
+                } finally {
+                    cache.give();
+                }
             }
         }
     }
@@ -785,14 +788,9 @@ public final class SlabHeap implements Blocks, Trimmed {
         }
     }
 
-    /** Takes an owned block back that lies in none. */
-    void freeLarge(long address) {
-        large.free(address, false);
-    }
-
-    /** The bytes of a live block without a slab. */
-    long largeBytesAt(long address) {
-        return large.capacityAt(address, false);
+    /** The blocks that lie in no slab. */
+    LargeBlocks large() {
+        return large;
     }
 
     // ---- small things -------------------------------------------------------------------------
@@ -817,7 +815,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     /** A text that is there already: what makes one may need classes that cannot be loaded now. */
-    Refusal javaHeapExhausted() {
+    private Refusal javaHeapExhausted() {
         refused.incrementAndGet();
         return new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
     }

@@ -19,7 +19,7 @@ import java.lang.invoke.MethodHandles;
  * Compile::bang_size_in_bytes}). javac has no way to say that without naming two thousand
  * variables.
  */
-abstract class StackReserve {
+public abstract class StackReserve {
 
     /** More than twice what the slow path has been seen to need, interpreted. */
     private static final int BYTES = 16 << 10;
@@ -38,7 +38,7 @@ abstract class StackReserve {
      *
      * @throws StackOverflowError when it has not
      */
-    static void require() {
+    public static void require() {
         FRAME.touch(false);
     }
 

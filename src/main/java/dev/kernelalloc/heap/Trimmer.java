@@ -49,17 +49,22 @@ final class Trimmer {
             return;
         }
         try {
-            Thread thread =
-                    Thread.ofPlatform()
-                            .daemon()
-                            .name("kernel-alloc-trim")
-                            .inheritInheritableThreadLocals(false)
-                            .unstarted(Trimmer::run);
-            thread.setContextClassLoader(null); // not the loader of whoever allocated first
-            thread.start();
+            unstarted().start();
         } catch (OutOfMemoryError e) {
             RUNNING.set(false); // no thread can be had now: the next slow call tries again
         }
+    }
+
+    /** A thread that has not started: before there are any, what makes one is loaded with it. */
+    static Thread unstarted() {
+        Thread thread =
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("kernel-alloc-trim")
+                        .inheritInheritableThreadLocals(false)
+                        .unstarted(Trimmer::run);
+        thread.setContextClassLoader(null); // not the loader of whoever allocated first
+        return thread;
     }
 
     private static void run() {

@@ -84,4 +84,13 @@ final class PaperChunks implements ChunkSource {
             throw new AssertionError("there is always paper", e);
         }
     }
+
+    /** A raw block of its own chunk. */
+    static long allocateLarge(LargeBlocks large) {
+        try {
+            return large.allocate(1 << 24, 8, true) & ~Magazine.ZEROED;
+        } catch (Refusal e) {
+            throw new AssertionError("there is always paper", e);
+        }
+    }
 }
