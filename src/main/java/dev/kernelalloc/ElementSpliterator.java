@@ -40,7 +40,7 @@ final class ElementSpliterator<T> implements Spliterator<T> {
 
     static WrongThreadException confined() {
         return new WrongThreadException(
-                "the elements are confined to one thread: a parallel stream cannot reach them, copy"
-                        + " their values first");
+                "the elements are confined to one thread: a parallel stream cannot reach them."
+                        + " Share the array, and stream over a lease; or copy the values first");
     }
 }
