@@ -28,7 +28,8 @@ import java.util.stream.StreamSupport;
  * <p><b>Room.</b> A vec has room for {@link #capacity} elements. Where that does not do, it moves
  * to a block for a third more, and uses all that the allocator gives: at most half more, unless the
  * allocator's least block is larger, as a page is. From a mebibyte on the system is asked to give
- * the pages another address, where it can, so that nothing is copied. Moving ends the life of
+ * the pages another address, where it can, so that nothing is copied; from 32 MiB on for huge pages
+ * too, so that up to 2 MiB more may be resident than elements need. Moving ends the life of
  * everything that was taken from the vec before: views, slices, segments throw {@link
  * IllegalStateException} from then on, and never reach the old memory. {@link #reserve} makes room
  * beforehand.
