@@ -161,7 +161,9 @@ class ExtentsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(mode = Mode.EXCLUDE, names = "PHYSICAL")
+    @EnumSource(
+            mode = Mode.EXCLUDE,
+            names = {"PHYSICAL", "GUARDED_PHYSICAL"})
     void whereMemoryIsNotPhysicalAContainerSaysSo(EveryAllocator kind) throws Exception {
         kind.use(
                 allocator -> {

@@ -386,7 +386,7 @@ class OwnershipTest {
                     assertThat(owner.segment.address() - start).isBetween(0L, 8L);
                     assertThat(owner.shown.get())
                             .contains(
-                                    allocators == EveryAllocator.PHYSICAL
+                                    allocators.isPhysical()
                                             ? "resident and locked"
                                             : "no guarantee");
                     owner.closeable.close();
