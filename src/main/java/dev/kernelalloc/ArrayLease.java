@@ -29,7 +29,7 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
     ArrayLease() {}
 
     /**
-     * The pieces of physical memory that the elements lie in, in its order; those that touch are
+     * The pieces of physical memory that the elements lie in, in their order; those that touch are
      * one. As known since the memory was prepared: see {@link
      * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
      *
@@ -47,7 +47,10 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
     /** For the thread of this lease. */
     abstract void forEach(long from, long to, Consumer<? super T> action);
 
-    /** For any thread, as long as this lease is not closed. */
+    /**
+     * For any thread, as long as this lease is not closed. Another thread may see late that it is:
+     * what keeps the memory for it is the lease that it takes itself.
+     */
     final void forEachAnywhere(long from, long to, Consumer<? super T> action) {
         if (segment().isAccessibleBy(Thread.currentThread())) {
             forEach(from, to, action);

@@ -235,7 +235,7 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * The pieces of physical memory that the elements lie in, in its order; those that touch are
+     * The pieces of physical memory that the elements lie in, in their order; those that touch are
      * one. As known since the memory was prepared: see {@link
      * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
      *

@@ -282,7 +282,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * The pieces of physical memory that the elements lie in, in its order, until the vec moves;
+     * The pieces of physical memory that the elements lie in, in their order, until the vec moves;
      * those that touch are one. As known since the memory was prepared: see {@link
      * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
      *

@@ -105,7 +105,7 @@ public final class SharedArray<T> implements AutoCloseable {
     }
 
     /**
-     * The pieces of physical memory that the elements lie in, in its order; those that touch are
+     * The pieces of physical memory that the elements lie in, in their order; those that touch are
      * one. As known since the memory was prepared: see {@link
      * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
      *
