@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Counters;
@@ -10,11 +11,13 @@ import dev.kernelalloc.heap.ThreadCaches;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalExtent;
 
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -43,6 +46,9 @@ final class CheckedBlocks implements Origin {
     /** What is promised of the pages of every block. */
     private final Set<Guarantee> guarantees;
 
+    /** Where the pages lie; only of physical memory. */
+    private final @Nullable Frames frames;
+
     private boolean processWide; // guarded by this
 
     static {
@@ -52,12 +58,13 @@ final class CheckedBlocks implements Origin {
     }
 
     CheckedBlocks(String tag, Blocks blocks) {
-        this(tag, blocks, Set.of());
+        this(tag, blocks, Set.of(), null);
     }
 
-    CheckedBlocks(String tag, Blocks blocks, Set<Guarantee> guarantees) {
+    CheckedBlocks(String tag, Blocks blocks, Set<Guarantee> guarantees, @Nullable Frames frames) {
         this.tag = tag;
         this.guarantees = guarantees;
+        this.frames = frames;
         this.blocks = blocks;
         this.caches = blocks.caches();
         this.engine = blocks instanceof SlabHeap slabs ? slabs : null;
@@ -330,6 +337,17 @@ final class CheckedBlocks implements Origin {
                         .sorted()
                         .map(guarantee -> guarantee.name().toLowerCase(Locale.ROOT))
                         .collect(Collectors.joining(" and "));
+    }
+
+    @Override
+    public List<PhysicalExtent> extents(long address, long bytes) {
+        if (frames == null) {
+            throw new UnsupportedOperationException(
+                    ("where memory of allocator '%s' lies is not known: only memory of a"
+                                    + " PhysicalAllocator has extents")
+                            .formatted(tag));
+        }
+        return bytes == 0 ? List.of() : frames.extents(address, bytes, Long.MAX_VALUE, 0);
     }
 
     void trim() {

@@ -6,10 +6,12 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
@@ -288,5 +290,12 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
             return "NativeBox[%s of another thread, %s]".formatted(name, place);
         }
         return "NativeBox[%s, %s]".formatted(type().toString(segment()), place);
+    }
+
+    @Override
+    default List<PhysicalExtent> extents() {
+        MemorySegment mine =
+                NativeMemory.segment(segment().address(), segment().byteSize(), lifetime());
+        return origin().extents(mine.address(), mine.byteSize());
     }
 }

@@ -22,6 +22,17 @@ final class ElementSpliterator<T> implements Spliterator<T> {
         return true;
     }
 
+    /** The elements' own loop, which the JIT knows for their type. */
+    @Override
+    public void forEachRemaining(Consumer<? super T> action) {
+        if (next == 0) {
+            next = elements.length();
+            elements.forEach(action);
+        } else {
+            Spliterator.super.forEachRemaining(action);
+        }
+    }
+
     /** Only a parallel stream asks: the parts would be other threads' work. */
     @Override
     public Spliterator<T> trySplit() {
@@ -40,7 +51,7 @@ final class ElementSpliterator<T> implements Spliterator<T> {
 
     static WrongThreadException confined() {
         return new WrongThreadException(
-                "the elements are confined to one thread: a parallel stream cannot reach them, copy"
-                        + " their values first");
+                "the elements are confined to one thread: a parallel stream cannot reach them."
+                        + " Share the array, and stream over a lease; or copy the values first");
     }
 }

@@ -1,9 +1,13 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
@@ -73,6 +77,22 @@ public final class Lease<T> implements AutoCloseable {
     }
 
     /**
+     * The pieces of physical memory that the value lies in, in its order; those that touch are one.
+     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
+     * which also splits them as devices want it.
+     *
+     * @return at least one extent, unless there are no bytes
+     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalStateException when this lease is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public List<PhysicalExtent> extents() {
+        MemorySegment mine = NativeMemory.segment(segment.address(), segment.byteSize(), lifetime);
+        return box.block().origin().extents(mine.address(), mine.byteSize());
+    }
+
+    /**
      * What the memory looks like.
      *
      * @return the type of the box
@@ -99,12 +119,14 @@ public final class Lease<T> implements AutoCloseable {
     /** The fields and the place; the place alone once closed, or on another thread. */
     @Override
     public String toString() {
-        boolean readable =
-                segment.scope().isAlive() && segment.isAccessibleBy(Thread.currentThread());
-        return "Lease[%s, %s%s]"
-                .formatted(
-                        readable ? box.type().toString(segment) : box.type().type().getSimpleName(),
-                        segment.scope().isAlive() ? "" : "closed, was ",
-                        box.block().place());
+        String name = box.type().type().getSimpleName();
+        String place = box.block().place();
+        if (!segment.scope().isAlive()) {
+            return "Lease[%s, closed, was %s]".formatted(name, place);
+        }
+        if (!segment.isAccessibleBy(Thread.currentThread())) {
+            return "Lease[%s of another thread, %s]".formatted(name, place);
+        }
+        return "Lease[%s, %s]".formatted(box.type().toString(segment), place);
     }
 }

@@ -1,9 +1,12 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Collection;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -217,12 +220,41 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
         }
     }
 
+    /**
+     * The memory and the elements for all threads, without copying. This array is dead from then
+     * on, as if closed; closing it does nothing. {@link SharedArray#attach} is the way back, also
+     * in another thread.
+     *
+     * @return a shared array
+     * @throws IllegalStateException when this array is closed, or a downcall is using the segment;
+     *     nothing has changed then
+     * @throws WrongThreadException when called by another thread
+     */
+    public final SharedArray<T> share() {
+        return SharedArray.of(this);
+    }
+
+    /**
+     * The pieces of physical memory that the elements lie in, in their order; those that touch are
+     * one. As known since the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
+     *
+     * @return at least one extent, unless there are no bytes
+     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalStateException when this array is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final List<PhysicalExtent> extents() {
+        return block().extents(0, segment().byteSize());
+    }
+
     /** What this array owns. */
     abstract OwnedBlock block();
 
     /**
      * Ends this array, its slices, its views and its segment, and gives the memory back. Does
-     * nothing once {@link NativeVec#from} has taken it over.
+     * nothing once {@link NativeVec#from} has taken it over, or it is {@linkplain #share shared}.
      *
      * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
      *     nothing has changed then

@@ -1,8 +1,11 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -353,6 +356,19 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * @return 0 for a struct without
      */
     long elements();
+
+    /**
+     * The pieces of physical memory that the value lies in, in its order; those that touch are one.
+     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
+     * which also splits them as devices want it.
+     *
+     * @return at least one extent, unless there are no bytes
+     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalStateException when this box is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    List<PhysicalExtent> extents();
 
     // ---- the end ------------------------------------------------------------------------------
 

@@ -338,23 +338,25 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /** The elements in their order. A loop by index makes less garbage. */
     @Override
     public final Iterator<T> iterator() {
-        return Spliterators.iterator(spliterator());
+        return Spliterators.iterator(new ElementSpliterator<>(this));
     }
 
     /**
-     * The elements in their order. It cannot be split: the elements belong to one thread.
+     * The elements in their order. Only that of an {@link ArrayLease} can be split: other elements
+     * belong to one thread.
      *
-     * @return a sized, ordered spliterator whose {@code trySplit} throws {@link
+     * @return a sized, ordered spliterator, whose {@code trySplit} otherwise throws {@link
      *     WrongThreadException}
      */
     @Override
-    public final Spliterator<T> spliterator() {
+    public Spliterator<T> spliterator() {
         return new ElementSpliterator<>(this);
     }
 
     /**
-     * The elements as a sequential stream. They belong to one thread: a parallel stream throws
-     * {@link WrongThreadException} when it begins; make it one of copies first.
+     * The elements as a stream, sequential at first. Only that of an {@link ArrayLease} may be
+     * {@linkplain Stream#parallel parallel}: other elements belong to one thread, and a parallel
+     * stream of them throws {@link WrongThreadException} when it begins.
      *
      * @return a stream of values, or of live views
      */
@@ -378,15 +380,25 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /** The first elements and the place; once the owner is closed the place alone. */
     @Override
     public String toString() {
+        return show("NativeSlice", "");
+    }
+
+    /**
+     * The same by another name.
+     *
+     * @param promise what is known of the pages, to stand behind the place
+     */
+    final String show(String name, String promise) {
         MemorySegment memory = segment();
-        String place = "at 0x%x, %d bytes".formatted(memory.address(), memory.byteSize());
+        String place =
+                "at 0x%x, %d bytes%s".formatted(memory.address(), memory.byteSize(), promise);
         if (!memory.scope().isAlive()) {
-            return "NativeSlice[closed, was %s]".formatted(place);
+            return "%s[closed, was %s]".formatted(name, place);
         }
         if (!memory.isAccessibleBy(Thread.currentThread())) {
-            return "NativeSlice[of another thread, %s]".formatted(place);
+            return "%s[of another thread, %s]".formatted(name, place);
         }
-        return "NativeSlice[%s, %s]".formatted(contents(), place);
+        return "%s[%s, %s]".formatted(name, contents(), place);
     }
 
     /** The length and the first elements. */

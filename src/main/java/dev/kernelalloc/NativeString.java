@@ -3,9 +3,13 @@ package dev.kernelalloc;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
+
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * A text in native memory as UTF-8, which never changes; and the owner of that memory.
@@ -276,6 +280,21 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
      */
     public MemorySegment lengthPrefixed() {
         return block.segment().asSlice(0, PREFIX_BYTES + byteLength()).asReadOnly();
+    }
+
+    /**
+     * The pieces of physical memory that the text lies in, in its order; those that touch are one.
+     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
+     * which also splits them as devices want it.
+     *
+     * @return at least one extent, unless there are no bytes
+     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalStateException when this string is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public List<PhysicalExtent> extents() {
+        return block.extents(PREFIX_BYTES, byteLength());
     }
 
     // ---- comparing ----------------------------------------------------------------------------

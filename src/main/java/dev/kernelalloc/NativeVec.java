@@ -1,11 +1,14 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Collection;
 import java.util.ConcurrentModificationException;
 import java.util.Iterator;
+import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Spliterator;
@@ -25,7 +28,8 @@ import java.util.stream.StreamSupport;
  * <p><b>Room.</b> A vec has room for {@link #capacity} elements. Where that does not do, it moves
  * to a block for a third more, and uses all that the allocator gives: at most half more, unless the
  * allocator's least block is larger, as a page is. From a mebibyte on the system is asked to give
- * the pages another address, where it can, so that nothing is copied. Moving ends the life of
+ * the pages another address, where it can, so that nothing is copied; from 32 MiB on for huge pages
+ * too, so that up to 2 MiB more may be resident than elements need. Moving ends the life of
  * everything that was taken from the vec before: views, slices, segments throw {@link
  * IllegalStateException} from then on, and never reach the old memory. {@link #reserve} makes room
  * beforehand.
@@ -275,6 +279,21 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         block().requireAccess();
         Objects.checkFromToIndex(from, to, size);
         return SliceOf.make(type, memory.asSlice(from * stride, (to - from) * stride), to - from);
+    }
+
+    /**
+     * The pieces of physical memory that the elements lie in, in their order, until the vec moves;
+     * those that touch are one. As known since the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
+     *
+     * @return at least one extent, unless there are no bytes
+     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalStateException when this vec is closed
+     * @throws WrongThreadException when called by another thread
+     */
+    public final List<PhysicalExtent> extents() {
+        return block().extents(0, size * stride);
     }
 
     // ---- adding -------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.physical.PhysicalExtent;
+
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.Consumer;
 
 /** Where memory that has one owner goes back to. */
-sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
+sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere {
 
     /** Takes memory back from its owner, once. */
     void freeOwned(long address, long bytes, long alignment);
@@ -17,6 +20,9 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
 
     /** What is promised of the memory's pages, for people. */
     String guarantee();
+
+    /** The pieces of physical memory that some of the memory lies in. */
+    List<PhysicalExtent> extents(long address, long bytes);
 
     /** The memory was a raw block, of a size that need not be the one that its owner knows. */
     record Raw(CheckedBlocks blocks) implements Origin {
@@ -38,6 +44,45 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
         @Override
         public String guarantee() {
             return blocks.guarantee();
+        }
+
+        @Override
+        public List<PhysicalExtent> extents(long address, long bytes) {
+            return blocks.extents(address, bytes);
+        }
+    }
+
+    /**
+     * The memory was asked for with another size than is used, or there is none.
+     *
+     * @param asked how many bytes
+     */
+    record Roomy(CheckedBlocks blocks, long asked) implements Origin {
+        @Override
+        public void freeOwned(long address, long bytes, long alignment) {
+            if (address != OwnedBlock.NOWHERE) {
+                blocks.freeOwned(address, asked, alignment);
+            }
+        }
+
+        @Override
+        public void makeRaw(long address) {
+            blocks.makeRaw(address);
+        }
+
+        @Override
+        public CheckedBlocks forCopies() {
+            return blocks;
+        }
+
+        @Override
+        public String guarantee() {
+            return blocks.guarantee();
+        }
+
+        @Override
+        public List<PhysicalExtent> extents(long address, long bytes) {
+            return blocks.extents(address, bytes);
         }
     }
 
@@ -61,6 +106,13 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
         @Override
         public String guarantee() {
             return "no guarantee";
+        }
+
+        @Override
+        public List<PhysicalExtent> extents(long address, long bytes) {
+            throw new UnsupportedOperationException(
+                    "the memory at 0x%x came from outside the library: where it lies is not known"
+                            .formatted(address));
         }
     }
 }

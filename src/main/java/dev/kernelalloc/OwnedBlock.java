@@ -1,9 +1,11 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.physical.PhysicalExtent;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.Supplier;
 
 /**
@@ -13,7 +15,7 @@ import java.util.function.Supplier;
 final class OwnedBlock {
 
     /** Of no memory: nothing is asked for, and nothing goes back. */
-    private static final long NOWHERE = 0;
+    static final long NOWHERE = 0;
 
     private final CheckedBlocks source;
     private final Arena lifetime;
@@ -98,9 +100,49 @@ final class OwnedBlock {
         Arena renewed = Arena.ofConfined();
         MemorySegment whole = NativeMemory.segment(segment.address(), usable, renewed);
         OwnedBlock heir = new OwnedBlock(source, renewed, whole, bytes, alignment);
+        leave();
+        return heir;
+    }
+
+    /**
+     * The same block without an owner, to be shared or to belong to another thread. This one still
+     * has it, until it {@linkplain #leave leaves} it.
+     */
+    Unowned unowned() {
+        return new Unowned(source, segment.address(), segment.byteSize(), bytes, alignment);
+    }
+
+    /**
+     * Ends this block without giving the memory back; closing it does nothing any more.
+     *
+     * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
+     *     has changed then
+     */
+    void leave() {
         lifetime.close();
         handedOver = true;
-        return heir;
+    }
+
+    /**
+     * A block without an owner.
+     *
+     * @param used how many of its bytes owners use
+     * @param asked how many the source was asked for
+     */
+    record Unowned(CheckedBlocks source, long address, long used, long asked, long alignment) {
+
+        /** For those who share it. */
+        BoxedBlock block() {
+            return new BoxedBlock(
+                    new Origin.Roomy(source, asked), address, used, alignment, 0, false);
+        }
+
+        /** For one owner, in the calling thread. */
+        OwnedBlock attach() {
+            Arena lifetime = Arena.ofConfined();
+            MemorySegment segment = NativeMemory.segment(address, used, lifetime);
+            return new OwnedBlock(source, lifetime, segment, asked, alignment);
+        }
     }
 
     /** How it was asked for. */
@@ -141,6 +183,12 @@ final class OwnedBlock {
         return segment.address() == NOWHERE
                 ? 0
                 : source.usableOwned(segment.address(), bytes, alignment);
+    }
+
+    /** The pieces of physical memory that bytes of this block lie in, from {@code offset} on. */
+    List<PhysicalExtent> extents(long offset, long count) {
+        requireAccess();
+        return source.extents(segment.address() + offset, count);
     }
 
     /**

@@ -97,7 +97,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
         this.source = new FrameBlocks(frames, request);
         this.requested = new LiveBlocks(tag, source);
-        this.requestedBlocks = new CheckedBlocks(tag, requested, request.least());
+        this.requestedBlocks = new CheckedBlocks(tag, requested, request.least(), frames);
         long lockable =
                 request.least().contains(Guarantee.LOCKED)
                         ? frames.lockableBytes()
@@ -110,7 +110,8 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 tag,
                                 new SlabHeap(
                                         settings(tag, lockable), new FrameChunks(frames, request)),
-                                request.least());
+                                request.least(),
+                                frames);
     }
 
     private static HeapSettings settings(String tag, long lockableBytes) {

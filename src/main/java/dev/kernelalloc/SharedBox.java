@@ -1,11 +1,14 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 
 /**
  * A value in native memory, and the owner of that memory, for all threads: they use it through
@@ -177,6 +180,23 @@ public final class SharedBox<T> implements AutoCloseable {
             end();
             throw closed();
         }
+        return begin();
+    }
+
+    /**
+     * A lease for another thread of what a lease that is out began, also once this box is closed:
+     * as long as the memory has not gone, it stays for this one too.
+     */
+    Lease<T> join() {
+        if (((long) STATE.getAndAdd(this, 1L) & GONE) == GONE) {
+            end();
+            throw closed();
+        }
+        return begin();
+    }
+
+    /** A lease that is counted already. */
+    private Lease<T> begin() {
         try {
             Arena lifetime = Arena.ofConfined();
             return new Lease<>(this, lifetime, block.segment(lifetime));
@@ -233,6 +253,22 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
+     * The pieces of physical memory that the value lies in, in its order; those that touch are one.
+     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
+     * which also splits them as devices want it.
+     *
+     * @return at least one extent, unless there are no bytes
+     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException when a byte's address is not known, with the reason
+     * @throws IllegalStateException when this box is closed or detached
+     */
+    public List<PhysicalExtent> extents() {
+        try (Lease<T> lease = lease()) {
+            return lease.extents();
+        }
+    }
+
+    /**
      * What the memory looks like.
      *
      * @return the type this box was made with
@@ -270,16 +306,20 @@ public final class SharedBox<T> implements AutoCloseable {
      */
     public Handoff<T> detach() {
         Handoff<T> handoff = new Handoff<>(type, block);
+        leave();
+        return handoff;
+    }
+
+    /** Ends this box without giving the memory back, when no lease is out. */
+    void leave() {
         long found = (long) STATE.compareAndExchange(this, 0L, GONE);
         if (found < 0) {
             throw closed();
         }
         if (found > 0) {
             throw new IllegalStateException(
-                    "%d leases are out: a shared box is detached when they have ended"
-                            .formatted(found));
+                    "%d leases are out: wait until they have ended".formatted(found));
         }
-        return handoff;
     }
 
     /**
@@ -300,9 +340,10 @@ public final class SharedBox<T> implements AutoCloseable {
         }
     }
 
-    private static IllegalStateException closed() {
+    private IllegalStateException closed() {
         return new IllegalStateException(
-                "the shared box is closed or detached: it has no new leases");
+                "the shared memory %s is closed or detached: it has no new leases"
+                        .formatted(block.place()));
     }
 
     BoxedBlock block() {

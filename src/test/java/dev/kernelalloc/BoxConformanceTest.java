@@ -291,7 +291,7 @@ class BoxConformanceTest {
         kind.use(
                 allocator -> {
                     // As much as a process may lock that has no right to more.
-                    long most = kind == EveryAllocator.PHYSICAL ? 100_000 : 20L << 20;
+                    long most = kind.isPhysical() ? 100_000 : 20L << 20;
                     for (long bytes : new long[] {8, 9, 100, 5000, 100_000, most}) {
                         for (int i = 0; i < 3; i++) {
                             MemorySegment large = allocator.allocate(bytes, 64);
@@ -402,9 +402,7 @@ class BoxConformanceTest {
                                     SharedBox.of(allocator, POINT, new Point(7, 8));
                             Lease<Point> lease = shared.lease()) {
                         String guarantee =
-                                kind == EveryAllocator.PHYSICAL
-                                        ? "resident and locked"
-                                        : "no guarantee";
+                                kind.isPhysical() ? "resident and locked" : "no guarantee";
                         assertThat(box)
                                 .hasToString(
                                         "NativeBox[Point[x=5, y=6], at 0x%x, 8 bytes, %s]"

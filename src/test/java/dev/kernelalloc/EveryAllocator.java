@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.heap.GuardedChunks;
+import dev.kernelalloc.physical.PhysicalRequest;
 
 /** The allocators that every container is tested over. */
 enum EveryAllocator {
@@ -45,6 +46,25 @@ enum EveryAllocator {
         KernelAllocator make() {
             return PhysicalAllocator.create();
         }
+
+        @Override
+        boolean isPhysical() {
+            return true;
+        }
+    },
+    /** Each block has pages of its own, between two that cannot be accessed. */
+    GUARDED_PHYSICAL {
+        @Override
+        KernelAllocator make() {
+            return PhysicalAllocator.builder()
+                    .request(PhysicalRequest.builder().guarded().build())
+                    .build();
+        }
+
+        @Override
+        boolean isPhysical() {
+            return true;
+        }
     };
 
     interface Use {
@@ -55,6 +75,11 @@ enum EveryAllocator {
 
     boolean isClosable() {
         return true;
+    }
+
+    /** Whether it locks what it gives, and knows where it lies. */
+    boolean isPhysical() {
+        return false;
     }
 
     /** Uses an allocator; afterwards it must have as many live blocks as before. */

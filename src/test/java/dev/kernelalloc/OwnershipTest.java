@@ -162,6 +162,35 @@ class OwnershipTest {
                 .access("new view", () -> vec.get(0).value());
     }
 
+    /** The box is closed already: the lease is all that keeps the memory. */
+    private static Owner lastLeaseOfABox(KernelAllocator allocator) {
+        SharedBox<Point> box = SharedBox.of(allocator, POINT, new Point(1, 2));
+        Lease<Point> lease = box.lease();
+        box.close();
+        return Owner.of(lease, lease.segment())
+                .access("get", lease::get)
+                .access("set", () -> lease.set(point(3)))
+                .access("update", () -> lease.update(_ -> point(4)));
+    }
+
+    private static Owner lastLeaseOfAnArray(KernelAllocator allocator) {
+        SharedArray<Point> array = NativeArray.of(allocator, POINT, point(2), point(1)).share();
+        ArrayLease<Point> lease = array.lease();
+        array.close();
+        NativeSlice<Point> slice = lease.slice(1, 2);
+        List<Point> list = lease.asList();
+        return Owner.of(lease, lease.segment())
+                .access("get", () -> lease.get(0))
+                .access("set", () -> lease.set(0, point(3)))
+                .access("fill", () -> lease.fill(point(3)))
+                .access("sort", () -> lease.sort(Comparator.comparing(Point::x)))
+                .access("forEach", () -> lease.forEach(_ -> {}))
+                .access("iterator", () -> lease.iterator().next())
+                .access("list", () -> list.get(0))
+                .access("slice get", () -> slice.get(0))
+                .access("slice stream", () -> slice.stream().toList());
+    }
+
     private static Owner string(KernelAllocator allocator) {
         NativeString string = NativeString.of(allocator, "text");
         return Owner.readOnly(string, string.lengthPrefixed(), string::describe)
@@ -217,6 +246,8 @@ class OwnershipTest {
         makers.put("array of views", OwnershipTest::arrayOfViews);
         makers.put("vec of records", OwnershipTest::vecOfRecords);
         makers.put("vec of views", OwnershipTest::vecOfViews);
+        makers.put("last lease of a box", OwnershipTest::lastLeaseOfABox);
+        makers.put("last lease of an array", OwnershipTest::lastLeaseOfAnArray);
         makers.put("string", OwnershipTest::string);
         makers.put("empty string", OwnershipTest::emptyString);
         makers.put("builder", OwnershipTest::builder);
@@ -353,13 +384,11 @@ class OwnershipTest {
                                     .replaceFirst(".*(at 0x[0-9a-f]+, [0-9]+ bytes).*", "$1");
                     long start = Long.parseLong(place, 5, place.indexOf(','), 16);
                     assertThat(owner.segment.address() - start).isBetween(0L, 8L);
-                    if (!(owner.closeable instanceof NativeBox)) {
-                        assertThat(owner.shown.get())
-                                .contains(
-                                        allocators == EveryAllocator.PHYSICAL
-                                                ? "resident and locked"
-                                                : "no guarantee");
-                    }
+                    assertThat(owner.shown.get())
+                            .contains(
+                                    allocators.isPhysical()
+                                            ? "resident and locked"
+                                            : "no guarantee");
                     owner.closeable.close();
                     assertThat(owner.shown.get()).contains("closed, was " + place);
                 });

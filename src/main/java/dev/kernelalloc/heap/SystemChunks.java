@@ -3,6 +3,7 @@ package dev.kernelalloc.heap;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
 
 import java.lang.foreign.Arena;
@@ -21,6 +22,9 @@ public final class SystemChunks implements ChunkSource {
 
     /** Smaller chunks are not tried: a system call is dearer than writing zeros. */
     private static final long DISCARDED_BYTES = 1 << 20;
+
+    /** Where glibc maps every chunk by itself, so that the advice is for nothing else. */
+    private static final long HUGE_PAGES_BYTES = 32L << 20;
 
     private final OperatingSystem os;
 
@@ -51,9 +55,32 @@ public final class SystemChunks implements ChunkSource {
         return os.hasAlignedRealloc();
     }
 
+    /**
+     * What grows to that size is soon written to its end. In huge pages the kernel is entered once
+     * for 2 MiB of that, and as much may be resident behind the end.
+     */
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
-        return new Chunk(os.alignedRealloc(chunk.address(), bytes), bytes, false);
+        Chunk resized = new Chunk(os.alignedRealloc(chunk.address(), bytes), bytes, false);
+        if (bytes >= HUGE_PAGES_BYTES && bytes > chunk.bytes()) {
+            wantHugePages(resized);
+        }
+        return resized;
+    }
+
+    /**
+     * The whole mapping, with the page that the C heap keeps its own words in: the pages of one
+     * that is advised in parts do not get another address, but are copied; see mremap(2), EFAULT.
+     */
+    private void wantHugePages(Chunk chunk) {
+        long page = pageBytes();
+        long from = chunk.address() - SystemHeap.MALLOC_ALIGNMENT_BYTES & -page;
+        long to = chunk.address() + chunk.bytes() + page - 1 & -page;
+        try (Arena scratch = Arena.ofConfined()) {
+            os.advise(from, to - from, Advice.HUGE_PAGES, scratch.allocate(CallState.LAYOUT));
+        } catch (Refusal | OutOfMemoryError _) {
+            // Pages of the base size do too.
+        }
     }
 
     @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.kernelalloc.AllocationException;
+import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.NativeSlice;
@@ -11,6 +12,9 @@ import dev.kernelalloc.NativeString;
 import dev.kernelalloc.NativeVec;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
+import dev.kernelalloc.SharedArray;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import org.junit.jupiter.api.Test;
@@ -80,6 +84,60 @@ class ContainersGuideTest {
         NativeSlice<Point> dead = rest;
         assertThatIllegalStateException().isThrownBy(() -> dead.get(0)); // its owner is closed
         // end
+    }
+
+    @Test
+    void shared() throws InterruptedException {
+        // guide: shared
+        SharedArray<Point> points = NativeArray.zeroed(POINT, 1_000_000).share();
+        Thread writer =
+                Thread.ofVirtual()
+                        .start(
+                                () -> {
+                                    try (ArrayLease<Point> lease = points.lease()) {
+                                        lease.fill(new Point(1, 2)); // all that a slice can do
+                                    }
+                                });
+        writer.join();
+        try (ArrayLease<Point> lease = points.lease()) {
+            long sum = lease.stream().parallel().mapToLong(Point::y).sum();
+            assertThat(sum).isEqualTo(2_000_000);
+        }
+        points.close(); // once; the block goes back when the last lease ends
+        // end
+    }
+
+    @Test
+    void handedOver() {
+        // guide: handed-over
+        SharedArray<Point> all = NativeArray.of(POINT, new Point(1, 2)).share();
+        try (NativeArray<Point> mine = all.attach()) { // in any thread, with no lease out
+            mine.set(0, new Point(3, 4));
+        }
+        // end
+    }
+
+    @Test
+    void extents() {
+        // guide: extents
+        try (PhysicalAllocator physical = PhysicalAllocator.create();
+                NativeArray<Point> points = NativeArray.zeroed(physical, POINT, 10_000)) {
+            for (PhysicalExtent piece : points.extents()) {
+                start(piece.start().value(), piece.bytes()); // what a device is told
+            }
+        } catch (PhysicalAddressException e) {
+            log(e.getMessage()); // why addresses are not known here, and what would help
+        }
+        // end
+    }
+
+    private static void start(long address, long bytes) {
+        assertThat(address).isPositive();
+        assertThat(bytes).isPositive();
+    }
+
+    private static void log(String message) {
+        assertThat(message).isNotEmpty();
     }
 
     @Test

@@ -579,6 +579,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     public synchronized void advise(long address, long bytes, Advice kind, MemorySegment callState)
             throws Refusal {
         enter(Operation.ADVISE, address, bytes);
+        Map.Entry<Long, Long> block = alignedBlocks.lowerEntry(address + bytes);
+        if (block != null && block.getKey() + block.getValue() > address) {
+            memory.advise(address, bytes, kind, callState);
+            return;
+        }
         expectReserved(address, bytes);
         for (long page : pages(address, bytes)) {
             advice.computeIfAbsent(page, _ -> new HashSet<>()).add(kind);

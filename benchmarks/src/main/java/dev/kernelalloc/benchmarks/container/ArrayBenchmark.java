@@ -1,8 +1,11 @@
 package dev.kernelalloc.benchmarks.container;
 
+import dev.kernelalloc.ArrayLease;
+import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.NativeSlice;
 import dev.kernelalloc.NativeVec;
+import dev.kernelalloc.SharedArray;
 import dev.kernelalloc.benchmarks.struct.Profile;
 import dev.kernelalloc.struct.StructType;
 
@@ -65,6 +68,7 @@ public class ArrayBenchmark {
     private NativeArray<Pair> records;
     private NativeArray<Cell> views;
     private NativeVec<Pair> vec;
+    private SharedArray<Pair> shared;
     private MemorySegment raw;
 
     public ArrayBenchmark() {}
@@ -88,6 +92,7 @@ public class ArrayBenchmark {
             vec.add(new Pair(i, ~i));
         }
         raw = records.segment();
+        shared = NativeArray.copyOf(KernelAllocator.global(), records).share();
     }
 
     private static <T> void use(StructType<T> type, T value) {
@@ -100,6 +105,13 @@ public class ArrayBenchmark {
                 slice.set(i / 2, grown.get(i / 2));
             }
             array.forEach(_ -> {});
+        }
+        try (SharedArray<T> shared = NativeArray.zeroed(type, USES).share();
+                ArrayLease<T> lease = shared.lease()) {
+            for (int i = 0; i < USES; i++) {
+                lease.set(i, lease.get(i / 2));
+            }
+            lease.stream().forEach(_ -> {});
         }
     }
 
@@ -148,6 +160,31 @@ public class ArrayBenchmark {
             sum ^= pair.b();
         }
         return sum;
+    }
+
+    @Benchmark
+    public long leaseOfRecords() {
+        long sum = 0;
+        try (ArrayLease<Pair> lease = shared.lease()) {
+            for (int i = 0; i < STRUCTS; i++) {
+                Pair pair = lease.get(i);
+                sum += pair.a();
+                sum ^= pair.b();
+            }
+        }
+        return sum;
+    }
+
+    @Benchmark
+    public long stream() {
+        return records.stream().mapToLong(pair -> pair.a() ^ pair.b()).sum();
+    }
+
+    @Benchmark
+    public long parallelStream() {
+        try (ArrayLease<Pair> lease = shared.lease()) {
+            return lease.stream().parallel().mapToLong(pair -> pair.a() ^ pair.b()).sum();
+        }
     }
 
     @Benchmark

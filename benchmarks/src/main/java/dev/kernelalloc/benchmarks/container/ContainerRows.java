@@ -53,6 +53,17 @@ public final class ContainerRows {
                         of(profile, "vecOfRecords"),
                         reading,
                         Bar.REPORTED),
+                time(
+                        "elements by index, with a lease" + after,
+                        of(profile, "leaseOfRecords"),
+                        reading,
+                        Bar.atMost(1.10)),
+                time("elements of a stream" + after, of(profile, "stream"), reading, Bar.REPORTED),
+                time(
+                        "elements of a parallel stream" + after,
+                        of(profile, "parallelStream"),
+                        of(profile, "stream"),
+                        Bar.REPORTED),
                 time("elements in turn" + after, of(profile, "enhancedFor"), reading, Bar.REPORTED),
                 time(
                         "elements written" + after,

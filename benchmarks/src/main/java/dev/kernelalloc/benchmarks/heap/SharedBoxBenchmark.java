@@ -1,7 +1,10 @@
 package dev.kernelalloc.benchmarks.heap;
 
+import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.Lease;
+import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.NativeBox;
+import dev.kernelalloc.SharedArray;
 import dev.kernelalloc.SharedBox;
 import dev.kernelalloc.struct.StructType;
 
@@ -69,16 +72,19 @@ public class SharedBoxBenchmark {
     @State(Scope.Thread)
     public static class OfOne {
         private SharedBox<Line> box;
+        private SharedArray<Line> array;
         private long value;
 
         @Setup
         public void make() {
             box = SharedBox.zeroed(Library.POOL, LINE);
+            array = NativeArray.zeroed(Library.POOL, LINE, 100).share();
         }
 
         @TearDown
         public void close() {
             box.close();
+            array.close();
         }
     }
 
@@ -106,6 +112,14 @@ public class SharedBoxBenchmark {
     public long lease(OfOne state) {
         try (Lease<Line> lease = state.box.lease()) {
             return touch(lease.get(), state.value++);
+        }
+    }
+
+    @Benchmark
+    public long arrayLease(OfOne state) {
+        try (ArrayLease<Line> lease = state.array.lease()) {
+            long value = state.value++;
+            return touch(lease.get(value % 100), value);
         }
     }
 

@@ -22,6 +22,7 @@ final class SharedBoxRows {
                 time("lease with two accesses", lease, box, Bar.atMost(3)),
                 Row.figure("lease: heap bytes", lease, Figure.HEAP_BYTES, Bar.atMost(0.5)),
                 time("lease with two accesses", lease, of("jdkSharedArena"), Bar.atMost(0.001)),
+                time("array lease with two accesses", of("arrayLease"), box, Bar.REPORTED),
                 time("lease, one box, two threads", of("leaseContended"), lease, Bar.REPORTED),
                 time("shared box with one lease", of("sharedBox"), box, Bar.REPORTED),
                 time("box, detached and attached", of("handOff"), box, Bar.REPORTED));

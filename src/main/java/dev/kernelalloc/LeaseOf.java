@@ -1,0 +1,111 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.physical.PhysicalExtent;
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+
+/** A lease of an array. Copied by {@link CopyPerType}. */
+final class LeaseOf<T> extends ArrayLease<T> {
+
+    private static final CopyPerType COPIES =
+            new CopyPerType(
+                    LeaseOf.class, StructType.class, Lease.class, SharedArray.class, long.class);
+
+    private final StructType<T> type;
+    private final Lease<T> lease;
+    private final SharedArray<T> array;
+    private final MemorySegment segment;
+    private final long length;
+
+    LeaseOf(StructType<T> type, Lease<T> lease, SharedArray<T> array, long length) {
+        this.type = type;
+        this.lease = lease;
+        this.array = array;
+        this.segment = lease.segment();
+        this.length = length;
+    }
+
+    /**
+     * @param lease whose segment has the bytes of the elements and no more; where this throws, it
+     *     is the caller's still
+     */
+    @SuppressWarnings("unchecked") // a copy for T
+    static <T> ArrayLease<T> make(
+            StructType<T> type, Lease<T> lease, SharedArray<T> array, long length) {
+        try {
+            return (ArrayLease<T>)
+                    (Object) COPIES.constructor(type).invokeExact(type, lease, array, length);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
+    }
+
+    @Override
+    public StructType<T> type() {
+        return type;
+    }
+
+    @Override
+    public long length() {
+        return length;
+    }
+
+    @Override
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    @Override
+    public List<PhysicalExtent> extents() {
+        return lease.extents();
+    }
+
+    @Override
+    SharedArray<T> array() {
+        return array;
+    }
+
+    @Override
+    public T get(long index) {
+        return type.get(segment, Objects.checkIndex(index, length) * stride());
+    }
+
+    @Override
+    public void set(long index, T value) {
+        type.set(segment, Objects.checkIndex(index, length) * stride(), value);
+    }
+
+    @Override
+    public T view(long index) {
+        if (!type.isView()) {
+            throw notLive(type);
+        }
+        return get(index);
+    }
+
+    @Override
+    public void forEach(Consumer<? super T> action) {
+        forEach(0, length, action);
+    }
+
+    @Override
+    void forEach(long from, long to, Consumer<? super T> action) {
+        for (long i = from; i < to; i++) {
+            action.accept(type.get(segment, i * stride()));
+        }
+    }
+
+    @Override
+    public void close() {
+        lease.close();
+    }
+
+    /** As {@link NativeSlice#stride}; in this class, for the profile of its copy. */
+    private long stride() {
+        return type.byteSize() + type.byteAlignment() - 1 & -type.byteAlignment();
+    }
+}
