@@ -1,5 +1,6 @@
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.Length;
 import dev.kernelalloc.struct.Offset;
 import dev.kernelalloc.struct.Struct;
@@ -296,31 +297,12 @@ static String explain(KvmRun run) {
 void printPlace(PhysicalAllocator physical, MemorySegment ram) {
     IO.println("The guest's memory: %d KiB at 0x%x".formatted(ram.byteSize() >> 10, ram.address()));
     try {
-        for (Extent extent : extents(physical, ram)) {
-            IO.println("    physical 0x%012x, %3d KiB".formatted(extent.start, extent.bytes >> 10));
+        for (PhysicalExtent extent : physical.extents(ram)) {
+            IO.println("    physical %s, %3d KiB".formatted(extent.start(), extent.bytes() >> 10));
         }
     } catch (PhysicalAddressException e) {
         IO.println("    physical: " + e.getMessage());
     }
-}
-
-/** A run of physical memory. */
-record Extent(long start, long bytes) {}
-
-/** Page by page, merged where one page follows the other. */
-List<Extent> extents(PhysicalAllocator physical, MemorySegment memory) {
-    List<Extent> extents = new ArrayList<>();
-    for (long offset = 0; offset < memory.byteSize(); offset += PAGE_BYTES) {
-        long page = physical.addressOf(memory.asSlice(offset)).value();
-        Extent last = extents.isEmpty() ? new Extent(page, 0) : extents.removeLast();
-        if (last.start + last.bytes == page) {
-            extents.add(new Extent(last.start, last.bytes + PAGE_BYTES));
-        } else {
-            extents.add(last);
-            extents.add(new Extent(page, PAGE_BYTES));
-        }
-    }
-    return extents;
 }
 
 /** A call that failed; the kernel's number says why. */

@@ -327,9 +327,9 @@ public final class PhysicalAllocator implements KernelAllocator {
     /**
      * Reads the page map of all memory of this allocator again, and compares: some 40 ns a page of
      * the base size, less in huge ones. Where the records of frames can be read, as by root, frames
-     * that are no longer the page's own are found too, for 0.2 to 2 µs a page. Addresses that have
-     * changed are the new ones from then on, and {@linkplain Builder#onDrift listeners} are told of
-     * each.
+     * that are no longer the page's own are found too, for 0.3 µs a page and more. Addresses that
+     * have changed are the new ones from then on, and {@linkplain Builder#onDrift listeners} are
+     * told of each.
      *
      * @return what was found; without the right to see frames, that nothing is known
      * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} when

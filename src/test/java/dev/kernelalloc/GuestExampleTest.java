@@ -79,7 +79,7 @@ class GuestExampleTest {
 
     private static long kibibytesOfExtents(String output) {
         return output.lines()
-                .filter(line -> line.matches(" +physical 0x[0-9a-f]{9}000, +[0-9]+ KiB"))
+                .filter(line -> line.matches(" +physical 0x[0-9a-f]{13}000, +[0-9]+ KiB"))
                 .mapToLong(line -> Long.parseLong(line.replaceAll(".*, +| KiB", "")))
                 .sum();
     }

@@ -157,7 +157,7 @@ class MovedPagesTest {
                             asked.equals("before")
                                     ? "moved 0 of 64 locked pages"
                                     : "moved [1-9][0-9]* of 64 locked pages")
-                    .contains("0 of 8 hidden pages");
+                    .contains("moved 0 of 64 pinned pages", "moved 0 of 8 hidden pages");
         }
         assertThat(Merging.isOn()).isFalse();
     }
@@ -176,19 +176,17 @@ class MovedPagesTest {
             List<SecretMemory> secrets =
                     Stream.generate(() -> hidden(Mapping.PAGE_BYTES)).limit(8).toList();
             try (Mapping mapping = Mapping.of(64 * Mapping.PAGE_BYTES);
-                    PhysicalAllocator physical = ofBasePages(Guarantee.NEVER_SWAPPED)) {
-                List<MemorySegment> blocks =
-                        Stream.generate(
-                                        () ->
-                                                physical.allocate(
-                                                        Mapping.PAGE_BYTES, Mapping.PAGE_BYTES))
-                                .limit(64)
-                                .toList();
+                    PhysicalAllocator physical = ofBasePages(Guarantee.NEVER_SWAPPED);
+                    PhysicalAllocator pinning = ofBasePages(Guarantee.NEVER_MOVED)) {
+                List<MemorySegment> blocks = pagesOf(physical);
+                List<MemorySegment> pinnedBlocks = pagesOf(pinning);
                 mapping.segment().fill(CONTENT);
                 blocks.forEach(block -> block.fill(CONTENT));
+                pinnedBlocks.forEach(block -> block.fill(CONTENT));
                 secrets.forEach(secret -> secret.readWrite().fill(CONTENT));
                 PagePlaces other = PagePlaces.of(pages(mapping));
                 PagePlaces locked = PagePlaces.of(addresses(blocks));
+                PagePlaces pinned = PagePlaces.of(addresses(pinnedBlocks));
                 PagePlaces hidden = PagePlaces.of(addressesOfSecrets(secrets));
                 if (asked[0].equals("after")) {
                     Merging.ofThisProcess();
@@ -200,12 +198,23 @@ class MovedPagesTest {
                 Await.until("all was scanned twice more", () -> Merging.fullScans() >= seen + 2);
 
                 IO.println(
-                        "moved %d of 64 locked pages and %d of 8 hidden pages"
-                                .formatted(locked.moved().size(), hidden.moved().size()));
+                        ("moved %d of 64 locked pages, moved %d of 64 pinned pages,"
+                                        + " moved %d of 8 hidden pages")
+                                .formatted(
+                                        locked.moved().size(),
+                                        pinned.moved().size(),
+                                        hidden.moved().size()));
                 blocks.forEach(physical::free);
+                pinnedBlocks.forEach(pinning::free);
             } finally {
                 secrets.forEach(SecretMemory::close);
             }
+        }
+
+        private static List<MemorySegment> pagesOf(PhysicalAllocator physical) {
+            return Stream.generate(() -> physical.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES))
+                    .limit(64)
+                    .toList();
         }
 
         private static List<Long> pages(Mapping mapping) {

@@ -355,13 +355,16 @@ class PhysicalFailureTest {
 
     @Test
     void aPageThatIsGoneOrSharedIsADriftToo() {
-        MemorySegment block = allocate(PhysicalRequest.ofBytes(2 * page));
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(4 * page));
         os.pageMapEntry(block.address(), 1L << 62);
         os.frameFlags(os.frameAt(block.address() + page), 1L << FrameFlag.KSM.bit());
+        os.frameCount(os.frameAt(block.address() + 2 * page), 2);
         assertThat(physical.verify().drifts())
                 .extracting(Drift::finding)
-                .anyMatch(finding -> finding.contains("swapped out"))
-                .anyMatch(finding -> finding.contains("kpageflags"));
+                .satisfiesExactlyInAnyOrder(
+                        swapped -> assertThat(swapped).contains("swapped out"),
+                        merged -> assertThat(merged).contains("kpageflags 0x200000, mapped 1"),
+                        shared -> assertThat(shared).contains("kpageflags 0x0, mapped 2 times"));
         physical.free(block);
     }
 

@@ -457,7 +457,9 @@ class PhysicalRequestTest {
                 long frame = LinuxProcess.physicalAddress(block.address() + offset) / PAGE_BYTES;
                 assertThat(LinuxProcess.frameRecord("/proc/kpagecount", frame)).isEqualTo(1);
                 long flags = LinuxProcess.frameRecord("/proc/kpageflags", frame);
-                assertThat(flags >>> 33 & 1).as("MLOCKED of %x", flags).isEqualTo(1);
+                assertThat((flags >>> 33 | flags >>> 17) & 1)
+                        .as("MLOCKED, or of the pool, of %x", flags)
+                        .isEqualTo(1);
                 assertThat(flags >>> 10 & 1).as("BUDDY").isZero();
                 assertThat(flags >>> 21 & 1).as("KSM").isZero();
                 assertThat(flags >>> 24 & 1).as("ZERO_PAGE").isZero();

@@ -4,6 +4,8 @@ import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Provenance;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.Set;
 
 /** Pages that were prepared together: locked, pinned and resolved once. Blocks are cut from it. */
@@ -27,6 +29,8 @@ final class FrameSlab {
         record Runs(TakenPages taken) implements Use {}
     }
 
+    private static final VarHandle PAGE_ADDRESS = MethodHandles.arrayElementVarHandle(long[].class);
+
     private final Reservation reservation;
     private final long address;
     private final long bytes;
@@ -41,11 +45,14 @@ final class FrameSlab {
 
     /**
      * Those of the translation: here, because every load between an address and its answer counts.
+     * Where a page has moved its element is written anew.
      */
-    private volatile long[] pageAddresses;
+    private final long[] pageAddresses;
 
     /** A shift, because a division takes longer than all the rest. */
     private final int pageShift;
+
+    private final long pageMask;
 
     FrameSlab(
             Mapped mapped,
@@ -66,6 +73,7 @@ final class FrameSlab {
         this.translation = translation;
         this.pageAddresses = translation.addresses();
         this.pageShift = Long.numberOfTrailingZeros(bytes / translation.pages());
+        this.pageMask = (1L << pageShift) - 1;
     }
 
     Reservation reservation() {
@@ -108,19 +116,21 @@ final class FrameSlab {
     /** Its pages were found elsewhere. */
     void retranslate(Translation found) {
         translation = found;
-        pageAddresses = found.addresses();
+        for (int page = 0; page < pageAddresses.length; page++) {
+            PAGE_ADDRESS.setRelease(pageAddresses, page, found.pageAddress(page));
+        }
     }
 
-    /** Where a byte of this slab lies, or {@link Translation#UNKNOWN}. */
+    /** Where a byte of this slab lies; negative where that is not known. */
     long physicalAddressOf(long byteAddress) {
         long offset = byteAddress - address;
-        long page = pageAddresses[(int) (offset >>> pageShift)];
-        return page == Translation.UNKNOWN ? page : page + (offset & (1L << pageShift) - 1);
+        long page = (long) PAGE_ADDRESS.getOpaque(pageAddresses, (int) (offset >>> pageShift));
+        return page + (offset & pageMask);
     }
 
     /** Whether those bytes, at least 1, lie in it. */
     boolean covers(long from, long length) {
         long offset = from - address;
-        return offset >= 0 && length <= bytes && offset <= bytes - length;
+        return offset >= 0 && offset <= bytes - length;
     }
 }

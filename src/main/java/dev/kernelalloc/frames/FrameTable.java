@@ -35,13 +35,15 @@ final class FrameTable {
         return slab != null && slab.covers(address, bytes) ? slab : search(address, bytes);
     }
 
-    /** The slab of a window, or another: masks are cheaper than a check that the caller makes. */
+    /**
+     * The slab of a window, or another: masks are cheaper than a check that the caller makes. So
+     * are plain loads: a slab is set before a block of it is known to anybody, and what hands the
+     * block to another thread orders the rest. Who asks for an address that is not theirs may see
+     * the slab or none; what decides of it, its extent, is final.
+     */
     private @Nullable FrameSlab atWindow(long window) {
-        int index = (int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1;
-        FrameSlab[] leaf = (FrameSlab[]) LEAF.getAcquire(directory, index);
-        return leaf == null
-                ? null
-                : (FrameSlab) SLAB.getAcquire(leaf, (int) window & (1 << LEAF_BITS) - 1);
+        FrameSlab[] leaf = directory[(int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1];
+        return leaf == null ? null : leaf[(int) window & (1 << LEAF_BITS) - 1];
     }
 
     private @Nullable FrameSlab search(long address, long bytes) {

@@ -389,10 +389,17 @@ public final class Frames {
     public PhysicalAddress addressOf(long address, long bytes) {
         FrameSlab slab = slabOf(address, bytes);
         long physical = slab.physicalAddressOf(address);
+        return new PhysicalAddress(physical >= 0 ? physical : translated(slab, address), scope);
+    }
+
+    /** The same for an address that was not known, and may be now. */
+    private long translated(FrameSlab slab, long address) {
+        Translation frames = slab.translation();
+        long physical = frames.addressOf(address - slab.address());
         if (physical == Translation.UNKNOWN) {
-            throw unknown(slab, slab.translation(), address);
+            throw unknown(slab, frames, address);
         }
-        return new PhysicalAddress(physical, scope);
+        return physical;
     }
 
     private PhysicalAddressException unknown(FrameSlab slab, Translation frames, long address) {

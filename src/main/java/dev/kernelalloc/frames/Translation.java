@@ -16,11 +16,14 @@ import java.util.List;
  */
 final class Translation {
 
-    /** Instead of an address: it is not known. */
-    static final long UNKNOWN = -1;
+    /** Instead of an address: it is not known. Negative still where an offset is added to it. */
+    static final long UNKNOWN = Long.MIN_VALUE;
 
     /** Why addresses are unknown. */
     private sealed interface Source {
+
+        /** None is. */
+        record Nothing() implements Source {}
 
         /** The page map was read: these are its entries. */
         record Entries(long[] values) implements Source {}
@@ -54,13 +57,14 @@ final class Translation {
      */
     static Translation of(long[] entries, boolean mayBeShared, long pageBytes) {
         long[] addresses = new long[entries.length];
+        boolean known = true;
         for (int i = 0; i < entries.length; i++) {
-            addresses[i] =
-                    PageMapEntry.isOwn(entries[i], mayBeShared)
-                            ? (entries[i] & PageMapEntry.FRAME_MASK) * pageBytes
-                            : UNKNOWN;
+            boolean own = PageMapEntry.isOwn(entries[i], mayBeShared);
+            addresses[i] = own ? (entries[i] & PageMapEntry.FRAME_MASK) * pageBytes : UNKNOWN;
+            known &= own;
         }
-        return new Translation(pageBytes, addresses, new Source.Entries(entries));
+        return new Translation(
+                pageBytes, addresses, known ? new Source.Nothing() : new Source.Entries(entries));
     }
 
     /** Nothing is known of any page. */
@@ -70,18 +74,16 @@ final class Translation {
         return new Translation(pageBytes, addresses, new Source.Unreadable(why));
     }
 
+    /** A page without an address never lies where the one before it ends, nor the one behind. */
     private static int[] runs(long[] addresses, long pageBytes) {
         int[] starts = new int[addresses.length + 1];
         int count = 0;
+        long next = 0;
         for (int i = 0; i < addresses.length; i++) {
-            boolean goesOn =
-                    i > 0
-                            && addresses[i] != UNKNOWN
-                            && addresses[i - 1] != UNKNOWN
-                            && addresses[i] - addresses[i - 1] == pageBytes;
-            if (!goesOn) {
+            if (i == 0 || addresses[i] != next) {
                 starts[count++] = i;
             }
+            next = addresses[i] + pageBytes;
         }
         starts[count] = addresses.length;
         return Arrays.copyOf(starts, count + 1);
@@ -92,9 +94,9 @@ final class Translation {
         return addresses.length;
     }
 
-    /** Where each page lies, or {@link #UNKNOWN}; nobody changes it. */
+    /** Where each page lies, or {@link #UNKNOWN}; the caller's to change. */
     long[] addresses() {
-        return addresses;
+        return addresses.clone();
     }
 
     /** Where a page lies, or {@link #UNKNOWN}. */
@@ -110,17 +112,13 @@ final class Translation {
 
     /** Whether every page has an address. */
     boolean isKnown() {
-        for (int i = 0; i + 1 < runs.length; i++) {
-            if (addresses[runs[i]] == UNKNOWN) {
-                return false;
-            }
-        }
-        return true;
+        return source instanceof Source.Nothing;
     }
 
     /** The refusal to show the page map at all, or frames in it. */
     boolean isHidden() {
         return switch (source) {
+            case Source.Nothing _ -> false;
             case Source.Unreadable _ -> true;
             case Source.Entries(long[] values) ->
                     Arrays.stream(values)
@@ -134,6 +132,9 @@ final class Translation {
     /** Why a page has no address. */
     PhysicalAddressException unknown(int page, long virtualAddress) {
         return switch (source) {
+            case Source.Nothing _ ->
+                    throw new IllegalArgumentException(
+                            "page %d at 0x%x has an address".formatted(page, virtualAddress));
             case Source.Unreadable(Refusal why) -> absent(why);
             case Source.Entries(long[] values) ->
                     PageMapEntry.whyAbsent(values[page], virtualAddress);

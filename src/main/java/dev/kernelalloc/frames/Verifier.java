@@ -70,10 +70,8 @@ final class Verifier {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             for (FrameSlab slab : slabs) {
                 Translation before = slab.translation();
-                boolean shared =
-                        slab.provenance().way() != Way.BASE_PAGES
-                                && slab.provenance().way() != Way.TRANSPARENT_HUGE;
-                Translation now = pages.resolve(slab.address(), slab.bytes(), shared, callState);
+                Translation now =
+                        pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
                 if (before.isHidden() || now.isHidden()) {
                     unverifiable = Optional.of(why(before.isHidden() ? before : now, slab));
                     continue;
@@ -88,6 +86,12 @@ final class Verifier {
             }
         }
         return new Verification(checked, drifts, unverifiable);
+    }
+
+    /** Pages of the pool and of the kernel's own are not marked as the process's alone. */
+    private static boolean mayBeShared(FrameSlab slab) {
+        return slab.provenance().way() != Way.BASE_PAGES
+                && slab.provenance().way() != Way.TRANSPARENT_HUGE;
     }
 
     private static String why(Translation hidden, FrameSlab slab) {
@@ -139,13 +143,17 @@ final class Verifier {
                 Arrays.stream(known)
                         .mapToLong(page -> now.pageAddress(page) / os.pageBytes())
                         .toArray();
+        boolean ofNobodyElse = !mayBeShared(slab);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
+            MemorySegment counts = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
             os.readFrameFlagsOf(frames, flags, callState);
+            os.readFrameCountsOf(frames, counts, callState);
             for (int i = 0; i < frames.length; i++) {
                 long bits = flags.getAtIndex(ValueLayout.JAVA_LONG, i);
-                if ((bits & FOREIGN) != 0) {
-                    drifts.add(foreign(slab, now, known[i], bits, pinned));
+                long count = counts.getAtIndex(ValueLayout.JAVA_LONG, i);
+                if ((bits & FOREIGN) != 0 || ofNobodyElse && count != 1) {
+                    drifts.add(foreign(slab, now, known[i], bits, count, pinned));
                 }
             }
         } catch (Refusal unreadable) {
@@ -153,13 +161,15 @@ final class Verifier {
         }
     }
 
-    private Drift foreign(FrameSlab slab, Translation now, int page, long bits, boolean pinned) {
+    private Drift foreign(
+            FrameSlab slab, Translation now, int page, long bits, long count, boolean pinned) {
         PhysicalAddress at = new PhysicalAddress(now.pageAddress(page), scope);
         return new Drift(
                 slab.address() + page * os.pageBytes(),
                 at,
                 at,
                 pinned,
-                "its frame is not its own: kpageflags 0x%x".formatted(bits));
+                "its frame is not its own: kpageflags 0x%x, mapped %d times (kpagecount)"
+                        .formatted(bits, count));
     }
 }

@@ -24,6 +24,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     static final int MREMAP_FIXED = 2;
 
     static final int MADV_DONTNEED = 4;
+    static final int MADV_REMOVE = 9;
     static final int MADV_DONTFORK = 10;
     static final int MADV_UNMERGEABLE = 13;
     static final int MADV_HUGEPAGE = 14;
@@ -228,11 +229,23 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         read(FRAME_FLAGS, frame, entries, callState, FRAMES_REMEDY);
     }
 
-    /** One opening, and one reading for each run of numbers. */
     @Override
     public void readFrameFlagsOf(long[] frames, MemorySegment entries, MemorySegment callState)
             throws Refusal {
-        int file = open(FRAME_FLAGS, FRAMES_REMEDY, callState);
+        readOf(frames, FRAME_FLAGS, entries, callState);
+    }
+
+    @Override
+    public void readFrameCountsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        readOf(frames, FRAME_COUNTS, entries, callState);
+    }
+
+    /** One opening, and one reading for each run of numbers. */
+    private void readOf(
+            long[] frames, String records, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        int file = open(records, FRAMES_REMEDY, callState);
         try {
             int from = 0;
             while (from < frames.length) {
@@ -243,7 +256,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                 long length = (long) (to - from) * Long.BYTES;
                 MemorySegment part = entries.asSlice((long) from * Long.BYTES, length);
                 long position = Math.multiplyExact(frames[from], Long.BYTES);
-                readFully(file, FRAME_FLAGS, position, part, callState, FRAMES_REMEDY);
+                readFully(file, records, position, part, callState, FRAMES_REMEDY);
                 from = to;
             }
         } finally {
@@ -316,8 +329,14 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         }
     }
 
+    /**
+     * Pages of the pool are those of a file without a name, and stay taken as long as any part of
+     * it is mapped: they are removed from it first. Pages of other kinds refuse that, and need
+     * nothing but the unmapping.
+     */
     @Override
     public void releasePart(long address, long bytes, MemorySegment callState) throws Refusal {
+        int _ = calls.madvise(address, bytes, MADV_REMOVE, callState);
         release(address, bytes, callState);
     }
 

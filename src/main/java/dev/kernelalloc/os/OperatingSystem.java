@@ -269,6 +269,15 @@ public interface OperatingSystem {
     /** Reads {@code /proc/kpagecount} from a frame number on: one 64-bit entry a frame. */
     void readFrameCounts(long frame, MemorySegment entries, MemorySegment callState) throws Refusal;
 
+    /** The same of frames anywhere: one entry for each of their numbers, in their order. */
+    default void readFrameCountsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+            throws Refusal {
+        for (int i = 0; i < frames.length; i++) {
+            readFrameCounts(
+                    frames[i], entries.asSlice((long) i * Long.BYTES, Long.BYTES), callState);
+        }
+    }
+
     /** What kind of machine runs the system: whether physical addresses are a guest's. */
     Machine machine();
 

@@ -37,6 +37,10 @@ public record HugePages(long granted) {
         require(
                 Files.isWritable(POOL.resolve("nr_hugepages")),
                 "this kernel has no pages of 2 MiB, or the pool may not be changed");
+        require(
+                HostGuardian.number(POOL.resolve("surplus_hugepages")) == 0,
+                "another process holds huge pages that its pool does not have: to go back to what"
+                        + " is counted now would give the pool those too");
         long before = inPool();
         long freeBefore = free();
         guardian.set(POOL.resolve("nr_hugepages"), before + pages);

@@ -11,14 +11,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/**
- * A locked page and its frame, as a program gets them without an allocator: mmap, mlock, one entry
- * of a page map that is open already, munmap.
- */
+/** Memory as a program gets it without an allocator: mapped, used as it wants it, and unmapped. */
 @SuppressWarnings("restricted")
 final class OwnMapping {
 
     private static final long PAGE_BYTES = 4096;
+    private static final long HUGE_BYTES = 2L << 20;
+    private static final int MADV_HUGEPAGE = 14;
     private static final Linker LINKER = Linker.nativeLinker();
     private static final MethodHandle MMAP =
             link(
@@ -28,6 +27,8 @@ final class OwnMapping {
                             JAVA_LONG));
     private static final MethodHandle MUNMAP =
             link("munmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle MADVISE =
+            link("madvise", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
     private static final MethodHandle MLOCK =
             link("mlock", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle PREAD =
@@ -55,7 +56,10 @@ final class OwnMapping {
         }
     }
 
-    /** The page map entry of a page that was mapped and locked for it. */
+    /**
+     * The page map entry of a page that was mapped and locked for it, read from a page map that is
+     * open already.
+     */
     long once() {
         try {
             long address = (long) MMAP.invokeExact(0L, PAGE_BYTES, 3, 0x22, -1, 0L);
@@ -67,6 +71,25 @@ final class OwnMapping {
                 throw new IllegalStateException("a system call failed");
             }
             return entry.get(ValueLayout.JAVA_LONG, 0);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Zeros, written to that many bytes of fresh transparent huge pages; the address of them. */
+    long filled(long bytes) {
+        try {
+            long mapped = (long) MMAP.invokeExact(0L, bytes + HUGE_BYTES, 3, 0x22, -1, 0L);
+            long address = mapped + HUGE_BYTES - 1 & -HUGE_BYTES;
+            int advised = (int) MADVISE.invokeExact(address, bytes, MADV_HUGEPAGE);
+            MemorySegment.ofAddress(address).reinterpret(bytes).fill((byte) 0);
+            int unmapped = (int) MUNMAP.invokeExact(mapped, bytes + HUGE_BYTES);
+            if (advised != 0 || unmapped != 0) {
+                throw new IllegalStateException("a system call failed");
+            }
+            return address;
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

@@ -6,6 +6,10 @@ import dev.kernelalloc.benchmarks.Figure;
 import dev.kernelalloc.benchmarks.JmhCase;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
+import dev.kernelalloc.frames.ResolveBenchmark;
+import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PagePolicy;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +22,9 @@ import java.util.Map;
 public final class PhysicalRows {
 
     private static final double TWO_MICROSECONDS = 2000;
+
+    /** What must be free for the rows that take much of it. */
+    private static final long ROOM_BYTES = 4L << 30;
 
     private PhysicalRows() {}
 
@@ -62,7 +69,57 @@ public final class PhysicalRows {
                         address("verify"),
                         Figure.NANOS,
                         Bar.REPORTED));
+        addResolving(rows, PagePolicy.BASE, "base pages", 50);
+        addResolving(rows, PagePolicy.HUGE_ONLY, "huge pages", 15);
+        if (hasRoom()) {
+            rows.add(
+                    Row.time(
+                            "1 GiB of huge pages populated, locked, pinned and resolved, beside"
+                                    + " memset over fresh ones (aim 1.5)",
+                            JmhCase.of(GibibyteBenchmark.class, "prepared", Map.of()),
+                            Reference.to(JmhCase.of(GibibyteBenchmark.class, "memset", Map.of())),
+                            Bar.REPORTED));
+            rows.add(
+                    Row.time(
+                            "random load from 256 MiB of huge pages, beside base pages (aim 0.77)",
+                            load("huge pages", PagePolicy.HUGE_ONLY),
+                            Reference.to(load("base pages", PagePolicy.BASE)),
+                            Bar.REPORTED));
+        }
         return rows;
+    }
+
+    /** A page of 4 KiB each. */
+    private static void addResolving(
+            List<Row> rows, PagePolicy policy, String pages, double nanos) {
+        Case slab = resolve("asOneSlab", policy);
+        rows.add(
+                Row.figure(
+                        "resolve a slab of " + pages + ", for 4 KiB",
+                        slab,
+                        Figure.NANOS,
+                        Bar.atMost(nanos)));
+        rows.add(
+                Row.time(
+                        "resolve a slab of " + pages + ", beside one pread for 4 KiB",
+                        slab,
+                        Reference.to(resolve("pageByPage", policy)),
+                        Bar.REPORTED));
+    }
+
+    private static boolean hasRoom() {
+        try {
+            long free = Platform.current().availableBytes();
+            if (free >= ROOM_BYTES) {
+                return true;
+            }
+            System.err.printf(
+                    "skipped: rows of large physical memory need %d bytes free, and there are %d%n",
+                    ROOM_BYTES, free);
+        } catch (Refusal e) {
+            System.err.println("skipped: rows of large physical memory: " + e.getMessage());
+        }
+        return false;
     }
 
     private static Case block(String method, int size) {
@@ -71,5 +128,18 @@ public final class PhysicalRows {
 
     private static Case address(String method) {
         return JmhCase.of(AddressBenchmark.class, method, Map.of());
+    }
+
+    private static Case resolve(String method, PagePolicy policy) {
+        return JmhCase.of(ResolveBenchmark.class, method, Map.of("policy", policy.name()));
+    }
+
+    private static Case load(String label, PagePolicy policy) {
+        return new JmhCase(
+                label,
+                RandomAccessBenchmark.class,
+                "load",
+                Map.of("policy", policy.name()),
+                List.of());
     }
 }

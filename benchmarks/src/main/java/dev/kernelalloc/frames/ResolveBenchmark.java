@@ -1,0 +1,80 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
+
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.OptionalInt;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Finding out where the pages of 64 MiB lie, as is done once for every slab; time is of one page of
+ * 4 KiB. In the package of what it measures, which nobody else calls.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+public class ResolveBenchmark {
+
+    private static final int PAGE_BYTES = 4096;
+    private static final int PAGES = 16_384;
+
+    @Param("BASE")
+    PagePolicy policy;
+
+    private final OperatingSystem os = Platform.current();
+    private final Pages pages =
+            new Pages(os, new Preflight(os), new PageMap(os, OptionalInt.empty()));
+    private final MemorySegment callState = Arena.global().allocate(CallState.LAYOUT);
+    private PhysicalAllocator allocator;
+    private MemorySegment block;
+
+    public ResolveBenchmark() {}
+
+    @Setup
+    public void make() {
+        allocator = PhysicalAllocator.create();
+        block =
+                allocator.allocate(
+                        PhysicalRequest.ofBytes((long) PAGES * PAGE_BYTES).pages(policy).build());
+    }
+
+    @TearDown
+    public void release() {
+        allocator.free(block);
+        allocator.close();
+    }
+
+    @Benchmark
+    @OperationsPerInvocation(PAGES)
+    public boolean asOneSlab() {
+        return pages.resolve(block.address(), block.byteSize(), false, callState).isKnown();
+    }
+
+    @Benchmark
+    @OperationsPerInvocation(PAGES)
+    public long pageByPage() throws Refusal {
+        long all = 0;
+        for (long offset = 0; offset < block.byteSize(); offset += PAGE_BYTES) {
+            all += pages.read(block.address() + offset, 1, callState)[0];
+        }
+        return all;
+    }
+}
