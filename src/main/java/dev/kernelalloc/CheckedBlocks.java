@@ -38,14 +38,17 @@ final class CheckedBlocks implements Origin {
     /** What is promised of the pages of every block. */
     private final Set<Guarantee> guarantees;
 
+    private final Tracker tracker;
+
     private boolean processWide; // guarded by this
 
-    CheckedBlocks(String tag, Blocks blocks) {
-        this(tag, blocks, Set.of());
+    CheckedBlocks(String tag, Blocks blocks, Tracker tracker) {
+        this(tag, blocks, Set.of(), tracker);
     }
 
-    CheckedBlocks(String tag, Blocks blocks, Set<Guarantee> guarantees) {
+    CheckedBlocks(String tag, Blocks blocks, Set<Guarantee> guarantees, Tracker tracker) {
         this.tag = tag;
+        this.tracker = tracker;
         this.guarantees = guarantees;
         this.blocks = blocks;
         this.engine = blocks instanceof SlabHeap slabs ? slabs : null;
@@ -73,11 +76,12 @@ final class CheckedBlocks implements Origin {
     MemorySegment allocate(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return segment(
-                    engine != null
-                            ? engine.allocate(bytes, alignment)
-                            : blocks.allocate(bytes, alignment, false),
-                    bytes);
+            return tracked(
+                    segment(
+                            engine != null
+                                    ? engine.allocate(bytes, alignment)
+                                    : blocks.allocate(bytes, alignment, false),
+                            bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -86,11 +90,12 @@ final class CheckedBlocks implements Origin {
     MemorySegment allocateZeroed(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return segment(
-                    engine != null
-                            ? engine.allocateZeroed(bytes, alignment)
-                            : blocks.allocate(bytes, alignment, true),
-                    bytes);
+            return tracked(
+                    segment(
+                            engine != null
+                                    ? engine.allocateZeroed(bytes, alignment)
+                                    : blocks.allocate(bytes, alignment, true),
+                            bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -99,7 +104,7 @@ final class CheckedBlocks implements Origin {
     Optional<MemorySegment> tryAllocate(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return Optional.of(segment(blocks.allocate(bytes, alignment, false), bytes));
+            return Optional.of(tracked(segment(blocks.allocate(bytes, alignment, false), bytes)));
         } catch (Refusal _) {
             return Optional.empty();
         }
@@ -109,9 +114,13 @@ final class CheckedBlocks implements Origin {
         check(bytes, alignment);
         long address = rawAddress(block);
         long resized = resize(address, bytes, alignment);
-        return resized != 0
-                ? NativeMemory.segment(resized, bytes)
-                : move(address, bytes, alignment);
+        if (resized == 0) {
+            return move(address, bytes, alignment);
+        }
+        if (tracker.knowsRawBlocks()) {
+            tracker.endRaw(address, () -> {});
+        }
+        return tracked(NativeMemory.segment(resized, bytes));
     }
 
     private long resize(long address, long bytes, long alignment) {
@@ -127,21 +136,31 @@ final class CheckedBlocks implements Origin {
         MemorySegment moved = allocate(bytes, alignment);
         try {
             NativeMemory.copy(address, moved.address(), kept);
-            blocks.free(address);
+            free(address);
             return moved;
         } catch (Throwable e) {
-            blocks.free(moved.address()); // another thread has freed the block, or it was overrun
+            free(moved.address()); // another thread has freed the block, or it was overrun
             throw e;
         }
     }
 
     void free(MemorySegment block) {
-        long address = rawAddress(block);
-        if (engine != null) {
+        free(rawAddress(block));
+    }
+
+    private void free(long address) {
+        if (tracker.knowsRawBlocks()) {
+            tracker.endRaw(address, () -> blocks.free(address));
+        } else if (engine != null) {
             engine.free(address);
         } else {
             blocks.free(address);
         }
+    }
+
+    /** Remembers where a raw block was made, where that is wanted of raw blocks. */
+    MemorySegment tracked(MemorySegment block) {
+        return tracker.picksRawBlocks() ? tracker.addRaw(block) : block;
     }
 
     long usableSize(MemorySegment block) {
@@ -159,12 +178,13 @@ final class CheckedBlocks implements Origin {
         }
         long bytes = block.byteSize();
         live.adopt(new Block(address, bytes, bytes, Block.Origin.C_HEAP));
-        return block;
+        return tracked(block);
     }
 
     /** Leaves a raw block to C code. */
     void disown(MemorySegment block, LiveBlocks live) {
-        live.disown(rawAddress(block));
+        long address = rawAddress(block);
+        tracker.endRaw(address, () -> live.disown(address));
     }
 
     private MemorySegment segment(long address, long bytes) {
@@ -249,7 +269,7 @@ final class CheckedBlocks implements Origin {
             throw new IllegalArgumentException(
                     "the block at 0x%x has %d bytes, not %d".formatted(address, usable, bytes));
         }
-        blocks.makeOwned(address);
+        tracker.endRaw(address, () -> blocks.makeOwned(address));
         return address;
     }
 
@@ -257,6 +277,9 @@ final class CheckedBlocks implements Origin {
     @Override
     public void makeRaw(long address) {
         blocks.makeRaw(address);
+        if (tracker.picksRawBlocks()) {
+            tracker.addRaw(NativeMemory.segment(address, blocks.usableBytes(address)));
+        }
     }
 
     /** Ends a block of {@link #makeOwned}, once: it was asked for with nobody knows what. */
@@ -268,6 +291,16 @@ final class CheckedBlocks implements Origin {
     @Override
     public CheckedBlocks forCopies() {
         return this;
+    }
+
+    @Override
+    public Tracker tracker() {
+        return tracker;
+    }
+
+    /** The origin for a block that was just taken: these blocks, tracked where it is picked. */
+    Origin origin(long address, long bytes, LeakReport.Kind kind) {
+        return tracker.picks() ? Tracked.of(this, address, bytes, kind) : this;
     }
 
     // ---- many at once -------------------------------------------------------------------------
@@ -332,10 +365,8 @@ final class CheckedBlocks implements Origin {
         blocks.close();
         Counters left = blocks.counters();
         if (left.liveBlocks() != 0) {
-            throw new IllegalStateException(
-                    ("allocator '%s' is closed with %d live blocks (%d bytes): they stay valid"
-                                    + " until each is freed, or its box or arena closed")
-                            .formatted(tag, left.liveBlocks(), left.liveBytes()));
+            throw new LiveBlocksException(
+                    tag, left.liveBlocks(), left.liveBytes(), tracker.level(), tracker.alive());
         }
     }
 

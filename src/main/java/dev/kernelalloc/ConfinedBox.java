@@ -95,12 +95,14 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
 
     private static <T> ConfinedBox<T> owning(
             StructType<T> type, long bytes, CheckedBlocks blocks, long address) {
+        Origin origin = blocks;
         try {
+            origin = blocks.origin(address, bytes, LeakReport.Kind.BOX);
             Arena lifetime = Arena.ofConfined();
             MemorySegment segment = NativeMemory.segment(address, bytes, lifetime);
-            return owning(type, lifetime, segment, blocks);
+            return owning(type, lifetime, segment, origin);
         } catch (Throwable e) { // all, not only Error: that is less code
-            blocks.freeOwned(
+            origin.freeOwned(
                     address, bytes, type.byteAlignment()); // the Java heap or stack is exhausted
             throw e;
         }
@@ -131,10 +133,15 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
             MemorySegment block) {
         CheckedBlocks blocks = CheckedBlocks.of(allocator, block);
         requireFit(type, bytes, block);
-        ConfinedBox<T> box =
-                attach(type, adopted(new Origin.Raw(blocks), type, elements, bytes, block));
-        blocks.makeOwned(block, bytes);
-        return box;
+        Origin origin = Tracked.sampled(new Origin.Raw(blocks), block.address(), bytes);
+        try {
+            ConfinedBox<T> box = attach(type, adopted(origin, type, elements, bytes, block));
+            blocks.makeOwned(block, bytes);
+            return box;
+        } catch (Throwable e) {
+            origin.forget();
+            throw e;
+        }
     }
 
     static <T> ConfinedBox<T> adopt(
@@ -146,8 +153,14 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
         Objects.requireNonNull(release, "release");
         Platform.current(); // explains where native access is denied
         requireFit(type, bytes, segment);
-        Origin origin = new Origin.Elsewhere(segment, release);
-        return attach(type, adopted(origin, type, elements, bytes, segment));
+        Origin origin =
+                Tracked.sampled(new Origin.Elsewhere(segment, release), segment.address(), bytes);
+        try {
+            return attach(type, adopted(origin, type, elements, bytes, segment));
+        } catch (Throwable e) {
+            origin.forget();
+            throw e;
+        }
     }
 
     private static BoxedBlock adopted(
@@ -241,24 +254,17 @@ sealed interface ConfinedBox<T> extends NativeBox<T>
 
     @Override
     default MemorySegment release() {
-        MemorySegment raw =
-                origin() instanceof Origin.Elsewhere elsewhere
-                        ? elsewhere.original()
-                        : raw(segment());
+        MemorySegment raw = origin().raw(segment());
         lifetime().close();
         origin().makeRaw(raw.address());
         return raw;
-    }
-
-    private static MemorySegment raw(MemorySegment segment) {
-        MemorySegment raw = NativeMemory.segment(segment.address(), segment.byteSize());
-        return segment.isReadOnly() ? raw.asReadOnly() : raw;
     }
 
     @Override
     default Handoff<T> detach() {
         Handoff<T> handoff = new Handoff<>(type(), block());
         lifetime().close();
+        origin().passTo(LeakReport.Kind.HANDOFF);
         return handoff;
     }
 

@@ -59,6 +59,7 @@ public final class Handoff<T> {
         // Made before the exchange, so that nothing is lost for want of Java heap.
         NativeBox<T> box = ConfinedBox.attach(type, block);
         take();
+        block.origin().passTo(LeakReport.Kind.BOX);
         return box;
     }
 
@@ -71,6 +72,7 @@ public final class Handoff<T> {
     public SharedBox<T> share() {
         SharedBox<T> box = new SharedBox<>(type, block);
         take();
+        block.origin().passTo(LeakReport.Kind.SHARED_BOX);
         return box;
     }
 

@@ -2,6 +2,8 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.UnaryOperator;
@@ -21,11 +23,13 @@ public final class Lease<T> implements AutoCloseable {
     private final SharedBox<T> box;
     private final Arena lifetime;
     private final MemorySegment segment;
+    private final @Nullable Sentinel sentinel;
 
-    Lease(SharedBox<T> box, Arena lifetime, MemorySegment segment) {
+    Lease(SharedBox<T> box, Arena lifetime, MemorySegment segment, @Nullable Sentinel sentinel) {
         this.box = box;
         this.lifetime = lifetime;
         this.segment = segment;
+        this.sentinel = sentinel;
     }
 
     /**
@@ -93,6 +97,9 @@ public final class Lease<T> implements AutoCloseable {
     @Override
     public void close() {
         lifetime.close();
+        if (sentinel != null) {
+            sentinel.end();
+        }
         box.end();
     }
 

@@ -1,10 +1,12 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.os.NativeMemory;
+
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
 /** Where memory that has one owner goes back to. */
-sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
+sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere, Tracked {
 
     /** Takes memory back from its owner, once. */
     void freeOwned(long address, long bytes, long alignment);
@@ -17,6 +19,25 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
 
     /** What is promised of the memory's pages, for people. */
     String guarantee();
+
+    /** Who remembers where owners of such memory were made. */
+    Tracker tracker();
+
+    /** What {@link #makeRaw} leaves to the caller, for memory that is still its owner's. */
+    default MemorySegment raw(MemorySegment owned) {
+        MemorySegment raw = NativeMemory.segment(owned.address(), owned.byteSize());
+        return owned.isReadOnly() ? raw.asReadOnly() : raw;
+    }
+
+    /** Tells that the memory belongs to another kind of owner from now on, or another thread. */
+    default void passTo(LeakReport.Kind kind) {
+        // Only of what is tracked anybody wants to know.
+    }
+
+    /** Tells that there has been no owner after all. */
+    default void forget() {
+        // As above.
+    }
 
     /** The memory was a raw block, of a size that need not be the one that its owner knows. */
     record Raw(CheckedBlocks blocks) implements Origin {
@@ -38,6 +59,11 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
         @Override
         public String guarantee() {
             return blocks.guarantee();
+        }
+
+        @Override
+        public Tracker tracker() {
+            return blocks.tracker();
         }
     }
 
@@ -61,6 +87,16 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Elsewhere {
         @Override
         public String guarantee() {
             return "no guarantee";
+        }
+
+        @Override
+        public Tracker tracker() {
+            return Tracker.ofElsewhere();
+        }
+
+        @Override
+        public MemorySegment raw(MemorySegment owned) {
+            return original;
         }
     }
 }

@@ -2,6 +2,8 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
@@ -157,6 +159,7 @@ public final class SharedBox<T> implements AutoCloseable {
 
     private static <T> SharedBox<T> take(StructType<T> type, BoxedBlock block) {
         try {
+            block.origin().passTo(LeakReport.Kind.SHARED_BOX);
             return new SharedBox<>(type, block);
         } catch (Throwable e) {
             block.free(); // the Java heap or stack is exhausted
@@ -179,11 +182,18 @@ public final class SharedBox<T> implements AutoCloseable {
         }
         try {
             Arena lifetime = Arena.ofConfined();
-            return new Lease<>(this, lifetime, block.segment(lifetime));
+            MemorySegment segment = block.segment(lifetime);
+            return new Lease<>(this, lifetime, segment, sentinelOfLease());
         } catch (Throwable e) { // all, not only Error: that is less code
             end(); // the Java heap or stack is exhausted
             throw e;
         }
+    }
+
+    private @Nullable Sentinel sentinelOfLease() {
+        return block.origin()
+                .tracker()
+                .sentinel(LeakReport.Kind.LEASE, block.address(), block.bytes());
     }
 
     /** Ends a lease, once. */
@@ -279,6 +289,7 @@ public final class SharedBox<T> implements AutoCloseable {
                     "%d leases are out: a shared box is detached when they have ended"
                             .formatted(found));
         }
+        block.origin().passTo(LeakReport.Kind.HANDOFF);
         return handoff;
     }
 
