@@ -86,7 +86,8 @@ public record LeakReport(
      */
     @Override
     public String toString() {
-        return "lost: %s\n    made at %s\n    remedy: %s".formatted(what(), shown(place), kind.remedy);
+        return "lost: %s\n    made at %s\n    remedy: %s"
+                .formatted(what(), shown(place), kind.remedy);
     }
 
     /** The nearest callers, a line for each. */

@@ -39,7 +39,8 @@ public final class LiveBlocksException extends IllegalStateException {
     LiveBlocksException(
             String tag, long blocks, long bytes, Tracking tracking, List<Group> groups) {
         super(
-                "allocator '%s' is closed with %d live blocks (%d bytes): they stay valid until each is freed, or its box or arena closed; %s"
+                ("allocator '%s' is closed with %d live blocks (%d bytes): they stay valid until"
+                                + " each is freed, or its box or arena closed. %s")
                         .formatted(tag, blocks, bytes, made(tracking, groups)));
         this.blocks = blocks;
         this.bytes = bytes;
@@ -56,21 +57,17 @@ public final class LiveBlocksException extends IllegalStateException {
                 groups.size() > MOST_GROUPS_SHOWN
                         ? "\n  and %d places more".formatted(groups.size() - MOST_GROUPS_SHOWN)
                         : "";
-        return switch (tracking) {
-            case ALL -> "tracked are:" + (groups.isEmpty() ? " none" : known + more);
-            case SAMPLED ->
-                    groups.isEmpty()
-                            ? "one in 1,024 is tracked, none of these: -D"
-                                    + Tracking.PROPERTY
-                                    + "=all tells where they were made"
-                            : "one in 1,024 is tracked, of these:" + known + more;
-            case OFF ->
-                    "none is tracked: -D"
-                            + Tracking.PROPERTY
-                            + "=all tells where they were made"
-                            + known
-                            + more;
-        };
+        String tracked =
+                switch (tracking) {
+                    case ALL -> "Tracked are";
+                    case SAMPLED -> "One in 1,024 is tracked, of these";
+                    case OFF -> "Tracking is off, tracked are";
+                };
+        String advice =
+                tracking == Tracking.ALL
+                        ? ""
+                        : ": -D%s=all tells where they were made".formatted(Tracking.PROPERTY);
+        return groups.isEmpty() ? tracked + " none" + advice : tracked + ":" + known + more;
     }
 
     /**
