@@ -14,9 +14,12 @@ import org.junit.jupiter.api.Test;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /** Records are there as long as what they tell of, and not much longer. */
 class LeakRecordsTest {
@@ -57,7 +60,7 @@ class LeakRecordsTest {
     private static void handOn(PoolAllocator pool) {
         List<Handoff<MemorySegment>> kept = new ArrayList<>();
         List<Thread> others = new ArrayList<>();
-        for (int i = 0; i < 20_000; i++) {
+        for (int i = 0; i < 5_000; i++) {
             kept.add(NativeBox.zeroed(pool, LONG).detach());
             if (kept.size() == 100) {
                 List<Handoff<MemorySegment>> all = List.copyOf(kept);
@@ -89,19 +92,48 @@ class LeakRecordsTest {
                     alive.remove(Math.floorMod(31 * i, alive.size())).end();
                 }
             }
-            Set<LeakRecord> expected = new HashSet<>();
-            alive.forEach(sentinel -> expected.add(sentinel.record()));
-            Set<LeakRecord> seen = new HashSet<>();
-            LeakRecords.ALL.forEach(
-                    record -> {
-                        if (record.tracker() == tracker) {
-                            assertThat(seen.add(record)).isTrue();
-                        }
-                    });
-            assertThat(seen).isEqualTo(expected);
+            assertWalkSees(alive);
         } finally {
             alive.forEach(Sentinel::end);
         }
+    }
+
+    @Test
+    void noneIsUnlinkedThatOthersBeginMeanwhile() throws Exception {
+        Queue<Sentinel> alive = new ConcurrentLinkedQueue<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < 8; i++) { // several in each stripe
+            threads.add(Thread.ofPlatform().start(() -> beginAndEnd(alive)));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertWalkSees(alive);
+        assertThat(alive).hasSize(8 * 10);
+        alive.forEach(Sentinel::end);
+    }
+
+    /** Ends what others have begun as often as not. */
+    private void beginAndEnd(Queue<Sentinel> alive) {
+        for (int i = 0; i < 10_000; i++) {
+            alive.add(tracker.sentinelOfOne(LeakReport.Kind.BOX, 8, 8));
+            if (i >= 10) {
+                alive.remove().end();
+            }
+        }
+    }
+
+    private void assertWalkSees(Collection<Sentinel> alive) {
+        Set<LeakRecord> expected = new HashSet<>();
+        alive.forEach(sentinel -> expected.add(sentinel.record()));
+        Set<LeakRecord> seen = new HashSet<>();
+        LeakRecords.ALL.forEach(
+                record -> {
+                    if (record.tracker() == tracker) {
+                        assertThat(seen.add(record)).isTrue();
+                    }
+                });
+        assertThat(seen).isEqualTo(expected);
     }
 
     @Test
