@@ -35,7 +35,7 @@ class ObservabilityGuideTest {
         Matcher example =
                 Pattern.compile("(?ms)^ *// guide: leaks\\n(.*?)^ *// end$").matcher(program);
         assertThat(example.find()).isTrue();
-        assertThat(guide()).contains(example.group(1).stripIndent());
+        assertThat(guide()).contains(example.group(1).stripTrailing().stripIndent());
     }
 
     private static String guide() throws IOException {
