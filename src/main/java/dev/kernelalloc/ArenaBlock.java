@@ -38,6 +38,11 @@ final class ArenaBlock {
         return address + bytes;
     }
 
+    /** The arena has it from now on. */
+    void showTo(Sentinel sentinel) {
+        sentinel.record().add(address, bytes);
+    }
+
     void giveBack(CheckedBlocks source) {
         source.freeOwned(address, bytes, alignment);
     }

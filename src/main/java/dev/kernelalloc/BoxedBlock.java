@@ -32,10 +32,12 @@ record BoxedBlock(
     private static BoxedBlock take(
             CheckedBlocks blocks, long bytes, long alignment, long elements, boolean zeroed) {
         long address = blocks.allocateOwned(bytes, alignment, zeroed);
+        Origin origin = blocks;
         try {
-            return new BoxedBlock(blocks, address, bytes, alignment, elements, false);
+            origin = blocks.origin(address, bytes, LeakReport.Kind.BOX);
+            return new BoxedBlock(origin, address, bytes, alignment, elements, false);
         } catch (Throwable e) {
-            blocks.freeOwned(address, bytes, alignment); // the Java heap or stack is exhausted
+            origin.freeOwned(address, bytes, alignment); // the Java heap or stack is exhausted
             throw e;
         }
     }

@@ -49,6 +49,8 @@ final class CheckedBlocks implements Origin {
     /** Where the pages lie; only of physical memory. */
     private final @Nullable Frames frames;
 
+    private final Tracker tracker;
+
     private boolean processWide; // guarded by this
 
     static {
@@ -57,12 +59,18 @@ final class CheckedBlocks implements Origin {
         AllocationException.Reason.of(new Refusal.OutOfMemory("a rehearsal"));
     }
 
-    CheckedBlocks(String tag, Blocks blocks) {
-        this(tag, blocks, Set.of(), null);
+    CheckedBlocks(String tag, Blocks blocks, Tracker tracker) {
+        this(tag, blocks, Set.of(), null, tracker);
     }
 
-    CheckedBlocks(String tag, Blocks blocks, Set<Guarantee> guarantees, @Nullable Frames frames) {
+    CheckedBlocks(
+            String tag,
+            Blocks blocks,
+            Set<Guarantee> guarantees,
+            @Nullable Frames frames,
+            Tracker tracker) {
         this.tag = tag;
+        this.tracker = tracker;
         this.guarantees = guarantees;
         this.frames = frames;
         this.blocks = blocks;
@@ -92,11 +100,12 @@ final class CheckedBlocks implements Origin {
     MemorySegment allocate(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return segment(
-                    engine != null
-                            ? engine.allocate(bytes, alignment)
-                            : blocks.allocate(bytes, alignment, false),
-                    bytes);
+            return tracked(
+                    segment(
+                            engine != null
+                                    ? engine.allocate(bytes, alignment)
+                                    : blocks.allocate(bytes, alignment, false),
+                            bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -105,11 +114,12 @@ final class CheckedBlocks implements Origin {
     MemorySegment allocateZeroed(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return segment(
-                    engine != null
-                            ? engine.allocateZeroed(bytes, alignment)
-                            : blocks.allocate(bytes, alignment, true),
-                    bytes);
+            return tracked(
+                    segment(
+                            engine != null
+                                    ? engine.allocateZeroed(bytes, alignment)
+                                    : blocks.allocate(bytes, alignment, true),
+                            bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -126,7 +136,7 @@ final class CheckedBlocks implements Origin {
 
     private Optional<MemorySegment> present(long address, long bytes) {
         try {
-            return Optional.of(NativeMemory.segment(address, bytes));
+            return Optional.of(tracked(NativeMemory.segment(address, bytes)));
         } catch (Error e) {
             blocks.free(address); // the Java heap or stack is exhausted
             throw e;
@@ -137,9 +147,13 @@ final class CheckedBlocks implements Origin {
         check(bytes, alignment);
         long address = rawAddress(block);
         long resized = resize(address, bytes, alignment);
-        return resized != 0
-                ? NativeMemory.segment(resized, bytes)
-                : move(address, bytes, alignment);
+        if (resized == 0) {
+            return move(address, bytes, alignment);
+        }
+        if (tracker.knowsRawBlocks()) {
+            tracker.endRaw(address, () -> {});
+        }
+        return tracked(NativeMemory.segment(resized, bytes));
     }
 
     private long resize(long address, long bytes, long alignment) {
@@ -156,21 +170,31 @@ final class CheckedBlocks implements Origin {
         MemorySegment moved = allocate(bytes, alignment);
         try {
             NativeMemory.copy(address, moved.address(), kept);
-            blocks.free(address);
+            free(address);
             return moved;
         } catch (Throwable e) {
-            blocks.free(moved.address()); // another thread has freed the block, or it was overrun
+            free(moved.address()); // another thread has freed the block, or it was overrun
             throw e;
         }
     }
 
     void free(MemorySegment block) {
-        long address = rawAddress(block);
-        if (engine != null) {
+        free(rawAddress(block));
+    }
+
+    private void free(long address) {
+        if (tracker.knowsRawBlocks()) {
+            tracker.endRaw(address, () -> blocks.free(address));
+        } else if (engine != null) {
             engine.free(address);
         } else {
             blocks.free(address);
         }
+    }
+
+    /** Remembers where a raw block was made, where that is wanted of raw blocks. */
+    MemorySegment tracked(MemorySegment block) {
+        return tracker.picksRawBlocks() ? tracker.addRaw(block) : block;
     }
 
     long usableSize(MemorySegment block) {
@@ -188,12 +212,13 @@ final class CheckedBlocks implements Origin {
         }
         long bytes = block.byteSize();
         live.adopt(new Block(address, bytes, bytes, Block.Origin.C_HEAP));
-        return block;
+        return tracked(block);
     }
 
     /** Leaves a raw block to C code. */
     void disown(MemorySegment block, LiveBlocks live) {
-        live.disown(rawAddress(block));
+        long address = rawAddress(block);
+        tracker.endRaw(address, () -> live.disown(address));
     }
 
     private MemorySegment segment(long address, long bytes) {
@@ -224,7 +249,8 @@ final class CheckedBlocks implements Origin {
 
     /**
      * The same of a size and alignment that are known to be sound, with its marks; to be zeroed by
-     * the caller, who knows the size, unless {@link Blocks#ZEROED} is among them.
+     * the caller, who knows the size, unless {@link Blocks#ZEROED} is among them; and {@link
+     * Blocks#PICKED} where the owner is to be tracked.
      */
     long take(long bytes, long alignment, boolean zeroed) {
         long block = caches.take(bytes, alignment);
@@ -233,7 +259,8 @@ final class CheckedBlocks implements Origin {
 
     private long takeSlowly(long bytes, long alignment, boolean zeroed) {
         try {
-            return blocks.takeOwned(bytes, alignment, zeroed);
+            long block = blocks.takeOwned(bytes, alignment, zeroed);
+            return tracker.picks(caches) ? block | Blocks.PICKED : block;
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -280,7 +307,7 @@ final class CheckedBlocks implements Origin {
             throw new IllegalArgumentException(
                     "the block at 0x%x has %d bytes, not %d".formatted(address, usable, bytes));
         }
-        blocks.makeOwned(address);
+        tracker.endRaw(address, () -> blocks.makeOwned(address));
         return address;
     }
 
@@ -288,6 +315,9 @@ final class CheckedBlocks implements Origin {
     @Override
     public void makeRaw(long address) {
         blocks.makeRaw(address);
+        if (tracker.picksRawBlocks()) {
+            tracker.addRaw(NativeMemory.segment(address, blocks.usableBytes(address)));
+        }
     }
 
     /** Ends a block of {@link #makeOwned}, once: it was asked for with nobody knows what. */
@@ -299,6 +329,22 @@ final class CheckedBlocks implements Origin {
     @Override
     public CheckedBlocks forCopies() {
         return this;
+    }
+
+    @Override
+    public Tracker tracker() {
+        return tracker;
+    }
+
+    /** From now on owners are tracked so; threads that have counted already begin anew. */
+    void tracking(Tracking level) {
+        tracker.level(level);
+        caches.countAnew();
+    }
+
+    /** The origin for a block that was just taken: these blocks, tracked where it is picked. */
+    Origin origin(long address, long bytes, LeakReport.Kind kind) {
+        return tracker.picks() ? Tracked.of(this, address, bytes, kind) : this;
     }
 
     // ---- many at once -------------------------------------------------------------------------
@@ -374,10 +420,8 @@ final class CheckedBlocks implements Origin {
         blocks.close();
         Counters left = blocks.counters();
         if (left.liveBlocks() != 0) {
-            throw new IllegalStateException(
-                    ("allocator '%s' is closed with %d live blocks (%d bytes): they stay valid"
-                                    + " until each is freed, or its box or arena closed")
-                            .formatted(tag, left.liveBlocks(), left.liveBytes()));
+            throw new LiveBlocksException(
+                    tag, left.liveBlocks(), left.liveBytes(), tracker.level(), tracker.alive());
         }
     }
 

@@ -42,16 +42,20 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
 
     private static <T> ConfinedBox<T> owning(
             StructType<T> type, CheckedBlocks blocks, long block, boolean clear) {
+        Origin origin = blocks;
         long address = block & Blocks.ADDRESS;
         try {
+            if ((block & Blocks.PICKED) != 0) {
+                origin = Tracked.of(blocks, address, type.byteSize(), LeakReport.Kind.BOX);
+            }
             Arena lifetime = Arena.ofConfined();
             MemorySegment segment = NativeMemory.segment(address, type.byteSize(), lifetime);
             if (clear) {
                 clear(type, segment, address);
             }
-            return BoxMaker.of(type).make(type, lifetime, segment, blocks);
+            return BoxMaker.of(type).make(type, lifetime, segment, origin);
         } catch (Throwable e) { // all, not only Error: that is less code
-            blocks.freeOwned( // the Java heap or stack is exhausted
+            origin.freeOwned( // the Java heap or stack is exhausted
                     address, type.byteSize(), type.byteAlignment());
             throw e;
         }
@@ -91,10 +95,15 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
             MemorySegment block) {
         CheckedBlocks blocks = CheckedBlocks.of(allocator, block);
         requireFit(type, bytes, block);
-        ConfinedBox<T> box =
-                attach(type, adopted(new Origin.Raw(blocks), type, elements, bytes, block));
-        blocks.makeOwned(block, bytes);
-        return box;
+        Origin origin = Tracked.sampled(new Origin.Raw(blocks), block.address(), bytes);
+        try {
+            ConfinedBox<T> box = attach(type, adopted(origin, type, elements, bytes, block));
+            blocks.makeOwned(block, bytes);
+            return box;
+        } catch (Throwable e) {
+            origin.forget();
+            throw e;
+        }
     }
 
     static <T> ConfinedBox<T> adopt(
@@ -106,8 +115,14 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
         Objects.requireNonNull(release, "release");
         Platform.current(); // explains where native access is denied
         requireFit(type, bytes, segment);
-        Origin origin = new Origin.Elsewhere(segment, release);
-        return attach(type, adopted(origin, type, elements, bytes, segment));
+        Origin origin =
+                Tracked.sampled(new Origin.Elsewhere(segment, release), segment.address(), bytes);
+        try {
+            return attach(type, adopted(origin, type, elements, bytes, segment));
+        } catch (Throwable e) {
+            origin.forget();
+            throw e;
+        }
     }
 
     private static BoxedBlock adopted(
@@ -177,24 +192,17 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
 
     @Override
     default MemorySegment release() {
-        MemorySegment raw =
-                origin() instanceof Origin.Elsewhere elsewhere
-                        ? elsewhere.original()
-                        : raw(segment());
+        MemorySegment raw = origin().raw(segment());
         lifetime().close();
         origin().makeRaw(raw.address());
         return raw;
-    }
-
-    private static MemorySegment raw(MemorySegment segment) {
-        MemorySegment raw = NativeMemory.segment(segment.address(), segment.byteSize());
-        return segment.isReadOnly() ? raw.asReadOnly() : raw;
     }
 
     @Override
     default Handoff<T> detach() {
         Handoff<T> handoff = new Handoff<>(type(), block());
         lifetime().close();
+        origin().passTo(LeakReport.Kind.HANDOFF);
         return handoff;
     }
 

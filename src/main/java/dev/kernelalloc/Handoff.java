@@ -14,8 +14,9 @@ import java.lang.invoke.VarHandle;
  * box before it was detached is seen by that thread.
  *
  * <p>A hand-off that nobody ends keeps its block for ever: {@link KernelAllocator#stats} counts it
- * as alive, and closing the allocator reports it. Who cannot pass one on, because a queue is full
- * for example, calls {@link #discard}.
+ * as alive, and closing the allocator reports it; where it is {@linkplain Tracking tracked},
+ * dropping it does. Who cannot pass one on, because a queue is full for example, calls {@link
+ * #discard}.
  *
  * {@snippet lang = java :
  * queue.put(box.detach());                                 // here, the box is dead now
@@ -59,6 +60,7 @@ public final class Handoff<T> {
         // Made before the exchange, so that nothing is lost for want of Java heap.
         NativeBox<T> box = ConfinedBox.attach(type, block);
         take();
+        block.origin().passTo(LeakReport.Kind.BOX);
         return box;
     }
 
@@ -71,6 +73,7 @@ public final class Handoff<T> {
     public SharedBox<T> share() {
         SharedBox<T> box = new SharedBox<>(type, block);
         take();
+        block.origin().passTo(LeakReport.Kind.SHARED_BOX);
         return box;
     }
 

@@ -159,6 +159,25 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     }
 
     /**
+     * Of how many blocks is remembered where they were made, to report those that are lost.
+     *
+     * @return the level that holds now
+     */
+    default Tracking tracking() {
+        return CheckedBlocks.of(this).tracker().level();
+    }
+
+    /**
+     * Changes that for blocks that are taken from now on; other threads notice soon. What is
+     * tracked already stays so until it ends.
+     *
+     * @param level of how many
+     */
+    default void tracking(Tracking level) {
+        CheckedBlocks.of(this).tracking(level);
+    }
+
+    /**
      * Gives memory that no block uses back to the system, but for what the caches of other live
      * threads hold; each of those gives it up at its next call. Idle memory goes back without this,
      * within seconds.
@@ -171,8 +190,9 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * Forbids further allocation. Blocks that are still alive stay valid: {@link #free}, and
      * closing their boxes and arenas, remain legal.
      *
-     * @throws IllegalStateException when blocks are alive, with their number and bytes, or when
-     *     this allocator was closed before; it is closed in either case
+     * @throws LiveBlocksException when blocks are alive: their number and bytes, and of those that
+     *     are {@linkplain #tracking tracked} where they were made; this allocator is closed then
+     * @throws IllegalStateException when this allocator was closed before
      * @throws UnsupportedOperationException when this allocator belongs to the whole process:
      *     {@link PoolAllocator#shared}, {@link PoolAllocator#systemHeap} and the {@link #global}
      *     one

@@ -5,6 +5,8 @@ import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -25,11 +27,13 @@ public final class Lease<T> implements AutoCloseable {
     private final SharedBox<T> box;
     private final Arena lifetime;
     private final MemorySegment segment;
+    private final @Nullable Sentinel sentinel;
 
-    Lease(SharedBox<T> box, Arena lifetime, MemorySegment segment) {
+    Lease(SharedBox<T> box, Arena lifetime, MemorySegment segment, @Nullable Sentinel sentinel) {
         this.box = box;
         this.lifetime = lifetime;
         this.segment = segment;
+        this.sentinel = sentinel;
     }
 
     /**
@@ -113,6 +117,9 @@ public final class Lease<T> implements AutoCloseable {
     @Override
     public void close() {
         lifetime.close();
+        if (sentinel != null) {
+            sentinel.end();
+        }
         box.end();
     }
 

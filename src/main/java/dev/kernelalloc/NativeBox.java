@@ -17,8 +17,8 @@ import java.util.function.UnaryOperator;
  * {@link IllegalStateException}. So a box cannot be used after it is freed, and it is freed once.
  *
  * <p>A box whose thread has died cannot be closed any more: its block stays alive, and is counted
- * and reported as such by its allocator. {@link #detach} before, or a {@link SharedBox}, is for
- * memory that outlives a thread.
+ * as such by its allocator; where it is {@linkplain Tracking tracked}, it is reported too. {@link
+ * #detach} before, or a {@link SharedBox}, is for memory that outlives a thread.
  *
  * {@snippet lang = java :
  * try (NativeBox<Point> box = NativeBox.of(POINT, new Point(1, 2))) {

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.physical.PhysicalExtent;
 
 import java.lang.foreign.MemorySegment;
@@ -7,7 +8,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /** Where memory that has one owner goes back to. */
-sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere {
+sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Tracked {
 
     /** Takes memory back from its owner, once. */
     void freeOwned(long address, long bytes, long alignment);
@@ -23,6 +24,25 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
 
     /** The pieces of physical memory that some of the memory lies in. */
     List<PhysicalExtent> extents(long address, long bytes);
+
+    /** Who remembers where owners of such memory were made. */
+    Tracker tracker();
+
+    /** What {@link #makeRaw} leaves to the caller, for memory that is still its owner's. */
+    default MemorySegment raw(MemorySegment owned) {
+        MemorySegment raw = NativeMemory.segment(owned.address(), owned.byteSize());
+        return owned.isReadOnly() ? raw.asReadOnly() : raw;
+    }
+
+    /** Tells that the memory belongs to another kind of owner from now on, or another thread. */
+    default void passTo(LeakReport.Kind kind) {
+        // Only of what is tracked anybody wants to know.
+    }
+
+    /** Tells that there has been no owner after all. */
+    default void forget() {
+        // As above.
+    }
 
     /** The memory was a raw block, of a size that need not be the one that its owner knows. */
     record Raw(CheckedBlocks blocks) implements Origin {
@@ -44,6 +64,11 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
         @Override
         public String guarantee() {
             return blocks.guarantee();
+        }
+
+        @Override
+        public Tracker tracker() {
+            return blocks.tracker();
         }
 
         @Override
@@ -84,6 +109,11 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
         public List<PhysicalExtent> extents(long address, long bytes) {
             return blocks.extents(address, bytes);
         }
+
+        @Override
+        public Tracker tracker() {
+            return blocks.tracker();
+        }
     }
 
     /** The memory came from outside the library. */
@@ -113,6 +143,16 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
             throw new UnsupportedOperationException(
                     "the memory at 0x%x came from outside the library: where it lies is not known"
                             .formatted(address));
+        }
+
+        @Override
+        public Tracker tracker() {
+            return Tracker.ofElsewhere();
+        }
+
+        @Override
+        public MemorySegment raw(MemorySegment owned) {
+            return original;
         }
     }
 }

@@ -3,6 +3,8 @@ package dev.kernelalloc;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.physical.PhysicalExtent;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -25,6 +27,7 @@ final class OwnedBlock {
     private final long bytes;
 
     private final long alignment;
+    private final @Nullable Sentinel sentinel;
     private boolean handedOver;
 
     private OwnedBlock(
@@ -32,25 +35,31 @@ final class OwnedBlock {
             Arena lifetime,
             MemorySegment segment,
             long bytes,
-            long alignment) {
+            long alignment,
+            @Nullable Sentinel sentinel) {
         this.source = source;
         this.lifetime = lifetime;
         this.segment = segment;
         this.bytes = bytes;
         this.alignment = alignment;
+        this.sentinel = sentinel;
     }
 
     /** A block of exactly that size. */
     static OwnedBlock take(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
         long address = source.allocateOwned(bytes, alignment, zeroed);
-        return owning(source, address, bytes, bytes, alignment);
+        return owning(source, address, bytes, bytes, alignment, track(source, address, bytes));
     }
 
     /** A block of at least that size: all that the source gives. Its contents are undefined. */
     static OwnedBlock takeRoomy(CheckedBlocks source, long bytes, long alignment) {
         long address = source.allocateOwned(bytes, alignment, false);
         long usable = source.usableOwned(address, bytes, alignment);
-        return owning(source, address, usable, bytes, alignment);
+        return owning(source, address, usable, bytes, alignment, track(source, address, bytes));
+    }
+
+    private static @Nullable Sentinel track(CheckedBlocks source, long address, long bytes) {
+        return source.tracker().sentinel(LeakReport.Kind.CONTAINER, address, bytes);
     }
 
     /** Nothing yet. */
@@ -58,16 +67,24 @@ final class OwnedBlock {
         source.requireOpen();
         Arena lifetime = Arena.ofConfined();
         return new OwnedBlock(
-                source, lifetime, NativeMemory.segment(NOWHERE, 0, lifetime), 0, alignment);
+                source, lifetime, NativeMemory.segment(NOWHERE, 0, lifetime), 0, alignment, null);
     }
 
     private static OwnedBlock owning(
-            CheckedBlocks source, long address, long usable, long bytes, long alignment) {
+            CheckedBlocks source,
+            long address,
+            long usable,
+            long bytes,
+            long alignment,
+            @Nullable Sentinel sentinel) {
         try {
             Arena lifetime = Arena.ofConfined();
             MemorySegment segment = NativeMemory.segment(address, usable, lifetime);
-            return new OwnedBlock(source, lifetime, segment, bytes, alignment);
+            return new OwnedBlock(source, lifetime, segment, bytes, alignment, sentinel);
         } catch (Throwable e) {
+            if (sentinel != null) {
+                sentinel.end();
+            }
             source.freeOwned(address, bytes, alignment); // the Java heap or stack is exhausted
             throw e;
         }
@@ -99,7 +116,7 @@ final class OwnedBlock {
     OwnedBlock handOver(long usable) {
         Arena renewed = Arena.ofConfined();
         MemorySegment whole = NativeMemory.segment(segment.address(), usable, renewed);
-        OwnedBlock heir = new OwnedBlock(source, renewed, whole, bytes, alignment);
+        OwnedBlock heir = new OwnedBlock(source, renewed, whole, bytes, alignment, sentinel);
         leave();
         return heir;
     }
@@ -109,7 +126,8 @@ final class OwnedBlock {
      * has it, until it {@linkplain #leave leaves} it.
      */
     Unowned unowned() {
-        return new Unowned(source, segment.address(), segment.byteSize(), bytes, alignment);
+        return new Unowned(
+                source, segment.address(), segment.byteSize(), bytes, alignment, sentinel);
     }
 
     /**
@@ -129,19 +147,33 @@ final class OwnedBlock {
      * @param used how many of its bytes owners use
      * @param asked how many the source was asked for
      */
-    record Unowned(CheckedBlocks source, long address, long used, long asked, long alignment) {
+    record Unowned(
+            CheckedBlocks source,
+            long address,
+            long used,
+            long asked,
+            long alignment,
+            @Nullable Sentinel sentinel) {
 
         /** For those who share it. */
         BoxedBlock block() {
-            return new BoxedBlock(
-                    new Origin.Roomy(source, asked), address, used, alignment, 0, false);
+            Origin roomy = new Origin.Roomy(source, asked);
+            Origin origin = sentinel == null ? roomy : new Tracked(roomy, sentinel);
+            return new BoxedBlock(origin, address, used, alignment, 0, false);
+        }
+
+        /** Tells that it belongs to such an owner from now on. */
+        void passTo(LeakReport.Kind kind) {
+            if (sentinel != null) {
+                sentinel.passTo(kind);
+            }
         }
 
         /** For one owner, in the calling thread. */
         OwnedBlock attach() {
             Arena lifetime = Arena.ofConfined();
             MemorySegment segment = NativeMemory.segment(address, used, lifetime);
-            return new OwnedBlock(source, lifetime, segment, asked, alignment);
+            return new OwnedBlock(source, lifetime, segment, asked, alignment, sentinel);
         }
     }
 
@@ -166,13 +198,17 @@ final class OwnedBlock {
             throw e;
         }
         handedOver = true;
+        if (sentinel != null) {
+            sentinel.record().move(address, wanted);
+        }
         try {
             return owning(
                     source,
                     address,
                     source.usableOwned(address, wanted, alignment),
                     wanted,
-                    alignment);
+                    alignment,
+                    sentinel);
         } finally {
             lifetime.close();
         }
@@ -211,6 +247,9 @@ final class OwnedBlock {
             return;
         }
         lifetime.close();
+        if (sentinel != null) {
+            sentinel.end();
+        }
         if (segment.address() != NOWHERE) {
             source.freeOwned(segment.address(), bytes, alignment);
         }

@@ -87,17 +87,25 @@ public final class PhysicalAllocator implements KernelAllocator {
 
     private final AtomicLong refused = new AtomicLong();
 
+    /** Lost with this allocator when nobody closes it: its memory would stay locked. */
+    private final @Nullable Sentinel unclosed;
+
     private PhysicalAllocator(String tag, OperatingSystem os, Builder settings) {
+        Tracker tracker = new Tracker(tag, settings.tracking, settings.leakListeners);
+        this.unclosed = tracker.sentinelOfOne(LeakReport.Kind.ALLOCATOR, 0, 0);
         PhysicalRequest request = settings.request;
         this.frames =
                 new Frames(
                         os,
                         settings.pageMap,
-                        new FrameListener(settings.mapped, settings.unmapped, settings.drifted));
+                        new FrameListener(
+                                counting(settings.mapped, unclosed, 1),
+                                counting(settings.unmapped, unclosed, -1),
+                                settings.drifted));
         settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
         this.source = new FrameBlocks(frames, request);
         this.requested = new LiveBlocks(tag, source);
-        this.requestedBlocks = new CheckedBlocks(tag, requested, request.least(), frames);
+        this.requestedBlocks = new CheckedBlocks(tag, requested, request.least(), frames, tracker);
         long lockable =
                 request.least().contains(Guarantee.LOCKED)
                         ? frames.lockableBytes()
@@ -111,7 +119,20 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 new SlabHeap(
                                         settings(tag, lockable), new FrameChunks(frames, request)),
                                 request.least(),
-                                frames);
+                                frames,
+                                new Tracker(tag, settings.tracking, settings.leakListeners));
+    }
+
+    /** Listeners, and last of them one that counts what would stay locked. */
+    private static List<Consumer<PhysicalSlab>> counting(
+            List<Consumer<PhysicalSlab>> listeners, @Nullable Sentinel unclosed, int sign) {
+        if (unclosed == null) {
+            return listeners;
+        }
+        LeakRecord record = unclosed.record(); // the sentinel itself would never be dropped
+        List<Consumer<PhysicalSlab>> all = new ArrayList<>(listeners);
+        all.add(slab -> record.add(sign * slab.memory().byteSize()));
+        return all;
     }
 
     private static HeapSettings settings(String tag, long lockableBytes) {
@@ -164,12 +185,13 @@ public final class PhysicalAllocator implements KernelAllocator {
         try {
             segment = NativeMemory.segment(block.address(), request.size());
             requested.adopt(block);
+            requestedBlocks.tracked(segment);
         } catch (RuntimeException | Error e) {
             source.giveBack(block); // closed meanwhile, or the Java heap is exhausted
             throw e;
         }
         if (requested.isClosed()) {
-            requested.free(block.address());
+            requestedBlocks.free(segment);
             requestedBlocks.requireOpen();
         }
         return segment;
@@ -421,10 +443,19 @@ public final class PhysicalAllocator implements KernelAllocator {
     }
 
     @Override
+    public void tracking(Tracking level) {
+        blocks.tracking(level);
+        requestedBlocks.tracking(level);
+    }
+
+    @Override
     public void close() {
         IllegalStateException first = closed(blocks);
         IllegalStateException second = blocks == requestedBlocks ? null : closed(requestedBlocks);
         frames.close();
+        if (unclosed != null) {
+            unclosed.end();
+        }
         if (first != null && second != null) {
             first.addSuppressed(second);
         }
@@ -477,6 +508,9 @@ public final class PhysicalAllocator implements KernelAllocator {
         private final List<Consumer<PhysicalSlab>> mapped = new ArrayList<>();
         private final List<Consumer<PhysicalSlab>> unmapped = new ArrayList<>();
         private final List<Consumer<Drift>> drifted = new ArrayList<>();
+
+        private Tracking tracking = Tracking.ofProcess();
+        private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
 
         private Builder() {}
 
@@ -557,6 +591,32 @@ public final class PhysicalAllocator implements KernelAllocator {
          */
         public Builder onDrift(Consumer<Drift> listener) {
             drifted.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
+         * Of how many blocks is remembered where they were made. Unless set the system property
+         * {@code dev.kernelalloc.tracking} says it, and without that it is {@link
+         * Tracking#SAMPLED}. {@link PhysicalAllocator#tracking(Tracking)} changes it later. An
+         * allocator that is made with a level other than {@link Tracking#OFF} is tracked itself.
+         *
+         * @param level which of them
+         * @return this builder
+         */
+        public Builder tracking(Tracking level) {
+            this.tracking = Objects.requireNonNull(level, "level");
+            return this;
+        }
+
+        /**
+         * Told of each tracked owner that was lost, and of this allocator if it is, after the log:
+         * on a thread of the library, once the collector has found it. What it throws is logged.
+         *
+         * @param listener to be told; it is kept for as long as something is tracked
+         * @return this builder
+         */
+        public Builder onLeak(Consumer<LeakReport> listener) {
+            leakListeners.add(Objects.requireNonNull(listener, "listener"));
             return this;
         }
 

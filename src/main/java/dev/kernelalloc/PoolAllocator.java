@@ -15,9 +15,12 @@ import dev.kernelalloc.os.Platform;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * Blocks of the system heap. Large ranges come from it by aligned_alloc(3) through {@code
@@ -35,8 +38,8 @@ public final class PoolAllocator implements KernelAllocator {
     /** The blocks of the system heap, each one of its own; null where blocks are cut from slabs. */
     private final @Nullable LiveBlocks ofSystemHeap;
 
-    private PoolAllocator(String tag, Blocks blocks) {
-        this.blocks = new CheckedBlocks(tag, blocks);
+    private PoolAllocator(String tag, Blocks blocks, Tracker tracker) {
+        this.blocks = new CheckedBlocks(tag, blocks, tracker);
         this.ofSystemHeap = blocks instanceof LiveBlocks live ? live : null;
     }
 
@@ -154,7 +157,10 @@ public final class PoolAllocator implements KernelAllocator {
 
     static PoolAllocator systemHeap(OperatingSystem os) {
         String tag = "system heap";
-        return new PoolAllocator(tag, new LiveBlocks(tag, new SystemHeap(os)));
+        return new PoolAllocator(
+                tag,
+                new LiveBlocks(tag, new SystemHeap(os)),
+                new Tracker(tag, Tracking.ofProcess(), List.of()));
     }
 
     /** What a hardened allocator writes over memory that is freed. */
@@ -177,6 +183,9 @@ public final class PoolAllocator implements KernelAllocator {
         private long threadCacheBytes = 4L << 20;
         private long cacheBytes =
                 Math.clamp(Runtime.getRuntime().maxMemory() / 8, MIN_CACHE_BYTES, MAX_CACHE_BYTES);
+
+        private Tracking tracking = Tracking.ofProcess();
+        private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
 
         private Builder() {}
 
@@ -253,6 +262,31 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
+         * Of how many blocks is remembered where they were made. Unless set the system property
+         * {@code dev.kernelalloc.tracking} says it, and without that it is {@link
+         * Tracking#SAMPLED}. {@link PoolAllocator#tracking(Tracking)} changes it later.
+         *
+         * @param level which of them
+         * @return this builder
+         */
+        public Builder tracking(Tracking level) {
+            this.tracking = Objects.requireNonNull(level, "level");
+            return this;
+        }
+
+        /**
+         * Told of each tracked owner that was lost, after the log: on a thread of the library, once
+         * the collector has found it. What it throws is logged.
+         *
+         * @param listener to be told; it is kept for as long as something is tracked
+         * @return this builder
+         */
+        public Builder onLeak(Consumer<LeakReport> listener) {
+            leakListeners.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
          * Makes an allocator.
          *
          * @return an allocator that the caller closes
@@ -273,7 +307,8 @@ public final class PoolAllocator implements KernelAllocator {
                     tag,
                     hardening.isEmpty()
                             ? new SlabHeap(settings, source)
-                            : new HardenedHeap(settings, source, measures()));
+                            : new HardenedHeap(settings, source, measures()),
+                    new Tracker(tag, tracking, leakListeners));
         }
 
         private Measures measures() {

@@ -36,8 +36,11 @@ final class SharedArena implements BumpArena {
     /** A hint: what it becomes when several threads write it at once does not matter. */
     private int nextChunkBytes = ArenaSlots.FIRST_CHUNK_BYTES;
 
+    private final @Nullable Sentinel sentinel;
+
     SharedArena(CheckedBlocks source) {
         this.source = source;
+        this.sentinel = source.tracker().sentinel(LeakReport.Kind.SHARED_ARENA, 0, 0);
         // The first action registered is the last to run, after every user's. It runs once, and no
         // thread is in the middle of an access any more.
         NativeMemory.segment(0, 0, lifetime, _ -> giveBackAll());
@@ -133,6 +136,9 @@ final class SharedArena implements BumpArena {
                 throw new IllegalStateException("Already closed");
             }
         } while (!newest.compareAndSet(block.older, block));
+        if (sentinel != null) {
+            block.showTo(sentinel);
+        }
     }
 
     @Override
@@ -141,6 +147,9 @@ final class SharedArena implements BumpArena {
     }
 
     private void giveBackAll() {
+        if (sentinel != null) {
+            sentinel.end();
+        }
         ArenaBlock.giveBackAll(newest.getAndSet(CLOSED), source);
     }
 

@@ -55,6 +55,7 @@ public final class SharedArray<T> implements AutoCloseable {
         OwnedBlock block = array.block();
         SharedArray<T> shared = new SharedArray<>(array.type(), array.length(), block.unowned());
         block.leave();
+        shared.unowned.passTo(LeakReport.Kind.SHARED_BOX);
         return shared;
     }
 
@@ -146,6 +147,7 @@ public final class SharedArray<T> implements AutoCloseable {
         // Made before the memory changes hands, so that nothing is lost for want of Java heap.
         NativeArray<T> array = ArrayOf.make(type, unowned.attach(), length);
         memory.leave();
+        unowned.passTo(LeakReport.Kind.CONTAINER);
         return array;
     }
 

@@ -4,6 +4,8 @@ import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
@@ -160,6 +162,7 @@ public final class SharedBox<T> implements AutoCloseable {
 
     private static <T> SharedBox<T> take(StructType<T> type, BoxedBlock block) {
         try {
+            block.origin().passTo(LeakReport.Kind.SHARED_BOX);
             return new SharedBox<>(type, block);
         } catch (Throwable e) {
             block.free(); // the Java heap or stack is exhausted
@@ -199,11 +202,18 @@ public final class SharedBox<T> implements AutoCloseable {
     private Lease<T> begin() {
         try {
             Arena lifetime = Arena.ofConfined();
-            return new Lease<>(this, lifetime, block.segment(lifetime));
+            MemorySegment segment = block.segment(lifetime);
+            return new Lease<>(this, lifetime, segment, sentinelOfLease());
         } catch (Throwable e) { // all, not only Error: that is less code
             end(); // the Java heap or stack is exhausted
             throw e;
         }
+    }
+
+    private @Nullable Sentinel sentinelOfLease() {
+        return block.origin()
+                .tracker()
+                .sentinel(LeakReport.Kind.LEASE, block.address(), block.bytes());
     }
 
     /** Ends a lease, once. */
@@ -307,6 +317,7 @@ public final class SharedBox<T> implements AutoCloseable {
     public Handoff<T> detach() {
         Handoff<T> handoff = new Handoff<>(type, block);
         leave();
+        block.origin().passTo(LeakReport.Kind.HANDOFF);
         return handoff;
     }
 

@@ -92,6 +92,11 @@ public final class ThreadCaches {
         return mask >= 0 && (ThreadLocalRandom.current().nextInt() & mask) == 0;
     }
 
+    /** Makes every thread come to {@link #picks} with its next block. */
+    public void countAnew() {
+        disperse();
+    }
+
     /**
      * Ends an owned block, if there is room at hand.
      *

@@ -60,6 +60,9 @@ final class BoxRows {
                         escaping,
                         Figure.HEAP_BYTES,
                         Bar.atMost(160)));
+        Case untracked = tracked("off");
+        rows.add(time("box, one in 1,024 tracked", tracked("sampled"), untracked, Bar.atMost(1.2)));
+        rows.add(time("box, every one tracked", tracked("all"), untracked, Bar.REPORTED));
         rows.add(time("box, after other types", polluted("box"), box, AS_CLEAN));
         rows.add(time("box, under 12 frames", clean("boxUnder12Frames"), box, AS_CLEAN));
         if (!quick) {
@@ -99,6 +102,16 @@ final class BoxRows {
 
     private static Row time(String work, Case subject, Case reference, Bar bar) {
         return Row.time(work, subject, Reference.to(reference), bar);
+    }
+
+    /** With a level of tracking for the JVM; elsewhere it is the default, {@code sampled}. */
+    private static Case tracked(String level) {
+        return new JmhCase(
+                "tracking=" + level,
+                BoxBenchmark.class,
+                "box",
+                Map.of("profile", Profile.CLEAN.name()),
+                List.of("-Ddev.kernelalloc.tracking=" + level));
     }
 
     private static Case clean(String method) {

@@ -1,0 +1,146 @@
+package dev.kernelalloc;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.PhantomReference;
+import java.lang.ref.WeakReference;
+import java.util.List;
+
+/**
+ * What is remembered of one owner of memory, until its end, or until it is found to be lost. One of
+ * the two happens, once.
+ */
+final class LeakRecord extends PhantomReference<Sentinel> {
+
+    /** Who can end what is tracked; changes as memory changes hands. */
+    private record Holder(
+            LeakReport.Kind kind, String name, long id, WeakReference<Thread> thread) {
+
+        static Holder now(LeakReport.Kind kind) {
+            Thread thread = Thread.currentThread();
+            return new Holder(
+                    kind, thread.getName(), thread.threadId(), new WeakReference<>(thread));
+        }
+
+        boolean hasEnded() {
+            Thread alive = thread.get();
+            return alive == null || !alive.isAlive();
+        }
+    }
+
+    private static final VarHandle STATE;
+    private static final VarHandle BYTES;
+
+    static {
+        try {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            STATE = lookup.findVarHandle(LeakRecord.class, "state", int.class);
+            BYTES = lookup.findVarHandle(LeakRecord.class, "bytes", long.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private static final int ALIVE = 0;
+    private static final int ENDED = 1;
+    private static final int LOST = 2;
+
+    private final Tracker tracker;
+    private final Place place;
+    private volatile Holder holder;
+    private volatile long address;
+    private volatile long bytes;
+    private volatile int state;
+
+    /** Where {@link LeakRecords} keeps it, and the next older record there. */
+    final int stripe = LeakRecords.ALL.stripeOfThread();
+
+    @Nullable LeakRecord older;
+
+    LeakRecord(Sentinel sentinel, Tracker tracker, LeakReport.Kind kind, long address, long bytes) {
+        super(sentinel, LeakWatch.DROPPED);
+        this.tracker = tracker;
+        this.place = tracker.level() == Tracking.ALL ? Place.whole() : Place.few();
+        this.holder = Holder.now(kind);
+        this.address = address;
+        this.bytes = bytes;
+    }
+
+    Tracker tracker() {
+        return tracker;
+    }
+
+    /** The memory has a new owner: the calling thread, or all. */
+    void passTo(LeakReport.Kind kind) {
+        holder = Holder.now(kind);
+    }
+
+    /** The memory lies elsewhere now. */
+    void move(long newAddress, long newBytes) {
+        address = newAddress;
+        bytes = newBytes;
+    }
+
+    /** There is one more block. */
+    void add(long blockAddress, long blockBytes) {
+        if (address == 0) {
+            address = blockAddress; // of one of the first
+        }
+        add(blockBytes);
+    }
+
+    /** There is more memory, or less. */
+    void add(long more) {
+        BYTES.getAndAdd(this, more);
+    }
+
+    /** The owner gives the memory back, or leaves it to somebody else. */
+    void end() {
+        if (STATE.compareAndSet(this, ALIVE, ENDED)) {
+            clear(); // so that the collector need not look at it
+            LeakRecords.ALL.over(this);
+        }
+    }
+
+    /** Whether the caller is the one to report it. */
+    boolean lose() {
+        if (STATE.compareAndSet(this, ALIVE, LOST)) {
+            clear();
+            LeakRecords.ALL.over(this);
+            return true;
+        }
+        return false;
+    }
+
+    /** Whether it has ended, or was found to be lost. */
+    boolean isOver() {
+        return state != ALIVE;
+    }
+
+    /** Whether nobody can end it any more, though it may be in reach of the program. */
+    boolean isOrphaned() {
+        Holder now = holder;
+        return now.kind.isConfined() && now.hasEnded();
+    }
+
+    /** Whether there is memory to lose: an arena or an allocator may have taken none. */
+    boolean holdsMemory() {
+        return address != 0 || bytes != 0;
+    }
+
+    LeakReport report() {
+        Holder last = holder;
+        List<StackTraceElement> callers = place.callers();
+        return new LeakReport(
+                last.kind,
+                tracker.tag(),
+                address,
+                bytes,
+                callers,
+                last.name,
+                last.id,
+                last.hasEnded());
+    }
+}

@@ -1,0 +1,100 @@
+package dev.kernelalloc;
+
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * An allocator was closed while blocks of it were alive. It is closed; the blocks stay valid. The
+ * message tells a person how many there are and, of those that are {@linkplain Tracking tracked},
+ * where they were made; {@link #groups} tells a program.
+ */
+public final class LiveBlocksException extends IllegalStateException {
+
+    private static final long serialVersionUID = 1;
+
+    /** More would hide the others. */
+    private static final int MOST_GROUPS_SHOWN = 10;
+
+    /**
+     * Owners of one kind that were made at one place, and have not given back their memory.
+     *
+     * @param kind what they are
+     * @param place the callers of the library, the nearest first
+     * @param owners how many
+     * @param bytes of them together
+     */
+    public record Group(
+            LeakReport.Kind kind, List<StackTraceElement> place, long owners, long bytes) {
+
+        private String shown() {
+            return "\n  %d × %s, %d bytes\n    made at %s"
+                    .formatted(owners, kind.title(), bytes, LeakReport.shown(place));
+        }
+    }
+
+    private final long blocks;
+    private final long bytes;
+    private final transient List<Group> groups;
+
+    LiveBlocksException(
+            String tag, long blocks, long bytes, Tracking tracking, List<Group> groups) {
+        super(
+                ("allocator '%s' is closed with %d live blocks (%d bytes): they stay valid until"
+                                + " each is freed, or its box or arena closed. %s")
+                        .formatted(tag, blocks, bytes, made(tracking, groups)));
+        this.blocks = blocks;
+        this.bytes = bytes;
+        this.groups = List.copyOf(groups);
+    }
+
+    private static String made(Tracking tracking, List<Group> groups) {
+        String known =
+                groups.stream()
+                        .limit(MOST_GROUPS_SHOWN)
+                        .map(Group::shown)
+                        .collect(Collectors.joining());
+        String more =
+                groups.size() > MOST_GROUPS_SHOWN
+                        ? "\n  and %d places more".formatted(groups.size() - MOST_GROUPS_SHOWN)
+                        : "";
+        String tracked =
+                switch (tracking) {
+                    case ALL -> "Tracked are";
+                    case SAMPLED -> "One in 1,024 is tracked, of these";
+                    case OFF -> "Tracking is off, tracked are";
+                };
+        String advice =
+                tracking == Tracking.ALL
+                        ? ""
+                        : ": -D%s=all tells where they were made".formatted(Tracking.PROPERTY);
+        return groups.isEmpty() ? tracked + " none" + advice : tracked + ":" + known + more;
+    }
+
+    /**
+     * How many blocks were alive.
+     *
+     * @return at least 1
+     */
+    public long blocks() {
+        return blocks;
+    }
+
+    /**
+     * How many bytes they had.
+     *
+     * @return bytes
+     */
+    public long bytes() {
+        return bytes;
+    }
+
+    /**
+     * Those that are tracked, by what they are and where they were made, most bytes first. An arena
+     * is one owner of some blocks.
+     *
+     * @return none where nothing is tracked, or when this exception was deserialized
+     */
+    public List<Group> groups() {
+        return groups == null ? List.of() : groups;
+    }
+}

@@ -1,0 +1,76 @@
+package dev.kernelalloc;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * The callers of the library at one moment. Frames become text when they are asked for, which for
+ * nearly all places is never.
+ */
+sealed interface Place {
+
+    /** The nearest first, without the library's own. */
+    List<StackTraceElement> callers();
+
+    /** A few callers: measured at 1.1 to 1.7 microseconds, however deep the stack is. */
+    static Place few() {
+        return new Few(Few.WALKER.walk(Few::nearest));
+    }
+
+    /**
+     * All callers: measured at 0.6 microseconds on a stack of 10 frames, 1.9 at 30 and 2.5 at 100,
+     * where a {@link StackWalker} needs 2.8, 7.5 and 12.
+     */
+    static Place whole() {
+        return new Whole(new Throwable());
+    }
+
+    /** Of the nearest callers. */
+    record Few(List<StackWalker.StackFrame> frames) implements Place {
+
+        private static final StackWalker WALKER = StackWalker.getInstance();
+        private static final int MOST = 4;
+
+        private static List<StackWalker.StackFrame> nearest(Stream<StackWalker.StackFrame> all) {
+            return all.dropWhile(frame -> Own.has(frame.getClassName())).limit(MOST).toList();
+        }
+
+        @Override
+        public List<StackTraceElement> callers() {
+            return frames.stream().map(StackWalker.StackFrame::toStackTraceElement).toList();
+        }
+    }
+
+    /** As an exception knows them. */
+    record Whole(Throwable stack) implements Place {
+        @Override
+        public List<StackTraceElement> callers() {
+            return Arrays.stream(stack.getStackTrace())
+                    .dropWhile(frame -> Own.has(frame.getClassName()))
+                    .toList();
+        }
+    }
+
+    /** What stands between a caller and its block. */
+    final class Own {
+
+        private static final String ROOT = Own.class.getPackageName();
+        private static final Set<String> PACKAGES =
+                Set.of(
+                        ROOT,
+                        ROOT + ".frames",
+                        ROOT + ".heap",
+                        ROOT + ".physical",
+                        ROOT + ".struct",
+                        "java.lang.foreign"); // the default methods of a SegmentAllocator
+
+        private Own() {}
+
+        static boolean has(String className) {
+            int dot = className.lastIndexOf('.');
+            return dot > 0 && PACKAGES.contains(className.substring(0, dot));
+        }
+    }
+}

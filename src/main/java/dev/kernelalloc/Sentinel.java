@@ -1,0 +1,40 @@
+package dev.kernelalloc;
+
+import java.lang.ref.Reference;
+
+/**
+ * Stands guard for an owner of memory that is tracked: the owner holds it, and who has lost the
+ * owner has lost it too. References of the collector point here, never to the owner, so that an
+ * owner that is not tracked stays an object that the JIT may remove.
+ */
+final class Sentinel {
+
+    private final LeakRecord record;
+
+    /** Not yet on its {@link #post}. */
+    Sentinel(Tracker tracker, LeakReport.Kind kind, long address, long bytes) {
+        this.record = new LeakRecord(this, tracker, kind, address, bytes);
+    }
+
+    /** From now on its loss is noticed. */
+    Sentinel post() {
+        LeakRecords.ALL.add(record);
+        LeakWatch.ensureRunning();
+        return this;
+    }
+
+    LeakRecord record() {
+        return record;
+    }
+
+    /** The owner has ended. Must come before the memory goes back. */
+    void end() {
+        record.end();
+        Reference.reachabilityFence(this); // or it could be taken for lost before that
+    }
+
+    void passTo(LeakReport.Kind kind) {
+        record.passTo(kind);
+        Reference.reachabilityFence(this);
+    }
+}

@@ -1,0 +1,236 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.heap.ThreadCaches;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
+
+/**
+ * Which blocks of an allocator are tracked, and what is known of those that are. It knows no block
+ * and no allocator, so what is tracked keeps neither alive.
+ */
+final class Tracker {
+
+    private static final int ONE_IN_1024 = (1 << 10) - 1;
+    private static final int EVERY_ONE = 0;
+    private static final int NONE = -1;
+
+    private static final VarHandle MASK;
+
+    static {
+        try {
+            MASK = MethodHandles.lookup().findVarHandle(Tracker.class, "mask", int.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    /** For memory that came from outside the library. */
+    private static final class OfElsewhere {
+        static final Tracker TRACKER =
+                new Tracker("memory from elsewhere", Tracking.ofProcess(), List.of());
+    }
+
+    /** What owners were lost, and who had made them. */
+    private record Spot(LeakReport.Kind kind, List<StackTraceElement> place) {}
+
+    private record Sum(long owners, long bytes) {
+        Sum plus(Sum other) {
+            return new Sum(owners + other.owners, bytes + other.bytes);
+        }
+    }
+
+    private record RawBlock(long bytes, Place place) {}
+
+    private final String tag;
+    private final List<Consumer<LeakReport>> listeners;
+
+    /** Lost so far: as many entries as the program has places that lose something. */
+    private final Map<Spot, Sum> lost = new ConcurrentHashMap<>();
+
+    /** By address; without a lock, as threads that allocate and free use it. */
+    private final Map<Long, RawBlock> rawBlocks = new ConcurrentSkipListMap<>();
+
+    /**
+     * Whether there has ever been one of those. Plain: it is set before the block's address is
+     * known to anybody, so whoever frees the block sees it.
+     */
+    private boolean knowsRawBlocks;
+
+    @SuppressWarnings("unused") // by MASK
+    private int mask;
+
+    Tracker(String tag, Tracking level, List<Consumer<LeakReport>> listeners) {
+        this.tag = tag;
+        this.listeners = List.copyOf(listeners);
+        level(level);
+    }
+
+    static Tracker ofElsewhere() {
+        return OfElsewhere.TRACKER;
+    }
+
+    String tag() {
+        return tag;
+    }
+
+    List<Consumer<LeakReport>> listeners() {
+        return listeners;
+    }
+
+    Tracking level() {
+        return switch ((int) MASK.getOpaque(this)) {
+            case NONE -> Tracking.OFF;
+            case EVERY_ONE -> Tracking.ALL;
+            default -> Tracking.SAMPLED;
+        };
+    }
+
+    void level(Tracking level) {
+        int wanted =
+                switch (level) {
+                    case OFF -> NONE;
+                    case SAMPLED -> ONE_IN_1024;
+                    case ALL -> EVERY_ONE;
+                };
+        MASK.setOpaque(this, wanted);
+    }
+
+    // ---- owners -------------------------------------------------------------------------------
+
+    /**
+     * Whether the next owner is to be tracked. Random, as a program that counts in powers of two
+     * would show a counter the same owner each time; and a thread's own, which costs no thread
+     * another's cache line.
+     */
+    boolean picks() {
+        int picked = (int) MASK.getOpaque(this);
+        return picked != NONE && (ThreadLocalRandom.current().nextInt() & picked) == 0;
+    }
+
+    /** The same for an owner whose block has come out of a thread's cache: that has counted. */
+    boolean picks(ThreadCaches caches) {
+        return caches.picks((int) MASK.getOpaque(this));
+    }
+
+    /** A sentinel for a new owner that is picked; null for others. It never fails. */
+    @Nullable Sentinel sentinel(LeakReport.Kind kind, long address, long bytes) {
+        return picks() ? sentinelOfOne(kind, address, bytes) : null;
+    }
+
+    /** One for an owner that is tracked whatever is picked, unless nothing is. */
+    @Nullable Sentinel sentinelOfOne(LeakReport.Kind kind, long address, long bytes) {
+        if (level() == Tracking.OFF) {
+            return null;
+        }
+        Sentinel sentinel = null;
+        try {
+            sentinel = new Sentinel(this, kind, address, bytes);
+            return sentinel.post();
+        } catch (Throwable _) { // the Java heap or stack is exhausted
+            if (sentinel != null) {
+                sentinel.end();
+            }
+            return null;
+        }
+    }
+
+    /** How many owners were lost of that kind and place, with this one. */
+    long countLost(LeakReport report) {
+        return lost.merge(
+                        new Spot(report.kind(), report.place()),
+                        new Sum(1, report.bytes()),
+                        Sum::plus)
+                .owners();
+    }
+
+    // ---- raw blocks ---------------------------------------------------------------------------
+
+    /** Whether raw blocks are tracked now. */
+    boolean picksRawBlocks() {
+        return (int) MASK.getOpaque(this) == EVERY_ONE;
+    }
+
+    /** Whether one that is freed may be tracked. */
+    boolean knowsRawBlocks() {
+        return knowsRawBlocks;
+    }
+
+    /** It never fails: where the Java heap has no room for a record, the block is not tracked. */
+    MemorySegment addRaw(MemorySegment block) {
+        try {
+            knowsRawBlocks = true;
+            rawBlocks.put(block.address(), new RawBlock(block.byteSize(), Place.whole()));
+        } catch (Throwable _) {
+            return block; // the Java heap or stack is exhausted
+        }
+        return block;
+    }
+
+    /**
+     * Ends a raw block by an action, or keeps it when that throws. The record goes first: as soon
+     * as the block is free, its address may be another's.
+     */
+    void endRaw(long address, Runnable end) {
+        RawBlock block = rawBlocks.remove(address);
+        try {
+            end.run();
+        } catch (IllegalArgumentException e) {
+            if (block != null) {
+                rawBlocks.putIfAbsent(address, block);
+            }
+            throw e;
+        }
+    }
+
+    // ---- at the end ---------------------------------------------------------------------------
+
+    /** What is alive and tracked, or was lost: most bytes first. */
+    List<LiveBlocksException.Group> alive() {
+        Map<Spot, Sum> sums = new HashMap<>(lost);
+        LeakRecords.ALL.forEach(
+                record -> {
+                    if (record.tracker() == this) {
+                        LeakReport report = record.report();
+                        add(sums, report.kind(), report.place(), report.bytes());
+                    }
+                });
+        rawBlocks
+                .values()
+                .forEach(
+                        block ->
+                                add(
+                                        sums,
+                                        LeakReport.Kind.RAW_BLOCK,
+                                        block.place.callers(),
+                                        block.bytes));
+        List<LiveBlocksException.Group> groups = new ArrayList<>();
+        sums.forEach(
+                (spot, sum) -> {
+                    if (spot.kind.ownsBlocks()) {
+                        groups.add(
+                                new LiveBlocksException.Group(
+                                        spot.kind, spot.place, sum.owners, sum.bytes));
+                    }
+                });
+        groups.sort(Comparator.comparingLong(LiveBlocksException.Group::bytes).reversed());
+        return groups;
+    }
+
+    private static void add(
+            Map<Spot, Sum> sums, LeakReport.Kind kind, List<StackTraceElement> place, long bytes) {
+        sums.merge(new Spot(kind, place), new Sum(1, bytes), Sum::plus);
+    }
+}
