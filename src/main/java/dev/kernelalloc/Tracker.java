@@ -225,7 +225,10 @@ final class Tracker {
                                         spot.kind, spot.place, sum.owners, sum.bytes));
                     }
                 });
-        groups.sort(Comparator.comparingLong(LiveBlocksException.Group::bytes).reversed());
+        groups.sort(
+                Comparator.comparingLong(LiveBlocksException.Group::bytes)
+                        .reversed()
+                        .thenComparing(group -> group.place().toString()));
         return groups;
     }
 
