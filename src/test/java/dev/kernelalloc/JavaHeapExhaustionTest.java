@@ -69,9 +69,6 @@ class JavaHeapExhaustionTest {
         private static final int THREADS = 10;
         private static final int CALLS = 40;
 
-        /** A chunk of its own. */
-        private static final int LARGE_BYTES = 16 << 20;
-
         private FillTheHeap() {}
 
         static void main(String[] arguments) throws Exception {
@@ -173,9 +170,6 @@ class JavaHeapExhaustionTest {
                 Random random = new Random(seed);
                 for (int i = 0; i < CALLS; i++) {
                     sizes[i] = random.nextInt(random.nextInt(50) == 0 ? 200_000 : 3000);
-                    if (random.nextInt(20) == 0) {
-                        sizes[i] += LARGE_BYTES;
-                    }
                 }
             }
 
