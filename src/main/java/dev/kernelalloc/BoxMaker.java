@@ -19,7 +19,13 @@ import java.util.function.Function;
  */
 interface BoxMaker {
 
-    /** A box of one thread. */
+    /** A box of undefined contents. */
+    <T> ConfinedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type);
+
+    /** A box of zeros. */
+    <T> ConfinedBox<T> zeroed(KernelAllocator allocator, StructType<T> type);
+
+    /** A box over memory that the caller has. */
     <T> ConfinedBox<T> make(
             StructType<T> type, Arena lifetime, MemorySegment segment, Origin origin);
 

@@ -3,7 +3,6 @@ package dev.kernelalloc;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
-import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -29,45 +28,11 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
     Origin origin();
 
     static <T> ConfinedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
-        CheckedBlocks blocks = CheckedBlocks.of(allocator);
-        long block = blocks.take(type.byteSize(), type.byteAlignment(), false);
-        return owning(type, blocks, block, false);
+        return BoxMaker.of(type).uninitialized(allocator, type);
     }
 
     static <T> ConfinedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
-        CheckedBlocks blocks = CheckedBlocks.of(allocator);
-        long block = blocks.take(type.byteSize(), type.byteAlignment(), true);
-        return owning(type, blocks, block, (block & Blocks.ZEROED) == 0);
-    }
-
-    private static <T> ConfinedBox<T> owning(
-            StructType<T> type, CheckedBlocks blocks, long block, boolean clear) {
-        Origin origin = blocks;
-        long address = block & Blocks.ADDRESS;
-        try {
-            if ((block & Blocks.PICKED) != 0) {
-                origin = Tracked.of(blocks, address, type.byteSize(), LeakReport.Kind.BOX);
-            }
-            Arena lifetime = Arena.ofConfined();
-            MemorySegment segment = NativeMemory.segment(address, type.byteSize(), lifetime);
-            if (clear) {
-                clear(type, segment, address);
-            }
-            return BoxMaker.of(type).make(type, lifetime, segment, origin);
-        } catch (Throwable e) { // all, not only Error: that is less code
-            origin.freeOwned( // the Java heap or stack is exhausted
-                    address, type.byteSize(), type.byteAlignment());
-            throw e;
-        }
-    }
-
-    /** By a call where there is no code of the type's own: so the segment does not escape. */
-    private static void clear(StructType<?> type, MemorySegment segment, long address) {
-        if (type.type() == MemorySegment.class) {
-            NativeMemory.zeroByCall(address, type.byteSize());
-        } else {
-            type.clear(segment);
-        }
+        return BoxMaker.of(type).zeroed(allocator, type);
     }
 
     static <T> ConfinedBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {

@@ -25,6 +25,9 @@ final class ThreadCache {
     /** Somebody's for a moment: not a thread's id. */
     static final long TAKEN = -1;
 
+    /** Watching one takes about two microseconds. */
+    private static final long PICKED_EVERY_NANOS = 1_000_000;
+
     private static final VarHandle OWNER;
 
     static {
@@ -54,6 +57,9 @@ final class ThreadCache {
 
     /** The owned blocks to be taken until one is picked to be watched. */
     int untilPicked = Integer.MAX_VALUE;
+
+    /** When one was picked last. */
+    private long pickedAt;
 
     /** Of which numbers that was chosen; none yet. */
     private int pickedBy = Integer.MIN_VALUE;
@@ -188,17 +194,31 @@ final class ThreadCache {
 
     /** Whether the block just taken is picked; see {@link ThreadCaches#picks}. */
     boolean picks(int mask) {
-        boolean picked = mask == 0 || untilPicked <= 0 && pickedBy == mask;
-        if (picked || pickedBy != mask) {
+        if (mask == 0) {
             pickedBy = mask;
-            untilPicked =
-                    switch (mask) {
-                        case -1 -> Integer.MAX_VALUE;
-                        case 0 -> 1;
-                        default -> 1 + ThreadLocalRandom.current().nextInt(2 * mask + 1);
-                    };
+            untilPicked = 1;
+            return true;
         }
-        return picked;
+        boolean due = untilPicked <= 0 && pickedBy == mask;
+        if (!due && pickedBy == mask) {
+            return false;
+        }
+        pickedBy = mask;
+        untilPicked =
+                mask < 0
+                        ? Integer.MAX_VALUE
+                        : 1 + ThreadLocalRandom.current().nextInt(2 * mask + 1);
+        return due && mask > 0 && isTime();
+    }
+
+    /** At most once in a while, where a thread makes more boxes than can be watched for nothing. */
+    private boolean isTime() {
+        long now = System.nanoTime();
+        if (now - pickedAt < PICKED_EVERY_NANOS) {
+            return false;
+        }
+        pickedAt = now;
+        return true;
     }
 
     private void swap(int sizeClass) {

@@ -28,7 +28,7 @@ public final class NativeMemory {
                     MethodHandles.lookup()
                             .findStatic(
                                     NativeMemory.class,
-                                    "zero",
+                                    "zeroWords",
                                     MethodType.methodType(void.class, long.class, long.class));
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
@@ -114,6 +114,33 @@ public final class NativeMemory {
             zeroing.invokeExact(address, bytes + 7 & -8);
         } catch (Throwable e) {
             throw unchecked(e);
+        }
+    }
+
+    /** What is called: so nobody minds how many nodes these eight lines take. */
+    @SuppressWarnings({"fallthrough", "unused"}) // by zeroing
+    private static void zeroWords(long address, long bytes) {
+        switch (bytes > 64 ? -1 : (int) bytes >>> 3) {
+            case 8:
+                word(address + 56, 0);
+            case 7:
+                word(address + 48, 0);
+            case 6:
+                word(address + 40, 0);
+            case 5:
+                word(address + 32, 0);
+            case 4:
+                word(address + 24, 0);
+            case 3:
+                word(address + 16, 0);
+            case 2:
+                word(address + 8, 0);
+            case 1:
+                word(address, 0);
+            case 0:
+                return;
+            default:
+                zeroMany(segment(address, bytes));
         }
     }
 
