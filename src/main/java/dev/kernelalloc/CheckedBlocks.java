@@ -165,7 +165,8 @@ final class CheckedBlocks implements Origin {
     }
 
     private MemorySegment move(long address, long bytes, long alignment) {
-        StackReserve.require(); // nothing below overflows: the contents are in one block or other
+        // Nothing below overflows, so one of the two blocks goes.
+        StackReserve.requireForCaller();
         long kept = Math.min(blocks.usableBytes(address), bytes);
         MemorySegment moved = allocate(bytes, alignment);
         try {

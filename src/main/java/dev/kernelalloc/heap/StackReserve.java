@@ -29,7 +29,8 @@ public abstract class StackReserve {
      */
     private static final int PADDING = 400;
 
-    private static final StackReserve FRAME = generate();
+    private static final StackReserve FRAME = generate(BYTES);
+    private static final StackReserve TWICE = generate(2 * BYTES);
 
     StackReserve() {}
 
@@ -42,10 +43,20 @@ public abstract class StackReserve {
         FRAME.touch(false);
     }
 
+    /**
+     * The same with as much again, for who calls the slow path, which requires its own, and must
+     * not be left in the middle.
+     *
+     * @throws StackOverflowError when it has not
+     */
+    public static void requireForCaller() {
+        TWICE.touch(false);
+    }
+
     /** {@code if (again) touch(false);}: compiled code that calls nothing touches nothing. */
     abstract void touch(boolean again);
 
-    private static StackReserve generate() {
+    private static StackReserve generate(int frameBytes) {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         ClassDesc base = ClassDesc.of(StackReserve.class.getName());
         ClassDesc name = ClassDesc.of(StackReserve.class.getPackageName(), "StackFrame");
@@ -65,7 +76,12 @@ public abstract class StackReserve {
                                                         "touch",
                                                         type,
                                                         0,
-                                                        code -> touch(code, name, type)));
+                                                        code ->
+                                                                touch(
+                                                                        code,
+                                                                        name,
+                                                                        type,
+                                                                        frameBytes)));
         try {
             return (StackReserve)
                     lookup.defineHiddenClass(bytes, true)
@@ -83,11 +99,12 @@ public abstract class StackReserve {
                 .return_();
     }
 
-    private static void touch(CodeBuilder code, ClassDesc name, MethodTypeDesc type) {
+    private static void touch(
+            CodeBuilder code, ClassDesc name, MethodTypeDesc type, int frameBytes) {
         for (int i = 0; i < PADDING; i++) {
             code.nop();
         }
         code.iload(1).ifThen(then -> then.aload(0).iconst_0().invokevirtual(name, "touch", type));
-        code.iconst_0().istore(BYTES / Long.BYTES).return_();
+        code.iconst_0().istore(frameBytes / Long.BYTES).return_();
     }
 }
