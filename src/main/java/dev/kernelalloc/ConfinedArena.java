@@ -26,36 +26,30 @@ final class ConfinedArena implements BumpArena {
     private long end;
     private int nextChunkBytes;
     private @Nullable ArenaBlock newest;
-    private final @Nullable Sentinel sentinel;
 
     /** Without a chunk. */
-    private ConfinedArena(CheckedBlocks source, @Nullable Sentinel sentinel) {
+    private ConfinedArena(CheckedBlocks source) {
         this.source = source;
-        this.sentinel = sentinel;
         this.nextChunkBytes = ArenaSlots.FIRST_CHUNK_BYTES;
     }
 
-    private ConfinedArena(CheckedBlocks source, @Nullable Sentinel sentinel, ArenaBlock chunk) {
+    private ConfinedArena(CheckedBlocks source, ArenaBlock chunk) {
         this.source = source;
-        this.sentinel = sentinel;
         this.nextChunkBytes = ArenaSlots.grown(ArenaSlots.FIRST_CHUNK_BYTES);
         startChunk(chunk);
     }
 
     static ConfinedArena open(CheckedBlocks source) {
-        Sentinel sentinel = source.tracker().sentinel(LeakReport.Kind.ARENA, 0, 0);
         ArenaBlock chunk;
         try {
-            chunk = ArenaBlock.takeChunk(source, ArenaSlots.FIRST_CHUNK_BYTES);
+            chunk = ArenaBlock.takeFirstChunk(source, ArenaSlots.FIRST_CHUNK_BYTES);
         } catch (AllocationException _) {
-            return new ConfinedArena(source, sentinel); // what is asked of it may be less
+            return new ConfinedArena(source); // what is asked of it may be less
         }
         try {
-            return new ConfinedArena(source, sentinel, chunk);
+            return new ConfinedArena(source, chunk);
         } catch (Error e) {
-            if (sentinel != null) {
-                sentinel.end();
-            }
+            chunk.endSentinel();
             chunk.giveBack(source); // the Java heap or stack is exhausted
             throw e;
         }
@@ -129,11 +123,8 @@ final class ConfinedArena implements BumpArena {
     }
 
     private void keep(ArenaBlock block) {
-        block.older = newest;
+        block.joins(newest);
         newest = block;
-        if (sentinel != null) {
-            block.showTo(sentinel);
-        }
     }
 
     @Override
@@ -152,8 +143,8 @@ final class ConfinedArena implements BumpArena {
     private void giveBackAll() {
         ArenaBlock all = newest;
         newest = null;
-        if (sentinel != null) {
-            sentinel.end();
+        if (all != null) {
+            all.endSentinel();
         }
         ArenaBlock.giveBackAll(all, source);
     }

@@ -64,9 +64,13 @@ public final class SharedBox<T> implements AutoCloseable {
     private final BoxedBlock block;
     private volatile long state;
 
+    /** The leases until one may be tracked; plain, as what is miscounted does not matter. */
+    private int untilPicked;
+
     SharedBox(StructType<T> type, BoxedBlock block) {
         this.type = type;
         this.block = block;
+        this.untilPicked = block.origin().tracker().untilNext();
         STATE.setRelease(this, 0L); // behind what the memory was filled with
     }
 
@@ -203,17 +207,21 @@ public final class SharedBox<T> implements AutoCloseable {
         try {
             Arena lifetime = Arena.ofConfined();
             MemorySegment segment = block.segment(lifetime);
-            return new Lease<>(this, lifetime, segment, sentinelOfLease());
+            Sentinel sentinel = --untilPicked > 0 ? null : sentinelOfLease();
+            return new Lease<>(this, lifetime, segment, sentinel);
         } catch (Throwable e) { // all, not only Error: that is less code
             end(); // the Java heap or stack is exhausted
             throw e;
         }
     }
 
+    /** For one lease of some; the others only count. */
     private @Nullable Sentinel sentinelOfLease() {
-        return block.origin()
-                .tracker()
-                .sentinel(LeakReport.Kind.LEASE, block.address(), block.bytes());
+        Tracker tracker = block.origin().tracker();
+        untilPicked = tracker.untilNext();
+        return tracker.isTimeForOne()
+                ? tracker.sentinelOfOne(LeakReport.Kind.LEASE, block.address(), block.bytes())
+                : null;
     }
 
     /** Ends a lease, once. */

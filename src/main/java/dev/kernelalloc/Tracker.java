@@ -16,6 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /**
  * Which blocks of an allocator are tracked, and what is known of those that are. It knows no block
@@ -26,6 +27,9 @@ final class Tracker {
     private static final int ONE_IN_1024 = (1 << 10) - 1;
     private static final int EVERY_ONE = 0;
     private static final int NONE = -1;
+
+    /** To track one takes about two microseconds. */
+    private static final long PICKED_EVERY_NANOS = 1_000_000;
 
     private static final VarHandle MASK;
 
@@ -72,9 +76,22 @@ final class Tracker {
     @SuppressWarnings("unused") // by MASK
     private int mask;
 
+    private final LongSupplier nanoClock;
+    private volatile long pickedAt;
+
     Tracker(String tag, Tracking level, List<Consumer<LeakReport>> listeners) {
+        this(tag, level, listeners, System::nanoTime);
+    }
+
+    Tracker(
+            String tag,
+            Tracking level,
+            List<Consumer<LeakReport>> listeners,
+            LongSupplier nanoClock) {
         this.tag = tag;
         this.listeners = List.copyOf(listeners);
+        this.nanoClock = nanoClock;
+        this.pickedAt = nanoClock.getAsLong() - PICKED_EVERY_NANOS;
         level(level);
     }
 
@@ -113,11 +130,40 @@ final class Tracker {
     /**
      * Whether the next owner is to be tracked. Random, as a program that counts in powers of two
      * would show a counter the same owner each time; and a thread's own, which costs no thread
-     * another's cache line.
+     * another's cache line. Of owners that are made by the million a second it is one in a
+     * millisecond, so that tracking them costs nothing.
      */
     boolean picks() {
         int picked = (int) MASK.getOpaque(this);
-        return picked != NONE && (ThreadLocalRandom.current().nextInt() & picked) == 0;
+        return picked == EVERY_ONE
+                || picked != NONE
+                        && (ThreadLocalRandom.current().nextInt() & picked) == 0
+                        && isTime();
+    }
+
+    /** How many owners go by until one of them is to be asked about {@link #isTimeForOne}. */
+    int untilNext() {
+        return level() == Tracking.ALL
+                ? 1
+                : 1 + ThreadLocalRandom.current().nextInt(2 * ONE_IN_1024 + 1);
+    }
+
+    /** Whether the owner whose turn it is by {@link #untilNext} is tracked. */
+    boolean isTimeForOne() {
+        return switch (level()) {
+            case OFF -> false;
+            case SAMPLED -> isTime();
+            case ALL -> true;
+        };
+    }
+
+    private boolean isTime() {
+        long now = nanoClock.getAsLong();
+        if (now - pickedAt < PICKED_EVERY_NANOS) {
+            return false;
+        }
+        pickedAt = now; // who comes in the same moment picks one too
+        return true;
     }
 
     /** The same for an owner whose block has come out of a thread's cache: that has counted. */

@@ -167,10 +167,12 @@ final class LargeBlocks {
             Thread.onSpinWait();
             start = spare.getAndSet(null);
         }
-        start.address = address;
-        Large found = live.get(start);
-        spare.set(start);
-        return found;
+        try {
+            start.address = address;
+            return live.get(start);
+        } finally {
+            spare.set(start);
+        }
     }
 
     /** The live block that starts there and is or is not raw, if there is one. */

@@ -357,25 +357,17 @@ class LeakTest {
         assertThat(reports.one().kind()).isEqualTo(Kind.BOX);
     }
 
-    /** Of 200,000 some 195 are picked: half or twice as many never. */
-    @Test
-    void aSampleIsOneIn1024() {
-        pool.tracking(Tracking.SAMPLED);
-        for (int i = 0; i < 200_000; i++) {
-            Made.ARRAY.by(pool);
-        }
-        assertThat(reports.settled()).hasSizeBetween(98, 390);
-        assertThat(reports.all())
-                .allSatisfy(report -> assertThat(report.place()).hasSizeBetween(1, 4));
-    }
-
-    /** Of boxes, which cost less than to watch one, it is at most one in a millisecond. */
-    @Test
-    void aSampleOfBoxesIsSmallerWhereThereAreMillions() {
+    /**
+     * Of 200,000 some 195, and at most one in a millisecond, where to make one costs less than to
+     * track it.
+     */
+    @ParameterizedTest
+    @EnumSource(names = {"BOX", "ARRAY"})
+    void aSampleIsSmallerWhereThereAreMillions(Made what) {
         pool.tracking(Tracking.SAMPLED);
         long start = System.nanoTime();
         for (int i = 0; i < 200_000; i++) {
-            Made.BOX.by(pool);
+            what.by(pool);
         }
         long millis = (System.nanoTime() - start) / 1_000_000;
         assertThat(reports.settled()).hasSizeBetween(1, (int) Math.min(390, millis + 1));
