@@ -229,11 +229,14 @@ class PhysicalFailureTest {
                         PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_ONLY),
                         PhysicalRequest.ofBytes(1).requireNode(0),
                         PhysicalRequest.ofBytes(1).notDumped(),
-                        contiguous(1))) {
+                        contiguous(page + 1))) {
             assertThatExceptionOfType(AllocationException.class)
                     .isThrownBy(() -> elsewhere.allocate(more.build()))
                     .withMessageContaining("not on this system");
         }
+        MemorySegment onePage = elsewhere.allocate(contiguous(page).build());
+        assertThat(elsewhere.provenance(onePage).way()).isEqualTo(Way.BASE_PAGES);
+        elsewhere.free(onePage);
         elsewhere.free(large);
         elsewhere.close();
     }

@@ -284,7 +284,7 @@ public final class Frames {
 
     private static boolean isNeverSwapped(Way way) {
         return switch (way) {
-            case POOL_1G, POOL_2M, KERNEL_REGION -> true;
+            case POOL_1G, POOL_2M, LARGE_PAGES, KERNEL_REGION -> true;
             case HELD_RUN, TRANSPARENT_HUGE, BASE_PAGES -> false;
         };
     }

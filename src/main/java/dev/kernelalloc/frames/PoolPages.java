@@ -45,6 +45,10 @@ record PoolPages(
     }
 
     private void requireFree(PhysicalRequest request, long count) throws Refusal {
+        if (os.hugePools().stream().noneMatch(pool -> pool.pageBytes() == unitBytes)) {
+            throw new Refusal.NotSupported(
+                    "there is no pool of pages of %d KiB here".formatted(unitBytes >> 10));
+        }
         long free = available();
         if (request.nodeRequired()) {
             int node = request.node().orElse(0);

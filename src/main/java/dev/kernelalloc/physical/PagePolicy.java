@@ -8,7 +8,7 @@ public enum PagePolicy {
     BASE("base pages"),
     /** Of 2 MiB where they can be had, others else. */
     HUGE_2M("pages of 2 MiB"),
-    /** Of 1 GiB, from the pool alone, where they can be had; else as {@link #HUGE_2M}. */
+    /** Of 1 GiB, from Linux's pool alone, where they can be had; else as {@link #HUGE_2M}. */
     HUGE_1G("pages of 1 GiB"),
     /** Huge ones of any size, or none. */
     HUGE_ONLY("huge pages alone");
