@@ -297,6 +297,31 @@ class PhysicalFailureTest {
     // ---- preflight ----------------------------------------------------------------------------
 
     @Test
+    void pagesOfThePoolNeedNeitherTheLockLimitNorFreeMemory() {
+        os.poolPages(2);
+        os.lockLimit(page);
+        os.availableBytes(0);
+        MemorySegment block =
+                allocate(PhysicalRequest.ofBytes(2 * HUGE_BYTES).pages(PagePolicy.HUGE_ONLY));
+        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.guarantee(block)).isEqualTo(Guarantee.NEVER_SWAPPED_AND_HUGE);
+        physical.free(block);
+    }
+
+    @Test
+    void whatEveryWayRefusesForOneReasonIsSaidOnce() {
+        os.lockLimit(page);
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(2 * HUGE_BYTES)))
+                .satisfies(
+                        refused ->
+                                assertThat(refused.getMessage().split("locking 4194304 bytes"))
+                                        .hasSize(2))
+                .extracting(AllocationException::reason)
+                .isEqualTo(Reason.LOCK_LIMIT);
+    }
+
+    @Test
     void aGroupThatIsTooSmallIsAnExceptionBeforeAnythingIsTouched() {
         os.memoryGroups(
                 new MemoryGroup("/parent", 1L << 30, 10 << 20, 0),
