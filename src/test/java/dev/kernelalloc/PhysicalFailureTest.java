@@ -387,12 +387,14 @@ class PhysicalFailureTest {
         os.pageMapEntry(block.address(), 1L << 62);
         os.frameFlags(os.frameAt(block.address() + page), 1L << FrameFlag.KSM.bit());
         os.frameCount(os.frameAt(block.address() + 2 * page), 2);
+        os.frameFlags(os.frameAt(block.address() + 3 * page), 1L << FrameFlag.OFFLINE.bit());
         assertThat(physical.verify().drifts())
                 .extracting(Drift::finding)
                 .satisfiesExactlyInAnyOrder(
                         swapped -> assertThat(swapped).contains("swapped out"),
                         merged -> assertThat(merged).contains("kpageflags 0x200000, mapped 1"),
-                        shared -> assertThat(shared).contains("kpageflags 0x0, mapped 2 times"));
+                        shared -> assertThat(shared).contains("kpageflags 0x0, mapped 2 times"),
+                        offline -> assertThat(offline).contains("kpageflags 0x800000, mapped 1"));
         physical.free(block);
     }
 

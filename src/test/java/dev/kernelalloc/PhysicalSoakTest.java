@@ -44,12 +44,13 @@ class PhysicalSoakTest {
     private final Random random = new Random(42);
     private final List<Held> held = new ArrayList<>();
     private final Map<Way, Integer> obtained = new EnumMap<>(Way.class);
+    private final Map<AllocationException.Reason, Integer> refused =
+            new EnumMap<>(AllocationException.Reason.class);
 
     @Test
     void everythingIsWhereItWasAskedForAndGoesBack() {
         long locked = LinuxProcess.lockedBytes();
         long pinned = LinuxProcess.pinnedBytes();
-        int refused = 0;
         int done = 0;
         Instant started = Instant.now();
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
@@ -62,19 +63,22 @@ class PhysicalSoakTest {
                         endOne(physical);
                     }
                 } catch (AllocationException e) {
-                    refused++; // luck, limits or rights: said, and nothing lost
+                    // Luck, limits or rights: said, and nothing lost.
+                    refused.merge(e.reason(), 1, Integer::sum);
                 }
                 if (done % VERIFY_EVERY == 0) {
                     verify(physical);
                 }
             }
-            assertThat(physical.stats().refusedRequests()).isGreaterThanOrEqualTo(refused);
+            assertThat(physical.stats().refusedRequests())
+                    .isGreaterThanOrEqualTo(
+                            refused.values().stream().mapToInt(Integer::intValue).sum());
             held.forEach(one -> physical.free(one.block));
         }
         assertThat(LinuxProcess.lockedBytes()).isEqualTo(locked);
         assertThat(LinuxProcess.pinnedBytes()).isEqualTo(pinned);
         IO.println(
-                "%d of %d operations in %s; by request %s, refused %d"
+                "%d of %d operations in %s; by request %s, refused %s"
                         .formatted(
                                 done,
                                 OPERATIONS,

@@ -2,7 +2,10 @@ package dev.kernelalloc.physical;
 
 /** The pages that a request wants. */
 public enum PagePolicy {
-    /** Huge ones where they serve and can be had, others else. */
+    /**
+     * Huge ones where they serve and can be had, others else. Blocks that need not be contiguous
+     * leave those alone that are reserved for somebody or take a privilege.
+     */
     AUTO("any pages"),
     /** Of the base size alone, 4 KiB on most machines. */
     BASE("base pages"),
