@@ -51,6 +51,7 @@ class PhysicalSoakTest {
     void everythingIsWhereItWasAskedForAndGoesBack() {
         long locked = LinuxProcess.lockedBytes();
         long pinned = LinuxProcess.pinnedBytes();
+        long mapped = LinuxProcess.bytesKeptFromChildren();
         int done = 0;
         Instant started = Instant.now();
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
@@ -77,6 +78,7 @@ class PhysicalSoakTest {
         }
         assertThat(LinuxProcess.lockedBytes()).isEqualTo(locked);
         assertThat(LinuxProcess.pinnedBytes()).isEqualTo(pinned);
+        assertThat(LinuxProcess.bytesKeptFromChildren()).isEqualTo(mapped);
         IO.println(
                 "%d of %d operations in %s; by request %s, refused %s"
                         .formatted(
