@@ -34,24 +34,17 @@ class CagedProcessTest {
     @ParameterizedTest
     @EnumSource
     void moreThanACageAllowsIsRefused(Way way) throws Exception {
-        try (HostGuardian guardian = HostGuardian.start()) {
-            MemoryCage cage = MemoryCage.make(guardian, CAGE_BYTES);
-            ChildJvm.Result result =
-                    ChildJvm.onModulePath()
-                            .under(cage.prefix())
-                            .withNativeAccess()
-                            .with("-Xmx32m", "-XX:+UseSerialGC")
-                            .run(AskForTooMuch.class, way.name());
-            assertThat(result.exitCode()).as(result.output()).isZero();
-            assertThat(result.output())
-                    .contains(
-                            "OUT_OF_MEMORY", "and goes on", "left: 0 locked, 0 kept from children");
-            assertThat(cage.kills()).isZero();
-        }
+        assertThat(inCage(AskForTooMuch.class, way.name()))
+                .contains("OUT_OF_MEMORY", "and goes on", "left: 0 locked, 0 kept from children");
     }
 
     @Test
     void everyKindOfRequestIsMetOrRefusedInACage() throws Exception {
+        assertThat(inCage(EveryKindOfRequest.class))
+                .contains("64 bytes: locked, ", EveryKindOfRequest.NOTHING_LEFT);
+    }
+
+    private static String inCage(Class<?> main, String... arguments) throws Exception {
         try (HostGuardian guardian = HostGuardian.start()) {
             MemoryCage cage = MemoryCage.make(guardian, CAGE_BYTES);
             ChildJvm.Result result =
@@ -59,11 +52,10 @@ class CagedProcessTest {
                             .under(cage.prefix())
                             .withNativeAccess()
                             .with("-Xmx32m", "-XX:+UseSerialGC")
-                            .run(EveryKindOfRequest.class);
+                            .run(main, arguments);
             assertThat(result.exitCode()).as(result.output()).isZero();
-            assertThat(result.output())
-                    .contains("64 bytes: locked, ", EveryKindOfRequest.NOTHING_LEFT);
             assertThat(cage.kills()).isZero();
+            return result.output();
         }
     }
 

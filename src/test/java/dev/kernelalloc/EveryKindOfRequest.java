@@ -5,11 +5,9 @@ import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.ProcessSettings;
 
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -29,35 +27,17 @@ final class EveryKindOfRequest {
             "left: 0 blocks, 0 bytes, 0 locked, 0 pinned, 0 kept from children";
 
     private static final long PAGE_BYTES = 4096;
-    private static final int PR_SET_THP_DISABLE = 41;
 
     private final PhysicalAllocator physical = PhysicalAllocator.create();
     private final List<MemorySegment> blocks = new ArrayList<>();
 
     private EveryKindOfRequest() {}
 
-    static void main(String[] arguments) throws Throwable {
-        if (List.of(arguments).contains(WITHOUT_HUGE_PAGES) && disableHugePages()) {
+    static void main(String[] arguments) {
+        if (List.of(arguments).contains(WITHOUT_HUGE_PAGES) && ProcessSettings.forbidHugePages()) {
             IO.println("huge pages are off");
         }
         new EveryKindOfRequest().run();
-    }
-
-    @SuppressWarnings("restricted")
-    private static boolean disableHugePages() throws Throwable {
-        Linker linker = Linker.nativeLinker();
-        var prctl =
-                linker.downcallHandle(
-                        linker.defaultLookup().findOrThrow("prctl"),
-                        FunctionDescriptor.of(
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_INT,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_LONG,
-                                ValueLayout.JAVA_LONG),
-                        Linker.Option.firstVariadicArg(1));
-        return (int) prctl.invokeExact(PR_SET_THP_DISABLE, 1L, 0L, 0L, 0L) == 0;
     }
 
     private void run() {

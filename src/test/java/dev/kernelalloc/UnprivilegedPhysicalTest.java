@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.ProcessSettings;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -130,14 +131,6 @@ class UnprivilegedPhysicalTest {
                     linker.downcallHandle(
                             linker.defaultLookup().findOrThrow("setuid"),
                             FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-            var prctl =
-                    linker.downcallHandle(
-                            linker.defaultLookup().findOrThrow("prctl"),
-                            FunctionDescriptor.of(
-                                    ValueLayout.JAVA_INT,
-                                    ValueLayout.JAVA_INT,
-                                    ValueLayout.JAVA_LONG),
-                            Linker.Option.firstVariadicArg(1));
             var open =
                     linker.downcallHandle(
                             linker.defaultLookup().findOrThrow("open"),
@@ -154,7 +147,7 @@ class UnprivilegedPhysicalTest {
             MemorySegment early = physical.allocate(64, 64);
             IO.println("before: " + physical.addressOf(early));
             int done = (int) setuid.invokeExact(65534);
-            int dumpable = (int) prctl.invokeExact(4, 1L);
+            boolean dumpable = ProcessSettings.allowDumps();
             IO.println("setuid " + done + ", dumpable " + dumpable);
             MemorySegment late = physical.allocate(PAGE_BYTES * 20, 64);
             IO.println("after: " + physical.addressOf(late));
