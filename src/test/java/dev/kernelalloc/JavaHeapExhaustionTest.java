@@ -14,6 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -68,6 +69,15 @@ class JavaHeapExhaustionTest {
     static final class FillTheHeap {
         private static final int THREADS = 10;
         private static final int CALLS = 40;
+
+        /** One in twenty may be a large block, and lies in no slab then. */
+        private static final int[] MOST_BYTES = new int[20];
+
+        static {
+            Arrays.fill(MOST_BYTES, 3000);
+            MOST_BYTES[0] = 200_000;
+            MOST_BYTES[1] = 32 << 20;
+        }
 
         private FillTheHeap() {}
 
@@ -169,7 +179,7 @@ class JavaHeapExhaustionTest {
                 this.start = start;
                 Random random = new Random(seed);
                 for (int i = 0; i < CALLS; i++) {
-                    sizes[i] = random.nextInt(random.nextInt(50) == 0 ? 200_000 : 3000);
+                    sizes[i] = random.nextInt(MOST_BYTES[random.nextInt(MOST_BYTES.length)]);
                 }
             }
 

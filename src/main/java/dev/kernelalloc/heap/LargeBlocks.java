@@ -161,7 +161,7 @@ final class LargeBlocks {
         return live.get(start);
     }
 
-    private @Nullable Large findBySpare(long address) {
+    @Nullable Large findBySpare(long address) {
         Start start = spare.getAndSet(null);
         while (start == null) { // for as long as another thread takes to look up
             Thread.onSpinWait();

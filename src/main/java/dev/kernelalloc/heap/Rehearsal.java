@@ -3,13 +3,9 @@ package dev.kernelalloc.heap;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.WeakReference;
-import java.util.Comparator;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAccumulator;
 
 /**
@@ -61,7 +57,6 @@ final class Rehearsal {
             caches(new ThreadCaches(1));
             depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
             contention();
-            meetings();
             hardening();
             Trimmer.unstarted();
         } catch (Refusal e) {
@@ -89,10 +84,15 @@ final class Rehearsal {
     }
 
     private static void large(LargeBlocks large) throws Refusal {
-        for (int i = 0; i < 2; i++) {
-            large.free(large.allocate(1 << 24, 8, true) & ~Magazine.ZEROED, true);
+        long[] blocks = new long[64]; // so many that the skip list has more than its lowest level
+        for (int i = 0; i < blocks.length; i++) {
+            blocks[i] = large.allocate(1 << 24, 8, true) & ~Magazine.ZEROED;
+        }
+        for (long block : blocks) {
+            large.free(block, true);
         }
         large.release(large.hold(large.allocate(1 << 24, 8, false) & ~Magazine.ZEROED, false));
+        large.findBySpare(blocks[0]);
         large.trimIdle();
         large.trim();
     }
@@ -149,45 +149,5 @@ final class Rehearsal {
                         },
                         0);
         met[0].accumulate(1);
-    }
-
-    /**
-     * The table of large blocks, as when threads meet there: whenever one thread compares, what
-     * another might do comes between.
-     */
-    private static void meetings() {
-        Meeting meeting = new Meeting();
-        ConcurrentSkipListMap<Long, Object> table = new ConcurrentSkipListMap<>(meeting);
-        meeting.table = table;
-        for (long key = 0; key < 64; key++) {
-            table.put(key, Boolean.TRUE);
-        }
-        for (long key = 0; key < 64; key++) {
-            meeting.at = key + 1;
-            table.remove(key, Boolean.TRUE);
-        }
-    }
-
-    private static final class Meeting implements Comparator<Long> {
-
-        private @Nullable ConcurrentSkipListMap<Long, Object> table;
-
-        /** Where; nobody is there while negative. */
-        private long at = -1;
-
-        @Override
-        public int compare(Long one, Long other) {
-            long place = at;
-            ConcurrentSkipListMap<Long, Object> meant = table;
-            if (place >= 0 && meant != null) {
-                at = -1;
-                meant.get(place);
-                meant.floorEntry(place);
-                meant.put(place, Boolean.TRUE);
-                meant.get(place - 1);
-                at = place;
-            }
-            return Long.compare(one, other);
-        }
     }
 }
