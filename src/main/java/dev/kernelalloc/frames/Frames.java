@@ -377,6 +377,11 @@ public final class Frames {
         }
     }
 
+    /** All slabs, as they are now. */
+    public List<PhysicalSlab> slabs() {
+        return table.all().stream().map(Frames::described).toList();
+    }
+
     // ---- where memory lies --------------------------------------------------------------------
 
     /**
