@@ -96,6 +96,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         this.frames =
                 new Frames(
                         os,
+                        tag,
                         settings.pageMap,
                         new FrameListener(
                                 counting(settings.mapped, unclosed, 1),
