@@ -323,7 +323,17 @@ final class LargeBlocks {
         return sum;
     }
 
-    /** Chunks that no block uses. */
+    /** Whether there are chunks that no block uses. */
+    boolean keepsAny() {
+        for (int i = 0; i < PLACES; i++) {
+            if (idle.get(i) != null) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Those chunks. */
     Tally idle() {
         Tally sum = Tally.NONE;
         for (int i = 0; i < PLACES; i++) {

@@ -33,26 +33,30 @@ final class RangeNames {
     /** Those of all allocators. */
     private static final AtomicLong NAMED = new AtomicLong();
 
-    private final OperatingSystem os;
+    /** Ranges of the process that may have one. */
+    private final long most;
+
     private final MappingName name;
 
     /** Where those begin that have a name. */
     private final Set<Long> named = ConcurrentHashMap.newKeySet();
 
     RangeNames(OperatingSystem os, MappingName name) {
-        this.os = os;
+        this.most = os.maxMappings() / MAPPINGS_SHARE;
         this.name = name;
     }
 
     /** Names a range, if that is wise. */
     void give(Chunk range) {
-        if (NAMED.incrementAndGet() > os.maxMappings() / MAPPINGS_SHARE) {
-            NAMED.decrementAndGet();
-            return;
+        try {
+            long from = named.isEmpty() ? range.address() : up(range.address());
+            if (NAMED.get() < most && named.add(range.address())) {
+                NAMED.incrementAndGet();
+                name.give(from, end(range) - from);
+            }
+        } catch (OutOfMemoryError _) {
+            // The Java heap is exhausted: without a name then.
         }
-        long from = named.isEmpty() ? range.address() : up(range.address());
-        named.add(range.address());
-        name.give(from, end(range) - from);
     }
 
     /**
@@ -65,7 +69,7 @@ final class RangeNames {
                 NAMED.decrementAndGet();
                 name.takeOff(range.address(), end(range) - range.address());
             }
-        } catch (OutOfMemoryError e) {
+        } catch (OutOfMemoryError _) {
             // The name goes with the mapping, and one range fewer can have one.
         }
     }

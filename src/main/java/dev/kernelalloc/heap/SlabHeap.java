@@ -698,7 +698,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     private boolean isEmpty() {
-        return slabs.isEmpty() && large.idle().bytes() == 0;
+        return slabs.isEmpty() && !large.keepsAny();
     }
 
     // ---- the whole ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import javax.management.MBeanServer;
 import javax.management.ObjectName;
 
 /**
- * Registers allocators with a management server, where jconsole, jmc, jcmd and exporters of metrics
+ * Registers allocators with a management server, where jconsole, jmc and exporters of metrics
  * find them as {@code dev.kernelalloc:type=Allocator,name=<tag>}.
  *
  * {@snippet :

@@ -89,7 +89,7 @@ record RegisteredAllocator(ObjectName name, Cleaner.Cleanable end)
             try {
                 ObjectName name = name(number == 1 ? tag : tag + "#" + number);
                 return server.registerMBean(bean, name).getObjectName();
-            } catch (InstanceAlreadyExistsException taken) {
+            } catch (InstanceAlreadyExistsException _) {
                 // Another has the tag: the next number.
             } catch (JMException e) {
                 throw new IllegalStateException("the server refused the bean of '" + tag + "'", e);
@@ -105,7 +105,7 @@ record RegisteredAllocator(ObjectName name, Cleaner.Cleanable end)
     private static void unregister(ObjectName name, MBeanServer server) {
         try {
             server.unregisterMBean(name);
-        } catch (InstanceNotFoundException gone) {
+        } catch (InstanceNotFoundException _) {
             // Somebody else has done it.
         } catch (JMException e) {
             throw new IllegalStateException("the server keeps the bean " + name, e);
