@@ -1,7 +1,5 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.heap.Blocks;
-
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,9 +15,6 @@ final class ArenaBlock {
     /** The next older block of the arena. */
     @Nullable ArenaBlock older;
 
-    /** The arena's, where that is tracked; all its blocks have it. */
-    private @Nullable Sentinel sentinel;
-
     ArenaBlock(long bytes, long alignment) {
         this.bytes = bytes;
         this.alignment = alignment;
@@ -28,20 +23,6 @@ final class ArenaBlock {
     static ArenaBlock take(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
         ArenaBlock block = new ArenaBlock(bytes, alignment);
         block.address = source.allocateOwned(bytes, alignment, zeroed);
-        return block;
-    }
-
-    /**
-     * The first chunk of an arena of one thread. Whether the arena is tracked is a mark of the
-     * block: so most arenas have no code for it.
-     */
-    static ArenaBlock takeFirstChunk(CheckedBlocks source, int bytes) {
-        ArenaBlock block = new ArenaBlock(bytes, ArenaSlots.CHUNK_ALIGNMENT_BYTES);
-        long taken = source.take(bytes, ArenaSlots.CHUNK_ALIGNMENT_BYTES, false);
-        block.address = taken & Blocks.ADDRESS;
-        if ((taken & Blocks.PICKED) != 0) {
-            block.sentinel = source.tracker().sentinelOfOne(LeakReport.Kind.ARENA, 0, 0);
-        }
         return block;
     }
 
@@ -57,27 +38,9 @@ final class ArenaBlock {
         return address + bytes;
     }
 
-    /** Puts it in front of the blocks of an arena. */
-    void joins(@Nullable ArenaBlock newest) {
-        older = newest;
-        if (newest != null) {
-            sentinel = newest.sentinel;
-        }
-        if (sentinel != null) {
-            showTo(sentinel);
-        }
-    }
-
     /** The arena has it from now on. */
     void showTo(Sentinel sentinel) {
         sentinel.record().add(address, bytes);
-    }
-
-    /** The arena has ended. */
-    void endSentinel() {
-        if (sentinel != null) {
-            sentinel.end();
-        }
     }
 
     void giveBack(CheckedBlocks source) {

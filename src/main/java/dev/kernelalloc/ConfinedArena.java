@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.os.NativeMemory;
 
 import org.jspecify.annotations.Nullable;
@@ -20,39 +21,68 @@ final class ConfinedArena implements BumpArena {
     private final CheckedBlocks source;
     private final Arena lifetime = Arena.ofConfined();
 
+    /** The first chunk, which most arenas never get beyond; 0 where there was none. */
+    private final long firstChunk;
+
+    private final @Nullable Sentinel sentinel;
+
     /** Where the next slot may start in the present chunk, and where that chunk ends. */
     private long next;
 
     private long end;
     private int nextChunkBytes;
+
+    /** Of all blocks but the first chunk. */
     private @Nullable ArenaBlock newest;
 
     /** Without a chunk. */
     private ConfinedArena(CheckedBlocks source) {
         this.source = source;
+        this.firstChunk = 0;
+        this.sentinel = source.tracker().sentinelOfOne(LeakReport.Kind.ARENA, 0, 0);
         this.nextChunkBytes = ArenaSlots.FIRST_CHUNK_BYTES;
     }
 
-    private ConfinedArena(CheckedBlocks source, ArenaBlock chunk) {
+    /**
+     * With its first chunk.
+     *
+     * @param taken its address and its marks
+     */
+    private ConfinedArena(CheckedBlocks source, long taken) {
+        long chunk = taken & Blocks.ADDRESS;
         this.source = source;
+        this.firstChunk = chunk;
+        this.next = chunk;
+        this.end = chunk + ArenaSlots.FIRST_CHUNK_BYTES;
         this.nextChunkBytes = ArenaSlots.grown(ArenaSlots.FIRST_CHUNK_BYTES);
-        startChunk(chunk);
+        // Last, as it cannot fail.
+        this.sentinel =
+                (taken & Blocks.PICKED) != 0
+                        ? source.tracker()
+                                .sentinelOfOne(
+                                        LeakReport.Kind.ARENA, chunk, ArenaSlots.FIRST_CHUNK_BYTES)
+                        : null;
     }
 
     static ConfinedArena open(CheckedBlocks source) {
-        ArenaBlock chunk;
+        long taken;
         try {
-            chunk = ArenaBlock.takeFirstChunk(source, ArenaSlots.FIRST_CHUNK_BYTES);
+            taken =
+                    source.take(
+                            ArenaSlots.FIRST_CHUNK_BYTES, ArenaSlots.CHUNK_ALIGNMENT_BYTES, false);
         } catch (AllocationException _) {
             return new ConfinedArena(source); // what is asked of it may be less
         }
         try {
-            return new ConfinedArena(source, chunk);
-        } catch (Error e) {
-            chunk.endSentinel();
-            chunk.giveBack(source); // the Java heap or stack is exhausted
+            return new ConfinedArena(source, taken);
+        } catch (Throwable e) { // all, not only Error: that is less code
+            giveBackFirst(source, taken & Blocks.ADDRESS); // the Java heap or stack is exhausted
             throw e;
         }
+    }
+
+    private static void giveBackFirst(CheckedBlocks source, long chunk) {
+        source.freeOwned(chunk, ArenaSlots.FIRST_CHUNK_BYTES, ArenaSlots.CHUNK_ALIGNMENT_BYTES);
     }
 
     @Override
@@ -123,8 +153,11 @@ final class ConfinedArena implements BumpArena {
     }
 
     private void keep(ArenaBlock block) {
-        block.joins(newest);
+        block.older = newest;
         newest = block;
+        if (sentinel != null) {
+            block.showTo(sentinel);
+        }
     }
 
     @Override
@@ -143,10 +176,16 @@ final class ConfinedArena implements BumpArena {
     private void giveBackAll() {
         ArenaBlock all = newest;
         newest = null;
-        if (all != null) {
-            all.endSentinel();
+        if (sentinel != null) {
+            sentinel.end();
         }
-        ArenaBlock.giveBackAll(all, source);
+        try {
+            ArenaBlock.giveBackAll(all, source);
+        } finally {
+            if (firstChunk != 0) {
+                giveBackFirst(source, firstChunk);
+            }
+        }
     }
 
     /** Throws when this arena is closed, or confined to another thread. */

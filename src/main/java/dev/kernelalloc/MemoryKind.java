@@ -10,6 +10,8 @@ public enum MemoryKind {
     POOL_1G(Way.POOL_1G.toString()),
     /** Pages of 2 MiB of the huge page pool. */
     POOL_2M(Way.POOL_2M.toString()),
+    /** Large pages of Windows. */
+    LARGE_PAGES(Way.LARGE_PAGES.toString()),
     /**
      * Pages taken as transparent huge ones; those that are huge in fact have {@link
      * dev.kernelalloc.physical.Guarantee#HUGE}.
@@ -31,6 +33,7 @@ public enum MemoryKind {
         return switch (way) {
             case POOL_1G -> POOL_1G;
             case POOL_2M -> POOL_2M;
+            case LARGE_PAGES -> LARGE_PAGES;
             case TRANSPARENT_HUGE -> TRANSPARENT_HUGE;
             case KERNEL_REGION -> KERNEL_REGION;
             case BASE_PAGES -> BASE_PAGES;

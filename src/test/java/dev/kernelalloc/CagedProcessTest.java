@@ -3,10 +3,12 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.host.HostGuardian;
 import dev.kernelalloc.testing.host.HostTest;
 import dev.kernelalloc.testing.host.MemoryCage;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -32,6 +34,17 @@ class CagedProcessTest {
     @ParameterizedTest
     @EnumSource
     void moreThanACageAllowsIsRefused(Way way) throws Exception {
+        assertThat(inCage(AskForTooMuch.class, way.name()))
+                .contains("OUT_OF_MEMORY", "and goes on", "left: 0 locked, 0 kept from children");
+    }
+
+    @Test
+    void everyKindOfRequestIsMetOrRefusedInACage() throws Exception {
+        assertThat(inCage(EveryKindOfRequest.class))
+                .contains("64 bytes: locked, ", EveryKindOfRequest.NOTHING_LEFT);
+    }
+
+    private static String inCage(Class<?> main, String... arguments) throws Exception {
         try (HostGuardian guardian = HostGuardian.start()) {
             MemoryCage cage = MemoryCage.make(guardian, CAGE_BYTES);
             ChildJvm.Result result =
@@ -39,10 +52,10 @@ class CagedProcessTest {
                             .under(cage.prefix())
                             .withNativeAccess()
                             .with("-Xmx32m", "-XX:+UseSerialGC")
-                            .run(AskForTooMuch.class, way.name());
+                            .run(main, arguments);
             assertThat(result.exitCode()).as(result.output()).isZero();
-            assertThat(result.output()).contains("OUT_OF_MEMORY", "and goes on");
             assertThat(cage.kills()).isZero();
+            return result.output();
         }
     }
 
@@ -80,6 +93,11 @@ class CagedProcessTest {
                 physical.free(physical.allocate(4096, 4096));
                 IO.println("and goes on");
             }
+            IO.println(
+                    "left: %d locked, %d kept from children"
+                            .formatted(
+                                    LinuxProcess.lockedBytes(),
+                                    LinuxProcess.bytesKeptFromChildren()));
         }
     }
 }

@@ -9,6 +9,7 @@ import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.ProcessSettings;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -57,26 +58,10 @@ class HugePagesOfAProcessTest {
 
     static final class WithoutHugePages {
 
-        private static final int PR_SET_THP_DISABLE = 41;
-
         private WithoutHugePages() {}
 
-        @SuppressWarnings("restricted")
-        static void main() throws Throwable {
-            Linker linker = Linker.nativeLinker();
-            var prctl =
-                    linker.downcallHandle(
-                            linker.defaultLookup().findOrThrow("prctl"),
-                            FunctionDescriptor.of(
-                                    ValueLayout.JAVA_INT,
-                                    ValueLayout.JAVA_INT,
-                                    ValueLayout.JAVA_LONG,
-                                    ValueLayout.JAVA_LONG,
-                                    ValueLayout.JAVA_LONG,
-                                    ValueLayout.JAVA_LONG),
-                            Linker.Option.firstVariadicArg(1));
-            int disabled = (int) prctl.invokeExact(PR_SET_THP_DISABLE, 1L, 0L, 0L, 0L);
-            if (disabled != 0 || LinuxProcess.freePoolPages() > 0) {
+        static void main() {
+            if (!ProcessSettings.forbidHugePages() || LinuxProcess.freePoolPages() > 0) {
                 IO.println("huge pages are at hand whatever this process does");
                 System.exit(77);
             }

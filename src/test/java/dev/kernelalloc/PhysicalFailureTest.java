@@ -229,11 +229,14 @@ class PhysicalFailureTest {
                         PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_ONLY),
                         PhysicalRequest.ofBytes(1).requireNode(0),
                         PhysicalRequest.ofBytes(1).notDumped(),
-                        contiguous(1))) {
+                        contiguous(page + 1))) {
             assertThatExceptionOfType(AllocationException.class)
                     .isThrownBy(() -> elsewhere.allocate(more.build()))
                     .withMessageContaining("not on this system");
         }
+        MemorySegment onePage = elsewhere.allocate(contiguous(page).build());
+        assertThat(elsewhere.provenance(onePage).way()).isEqualTo(Way.BASE_PAGES);
+        elsewhere.free(onePage);
         elsewhere.free(large);
         elsewhere.close();
     }
@@ -292,6 +295,31 @@ class PhysicalFailureTest {
     }
 
     // ---- preflight ----------------------------------------------------------------------------
+
+    @Test
+    void pagesOfThePoolNeedNeitherTheLockLimitNorFreeMemory() {
+        os.poolPages(2);
+        os.lockLimit(page);
+        os.availableBytes(0);
+        MemorySegment block =
+                allocate(PhysicalRequest.ofBytes(2 * HUGE_BYTES).pages(PagePolicy.HUGE_ONLY));
+        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.guarantee(block)).isEqualTo(Guarantee.NEVER_SWAPPED_AND_HUGE);
+        physical.free(block);
+    }
+
+    @Test
+    void whatEveryWayRefusesForOneReasonIsSaidOnce() {
+        os.lockLimit(page);
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(2 * HUGE_BYTES)))
+                .satisfies(
+                        refused ->
+                                assertThat(refused.getMessage().split("locking 4194304 bytes"))
+                                        .hasSize(2))
+                .extracting(AllocationException::reason)
+                .isEqualTo(Reason.LOCK_LIMIT);
+    }
 
     @Test
     void aGroupThatIsTooSmallIsAnExceptionBeforeAnythingIsTouched() {
@@ -359,12 +387,14 @@ class PhysicalFailureTest {
         os.pageMapEntry(block.address(), 1L << 62);
         os.frameFlags(os.frameAt(block.address() + page), 1L << FrameFlag.KSM.bit());
         os.frameCount(os.frameAt(block.address() + 2 * page), 2);
+        os.frameFlags(os.frameAt(block.address() + 3 * page), 1L << FrameFlag.OFFLINE.bit());
         assertThat(physical.verify().drifts())
                 .extracting(Drift::finding)
                 .satisfiesExactlyInAnyOrder(
                         swapped -> assertThat(swapped).contains("swapped out"),
                         merged -> assertThat(merged).contains("kpageflags 0x200000, mapped 1"),
-                        shared -> assertThat(shared).contains("kpageflags 0x0, mapped 2 times"));
+                        shared -> assertThat(shared).contains("kpageflags 0x0, mapped 2 times"),
+                        offline -> assertThat(offline).contains("kpageflags 0x800000, mapped 1"));
         physical.free(block);
     }
 

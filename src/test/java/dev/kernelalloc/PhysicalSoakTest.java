@@ -8,6 +8,7 @@ import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.Test;
@@ -16,51 +17,81 @@ import org.junit.jupiter.api.condition.OS;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /**
- * Random requests over all ways, with contents, places and frames checked; longer with {@code
- * -Dtests.scale}.
+ * Random requests over all ways, with contents, places and frames checked. Most blocks are small,
+ * as a program's are; one in sixteen has a request of its own, which takes system calls. Longer
+ * with {@code -Dtests.scale}: ten million operations at 1000, or what half an hour allows.
  */
 @EnabledOnOs(OS.LINUX)
 class PhysicalSoakTest {
 
-    private static final int OPERATIONS = 1500 * Integer.getInteger("tests.scale", 1);
-    private static final int MOST_LIVE = 40;
-    private static final int VERIFY_EVERY = 500;
+    private static final int OPERATIONS = 10_000 * Integer.getInteger("tests.scale", 1);
+    private static final Duration LONGEST = Duration.ofMinutes(30);
+    private static final int BY_REQUEST_ONE_IN = 16;
+    private static final int MOST_LIVE = 200;
+    private static final int VERIFY_EVERY = 1_000;
 
     private record Held(MemorySegment block, byte stamp) {}
 
     private final Random random = new Random(42);
     private final List<Held> held = new ArrayList<>();
+    private final Map<Way, Integer> obtained = new EnumMap<>(Way.class);
+    private final Map<AllocationException.Reason, Integer> refused =
+            new EnumMap<>(AllocationException.Reason.class);
 
     @Test
     void everythingIsWhereItWasAskedForAndGoesBack() {
         long locked = LinuxProcess.lockedBytes();
         long pinned = LinuxProcess.pinnedBytes();
-        int refused = 0;
+        long mapped = LinuxProcess.bytesKeptFromChildren();
+        int done = 0;
+        Instant started = Instant.now();
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
-            for (int i = 0; i < OPERATIONS; i++) {
+            for (; done < OPERATIONS && !isOver(started, done); done++) {
                 try {
                     if (held.size() < MOST_LIVE && random.nextBoolean()) {
-                        keep(random.nextBoolean() ? small(physical) : byRequest(physical));
+                        boolean byRequest = random.nextInt(BY_REQUEST_ONE_IN) == 0;
+                        keep(byRequest ? byRequest(physical) : small(physical));
                     } else if (!held.isEmpty()) {
                         endOne(physical);
                     }
                 } catch (AllocationException e) {
-                    refused++; // luck, limits or rights: said, and nothing lost
+                    // Luck, limits or rights: said, and nothing lost.
+                    refused.merge(e.reason(), 1, Integer::sum);
                 }
-                if (i % VERIFY_EVERY == 0) {
+                if (done % VERIFY_EVERY == 0) {
                     verify(physical);
                 }
             }
-            assertThat(physical.stats().refusedRequests()).isGreaterThanOrEqualTo(refused);
+            assertThat(physical.stats().refusedRequests())
+                    .isGreaterThanOrEqualTo(
+                            refused.values().stream().mapToInt(Integer::intValue).sum());
             held.forEach(one -> physical.free(one.block));
         }
         assertThat(LinuxProcess.lockedBytes()).isEqualTo(locked);
         assertThat(LinuxProcess.pinnedBytes()).isEqualTo(pinned);
+        assertThat(LinuxProcess.bytesKeptFromChildren()).isEqualTo(mapped);
+        IO.println(
+                "%d of %d operations in %s; by request %s, refused %s"
+                        .formatted(
+                                done,
+                                OPERATIONS,
+                                Duration.between(started, Instant.now()),
+                                obtained,
+                                refused));
+    }
+
+    private static boolean isOver(Instant started, int done) {
+        return done % VERIFY_EVERY == 0
+                && Duration.between(started, Instant.now()).compareTo(LONGEST) > 0;
     }
 
     private void keep(MemorySegment block) {
@@ -90,6 +121,7 @@ class PhysicalSoakTest {
         }
         PhysicalRequest request = wanted.build();
         MemorySegment block = physical.allocate(request);
+        obtained.merge(physical.provenance(block).way(), 1, Integer::sum);
         assertThat(physical.guarantee(block)).containsAll(request.least());
         requirePlace(physical, request, block);
         return block;

@@ -3,22 +3,15 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.kernelalloc.physical.Guarantee;
-import dev.kernelalloc.physical.PhysicalAddressException;
-import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.testing.ChildJvm;
-import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
  * A process that may not use io_uring, as in a container: a filter of system calls (seccomp)
@@ -67,15 +60,15 @@ class RefusedIoUringTest {
                 ChildJvm.onModulePath()
                         .under(launcher(directory).toString())
                         .withNativeAccess()
-                        .run(UseAll.class);
+                        .run(EveryKindOfRequest.class);
         assumeTrue(result.exitCode() != NO_SECCOMP, "skipped: " + result.output());
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())
                 .containsPattern("pinned: NOT_PERMITTED, .*io_uring.*EPERM")
                 .contains("seccomp", "ask for LOCKED alone if that will do")
-                .contains("locked: [RESIDENT, LOCKED]")
-                .contains("contiguous: true")
-                .contains("left: 0 locked, 0 pinned");
+                .contains("64 bytes: locked, ", "16 MiB: locked, ", "guarded: RESIDENT, LOCKED")
+                .contains("contiguous: locked, ")
+                .contains(EveryKindOfRequest.NOTHING_LEFT);
     }
 
     private static Path launcher(Path directory) throws Exception {
@@ -89,45 +82,5 @@ class RefusedIoUringTest {
         String messages = new String(compiler.getInputStream().readAllBytes());
         assertThat(compiler.waitFor()).as(messages).isZero();
         return launcher;
-    }
-
-    static final class UseAll {
-        private UseAll() {}
-
-        static void main() {
-            try (PhysicalAllocator physical = PhysicalAllocator.create()) {
-                List<MemorySegment> blocks = new ArrayList<>();
-                try {
-                    blocks.add(
-                            physical.allocate(
-                                    PhysicalRequest.ofBytes(4096)
-                                            .atLeast(Guarantee.NEVER_MOVED)
-                                            .build()));
-                    IO.println("pinned: not refused");
-                } catch (AllocationException e) {
-                    IO.println("pinned: " + e.reason() + ", " + e.getMessage());
-                }
-                MemorySegment locked = physical.allocate(PhysicalRequest.ofBytes(4096).build());
-                blocks.add(locked.fill((byte) 1));
-                IO.println("locked: " + physical.guarantee(locked).stream().sorted().toList());
-                MemorySegment run =
-                        physical.allocate(PhysicalRequest.ofBytes(2 * 4096).contiguous().build());
-                blocks.add(run.fill((byte) 1));
-                IO.println("contiguous: " + isContiguous(physical, run));
-                blocks.forEach(physical::free);
-            }
-            IO.println(
-                    "left: %d locked, %d pinned"
-                            .formatted(LinuxProcess.lockedBytes(), LinuxProcess.pinnedBytes()));
-        }
-
-        /** Where frames are hidden, in one huge page or not at all. */
-        private static boolean isContiguous(PhysicalAllocator physical, MemorySegment block) {
-            try {
-                return physical.extents(block).size() == 1;
-            } catch (PhysicalAddressException e) {
-                return physical.guarantee(block).contains(Guarantee.HUGE);
-            }
-        }
     }
 }

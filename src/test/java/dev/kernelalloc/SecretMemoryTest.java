@@ -359,8 +359,9 @@ class SecretMemoryTest {
     void anOverrunThatNoGuardStopsIsReportedByTheNextSwitch(long offset, String where) {
         SecretMemory memory = builder().allocate(30, 8);
         MemorySegment segment = memory.readWrite();
-        CFunctions.memset(MemorySegment.ofAddress(segment.address() + offset), 0, 1);
-        CFunctions.memset(MemorySegment.ofAddress(segment.address() + offset), 1, 1);
+        MemorySegment beside =
+                CFunctions.withSize(MemorySegment.ofAddress(segment.address() + offset), 1);
+        beside.set(ValueLayout.JAVA_BYTE, 0, (byte) ~beside.get(ValueLayout.JAVA_BYTE, 0));
 
         overrunIn(memory::noAccess, where);
         assertThat(memory.access()).isEqualTo(Access.NONE);

@@ -71,6 +71,7 @@ final class ContiguousPages {
             return region(source, request, placement, bytes, callState);
         }
         requireTrimmable(source, request, bytes);
+        requireProvable(source, request, placement);
         Batches batches = batches(source, request, bytes);
         try {
             return ofBatch(source, batches.first, request, placement, bytes, callState);
@@ -118,6 +119,19 @@ final class ContiguousPages {
         }
     }
 
+    /** Who gives large pages shows their frames to nobody. */
+    private static void requireProvable(
+            PageSource source, PhysicalRequest request, Placement placement) throws Refusal {
+        if (source instanceof LargePages && !isInAnyUnit(source.unitBytes(), request, placement)) {
+            throw notProvable(source.unitBytes(), true);
+        }
+    }
+
+    /** Whether any unit that lies side by side holds the block. */
+    private static boolean isInAnyUnit(long unit, PhysicalRequest request, Placement placement) {
+        return placement.bytes() <= unit && placement.alignment() <= unit && !request.hasWindow();
+    }
+
     /**
      * How many units are taken at once: few, and where nothing is found among them, many.
      *
@@ -133,8 +147,7 @@ final class ContiguousPages {
             throw new Refusal.Fragmented(
                     "base pages do not lie side by side for %d bytes".formatted(bytes));
         }
-        boolean anyUnitServes =
-                needed == 1 && !request.hasWindow() && request.alignment() <= unit && !base;
+        boolean anyUnitServes = needed == 1 && !request.hasWindow() && request.alignment() <= unit;
         if (anyUnitServes) {
             requireMemory(source, 1);
             return new Batches(1, 1);
@@ -171,7 +184,7 @@ final class ContiguousPages {
         boolean mayBeShared = batch.way() == Way.POOL_2M || batch.way() == Way.POOL_1G;
         Translation frames = pages.resolve(batch.address(), batch.bytes(), mayBeShared, callState);
         if (frames.isHidden()) {
-            return inOneHugePage(batch, unit, placement, request);
+            return inOneUnit(batch, unit, placement, request, frames);
         }
         long[] addresses = new long[(int) (batch.bytes() / unit)];
         for (int i = 0; i < addresses.length; i++) {
@@ -202,24 +215,35 @@ final class ContiguousPages {
     }
 
     /**
-     * What is known without seeing frames: a huge page is in one piece, at a multiple of its size.
+     * What is known without seeing frames: a page, also a huge one, is in one piece, at a multiple
+     * of its size.
      */
-    private static RunSearch.Found inOneHugePage(
-            Mapped batch, long unit, Placement placement, PhysicalRequest request) throws Refusal {
-        boolean provable =
-                batch.huge()
-                        && placement.bytes() <= unit
-                        && placement.alignment() <= unit
-                        && !request.hasWindow();
-        if (!provable) {
-            throw new Refusal.NotPermitted(
-                    ("frame numbers are hidden from this process, and without them only what fits"
-                         + " into one huge page of %d bytes, in no window, is known to be"
-                         + " contiguous: run with CAP_SYS_ADMIN, or hand in a page map that was"
-                         + " opened with it")
-                            .formatted(unit));
+    private RunSearch.Found inOneUnit(
+            Mapped batch,
+            long unit,
+            Placement placement,
+            PhysicalRequest request,
+            Translation frames)
+            throws Refusal {
+        boolean inOnePiece = batch.huge() || unit == os.pageBytes();
+        if (!inOnePiece || !isInAnyUnit(unit, request, placement)) {
+            throw notProvable(unit, frames.isShownToNobody());
         }
         return new RunSearch.Found(new int[] {0}, 0, 1);
+    }
+
+    private static Refusal notProvable(long unit, boolean nobody) {
+        String known =
+                "only what fits into one page of %d bytes, in no window, is known to be contiguous"
+                        .formatted(unit);
+        return nobody
+                ? new Refusal.NotSupported(
+                        "this system shows no program where its pages lie, so " + known)
+                : new Refusal.NotPermitted(
+                        "frame numbers are hidden from this process, and without them "
+                                + known
+                                + ": run with CAP_SYS_ADMIN, or hand in a page map that was"
+                                + " opened with it");
     }
 
     private Kept region(

@@ -95,15 +95,12 @@ public final class Frames {
     FrameSlab scattered(PhysicalRequest request, long bytes, FrameSlab.Use use) throws Refusal {
         reservations.retry();
         long capacity = pagesFor(bytes);
-        if (request.least().contains(Guarantee.LOCKED)) {
-            preflight.requireLockable(capacity);
-        }
-        preflight.requireMemory(capacity);
         List<Declined> declined = new ArrayList<>();
         Refusal last = null;
         for (PageSource source : ways.scattered(request, capacity)) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+                requireLeft(source, request, capacity);
                 reservations.count();
                 try {
                     Mapped mapped = source.map(request, capacity, callState);
@@ -118,6 +115,17 @@ public final class Frames {
             }
         }
         throw explained(last, declined);
+    }
+
+    /** Looks whether there is what a source takes; pages of the pool are set aside already. */
+    private void requireLeft(PageSource source, PhysicalRequest request, long bytes)
+            throws Refusal {
+        if (request.least().contains(Guarantee.LOCKED) && !isNeverSwapped(source.way())) {
+            preflight.requireLockable(bytes);
+        }
+        if (!(source instanceof PoolPages)) {
+            preflight.requireMemory(bytes);
+        }
     }
 
     /** Pages for a contiguous request: of a slab that is held, or of a new one. */
@@ -287,7 +295,7 @@ public final class Frames {
 
     private static boolean isNeverSwapped(Way way) {
         return switch (way) {
-            case POOL_1G, POOL_2M, KERNEL_REGION -> true;
+            case POOL_1G, POOL_2M, LARGE_PAGES, KERNEL_REGION -> true;
             case HELD_RUN, TRANSPARENT_HUGE, BASE_PAGES -> false;
         };
     }
@@ -296,7 +304,7 @@ public final class Frames {
         if (last == null) {
             return new Refusal.NotSupported("no way is left: " + declined);
         }
-        return declined.size() == 1
+        return declined.stream().map(Declined::why).distinct().count() == 1
                 ? last
                 : last.saying(
                         declined.stream()

@@ -7,7 +7,8 @@ import dev.kernelalloc.physical.Way;
 import java.lang.foreign.MemorySegment;
 
 /** A way of obtaining pages from the system. Safe to use from any thread. */
-sealed interface PageSource permits PoolPages, TransparentPages, KernelRegions, BasePages {
+sealed interface PageSource
+        permits PoolPages, LargePages, TransparentPages, KernelRegions, BasePages {
 
     /** Its name. */
     Way way();

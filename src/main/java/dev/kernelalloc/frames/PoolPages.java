@@ -45,21 +45,26 @@ record PoolPages(
     }
 
     private void requireFree(PhysicalRequest request, long count) throws Refusal {
-        long free = available();
-        if (request.nodeRequired()) {
-            int node = request.node().orElse(0);
-            free =
-                    os.hugePools().stream()
-                            .filter(pool -> pool.pageBytes() == unitBytes)
-                            .mapToLong(pool -> pool.freeOfNode().getOrDefault(node, 0L))
-                            .sum();
-        }
+        HugePool pool =
+                os.hugePools().stream()
+                        .filter(one -> one.pageBytes() == unitBytes)
+                        .findFirst()
+                        .orElseThrow(this::missing);
+        long free =
+                request.nodeRequired()
+                        ? pool.freeOfNode().getOrDefault(request.node().orElse(0), 0L)
+                        : pool.availablePages();
         if (count > free) {
             throw new Refusal.OutOfMemory(
-                    ("%d pages of %d KiB are wanted, and %d are free: raise"
+                    ("%d pages of %d KiB are wanted, and %d are free (%s): raise"
                          + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or reserve them"
                          + " at boot")
-                            .formatted(count, unitBytes >> 10, free, unitBytes >> 10));
+                            .formatted(count, unitBytes >> 10, free, pool, unitBytes >> 10));
         }
+    }
+
+    private Refusal missing() {
+        return new Refusal.NotSupported(
+                "this system has no pool of pages of %d KiB".formatted(unitBytes >> 10));
     }
 }

@@ -129,6 +129,12 @@ final class Translation {
         };
     }
 
+    /** Whether the system shows nobody where pages lie. */
+    boolean isShownToNobody() {
+        return source instanceof Source.Unreadable(Refusal why)
+                && why instanceof Refusal.NotSupported;
+    }
+
     /** Why a page has no address. */
     PhysicalAddressException unknown(int page, long virtualAddress) {
         return switch (source) {

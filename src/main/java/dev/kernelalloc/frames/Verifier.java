@@ -32,7 +32,8 @@ final class Verifier {
                     | bit(FrameFlag.NOPAGE)
                     | bit(FrameFlag.ZERO_PAGE)
                     | bit(FrameFlag.KSM)
-                    | bit(FrameFlag.HWPOISON);
+                    | bit(FrameFlag.HWPOISON)
+                    | bit(FrameFlag.OFFLINE);
 
     private final OperatingSystem os;
     private final Pages pages;

@@ -13,50 +13,75 @@ final class Ways {
 
     private static final long GIANT_BYTES = 1L << 30;
 
-    private final PoolPages pool1G;
-    private final PoolPages pool2M;
-    private final TransparentPages transparent;
-    private final KernelRegions regions;
-    private final BasePages base;
+    /** Huge pages, those of 2 MiB first: the pool's before those that are made of free memory. */
+    private final List<PageSource> huge2M;
+
+    /** The same with those of 1 GiB first. */
+    private final List<PageSource> huge1G;
+
+    /** Huge pages for a contiguous request that names no size. */
+    private final List<PageSource> hugeInARow;
+
+    /** Huge pages that are nobody's reservation and need no privilege. */
+    private final List<PageSource> common;
+
+    private final List<PageSource> regions;
+    private final List<PageSource> base;
 
     Ways(OperatingSystem os, Reservations reservations, Pages pages) {
-        this.pool1G = new PoolPages(os, reservations, pages, Way.POOL_1G, GIANT_BYTES);
-        this.pool2M = new PoolPages(os, reservations, pages, Way.POOL_2M, Pages.HUGE_BYTES);
-        this.transparent = new TransparentPages(os, reservations, pages);
-        this.regions = new KernelRegions(os, reservations, pages);
-        this.base = new BasePages(os, reservations, pages);
+        this.base = List.of(new BasePages(os, reservations, pages));
+        long largePageBytes = os.largePageBytes();
+        if (largePageBytes > 0) {
+            this.huge2M = List.of(new LargePages(os, reservations, pages, largePageBytes));
+            this.huge1G = huge2M;
+            this.hugeInARow = huge2M;
+            this.common = List.of();
+            this.regions = List.of();
+        } else {
+            var pool1G = new PoolPages(os, reservations, pages, Way.POOL_1G, GIANT_BYTES);
+            var pool2M = new PoolPages(os, reservations, pages, Way.POOL_2M, Pages.HUGE_BYTES);
+            var transparent = new TransparentPages(os, reservations, pages);
+            this.huge2M = List.of(pool2M, transparent);
+            this.huge1G = List.of(pool1G, pool2M, transparent);
+            this.hugeInARow = List.of(pool2M, pool1G, transparent);
+            this.common = List.of(transparent);
+            this.regions = List.of(new KernelRegions(os, reservations, pages));
+        }
     }
 
     /**
-     * For pages anywhere. The pool is somebody's reservation: it is taken from only where the
-     * policy names it, or wants huge pages alone.
+     * For pages anywhere. The pool is somebody's reservation, and large pages need a privilege and
+     * use up what lies side by side: they are taken from only where the policy names them, or wants
+     * huge pages alone.
      */
     List<PageSource> scattered(PhysicalRequest request, long bytes) {
+        boolean giant = request.pages() == PagePolicy.HUGE_1G;
         if (mustBeHuge(request)) {
-            return request.pages() == PagePolicy.HUGE_1G
-                    ? List.of(pool1G, pool2M, transparent)
-                    : List.of(pool2M, transparent);
+            return giant ? huge1G : huge2M;
         }
         return switch (request.pages()) {
-            case AUTO -> bytes < Pages.HUGE_BYTES ? List.of(base) : List.of(transparent, base);
-            case BASE -> List.of(base);
-            case HUGE_2M, HUGE_ONLY -> List.of(pool2M, transparent, base);
-            case HUGE_1G -> List.of(pool1G, pool2M, transparent, base);
+            case AUTO -> bytes < Pages.HUGE_BYTES ? base : inOrder(List.of(common, base));
+            case BASE -> base;
+            case HUGE_2M, HUGE_ONLY -> inOrder(List.of(huge2M, base));
+            case HUGE_1G -> inOrder(List.of(huge1G, base));
         };
     }
 
     /** For pages side by side. */
     List<PageSource> contiguous(PhysicalRequest request) {
+        boolean giant = request.pages() == PagePolicy.HUGE_1G;
         if (mustBeHuge(request)) {
-            return request.pages() == PagePolicy.HUGE_1G
-                    ? List.of(pool1G, pool2M, transparent)
-                    : List.of(pool2M, pool1G, transparent);
+            return giant ? huge1G : hugeInARow;
         }
         return switch (request.pages()) {
-            case AUTO, HUGE_2M, HUGE_ONLY -> List.of(pool2M, pool1G, transparent, regions, base);
-            case BASE -> List.of(base);
-            case HUGE_1G -> List.of(pool1G, pool2M, transparent, regions, base);
+            case AUTO, HUGE_2M, HUGE_ONLY -> inOrder(List.of(hugeInARow, regions, base));
+            case BASE -> base;
+            case HUGE_1G -> inOrder(List.of(huge1G, regions, base));
         };
+    }
+
+    private static List<PageSource> inOrder(List<List<PageSource>> sources) {
+        return sources.stream().flatMap(List::stream).toList();
     }
 
     /** Whether base pages do not serve. */

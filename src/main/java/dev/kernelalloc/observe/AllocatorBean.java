@@ -9,8 +9,8 @@ import javax.management.MBeanServer;
 import javax.management.ObjectName;
 
 /**
- * Registers allocators with a management server, where jconsole, jmc and exporters of metrics
- * find them as {@code dev.kernelalloc:type=Allocator,name=<tag>}.
+ * Registers allocators with a management server, where jconsole, jmc and exporters of metrics find
+ * them as {@code dev.kernelalloc:type=Allocator,name=<tag>}.
  *
  * {@snippet :
  * try (AllocatorBean.Registration bean = AllocatorBean.register(pool)) {

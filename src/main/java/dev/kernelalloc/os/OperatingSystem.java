@@ -112,6 +112,26 @@ public interface OperatingSystem {
         throw new Refusal.NotSupported(name() + " has no kernel regions that a process can map");
     }
 
+    /**
+     * The size of the pages of {@link #reserveLarge}, a power of two; 0 where there are none, or
+     * they come from {@link #commitHuge} and {@link #collapse} instead.
+     */
+    default long largePageBytes() {
+        return 0;
+    }
+
+    /**
+     * Reserves memory in large pages that are there at once: readable, writable, zeros, never paged
+     * out, the bytes of each side by side. Given back by {@link #release} as a whole. VirtualAlloc,
+     * MEM_LARGE_PAGES.
+     *
+     * @param bytes a multiple of {@link #largePageBytes}
+     * @param alignment a power of two not below it
+     */
+    default long reserveLarge(long bytes, long alignment, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no call that gives large pages");
+    }
+
     /** Changes what may be done with committed pages. No page is ever executable. */
     void protect(long address, long bytes, Access access, MemorySegment callState) throws Refusal;
 

@@ -21,6 +21,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     static final int MEM_COMMIT = 0x1000;
     static final int MEM_RESERVE = 0x2000;
     static final int MEM_RELEASE = 0x8000;
+    static final int MEM_LARGE_PAGES = 0x20000000;
 
     static final int PAGE_NOACCESS = 0x01;
     static final int PAGE_READONLY = 0x02;
@@ -28,8 +29,11 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
 
     static final int ERROR_ACCESS_DENIED = 5;
     static final int ERROR_NOT_ENOUGH_MEMORY = 8;
+    static final int ERROR_INVALID_PARAMETER = 87;
     static final int ERROR_NOT_LOCKED = 158;
     static final int ERROR_INVALID_ADDRESS = 487;
+    static final int ERROR_NOACCESS = 998;
+    static final int ERROR_NOT_ALL_ASSIGNED = 1300;
     static final int ERROR_PRIVILEGE_NOT_HELD = 1314;
     static final int ERROR_NO_SYSTEM_RESOURCES = 1450;
     static final int ERROR_WORKING_SET_QUOTA = 1453;
@@ -46,15 +50,18 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     static final long AVAILABLE_PHYSICAL_OFFSET = 16;
 
     private static final Map<Integer, String> ERRORS =
-            Map.of(
-                    ERROR_ACCESS_DENIED, "ERROR_ACCESS_DENIED",
-                    ERROR_NOT_ENOUGH_MEMORY, "ERROR_NOT_ENOUGH_MEMORY",
-                    ERROR_NOT_LOCKED, "ERROR_NOT_LOCKED",
-                    ERROR_INVALID_ADDRESS, "ERROR_INVALID_ADDRESS",
-                    ERROR_PRIVILEGE_NOT_HELD, "ERROR_PRIVILEGE_NOT_HELD",
-                    ERROR_NO_SYSTEM_RESOURCES, "ERROR_NO_SYSTEM_RESOURCES",
-                    ERROR_WORKING_SET_QUOTA, "ERROR_WORKING_SET_QUOTA",
-                    ERROR_COMMITMENT_LIMIT, "ERROR_COMMITMENT_LIMIT");
+            Map.ofEntries(
+                    Map.entry(ERROR_ACCESS_DENIED, "ERROR_ACCESS_DENIED"),
+                    Map.entry(ERROR_NOT_ENOUGH_MEMORY, "ERROR_NOT_ENOUGH_MEMORY"),
+                    Map.entry(ERROR_INVALID_PARAMETER, "ERROR_INVALID_PARAMETER"),
+                    Map.entry(ERROR_NOT_LOCKED, "ERROR_NOT_LOCKED"),
+                    Map.entry(ERROR_INVALID_ADDRESS, "ERROR_INVALID_ADDRESS"),
+                    Map.entry(ERROR_NOACCESS, "ERROR_NOACCESS"),
+                    Map.entry(ERROR_NOT_ALL_ASSIGNED, "ERROR_NOT_ALL_ASSIGNED"),
+                    Map.entry(ERROR_PRIVILEGE_NOT_HELD, "ERROR_PRIVILEGE_NOT_HELD"),
+                    Map.entry(ERROR_NO_SYSTEM_RESOURCES, "ERROR_NO_SYSTEM_RESOURCES"),
+                    Map.entry(ERROR_WORKING_SET_QUOTA, "ERROR_WORKING_SET_QUOTA"),
+                    Map.entry(ERROR_COMMITMENT_LIMIT, "ERROR_COMMITMENT_LIMIT"));
 
     /** How often another thread may take the place found before {@link #reserve} gives up. */
     private static final int RESERVE_ATTEMPTS = 16;
@@ -106,13 +113,23 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         }
         for (int attempt = 0; attempt < RESERVE_ATTEMPTS; attempt++) {
             long place = reserveAt(0, bytes + alignment, what, callState);
-            release(place, bytes + alignment, callState);
+            leave(place, bytes + alignment, callState);
             long start = (place + alignment - 1) & -alignment;
             if (calls.virtualAlloc(start, bytes, MEM_RESERVE, PAGE_NOACCESS, callState) != 0) {
                 return start;
             }
         }
         throw refused(what + ", in " + RESERVE_ATTEMPTS + " attempts", callState);
+    }
+
+    /** Gives back a place that was only looked for; refused, it is tried once more. */
+    void leave(long place, long bytes, MemorySegment callState) throws Refusal {
+        try {
+            release(place, bytes, callState);
+        } catch (Refusal e) {
+            calls.virtualFree(place, 0, MEM_RELEASE, callState);
+            throw e;
+        }
     }
 
     private long reserveAt(long address, long bytes, String what, MemorySegment callState)
@@ -151,6 +168,16 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         }
     }
 
+    @Override
+    public long largePageBytes() {
+        return calls.getLargePageMinimum();
+    }
+
+    @Override
+    public long reserveLarge(long bytes, long alignment, MemorySegment callState) throws Refusal {
+        return new WindowsLargePages(this).reserve(bytes, alignment, callState);
+    }
+
     /** The function wants size 0 for the whole reservation. */
     @Override
     public void release(long address, long bytes, MemorySegment callState) throws Refusal {
@@ -187,7 +214,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         if (calls.virtualLock(address, bytes, callState) != 0) {
             return;
         }
-        if (calls.lastError(callState) == ERROR_WORKING_SET_QUOTA) {
+        if (lastError(callState) == ERROR_WORKING_SET_QUOTA) {
             growWorkingSet(address, bytes, callState);
             if (calls.virtualLock(address, bytes, callState) != 0) {
                 return;
@@ -208,17 +235,43 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
                         == 0) {
                     throw refused(what, callState);
                 }
-                if (calls.setProcessWorkingSetSizeEx(
-                                CURRENT_PROCESS,
+                what += " from " + minimum.get(JAVA_LONG, 0) + " bytes";
+                WorkingSet wanted =
+                        new WorkingSet(
                                 minimum.get(JAVA_LONG, 0) + bytes,
                                 maximum.get(JAVA_LONG, 0) + bytes,
-                                flags.get(JAVA_INT, 0),
-                                callState)
-                        == 0) {
-                    throw lockLimit(
-                            what + " from " + minimum.get(JAVA_LONG, 0) + " bytes", callState);
+                                flags.get(JAVA_INT, 0));
+                if (set(wanted, callState)) {
+                    return;
                 }
+                if (lastError(callState) == ERROR_PRIVILEGE_NOT_HELD) {
+                    enableGrowth(what, callState);
+                    if (set(wanted, callState)) {
+                        return;
+                    }
+                }
+                throw lastError(callState) == ERROR_NO_SYSTEM_RESOURCES
+                        ? refused(what, callState)
+                        : lockLimit(what, callState);
             }
+        }
+    }
+
+    private record WorkingSet(long minimum, long maximum, int flags) {}
+
+    private boolean set(WorkingSet wanted, MemorySegment callState) {
+        return calls.setProcessWorkingSetSizeEx(
+                        CURRENT_PROCESS, wanted.minimum, wanted.maximum, wanted.flags, callState)
+                != 0;
+    }
+
+    /** An account that holds the privilege has it switched off all the same. */
+    private void enableGrowth(String what, MemorySegment callState) throws Refusal {
+        Refusal limit = lockLimit(what, callState);
+        try {
+            WindowsPrivilege.INCREASE_WORKING_SET.enable(this, callState);
+        } catch (Refusal e) {
+            throw limit.saying(limit.getMessage() + "; " + e.getMessage());
         }
     }
 
@@ -226,7 +279,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     @Override
     public void unlock(long address, long bytes, MemorySegment callState) throws Refusal {
         if (calls.virtualUnlock(address, bytes, callState) == 0
-                && calls.lastError(callState) != ERROR_NOT_LOCKED) {
+                && lastError(callState) != ERROR_NOT_LOCKED) {
             throw refused(Posix.range("unlocking", address, bytes), callState);
         }
     }
@@ -260,21 +313,42 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         }
     }
 
-    private Refusal refused(String what, MemorySegment callState) {
+    Refusal refused(String what, MemorySegment callState) {
         ErrorCode error = error(callState);
+        String failed = what + ": " + error;
         return switch (error.number()) {
-            case ERROR_NOT_ENOUGH_MEMORY, ERROR_NO_SYSTEM_RESOURCES, ERROR_COMMITMENT_LIMIT ->
+            case ERROR_NOT_ENOUGH_MEMORY ->
                     new Refusal.OutOfMemory(
-                            what
-                                    + ": "
-                                    + error
-                                    + ", no memory, no address space or no page file left for it."
-                                    + " See the commit charge in the task manager");
+                            failed
+                                    + ", no memory or no address space left for it. Ask for less,"
+                                    + " or end other programs");
+            case ERROR_COMMITMENT_LIMIT ->
+                    new Refusal.OutOfMemory(
+                            failed
+                                    + ", the system has promised all the memory that it and its"
+                                    + " page file have. Enlarge the page file, or end other"
+                                    + " programs: see the commit charge in the task manager");
+            case ERROR_NO_SYSTEM_RESOURCES ->
+                    new Refusal.OutOfMemory(
+                            failed
+                                    + ", the system has not that much memory left that it could"
+                                    + " keep from being paged out. Ask for less, or end other"
+                                    + " programs");
             case ERROR_WORKING_SET_QUOTA -> lockLimit(what, callState);
-            case ERROR_ACCESS_DENIED, ERROR_PRIVILEGE_NOT_HELD ->
+            case ERROR_ACCESS_DENIED ->
                     new Refusal.NotPermitted(
-                            what + ": " + error + ", the account or its job object forbids it");
-            default -> new Refusal.SystemError(what + ": " + error, error);
+                            failed
+                                    + ", the pages or the account's job object forbid it: see the"
+                                    + " job's limits in Process Explorer");
+            case ERROR_PRIVILEGE_NOT_HELD ->
+                    new Refusal.NotPermitted(
+                            failed
+                                    + ", the account lacks a privilege for it: see whoami /priv,"
+                                    + " and User Rights Assignment in secpol.msc");
+            case ERROR_INVALID_ADDRESS, ERROR_NOACCESS ->
+                    new Refusal.SystemError(
+                            failed + ", a page is not committed, or may not be accessed", error);
+            default -> new Refusal.SystemError(failed, error);
         };
     }
 
@@ -288,8 +362,12 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
                         + " (SeIncreaseWorkingSetPrivilege), or raise the job object's limit");
     }
 
-    private ErrorCode error(MemorySegment callState) {
-        int number = calls.lastError(callState);
+    int lastError(MemorySegment callState) {
+        return calls.lastError(callState);
+    }
+
+    ErrorCode error(MemorySegment callState) {
+        int number = lastError(callState);
         return new ErrorCode(number, ERRORS.getOrDefault(number, "GetLastError"));
     }
 }

@@ -12,7 +12,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 
 /** The functions of kernel32 and of the C runtime as they are: a BOOL of 0 is failure. */
-interface WindowsCalls extends HeapCalls {
+interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
 
     default long alignedMalloc(long bytes, long alignment) {
         try {
@@ -96,6 +96,15 @@ interface WindowsCalls extends HeapCalls {
         }
     }
 
+    /** 0 where the processor has no large pages. */
+    default long getLargePageMinimum() {
+        try {
+            return (long) Handles.GET_LARGE_PAGE_MINIMUM.invokeExact();
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
     default int globalMemoryStatusEx(MemorySegment status) {
         try {
             return (int) Handles.GLOBAL_MEMORY_STATUS.invokeExact(status);
@@ -141,6 +150,8 @@ interface WindowsCalls extends HeapCalls {
                         FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT));
         private static final MethodHandle GET_SYSTEM_INFO =
                 Downcall.link(KERNEL, "GetSystemInfo", FunctionDescriptor.ofVoid(ADDRESS));
+        private static final MethodHandle GET_LARGE_PAGE_MINIMUM =
+                Downcall.link(KERNEL, "GetLargePageMinimum", FunctionDescriptor.of(JAVA_LONG));
         private static final MethodHandle GLOBAL_MEMORY_STATUS =
                 Downcall.link(
                         KERNEL, "GlobalMemoryStatusEx", FunctionDescriptor.of(JAVA_INT, ADDRESS));

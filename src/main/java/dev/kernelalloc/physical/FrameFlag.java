@@ -30,6 +30,8 @@ public enum FrameFlag {
     KSM(21),
     /** Part of a transparent huge page. */
     THP(22),
+    /** Taken from the system, by a balloon driver for example. */
+    OFFLINE(23),
     /** The shared page of zeros. */
     ZERO_PAGE(24),
     /** Locked by mlock(2). */

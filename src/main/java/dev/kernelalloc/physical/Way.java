@@ -11,6 +11,8 @@ public enum Way {
     POOL_1G("the pool of 1 GiB pages"),
     /** Pages of 2 MiB of the huge page pool. */
     POOL_2M("the pool of 2 MiB pages"),
+    /** Large pages of Windows, which are never paged out. */
+    LARGE_PAGES("large pages"),
     /** Transparent huge pages. */
     TRANSPARENT_HUGE("transparent huge pages"),
     /** A region that the kernel has allocated for io_uring: contiguous, and never moved. */

@@ -13,10 +13,12 @@ import dev.kernelalloc.os.OperatingSystem.Advice;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -28,6 +30,7 @@ class WindowsTest {
 
     private static final long PAGE = 4096;
     private static final long GRANULARITY = 65536;
+    private static final long LARGE = 2 << 20;
     private static final long PLACE = 0x10010000L;
 
     private final MemorySegment callState = MemorySegment.NULL;
@@ -175,6 +178,143 @@ class WindowsTest {
     }
 
     @Test
+    void thePrivilegeToGrowTheWorkingSetIsSwitchedOnAndTheCallRepeated() throws Refusal {
+        answers.errors.addAll(List.of(1453, 0, 1314));
+        answers.held = true;
+        windows.lock(PLACE, PAGE, callState);
+        assertThat(answers.calls)
+                .containsSequence(
+                        "SetProcessWorkingSetSizeEx -1 208896 1417216 0xa",
+                        "OpenProcessToken -1 0x28",
+                        "LookupPrivilegeValueW SeIncreaseWorkingSetPrivilege",
+                        "AdjustTokenPrivileges 70 1 2",
+                        "CloseHandle 70",
+                        "SetProcessWorkingSetSizeEx -1 208896 1417216 0xa",
+                        "VirtualLock 10010000 4096");
+    }
+
+    @Test
+    void aWorkingSetThatTheMemoryDoesNotAllowIsOutOfMemory() {
+        answers.errors.addAll(List.of(1453, 0, 1450));
+        assertThatThrownBy(() -> windows.lock(PLACE, PAGE, callState))
+                .isInstanceOf(Refusal.OutOfMemory.class)
+                .hasMessageContainingAll(
+                        "from 204800 bytes", "ERROR_NO_SYSTEM_RESOURCES (1450)", "Ask for less");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "5, job object",
+        "487, is not committed",
+        "998, is not committed",
+        "1314, whoami /priv",
+        "1450, kept from being paged out|Ask for less",
+        "1455, Enlarge the page file"
+    })
+    void everyErrorOfALockIsExplained(int error, String remedy) {
+        answers.errors.add(error);
+        assertThatThrownBy(() -> windows.lock(PLACE, PAGE, callState))
+                .isInstanceOf(Refusal.class)
+                .hasMessageContaining("locking 4096 bytes at 0x10010000")
+                .hasMessageContaining("(" + error + ")")
+                .satisfies(
+                        thrown ->
+                                assertThat(remedy.split("\\|"))
+                                        .anyMatch(text -> thrown.getMessage().contains(text)));
+    }
+
+    // ---- large pages --------------------------------------------------------------------------
+
+    @Test
+    void largePagesAreReservedAndCommittedInOneCall() throws Refusal {
+        assertThat(windows.largePageBytes()).isEqualTo(LARGE);
+        assertThat(windows.reserveLarge(LARGE, LARGE, callState)).isEqualTo(PLACE);
+        assertThat(answers.calls).containsExactly("VirtualAlloc 0 2097152 0x20003000 0x4");
+    }
+
+    @Test
+    void thePrivilegeForLargePagesIsSwitchedOnWhenItIsMissed() throws Refusal {
+        answers.held = true;
+        answers.errors.add(1314);
+        assertThat(windows.reserveLarge(LARGE, LARGE, callState)).isEqualTo(PLACE);
+        assertThat(answers.calls)
+                .containsExactly(
+                        "VirtualAlloc 0 2097152 0x20003000 0x4",
+                        "OpenProcessToken -1 0x28",
+                        "LookupPrivilegeValueW SeLockMemoryPrivilege",
+                        "AdjustTokenPrivileges 70 1 2",
+                        "CloseHandle 70",
+                        "VirtualAlloc 0 2097152 0x20003000 0x4");
+    }
+
+    /** The function succeeds, and only the error code says that it has done nothing. */
+    @Test
+    void aPrivilegeThatIsNotHeldIsRecognised() {
+        answers.errors.add(1314);
+        assertThatThrownBy(() -> windows.reserveLarge(LARGE, LARGE, callState))
+                .isInstanceOf(Refusal.NotPermitted.class)
+                .hasMessageContainingAll(
+                        "ERROR_NOT_ALL_ASSIGNED (1300)",
+                        "SeLockMemoryPrivilege",
+                        "\"Lock pages in memory\" in secpol.msc",
+                        "sign in again");
+        assertThat(answers.calls).endsWith("CloseHandle 70").hasSize(5);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, OpenProcessToken", "2, LookupPrivilegeValueW", "3, AdjustTokenPrivileges"})
+    void aTokenThatCannotBeReadOrChangedIsRefusedAndClosed(int failing, String call) {
+        answers.errors.add(1314);
+        for (int i = 1; i < failing; i++) {
+            answers.errors.add(0);
+        }
+        answers.errors.add(5);
+        assertThatThrownBy(() -> windows.reserveLarge(LARGE, LARGE, callState))
+                .isInstanceOf(Refusal.class)
+                .hasMessageContainingAll("SeLockMemoryPrivilege", "ERROR_ACCESS_DENIED (5)");
+        assertThat(answers.calls).filteredOn(made -> made.startsWith(call)).hasSize(1);
+        assertThat(answers.calls.contains("CloseHandle 70")).isEqualTo(failing > 1);
+    }
+
+    @Test
+    void largerAlignmentsOfLargePagesAreLookedForAndTriedAgainWhenThePlaceIsTaken() throws Refusal {
+        answers.errors.addAll(List.of(0, 0, 0, 0, 487));
+        long address = windows.reserveLarge(LARGE, 2 * LARGE, callState);
+        assertThat(address % (2 * LARGE)).isZero();
+        assertThat(answers.calls)
+                .hasSize(10)
+                .endsWith("VirtualAlloc %x 2097152 0x20003000 0x4".formatted(address));
+    }
+
+    @Test
+    void aPlaceForLargePagesThatIsAlwaysTakenEndsInARefusal() {
+        for (int i = 0; i < 16; i++) {
+            answers.errors.addAll(List.of(0, 0, 0, 0, 487));
+        }
+        assertThatThrownBy(() -> windows.reserveLarge(LARGE, 2 * LARGE, callState))
+                .isInstanceOf(Refusal.SystemError.class)
+                .hasMessageContaining("ERROR_INVALID_ADDRESS (487)");
+        assertThat(answers.calls).hasSize(80);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1450, Fragmented, memory is fragmented",
+        "87, NotSupported, Wine",
+        "8, OutOfMemory, no memory",
+        "1455, OutOfMemory, Enlarge the page file"
+    })
+    void everyErrorOfLargePagesIsExplained(int error, String kind, String remedy) {
+        answers.errors.add(error);
+        assertThatThrownBy(() -> windows.reserveLarge(LARGE, LARGE, callState))
+                .extracting(thrown -> thrown.getClass().getSimpleName())
+                .isEqualTo(kind);
+        answers.errors.add(error);
+        assertThatThrownBy(() -> windows.reserveLarge(LARGE, LARGE, callState))
+                .hasMessageContainingAll("2097152 bytes", "(" + error + ")", remedy);
+    }
+
+    @Test
     void thereIsNoForkAndOtherAdviceIsNotSupported() throws Refusal {
         windows.advise(PLACE, PAGE, Advice.DONT_FORK, callState);
         for (Advice advice : List.of(Advice.DONT_MERGE, Advice.DONT_DUMP)) {
@@ -217,6 +357,7 @@ class WindowsTest {
         private final List<String> calls = new ArrayList<>();
         private final Queue<Integer> errors = new ArrayDeque<>();
         private int lastError;
+        private boolean held;
 
         private int answer(String call) {
             calls.add(call);
@@ -314,6 +455,51 @@ class WindowsTest {
                             + " "
                             + maximum
                             + hex(flags));
+        }
+
+        @Override
+        public int openProcessToken(
+                long process, int access, MemorySegment token, MemorySegment callState) {
+            token.set(ValueLayout.JAVA_LONG, 0, 70);
+            return answer("OpenProcessToken " + process + hex(access));
+        }
+
+        @Override
+        public int lookupPrivilegeValue(
+                MemorySegment name, MemorySegment luid, MemorySegment callState) {
+            luid.set(ValueLayout.JAVA_INT, 0, 4);
+            luid.set(ValueLayout.JAVA_INT, 4, -1);
+            return answer("LookupPrivilegeValueW " + name.getString(0, StandardCharsets.UTF_16LE));
+        }
+
+        @Override
+        public int adjustTokenPrivileges(
+                long token, MemorySegment privileges, MemorySegment callState) {
+            assertThat(privileges.byteSize()).isEqualTo(16);
+            assertThat(privileges.get(ValueLayout.JAVA_INT, 4)).isEqualTo(4);
+            assertThat(privileges.get(ValueLayout.JAVA_INT, 8)).isEqualTo(-1);
+            int succeeded =
+                    answer(
+                            "AdjustTokenPrivileges %d %d %d"
+                                    .formatted(
+                                            token,
+                                            privileges.get(ValueLayout.JAVA_INT, 0),
+                                            privileges.get(ValueLayout.JAVA_INT, 12)));
+            if (succeeded != 0) {
+                lastError = held ? 0 : 1300;
+            }
+            return succeeded;
+        }
+
+        @Override
+        public int closeHandle(long handle) {
+            calls.add("CloseHandle " + handle);
+            return 1;
+        }
+
+        @Override
+        public long getLargePageMinimum() {
+            return LARGE;
         }
 
         @Override

@@ -95,6 +95,23 @@ public final class LinuxProcess {
                 .orElseThrow();
     }
 
+    /**
+     * Bytes of mappings that a child made by fork(2) does not get: nobody but the library has any.
+     */
+    public static long bytesKeptFromChildren() {
+        List<String> lines = lines("/proc/self/smaps");
+        long bytes = 0;
+        long mapping = 0;
+        for (String line : lines) {
+            if (line.startsWith("Size:")) {
+                mapping = Long.parseLong(line.split("\\s+")[1]) * 1024;
+            } else if (line.startsWith("VmFlags:") && line.contains(" dc")) {
+                bytes += mapping;
+            }
+        }
+        return bytes;
+    }
+
     /** Whether a file of that name, or one that begins so, is mapped. */
     public static boolean hasLoaded(String library) {
         return lines("/proc/self/maps").stream().anyMatch(line -> line.contains("/" + library));

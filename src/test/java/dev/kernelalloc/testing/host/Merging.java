@@ -2,12 +2,8 @@ package dev.kernelalloc.testing.host;
 
 import static org.junit.jupiter.api.Assumptions.abort;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import dev.kernelalloc.testing.ProcessSettings;
 
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -19,7 +15,6 @@ public final class Merging {
 
     private static final Path KSM = Path.of("/sys/kernel/mm/ksm");
     private static final int PAGES_AT_ONCE = 50_000;
-    private static final int PR_SET_MEMORY_MERGE = 67;
 
     private Merging() {}
 
@@ -45,21 +40,9 @@ public final class Merging {
     }
 
     /** Asks for the merging of all mappings of this process that can be, now and later. */
-    @SuppressWarnings("restricted")
     public static void ofThisProcess() {
-        Linker linker = Linker.nativeLinker();
-        MethodHandle prctl =
-                linker.downcallHandle(
-                        linker.defaultLookup().findOrThrow("prctl"),
-                        FunctionDescriptor.of(
-                                JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
-                        Linker.Option.firstVariadicArg(1));
-        try {
-            if ((int) prctl.invokeExact(PR_SET_MEMORY_MERGE, 1L, 0L, 0L, 0L) != 0) {
-                throw new AssertionError("prctl: a kernel before 6.4, or without KSM");
-            }
-        } catch (Throwable e) {
-            throw new AssertionError(e);
+        if (!ProcessSettings.mergeEverything()) {
+            throw new AssertionError("prctl: a kernel before 6.4, or without KSM");
         }
     }
 }
