@@ -27,8 +27,8 @@ final class Statistics {
         for (int i = 0; i < 1_000; i++) {
             blocks.add(pool.allocate(64, 8));
         }
-        blocks.subList(0, 300).forEach(pool::free);
-        blocks.subList(0, 300).clear();
+        blocks.subList(0, 100).forEach(pool::free);
+        blocks.subList(0, 100).clear();
         blocks.add(pool.allocate(1_500, 8));
         blocks.add(pool.allocate(20 << 20, 8));
         // end
