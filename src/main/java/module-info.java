@@ -9,8 +9,10 @@
  */
 module dev.kernelalloc {
     requires static transitive org.jspecify;
+    requires static transitive java.management; // for observe alone, at run time
 
     exports dev.kernelalloc;
+    exports dev.kernelalloc.observe;
     exports dev.kernelalloc.physical;
     exports dev.kernelalloc.struct;
 }

@@ -1,30 +1,386 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.physical.Guarantee;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
 /**
  * Where the memory of an allocator is. Exact when no call on it is under way; otherwise each number
- * is one that was true at some moment while they were read.
+ * is about what it was while they were read, and never less than 0.
  *
- * <p>At every quiet moment {@code liveBytes + cachedBytes + depotBytes + freeBytes +
- * quarantinedBytes = capacityBytes}.
+ * <p>At every quiet moment {@code live + cached + depot + free + quarantined = capacity}, in blocks
+ * and in bytes, as a whole and in each size. Allocating and freeing count nothing for it: the
+ * numbers are taken from what the allocator knows anyway, when they are asked for, which takes some
+ * microseconds for each MiB of slabs.
  *
  * @param tag the allocator's tag
- * @param liveBlocks blocks in use: raw ones, and those of boxes and arenas
- * @param liveBytes bytes taken for them, which is what may be used of them
- * @param cachedBytes free, in the caches of threads
- * @param depotBytes free, on the way from threads that free to threads that allocate
- * @param freeBytes free otherwise
- * @param quarantinedBytes freed and kept from use, by a hardened allocator
- * @param capacityBytes taken from the system for blocks, used or not; pages among them that are
- *     free may have gone back already
- * @param refusedRequests requests that ended in an {@link AllocationException}
+ * @param allocators how many have that tag and are counted here together; 1 for one allocator
+ * @param live blocks in use: raw ones, and those of boxes and arenas, with the bytes taken for
+ *     them, which is what may be used of them
+ * @param cached free, in the caches of threads
+ * @param depot free, on the way from threads that free to threads that allocate
+ * @param free free otherwise
+ * @param quarantined freed and kept from use, by a hardened allocator
+ * @param capacity all of these; pages among them that are free may have gone back already
+ * @param peakBytes the most bytes that {@code capacity} has had; of several allocators the sum
+ * @param sizeClasses the blocks that are cut from slabs, for each size that there are any of,
+ *     smallest first
+ * @param large the blocks that are not
+ * @param chunks what has been taken from the system for all of them, by its kind and what is
+ *     promised of it
+ * @param refusals requests that ended in an {@link AllocationException}, or in nothing by {@link
+ *     KernelAllocator#tryAllocate}, by reason; none for a reason that is absent
  */
 public record AllocatorStats(
         String tag,
-        long liveBlocks,
-        long liveBytes,
-        long cachedBytes,
-        long depotBytes,
-        long freeBytes,
-        long quarantinedBytes,
-        long capacityBytes,
-        long refusedRequests) {}
+        int allocators,
+        Amount live,
+        Amount cached,
+        Amount depot,
+        Amount free,
+        Amount quarantined,
+        Amount capacity,
+        long peakBytes,
+        List<SizeClass> sizeClasses,
+        Large large,
+        List<Chunks> chunks,
+        Map<AllocationException.Reason, Long> refusals) {
+
+    /** Keeps copies. */
+    public AllocatorStats {
+        sizeClasses = List.copyOf(sizeClasses);
+        chunks = List.copyOf(chunks);
+        refusals = Map.copyOf(refusals);
+    }
+
+    /**
+     * Some blocks.
+     *
+     * @param blocks how many
+     * @param bytes of all of them together
+     */
+    public record Amount(long blocks, long bytes) {
+
+        static final Amount NONE = new Amount(0, 0);
+
+        Amount plus(Amount other) {
+            return new Amount(blocks + other.blocks, bytes + other.bytes);
+        }
+    }
+
+    /**
+     * The blocks of one size, which are cut from slabs.
+     *
+     * @param blockBytes the size of each
+     * @param slabs that they are cut from
+     * @param live blocks in use
+     * @param cached blocks in the caches of threads
+     * @param depot blocks on the way between threads
+     * @param free blocks that are free in their slabs
+     * @param quarantined blocks freed and kept from use
+     */
+    public record SizeClass(
+            long blockBytes,
+            long slabs,
+            long live,
+            long cached,
+            long depot,
+            long free,
+            long quarantined) {
+
+        /**
+         * All blocks of this size.
+         *
+         * @return their number
+         */
+        public long blocks() {
+            return live + cached + depot + free + quarantined;
+        }
+
+        private SizeClass plus(SizeClass other) {
+            return new SizeClass(
+                    blockBytes,
+                    slabs + other.slabs,
+                    live + other.live,
+                    cached + other.cached,
+                    depot + other.depot,
+                    free + other.free,
+                    quarantined + other.quarantined);
+        }
+    }
+
+    /**
+     * The blocks that have memory of their own: of more than 16 MiB or aligned to more than 64 KiB,
+     * of whole pages by a request, and all of {@link PoolAllocator#systemHeap}.
+     *
+     * @param live in use
+     * @param free kept for another block
+     * @param quarantined freed and kept from use
+     */
+    public record Large(Amount live, Amount free, Amount quarantined) {
+
+        static final Large NONE = new Large(Amount.NONE, Amount.NONE, Amount.NONE);
+
+        Large plus(Large other) {
+            return new Large(
+                    live.plus(other.live),
+                    free.plus(other.free),
+                    quarantined.plus(other.quarantined));
+        }
+    }
+
+    /**
+     * Memory of one kind: ranges that slabs are cut from, memory of single blocks, and pages that
+     * are kept for such.
+     *
+     * @param kind where it came from
+     * @param guarantees what is promised of its pages
+     * @param count of pieces
+     * @param bytes of all of them; address space, of which a {@link PoolAllocator} has touched only
+     *     what blocks have used
+     */
+    public record Chunks(MemoryKind kind, Set<Guarantee> guarantees, long count, long bytes) {
+
+        /** Keeps a copy. */
+        public Chunks {
+            guarantees = Set.copyOf(guarantees);
+        }
+
+        private Chunks plus(Chunks other) {
+            return new Chunks(kind, guarantees, count + other.count, bytes + other.bytes);
+        }
+
+        private List<Guarantee> sortedGuarantees() {
+            return guarantees.stream().sorted().toList();
+        }
+    }
+
+    /** With the sums; what has the same size, or is of the same kind, becomes one. */
+    static AllocatorStats of(
+            String tag,
+            List<SizeClass> sizeClasses,
+            Large large,
+            long peakBytes,
+            List<Chunks> chunks,
+            Map<AllocationException.Reason, Long> refusals) {
+        return of(tag, 1, sizeClasses, large, peakBytes, chunks, refusals);
+    }
+
+    private static AllocatorStats of(
+            String tag,
+            int allocators,
+            List<SizeClass> sizeClasses,
+            Large large,
+            long peakBytes,
+            List<Chunks> chunks,
+            Map<AllocationException.Reason, Long> refusals) {
+        Amount live = sum(sizeClasses, SizeClass::live).plus(large.live);
+        Amount cached = sum(sizeClasses, SizeClass::cached);
+        Amount depot = sum(sizeClasses, SizeClass::depot);
+        Amount free = sum(sizeClasses, SizeClass::free).plus(large.free);
+        Amount quarantined = sum(sizeClasses, SizeClass::quarantined).plus(large.quarantined);
+        return new AllocatorStats(
+                tag,
+                allocators,
+                live,
+                cached,
+                depot,
+                free,
+                quarantined,
+                live.plus(cached).plus(depot).plus(free).plus(quarantined),
+                peakBytes,
+                bySize(sizeClasses),
+                large,
+                byKind(chunks),
+                refusals);
+    }
+
+    private static Amount sum(List<SizeClass> sizeClasses, Function<SizeClass, Long> place) {
+        Amount sum = Amount.NONE;
+        for (SizeClass one : sizeClasses) {
+            long blocks = place.apply(one);
+            sum = sum.plus(new Amount(blocks, blocks * one.blockBytes));
+        }
+        return sum;
+    }
+
+    private static List<SizeClass> bySize(List<SizeClass> sizeClasses) {
+        Map<Long, SizeClass> sums = new TreeMap<>();
+        sizeClasses.forEach(one -> sums.merge(one.blockBytes, one, SizeClass::plus));
+        return List.copyOf(sums.values());
+    }
+
+    private static List<Chunks> byKind(List<Chunks> chunks) {
+        record Kind(MemoryKind kind, List<Guarantee> guarantees) {}
+        Map<Kind, Chunks> sums =
+                new TreeMap<>(
+                        Comparator.comparing(Kind::kind)
+                                .thenComparing(kind -> kind.guarantees.toString()));
+        chunks.forEach(
+                one -> sums.merge(new Kind(one.kind, one.sortedGuarantees()), one, Chunks::plus));
+        return List.copyOf(sums.values());
+    }
+
+    // ---- the whole process --------------------------------------------------------------------
+
+    /**
+     * The statistics of all allocators of the process that are open or still have memory, those
+     * with the same tag added up. An allocator that has been dropped without being closed is
+     * counted for as long as one of its boxes or arenas, or the allocator itself, is reachable.
+     *
+     * @return one for each tag, that with the largest capacity first
+     */
+    public static List<AllocatorStats> byTag() {
+        Map<String, AllocatorStats> sums = new TreeMap<>();
+        Ledger.all()
+                .map(Ledger::read)
+                .forEach(one -> sums.merge(one.tag, one, AllocatorStats::plus));
+        List<AllocatorStats> largestFirst = new ArrayList<>(sums.values());
+        largestFirst.sort(Comparator.comparingLong(AllocatorStats::capacityBytes).reversed());
+        return List.copyOf(largestFirst);
+    }
+
+    private AllocatorStats plus(AllocatorStats other) {
+        Map<AllocationException.Reason, Long> bothRefused =
+                new EnumMap<>(AllocationException.Reason.class);
+        bothRefused.putAll(refusals);
+        other.refusals.forEach((reason, count) -> bothRefused.merge(reason, count, Long::sum));
+        return of(
+                tag,
+                allocators + other.allocators,
+                joined(sizeClasses, other.sizeClasses),
+                large.plus(other.large),
+                peakBytes + other.peakBytes,
+                joined(chunks, other.chunks),
+                bothRefused);
+    }
+
+    private static <T> List<T> joined(List<T> some, List<T> others) {
+        List<T> all = new ArrayList<>(some);
+        all.addAll(others);
+        return all;
+    }
+
+    // ---- the numbers that are asked for most --------------------------------------------------
+
+    /**
+     * Blocks in use.
+     *
+     * @return {@code live().blocks()}
+     */
+    public long liveBlocks() {
+        return live.blocks;
+    }
+
+    /**
+     * Bytes taken for blocks in use.
+     *
+     * @return {@code live().bytes()}
+     */
+    public long liveBytes() {
+        return live.bytes;
+    }
+
+    /**
+     * Bytes in the caches of threads.
+     *
+     * @return {@code cached().bytes()}
+     */
+    public long cachedBytes() {
+        return cached.bytes;
+    }
+
+    /**
+     * Bytes on the way between threads.
+     *
+     * @return {@code depot().bytes()}
+     */
+    public long depotBytes() {
+        return depot.bytes;
+    }
+
+    /**
+     * Bytes that are free and in no cache.
+     *
+     * @return {@code free().bytes()}
+     */
+    public long freeBytes() {
+        return free.bytes;
+    }
+
+    /**
+     * Bytes freed and kept from use.
+     *
+     * @return {@code quarantined().bytes()}
+     */
+    public long quarantinedBytes() {
+        return quarantined.bytes;
+    }
+
+    /**
+     * Bytes of all blocks, used or not.
+     *
+     * @return {@code capacity().bytes()}
+     */
+    public long capacityBytes() {
+        return capacity.bytes;
+    }
+
+    /**
+     * Bytes taken from the system, also such that no block has been cut from.
+     *
+     * @return the sum over {@link #chunks}
+     */
+    public long reservedBytes() {
+        return chunks.stream().mapToLong(Chunks::bytes).sum();
+    }
+
+    /**
+     * Requests that were refused.
+     *
+     * @return the sum over {@link #refusals}
+     */
+    public long refusedRequests() {
+        return refusals.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    // ---- for people ---------------------------------------------------------------------------
+
+    /**
+     * A table for a person to read, of several lines.
+     *
+     * @return its text, which ends with a line's end; its form may change
+     */
+    public String describe() {
+        return new StatsTable(this).toString();
+    }
+
+    /** The numbers that matter most, in one line. */
+    @Override
+    public String toString() {
+        String refused =
+                refusals.isEmpty()
+                        ? ""
+                        : new TreeMap<>(refusals)
+                                .entrySet().stream()
+                                        .map(one -> one.getKey() + "=" + one.getValue())
+                                        .collect(Collectors.joining(", ", ", refused ", ""));
+        return "%s: %d live blocks of %d bytes, capacity %d, at most %d, reserved %d bytes%s"
+                .formatted(
+                        tag,
+                        live.blocks,
+                        live.bytes,
+                        capacity.bytes,
+                        peakBytes,
+                        reservedBytes(),
+                        refused);
+    }
+}

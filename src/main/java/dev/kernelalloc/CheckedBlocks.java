@@ -51,6 +51,8 @@ final class CheckedBlocks implements Origin {
 
     private final Tracker tracker;
 
+    private final Ledger ledger;
+
     private boolean processWide; // guarded by this
 
     static {
@@ -60,7 +62,7 @@ final class CheckedBlocks implements Origin {
     }
 
     CheckedBlocks(String tag, Blocks blocks, Tracker tracker) {
-        this(tag, blocks, Set.of(), null, tracker);
+        this(tag, blocks, Set.of(), null, tracker, Ledger.open(tag, null, List.of(blocks)));
     }
 
     CheckedBlocks(
@@ -68,9 +70,11 @@ final class CheckedBlocks implements Origin {
             Blocks blocks,
             Set<Guarantee> guarantees,
             @Nullable Frames frames,
-            Tracker tracker) {
+            Tracker tracker,
+            Ledger ledger) {
         this.tag = tag;
         this.tracker = tracker;
+        this.ledger = ledger;
         this.guarantees = guarantees;
         this.frames = frames;
         this.blocks = blocks;
@@ -129,7 +133,8 @@ final class CheckedBlocks implements Origin {
         check(bytes, alignment);
         try {
             return present(blocks.allocate(bytes, alignment, false), bytes);
-        } catch (Refusal _) {
+        } catch (Refusal e) {
+            ledger.refused(AllocationException.Reason.of(e));
             return Optional.empty();
         }
     }
@@ -362,17 +367,7 @@ final class CheckedBlocks implements Origin {
     // ---- the whole ----------------------------------------------------------------------------
 
     AllocatorStats stats() {
-        Counters now = blocks.counters();
-        return new AllocatorStats(
-                tag,
-                now.liveBlocks(),
-                now.liveBytes(),
-                now.cachedBytes(),
-                now.depotBytes(),
-                now.freeBytes(),
-                now.quarantinedBytes(),
-                now.capacityBytes(),
-                now.refusedRequests());
+        return ledger.read();
     }
 
     /** What is promised of the pages of every block, for people. */
@@ -493,6 +488,8 @@ final class CheckedBlocks implements Origin {
                         .append(": ")
                         .append(refusal.getMessage())
                         .toString();
-        return new AllocationException(AllocationException.Reason.of(refusal), message, refusal);
+        AllocationException.Reason reason = AllocationException.Reason.of(refusal);
+        ledger.refused(reason);
+        return new AllocationException(reason, message, refusal);
     }
 }

@@ -6,7 +6,9 @@ import dev.kernelalloc.frames.FrameListener;
 import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.frames.PeriodicVerifier;
 import dev.kernelalloc.heap.Block;
+import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.HeapSettings;
+import dev.kernelalloc.heap.HighWater;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.os.NativeMemory;
@@ -35,7 +37,6 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
@@ -85,8 +86,6 @@ public final class PhysicalAllocator implements KernelAllocator {
     /** Whether there has ever been one of those: who needs none does not look for them. */
     private volatile boolean requests;
 
-    private final AtomicLong refused = new AtomicLong();
-
     /** Lost with this allocator when nobody closes it: its memory would stay locked. */
     private final @Nullable Sentinel unclosed;
 
@@ -97,6 +96,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         this.frames =
                 new Frames(
                         os,
+                        tag,
                         settings.pageMap,
                         new FrameListener(
                                 counting(settings.mapped, unclosed, 1),
@@ -104,23 +104,34 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 settings.drifted));
         settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
         this.source = new FrameBlocks(frames, request);
-        this.requested = new LiveBlocks(tag, source);
-        this.requestedBlocks = new CheckedBlocks(tag, requested, request.least(), frames, tracker);
+        HighWater capacity = new HighWater();
+        this.requested = new LiveBlocks(tag, source, capacity);
         long lockable =
                 request.least().contains(Guarantee.LOCKED)
                         ? frames.lockableBytes()
                         : Long.MAX_VALUE;
         boolean wholePages = request.contiguous() || request.guarded() || request.alignment() > 1;
-        this.blocks =
+        Blocks served =
                 wholePages || lockable < LEAST_LOCKABLE_FOR_SLABS
+                        ? requested
+                        : new SlabHeap(
+                                settings(tag, lockable),
+                                new FrameChunks(frames, request),
+                                capacity);
+        List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);
+        Ledger ledger = Ledger.open(tag, frames, all);
+        this.requestedBlocks =
+                new CheckedBlocks(tag, requested, request.least(), frames, tracker, ledger);
+        this.blocks =
+                served == requested
                         ? requestedBlocks
                         : new CheckedBlocks(
                                 tag,
-                                new SlabHeap(
-                                        settings(tag, lockable), new FrameChunks(frames, request)),
+                                served,
                                 request.least(),
                                 frames,
-                                new Tracker(tag, settings.tracking, settings.leakListeners));
+                                new Tracker(tag, settings.tracking, settings.leakListeners),
+                                ledger);
     }
 
     /** Listeners, and last of them one that counts what would stay locked. */
@@ -207,7 +218,6 @@ public final class PhysicalAllocator implements KernelAllocator {
         try {
             return source.obtain(request, false);
         } catch (Refusal e) {
-            refused.incrementAndGet();
             throw requestedBlocks.explained(e, request.size(), request.alignment());
         }
     }
@@ -406,34 +416,6 @@ public final class PhysicalAllocator implements KernelAllocator {
     /** Those that a raw block is one of. */
     CheckedBlocks blocksOf(MemorySegment block) {
         return requests && frames.isOutsideEngine(block.address()) ? requestedBlocks : blocks;
-    }
-
-    @Override
-    public AllocatorStats stats() {
-        AllocatorStats own = blocks.stats();
-        if (blocks == requestedBlocks) {
-            return plus(own, 0, 0, refused.get());
-        }
-        AllocatorStats other = requestedBlocks.stats();
-        return plus(
-                own,
-                other.liveBlocks(),
-                other.liveBytes(),
-                other.refusedRequests() + refused.get());
-    }
-
-    private static AllocatorStats plus(
-            AllocatorStats stats, long liveBlocks, long liveBytes, long refusedRequests) {
-        return new AllocatorStats(
-                stats.tag(),
-                stats.liveBlocks() + liveBlocks,
-                stats.liveBytes() + liveBytes,
-                stats.cachedBytes(),
-                stats.depotBytes(),
-                stats.freeBytes(),
-                stats.quarantinedBytes(),
-                stats.capacityBytes() + liveBytes,
-                stats.refusedRequests() + refusedRequests);
     }
 
     @Override

@@ -9,6 +9,7 @@ import dev.kernelalloc.heap.Measures;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.heap.SystemHeap;
+import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
 
@@ -298,7 +299,7 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         PoolAllocator build(OperatingSystem os) {
-            return build(new SystemChunks(os));
+            return build(new SystemChunks(os, new MappingName(os, tag)));
         }
 
         PoolAllocator build(ChunkSource source) {

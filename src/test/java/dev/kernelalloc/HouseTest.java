@@ -44,7 +44,8 @@ class HouseTest {
                     "physical", Set.of(),
                     "heap", Set.of("os"),
                     "frames", Set.of("os", "heap", "physical"),
-                    "", Set.of("os", "heap", "frames", "struct", "physical"));
+                    "", Set.of("os", "heap", "frames", "struct", "physical"),
+                    "observe", Set.of(""));
 
     @Test
     void everyPackageHasAFloor() {
@@ -139,11 +140,12 @@ class HouseTest {
         assertThat(module.exports())
                 .allMatch(exports -> !exports.isQualified())
                 .extracting(ModuleDescriptor.Exports::source)
-                .containsExactlyInAnyOrder(ROOT, ROOT + ".struct", ROOT + ".physical");
+                .containsExactlyInAnyOrder(
+                        ROOT, ROOT + ".observe", ROOT + ".struct", ROOT + ".physical");
         assertThat(module.opens()).isEmpty();
         assertThat(module.requires())
                 .extracting(ModuleDescriptor.Requires::name)
-                .containsExactlyInAnyOrder("java.base", "org.jspecify");
+                .containsExactlyInAnyOrder("java.base", "org.jspecify", "java.management");
     }
 
     private static boolean isRestricted(JavaMethodCall call) {

@@ -27,6 +27,7 @@ record BasePages(OperatingSystem os, Reservations reservations, Pages pages) imp
         Ground ground = Ground.reserve(os, request, bytes, Pages.HUGE_BYTES, callState);
         try {
             os.commit(ground.address(), bytes, callState);
+            pages.name(ground.address(), bytes);
             boolean baseAlone = request.pages() == PagePolicy.BASE || request.contiguous();
             pages.advise(
                     ground.address(),

@@ -1,6 +1,7 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
@@ -56,9 +57,11 @@ public final class Frames {
     /**
      * No slabs yet.
      *
+     * @param tag names the slabs in the process map
      * @param givenPageMap a file descriptor of this process's page map, where the caller has one
      */
-    public Frames(OperatingSystem os, OptionalInt givenPageMap, FrameListener listener) {
+    public Frames(
+            OperatingSystem os, String tag, OptionalInt givenPageMap, FrameListener listener) {
         this.os = os;
         this.listener = listener;
         this.scope =
@@ -70,7 +73,7 @@ public final class Frames {
         this.reservations = new Reservations(os);
         this.preflight = new Preflight(os);
         this.pageMap = new PageMap(os, givenPageMap);
-        this.pages = new Pages(os, preflight, pageMap);
+        this.pages = new Pages(os, preflight, pageMap, new MappingName(os, tag));
         this.ways = new Ways(os, reservations, pages);
         this.contiguous = new ContiguousPages(os, reservations, preflight, pages);
         this.held = new HeldRuns(os.pageBytes());
@@ -383,6 +386,11 @@ public final class Frames {
         if (isDone()) {
             pageMap.close();
         }
+    }
+
+    /** All slabs, as they are now. */
+    public List<PhysicalSlab> slabs() {
+        return table.all().stream().map(Frames::described).toList();
     }
 
     // ---- where memory lies --------------------------------------------------------------------

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
@@ -27,11 +28,18 @@ final class Pages {
     private final OperatingSystem os;
     private final Preflight preflight;
     private final PageMap pageMap;
+    private final MappingName name;
 
-    Pages(OperatingSystem os, Preflight preflight, PageMap pageMap) {
+    Pages(OperatingSystem os, Preflight preflight, PageMap pageMap, MappingName name) {
         this.os = os;
         this.preflight = preflight;
         this.pageMap = pageMap;
+        this.name = name;
+    }
+
+    /** Names anonymous pages in the process map, where the kernel takes names. */
+    void name(long address, long bytes) {
+        name.give(address, bytes);
     }
 
     /** Binds and advises reserved or committed pages as a request says. */

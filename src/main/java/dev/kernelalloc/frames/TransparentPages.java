@@ -35,6 +35,7 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
         Ground ground = Ground.reserve(os, request, capacity, unitBytes(), callState);
         try {
             os.commit(ground.address(), capacity, callState);
+            pages.name(ground.address(), capacity);
             pages.advise(ground.address(), capacity, request, Advice.HUGE_PAGES, callState);
             pages.populate(ground.address(), capacity, callState);
             if (capacity % unitBytes() == 0) {

@@ -144,6 +144,12 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
     /** Whether new blocks are refused. */
     boolean isClosed();
 
-    /** Where the bytes are. */
+    /** Where the blocks are. */
     Counters counters();
+
+    /**
+     * How many bytes all blocks together have had at most, used or not; those of another heap too
+     * where both were made with one {@link HighWater}.
+     */
+    long peakBytes();
 }

@@ -1,24 +1,132 @@
 package dev.kernelalloc.heap;
 
+import java.util.List;
+import java.util.function.Function;
+
 /**
- * Where the bytes of a heap are. At every quiet point {@code liveBytes + cachedBytes + depotBytes +
- * freeBytes + quarantinedBytes = capacityBytes}.
+ * Where the blocks of a heap are. Every block is in one place, so the places add up to its
+ * capacity; where other threads use the heap meanwhile, each place is as it was at some moment.
  *
- * @param liveBlocks blocks in use
- * @param liveBytes their bytes, as taken for them
- * @param cachedBytes in the caches of threads
- * @param depotBytes in magazines between threads
- * @param freeBytes in slabs, and in large chunks that no block uses
- * @param quarantinedBytes freed, and kept from use for a while
- * @param capacityBytes of all blocks, used or not
- * @param refusedRequests requests for which there was no memory
+ * @param classes of those that are cut from slabs, for each size that there are any of
+ * @param large those with memory of their own
+ * @param chunks what has been taken from the source for all of them
  */
-public record Counters(
-        long liveBlocks,
-        long liveBytes,
-        long cachedBytes,
-        long depotBytes,
-        long freeBytes,
-        long quarantinedBytes,
-        long capacityBytes,
-        long refusedRequests) {}
+public record Counters(List<OfClass> classes, Large large, Tally chunks) {
+
+    /** Keeps a copy of the list. */
+    public Counters {
+        classes = List.copyOf(classes);
+    }
+
+    /**
+     * The blocks of one size.
+     *
+     * @param blockBytes the size
+     * @param slabs that they are cut from
+     * @param live in use
+     * @param cached in the caches of threads
+     * @param depot in magazines between threads
+     * @param free in their slabs
+     * @param quarantined freed, and kept from use
+     */
+    public record OfClass(
+            long blockBytes,
+            long slabs,
+            long live,
+            long cached,
+            long depot,
+            long free,
+            long quarantined) {
+
+        private Tally of(long blocks) {
+            return new Tally(blocks, blocks * blockBytes);
+        }
+
+        /** The same, with some of the live ones found in quarantine. */
+        OfClass quarantining(long blocks) {
+            long known = Math.min(live, blocks);
+            return new OfClass(
+                    blockBytes, slabs, live - known, cached, depot, free, quarantined + known);
+        }
+    }
+
+    /**
+     * Blocks that are not cut from slabs.
+     *
+     * @param live in use
+     * @param free kept for another block
+     * @param quarantined freed, and kept from use
+     */
+    public record Large(Tally live, Tally free, Tally quarantined) {
+
+        /** The same, with some of the live ones found in quarantine. */
+        Large quarantining(Tally blocks) {
+            return new Large(live.minus(blocks), free, quarantined.plus(blocks));
+        }
+    }
+
+    /** In use. */
+    public Tally live() {
+        return large.live.plus(sum(one -> one.of(one.live)));
+    }
+
+    /** In the caches of threads. */
+    public Tally cached() {
+        return sum(one -> one.of(one.cached));
+    }
+
+    /** In magazines between threads. */
+    public Tally depot() {
+        return sum(one -> one.of(one.depot));
+    }
+
+    /** In slabs, and large ones that are kept. */
+    public Tally free() {
+        return large.free.plus(sum(one -> one.of(one.free)));
+    }
+
+    /** Freed, and kept from use. */
+    public Tally quarantined() {
+        return large.quarantined.plus(sum(one -> one.of(one.quarantined)));
+    }
+
+    /** All of them. */
+    public Tally capacity() {
+        return live().plus(cached()).plus(depot()).plus(free()).plus(quarantined());
+    }
+
+    private Tally sum(Function<OfClass, Tally> place) {
+        Tally sum = Tally.NONE;
+        for (OfClass one : classes) {
+            sum = sum.plus(place.apply(one));
+        }
+        return sum;
+    }
+
+    // ---- the numbers that are asked for most --------------------------------------------------
+
+    /** Blocks in use. */
+    public long liveBlocks() {
+        return live().blocks();
+    }
+
+    /** Their bytes. */
+    public long liveBytes() {
+        return live().bytes();
+    }
+
+    /** Bytes in the caches of threads. */
+    public long cachedBytes() {
+        return cached().bytes();
+    }
+
+    /** Bytes in magazines between threads. */
+    public long depotBytes() {
+        return depot().bytes();
+    }
+
+    /** Bytes of all blocks, used or not. */
+    public long capacityBytes() {
+        return capacity().bytes();
+    }
+}

@@ -7,7 +7,9 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
  * The engine with mistakes made loud: for tests, for debugging, and where an attacker may steer
@@ -54,10 +56,11 @@ public final class HardenedHeap implements Blocks {
     /** Blocks without a slab; as asked for of them, their canary counts. */
     private final LargeBlocks large;
 
-    /** Blocks whose canary had changed: kept from use for ever. */
-    private final AtomicLong condemnedBlocks = new AtomicLong();
+    /** How many blocks of each class, and of none, had a changed canary: never used again. */
+    private final AtomicLongArray condemned = new AtomicLongArray(SizeClasses.NONE + 1);
 
-    private final AtomicLong condemnedBytes = new AtomicLong();
+    /** Of those that have no class. */
+    private final AtomicLong condemnedLargeBytes = new AtomicLong();
 
     /**
      * A heap of no blocks yet.
@@ -65,7 +68,7 @@ public final class HardenedHeap implements Blocks {
      * @param measures that it takes
      */
     public HardenedHeap(HeapSettings settings, ChunkSource source, Measures measures) {
-        this.engine = new SlabHeap(settings, source, true, measures.randomOrder());
+        this.engine = new SlabHeap(settings, source, new HighWater(), true, measures.randomOrder());
         this.large = engine.large();
         this.measures = measures;
         this.canaryBytes = measures.canary() ? Long.BYTES : 0;
@@ -166,25 +169,36 @@ public final class HardenedHeap implements Blocks {
     @Override
     public Counters counters() {
         Counters all = engine.counters();
-        long blocks = condemnedBlocks.get();
-        long bytes = condemnedBytes.get();
+        long[] quarantined = quarantinedBlocks();
+        List<Counters.OfClass> classes =
+                all.classes().stream().map(one -> one.quarantining(in(quarantined, one))).toList();
+        Tally large = new Tally(condemned.get(SizeClasses.NONE), condemnedLargeBytes.get());
+        return new Counters(classes, all.large().quarantining(large), all.chunks());
+    }
+
+    private static long in(long[] blocks, Counters.OfClass one) {
+        return blocks[SizeClasses.of(one.blockBytes(), 1)];
+    }
+
+    /** Of each class, with those that never leave. */
+    private long[] quarantinedBlocks() {
+        long[] blocks = new long[SizeClasses.COUNT];
+        for (int i = 0; i < blocks.length; i++) {
+            blocks[i] = condemned.get(i);
+        }
         for (int i = 0; i < quarantine.places(); i++) {
             long address = quarantine.at(i);
             Slab slab = address == 0 ? null : engine.slabAt(address);
             if (slab != null) {
-                blocks++;
-                bytes += SizeClasses.bytes(slab.sizeClass);
+                blocks[slab.sizeClass]++;
             }
         }
-        return new Counters(
-                all.liveBlocks() - blocks,
-                all.liveBytes() - bytes,
-                all.cachedBytes(),
-                all.depotBytes(),
-                all.freeBytes(),
-                bytes,
-                all.capacityBytes(),
-                all.refusedRequests());
+        return blocks;
+    }
+
+    @Override
+    public long peakBytes() {
+        return engine.peakBytes();
     }
 
     private long allocate(long bytes, long alignment, boolean zeroed, byte state) throws Refusal {
@@ -219,7 +233,7 @@ public final class HardenedHeap implements Blocks {
             throw engine.notALiveBlock(address);
         }
         // Only now: until it has ended it might end and begin again, with other bytes.
-        spoil(address, slab.guardedBytes(index), SizeClasses.bytes(slab.sizeClass));
+        spoil(address, slab.guardedBytes(index), slab.sizeClass);
         if (!isQuarantined(slab) || engine.isClosed()) {
             engine.freeOwned(slab, address);
         } else {
@@ -235,7 +249,12 @@ public final class HardenedHeap implements Blocks {
         if (block == null) {
             throw engine.notALiveBlock(address);
         }
-        spoil(address, bytesOf(block), block.capacityBytes());
+        try {
+            spoil(address, bytesOf(block), SizeClasses.NONE);
+        } catch (IllegalStateException e) {
+            condemnedLargeBytes.addAndGet(block.capacityBytes());
+            throw e;
+        }
         large.release(block);
     }
 
@@ -244,9 +263,9 @@ public final class HardenedHeap implements Blocks {
     }
 
     /** Looks at the canary of a block that has ended, and overwrites what stands before it. */
-    private void spoil(long address, long bytes, long capacityBytes) {
+    private void spoil(long address, long bytes, int sizeClass) {
         if (measures.canary()) {
-            requireCanary(address, bytes, capacityBytes);
+            requireCanary(address, bytes, sizeClass);
         }
         if (measures.overwriting()) {
             NativeMemory.fill(address, bytes, pattern);
@@ -281,11 +300,10 @@ public final class HardenedHeap implements Blocks {
         return slab != null && slab.indexOf(address) >= 0 ? slab : null;
     }
 
-    private void requireCanary(long address, long bytes, long capacityBytes) {
+    private void requireCanary(long address, long bytes, int sizeClass) {
         long found = NativeMemory.word(address + bytes);
         if (found != (secret ^ address)) {
-            condemnedBlocks.incrementAndGet();
-            condemnedBytes.addAndGet(capacityBytes);
+            condemned.incrementAndGet(sizeClass);
             throw new IllegalStateException(
                     ("the block at 0x%x was overrun: something has written behind its %d bytes,"
                                     + " where 0x%016x stands instead of the canary. It is kept from"

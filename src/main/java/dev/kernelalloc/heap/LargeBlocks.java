@@ -102,6 +102,10 @@ final class LargeBlocks {
 
     private final ChunkSource source;
     private final CacheBudget budget;
+
+    /** Of these blocks, live and kept, and of others. */
+    private final HighWater capacityBytes;
+
     private final ConcurrentSkipListMap<Start, Large> live = new ConcurrentSkipListMap<>();
 
     /** To look up with where the Java heap has no room for another; null while one thread does. */
@@ -110,9 +114,10 @@ final class LargeBlocks {
     private final AtomicReferenceArray<@Nullable Idle> idle = new AtomicReferenceArray<>(PLACES);
     private volatile boolean keeping = true;
 
-    LargeBlocks(ChunkSource source, CacheBudget budget) {
+    LargeBlocks(ChunkSource source, CacheBudget budget, HighWater capacityBytes) {
         this.source = source;
         this.budget = budget;
+        this.capacityBytes = capacityBytes;
     }
 
     /**
@@ -127,6 +132,7 @@ final class LargeBlocks {
         boolean zeroed = false;
         if (chunk == null) {
             chunk = source.obtain(capacity, Math.max(alignment, SizeClasses.QUANTUM_BYTES));
+            capacityBytes.change(chunk.bytes());
             zeroed = chunk.zeroed();
         }
         register(chunk, bytes, State.of(raw));
@@ -142,7 +148,7 @@ final class LargeBlocks {
             if (large != null) {
                 large.state = State.ENDED; // it may have come into the table
             }
-            source.giveBack(chunk);
+            release(chunk);
             throw e;
         }
     }
@@ -215,8 +221,13 @@ final class LargeBlocks {
     private void giveBack(Large ended) {
         forget(ended);
         if (!keep(ended.chunk)) {
-            source.giveBack(ended.chunk);
+            release(ended.chunk);
         }
+    }
+
+    private void release(Chunk chunk) {
+        capacityBytes.change(-chunk.bytes());
+        source.giveBack(chunk);
     }
 
     private void forget(Large ended) {
@@ -257,6 +268,7 @@ final class LargeBlocks {
             large.state = State.OWNED;
             throw e;
         }
+        capacityBytes.change(enlarged.bytes() - large.chunk.bytes());
         forget(large);
         register(enlarged, bytes, State.OWNED);
         return enlarged.address();
@@ -300,30 +312,37 @@ final class LargeBlocks {
         }
     }
 
-    long liveBlocks() {
-        long blocks = 0;
+    /** Those that have not ended. */
+    Tally live() {
+        Tally sum = Tally.NONE;
         for (Large large : live.values()) {
-            blocks += large.state == State.ENDED ? 0 : 1;
+            if (large.state != State.ENDED) {
+                sum = sum.plus(new Tally(1, large.chunk.bytes()));
+            }
         }
-        return blocks;
+        return sum;
     }
 
-    long liveBytes() {
-        long bytes = 0;
-        for (Large large : live.values()) {
-            bytes += large.state == State.ENDED ? 0 : large.chunk.bytes();
+    /** Whether there are chunks that no block uses. */
+    boolean keepsAny() {
+        for (int i = 0; i < PLACES; i++) {
+            if (idle.get(i) != null) {
+                return true;
+            }
         }
-        return bytes;
+        return false;
     }
 
-    /** Of chunks that no block uses. */
-    long idleBytes() {
-        long bytes = 0;
+    /** Those chunks. */
+    Tally idle() {
+        Tally sum = Tally.NONE;
         for (int i = 0; i < PLACES; i++) {
             Idle one = idle.get(i);
-            bytes += one == null ? 0 : one.chunk.bytes();
+            if (one != null) {
+                sum = sum.plus(new Tally(1, one.chunk.bytes()));
+            }
         }
-        return bytes;
+        return sum;
     }
 
     /** Whole pages where that is little, so that the memory can be discarded. */
@@ -378,7 +397,7 @@ final class LargeBlocks {
     private void giveBack(@Nullable Idle one) {
         if (one != null) {
             budget.give(one.chunk.bytes());
-            source.giveBack(one.chunk);
+            release(one.chunk);
         }
     }
 }

@@ -4,6 +4,7 @@ import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -37,10 +38,10 @@ public final class LiveBlocks implements Blocks {
     private final String tag;
     private final BlockSource source;
     private final ConcurrentHashMap<Long, Entry> entries = new ConcurrentHashMap<>();
-    private final AtomicLong capacityBytes = new AtomicLong();
+    private final HighWater capacity;
+    private final AtomicLong liveBytes = new AtomicLong();
     private final AtomicLong allocated = new AtomicLong();
     private final AtomicLong freed = new AtomicLong();
-    private final AtomicLong refused = new AtomicLong();
     private volatile boolean closed;
 
     /**
@@ -49,8 +50,14 @@ public final class LiveBlocks implements Blocks {
      * @param tag names the allocator in messages
      */
     public LiveBlocks(String tag, BlockSource source) {
+        this(tag, source, new HighWater());
+    }
+
+    /** The same, beside other blocks that are counted with its own. */
+    public LiveBlocks(String tag, BlockSource source, HighWater capacity) {
         this.tag = tag;
         this.source = source;
+        this.capacity = capacity;
     }
 
     @Override
@@ -102,8 +109,9 @@ public final class LiveBlocks implements Blocks {
 
     private long allocate(long bytes, long alignment, boolean zeroed, Owner owner) throws Refusal {
         requireOpen();
-        Block block = obtain(bytes, alignment, zeroed);
+        Block block = source.obtain(bytes, alignment, zeroed);
         register(block, owner);
+        count(allocated, block.capacityBytes());
         if (closed && entries.remove(block.address()) != null) {
             // Closed meanwhile. The closer has counted either before or after this block: it is
             // gone.
@@ -141,17 +149,17 @@ public final class LiveBlocks implements Blocks {
             resized =
                     inSource.isPresent() ? inSource.get() : source.obtain(bytes, alignment, false);
         } catch (Refusal e) {
-            refused.incrementAndGet();
             entries.put(address, new Entry(old, owner));
             throw e;
         }
-        if (inSource.isEmpty()) {
+        if (inSource.isPresent()) {
+            register(resized, owner);
+            change(resized.capacityBytes() - old.capacityBytes());
+        } else {
             copy(old, resized);
-        }
-        register(resized, owner); // counted before the old one ends: never both forgotten
-        count(freed, old, -1);
-        if (inSource.isEmpty()) {
-            source.giveBack(old);
+            register(resized, owner); // counted before the old one ends: never both forgotten
+            count(allocated, resized.capacityBytes());
+            end(old);
         }
         return resized.address();
     }
@@ -170,7 +178,7 @@ public final class LiveBlocks implements Blocks {
                     "0x%x is a live block of this allocator already, it belongs to %s"
                             .formatted(block.address(), known.owner.description));
         }
-        count(allocated, block, 1);
+        count(allocated, block.capacityBytes());
     }
 
     /**
@@ -179,7 +187,7 @@ public final class LiveBlocks implements Blocks {
      * @throws IllegalArgumentException when no live block of the caller's starts there
      */
     public void disown(long address) {
-        count(freed, take(address, Owner.CALLER), -1);
+        count(freed, -take(address, Owner.CALLER).capacityBytes());
     }
 
     @Override
@@ -200,22 +208,19 @@ public final class LiveBlocks implements Blocks {
 
     @Override
     public Counters counters() {
-        long bytes = capacityBytes.get();
-        return new Counters(allocated.get() - freed.get(), bytes, 0, 0, 0, 0, bytes, refused.get());
+        long blocks = Math.max(0, allocated.get() - freed.get());
+        Tally live = new Tally(blocks, Math.max(0, liveBytes.get()));
+        return new Counters(List.of(), new Counters.Large(live, Tally.NONE, Tally.NONE), live);
+    }
+
+    @Override
+    public long peakBytes() {
+        return capacity.mostBytes();
     }
 
     private void requireOpen() {
         if (closed) {
             throw new IllegalStateException("allocator '" + tag + "' is closed");
-        }
-    }
-
-    private Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal {
-        try {
-            return source.obtain(bytes, alignment, zeroed);
-        } catch (Refusal e) {
-            refused.incrementAndGet();
-            throw e;
         }
     }
 
@@ -236,19 +241,26 @@ public final class LiveBlocks implements Blocks {
             throw e;
         }
         if (stale != null) {
-            count(freed, stale.block, -1); // C code has freed a block of ours that nobody disowned
+            count(
+                    freed,
+                    -stale.block.capacityBytes()); // C code has freed a block of ours that nobody
+            // disowned
         }
-        count(allocated, block, 1);
     }
 
     private void end(Block block) {
-        count(freed, block, -1);
+        count(freed, -block.capacityBytes());
         source.giveBack(block);
     }
 
-    private void count(AtomicLong event, Block block, int sign) {
+    private void count(AtomicLong event, long bytes) {
         event.incrementAndGet();
-        capacityBytes.addAndGet(sign * block.capacityBytes());
+        change(bytes);
+    }
+
+    private void change(long bytes) {
+        liveBytes.addAndGet(bytes);
+        capacity.change(bytes);
     }
 
     private Block take(long address, Owner owner) {

@@ -51,9 +51,9 @@ final class Rehearsal {
     static void run() {
         try {
             StackReserve.require();
-            slabs(new Slabs(new Nowhere(), Long.MAX_VALUE, false));
-            slabs(new Slabs(new Nowhere(), 0, true));
-            large(new LargeBlocks(new Nowhere(), new CacheBudget(Long.MAX_VALUE)));
+            slabs(new Slabs(new Nowhere(), Long.MAX_VALUE, new HighWater(), false));
+            slabs(new Slabs(new Nowhere(), 0, new HighWater(), true));
+            large(new LargeBlocks(new Nowhere(), new CacheBudget(Long.MAX_VALUE), new HighWater()));
             caches(new ThreadCaches(1));
             depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
             contention();

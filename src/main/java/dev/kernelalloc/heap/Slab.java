@@ -137,6 +137,11 @@ final class Slab {
         return (long) granules * Range.GRANULE_BYTES;
     }
 
+    /** Of all its blocks together. */
+    long blockBytes() {
+        return (long) states.length * SizeClasses.bytes(sizeClass);
+    }
+
     int blocks() {
         return states.length;
     }

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The engine: blocks of size classes, cut from slabs, handed out through caches.
@@ -58,9 +59,9 @@ public final class SlabHeap implements Blocks, Trimmed {
     private final Slabs slabs;
     private final SlabTable table;
     private final LargeBlocks large;
+    private final HighWater capacity;
     private final ThreadCaches caches;
     private final Depot[] depots = new Depot[MagazineShape.CLASSES];
-    private final AtomicLong refused = new AtomicLong();
     private final boolean shuffled;
     private volatile boolean closed;
     private volatile boolean watched;
@@ -73,22 +74,34 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     /** A heap of no blocks yet. */
     public SlabHeap(HeapSettings settings, ChunkSource source) {
-        this(settings, source, false, false);
+        this(settings, source, new HighWater());
+    }
+
+    /** The same, beside other blocks that are counted with its own. */
+    public SlabHeap(HeapSettings settings, ChunkSource source, HighWater capacity) {
+        this(settings, source, capacity, false, false);
     }
 
     /**
      * A heap of no blocks yet.
      *
+     * @param capacity how many bytes its blocks have at most
      * @param hardened whether it serves a hardened one: slabs note what was asked for
      * @param shuffled whether the blocks of a magazine are handed out in random order
      */
-    SlabHeap(HeapSettings settings, ChunkSource source, boolean hardened, boolean shuffled) {
+    SlabHeap(
+            HeapSettings settings,
+            ChunkSource source,
+            HighWater capacity,
+            boolean hardened,
+            boolean shuffled) {
         this.settings = settings;
         this.shuffled = shuffled;
         this.budget = new CacheBudget(settings.cacheBytes());
-        this.slabs = new Slabs(source, settings.cacheBytes(), hardened);
+        this.capacity = capacity;
+        this.slabs = new Slabs(source, settings.cacheBytes(), capacity, hardened);
         this.table = slabs.table();
-        this.large = new LargeBlocks(source, budget);
+        this.large = new LargeBlocks(source, budget, capacity);
         this.caches =
                 new ThreadCaches(
                         Runtime.getRuntime().availableProcessors() * STRIPES_PER_PROCESSOR);
@@ -317,15 +330,6 @@ public final class SlabHeap implements Blocks, Trimmed {
         StackReserve.require();
         requireOpen();
         try {
-            return enlargeOrReclaim(address, bytes);
-        } catch (Refusal e) {
-            refused.incrementAndGet();
-            throw e;
-        }
-    }
-
-    private long enlargeOrReclaim(long address, long bytes) throws Refusal {
-        try {
             return large.enlarge(address, bytes);
         } catch (Refusal _) {
             reclaim();
@@ -347,9 +351,6 @@ public final class SlabHeap implements Blocks, Trimmed {
         long block;
         try {
             block = takeOrReclaim(sizeClass, bytes, alignment, raw);
-        } catch (Refusal e) {
-            refused.incrementAndGet();
-            throw e;
         } catch (OutOfMemoryError e) {
             throw javaHeapExhausted();
         }
@@ -705,7 +706,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     private boolean isEmpty() {
-        return slabs.isEmpty() && large.idleBytes() == 0;
+        return slabs.isEmpty() && !large.keepsAny();
     }
 
     // ---- the whole ----------------------------------------------------------------------------
@@ -736,39 +737,37 @@ public final class SlabHeap implements Blocks, Trimmed {
         }
     }
 
+    @Override
+    public long peakBytes() {
+        return capacity.mostBytes();
+    }
+
     private Counters count() {
-        long liveBlocks = large.liveBlocks();
-        long liveBytes = large.liveBytes();
-        long freeBytes = large.idleBytes();
-        long capacityBytes = liveBytes + freeBytes;
-        long cachedBytes = 0;
-        long depotBytes = 0;
+        List<Counters.OfClass> classes = new ArrayList<>();
         for (int i = 0; i < SizeClasses.COUNT; i++) {
-            long bytes = SizeClasses.bytes(i);
             long blocks = slabs.blocks(i);
-            if (blocks == 0) {
-                continue;
+            if (blocks > 0) {
+                classes.add(count(i, blocks));
             }
-            long free = slabs.freeBlocks(i);
-            long cached = cachedBlocks(i);
-            long inDepot = i < depots.length ? depots[i].blocks() : 0;
-            long live = blocks - free - cached - inDepot;
-            capacityBytes += blocks * bytes;
-            freeBytes += free * bytes;
-            cachedBytes += cached * bytes;
-            depotBytes += inDepot * bytes;
-            liveBlocks += live;
-            liveBytes += live * bytes;
         }
         return new Counters(
-                liveBlocks,
-                liveBytes,
-                cachedBytes,
-                depotBytes,
-                freeBytes,
-                0,
-                capacityBytes,
-                refused.get());
+                classes,
+                new Counters.Large(large.live(), large.idle(), Tally.NONE),
+                slabs.ranges().plus(large.live()).plus(large.idle()));
+    }
+
+    private Counters.OfClass count(int sizeClass, long blocks) {
+        long free = slabs.freeBlocks(sizeClass);
+        long cached = cachedBlocks(sizeClass);
+        long inDepot = sizeClass < depots.length ? depots[sizeClass].blocks() : 0;
+        return new Counters.OfClass(
+                SizeClasses.bytes(sizeClass),
+                slabs.count(sizeClass),
+                Math.max(0, blocks - free - cached - inDepot), // less where blocks move meanwhile
+                cached,
+                inDepot,
+                free,
+                0);
     }
 
     private long cachedBlocks(int sizeClass) {
@@ -824,7 +823,6 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     /** A text that is there already: what makes one may need classes that cannot be loaded now. */
     private Refusal javaHeapExhausted() {
-        refused.incrementAndGet();
         return new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
     }
 

@@ -33,6 +33,10 @@ final class Slabs {
 
     private final ChunkSource source;
     private final boolean guarded;
+
+    /** Of the blocks of all slabs, and of others. */
+    private final HighWater capacity;
+
     private final Bin[] bins = new Bin[SizeClasses.COUNT];
     private final SlabTable table = new SlabTable();
     private volatile Range[] ranges = {};
@@ -45,11 +49,13 @@ final class Slabs {
     /**
      * No slabs yet.
      *
+     * @param capacity to which their blocks are added
      * @param guarded whether slabs note what was asked for of each block
      */
-    Slabs(ChunkSource source, long idleLimitBytes, boolean guarded) {
+    Slabs(ChunkSource source, long idleLimitBytes, HighWater capacity, boolean guarded) {
         this.source = source;
         this.guarded = guarded;
+        this.capacity = capacity;
         this.idleLimitBytes = idleLimitBytes;
         Arrays.setAll(bins, sizeClass -> new Bin(SlabShape.of(sizeClass, source)));
     }
@@ -186,6 +192,7 @@ final class Slabs {
         bin.add(slab);
         table.put(slab);
         idleBytes.addAndGet(slab.bytes());
+        capacity.change(slab.blockBytes());
         return slab;
     }
 
@@ -279,6 +286,7 @@ final class Slabs {
             slab.range().noLongerZeroed();
         }
         idleBytes.addAndGet(-slab.bytes());
+        capacity.change(-slab.blockBytes());
         table.remove(slab);
         bin.vacate(slab.place());
         slab.range().give(slab.address(), slab.granules());
@@ -352,6 +360,11 @@ final class Slabs {
 
     // ---- counting -----------------------------------------------------------------------------
 
+    /** How many slabs of a class there are. */
+    long count(int sizeClass) {
+        return bins[sizeClass].count(_ -> 1);
+    }
+
     /** How many blocks of a class there are. */
     long blocks(int sizeClass) {
         return bins[sizeClass].count(Slab::blocks);
@@ -362,8 +375,10 @@ final class Slabs {
         return bins[sizeClass].count(Slab::freeBlocks);
     }
 
-    /** What has been taken from the source for ranges. */
-    long reservedBytes() {
-        return Arrays.stream(ranges).mapToLong(range -> range.chunk().bytes()).sum();
+    /** What has been taken from the source. */
+    Tally ranges() {
+        Range[] now = ranges;
+        long bytes = Arrays.stream(now).mapToLong(range -> range.chunk().bytes()).sum();
+        return new Tally(now.length, bytes);
     }
 }

@@ -1,10 +1,13 @@
 package dev.kernelalloc.heap;
 
 import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
+
+import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,14 +26,22 @@ public final class SystemChunks implements ChunkSource {
     /** Smaller chunks are not tried: a system call is dearer than writing zeros. */
     private static final long DISCARDED_BYTES = 1 << 20;
 
-    /** Where glibc maps every chunk by itself, so that the advice is for nothing else. */
-    private static final long HUGE_PAGES_BYTES = 32L << 20;
+    /** Where glibc maps every chunk by itself, so that the advice, or name, is for nothing else. */
+    private static final long SEPARATE_MAPPING_BYTES = 32L << 20;
 
     private final OperatingSystem os;
+    private final @Nullable RangeNames names;
 
-    /** Chunks by this system's aligned_alloc. */
+    /** Chunks by this system's aligned_alloc, without names. */
     public SystemChunks(OperatingSystem os) {
         this.os = os;
+        this.names = null;
+    }
+
+    /** Chunks by this system's aligned_alloc, of which ranges for slabs get a name. */
+    public SystemChunks(OperatingSystem os, MappingName name) {
+        this.os = os;
+        this.names = new RangeNames(os, name);
     }
 
     @Override
@@ -38,7 +49,13 @@ public final class SystemChunks implements ChunkSource {
         boolean pages = bytes >= DISCARDED_BYTES && bytes % pageBytes() == 0;
         long address = os.alignedAlloc(pages ? Math.max(alignment, pageBytes()) : alignment, bytes);
         try {
-            return new Chunk(address, bytes, pages && discardGivesZeros(address, bytes));
+            Chunk chunk = new Chunk(address, bytes, pages && discardGivesZeros(address, bytes));
+            if (names != null
+                    && alignment == Range.GRANULE_BYTES
+                    && bytes >= SEPARATE_MAPPING_BYTES) {
+                names.give(chunk);
+            }
+            return chunk;
         } catch (Error e) {
             os.alignedFree(address); // the Java heap or stack is exhausted
             throw e;
@@ -47,6 +64,9 @@ public final class SystemChunks implements ChunkSource {
 
     @Override
     public void giveBack(Chunk chunk) {
+        if (names != null) {
+            names.takeOff(chunk);
+        }
         os.alignedFree(chunk.address());
     }
 
@@ -62,7 +82,7 @@ public final class SystemChunks implements ChunkSource {
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
         Chunk resized = new Chunk(os.alignedRealloc(chunk.address(), bytes), bytes, false);
-        if (bytes >= HUGE_PAGES_BYTES && bytes > chunk.bytes()) {
+        if (bytes >= SEPARATE_MAPPING_BYTES && bytes > chunk.bytes()) {
             wantHugePages(resized);
         }
         return resized;

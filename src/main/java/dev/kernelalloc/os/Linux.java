@@ -34,6 +34,9 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     static final int MADV_POPULATE_WRITE = 23;
     static final int MADV_COLLAPSE = 25;
 
+    static final int PR_SET_VMA = 0x53564d41;
+    static final int PR_SET_VMA_ANON_NAME = 0;
+
     static final int O_RDONLY = 0;
     static final int O_CLOEXEC = 0x80000;
 
@@ -133,6 +136,22 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
             }
         }
         check(result, "advising " + advice + " for", address, bytes, callState);
+    }
+
+    @Override
+    public void name(long address, long bytes, MemorySegment name, MemorySegment callState)
+            throws Refusal {
+        if (calls.prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, bytes, name, callState) == 0) {
+            return;
+        }
+        String what = Posix.range("naming", address, bytes);
+        if (error(callState).number() == EINVAL) {
+            throw new Refusal.NotSupported(
+                    what
+                            + ": EINVAL (22), this kernel is older than 5.17 or built without"
+                            + " CONFIG_ANON_VMA_NAME");
+        }
+        throw refused(what, callState);
     }
 
     @Override

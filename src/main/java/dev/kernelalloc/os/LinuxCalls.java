@@ -47,6 +47,20 @@ interface LinuxCalls extends PosixCalls {
         }
     }
 
+    default int prctl(
+            int option,
+            long what,
+            long address,
+            long bytes,
+            MemorySegment text,
+            MemorySegment callState) {
+        try {
+            return (int) Handles.PRCTL.invokeExact(callState, option, what, address, bytes, text);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
     default int ioctl(int file, long command, MemorySegment argument, MemorySegment callState) {
         try {
             return (int) Handles.IOCTL.invokeExact(callState, file, command, argument);
@@ -135,6 +149,13 @@ interface LinuxCalls extends PosixCalls {
                                 JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG),
                         Downcall.ERRNO,
                         Linker.Option.firstVariadicArg(4));
+        private static final MethodHandle PRCTL =
+                Downcall.link(
+                        "prctl",
+                        FunctionDescriptor.of(
+                                JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS),
+                        Downcall.ERRNO,
+                        Linker.Option.firstVariadicArg(1));
         private static final MethodHandle IOCTL =
                 Downcall.link(
                         "ioctl",

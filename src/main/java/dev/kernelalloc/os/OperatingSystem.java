@@ -191,6 +191,18 @@ public interface OperatingSystem {
     void advise(long address, long bytes, Advice advice, MemorySegment callState) throws Refusal;
 
     /**
+     * Names pages in the process map, or takes their name off. Pages with different names are
+     * different mappings. PR_SET_VMA_ANON_NAME.
+     *
+     * @param name at most 80 bytes with the end of the string, printable, without any of {@code [ ]
+     *     \ $} and backquote; NULL for none
+     */
+    default void name(long address, long bytes, MemorySegment name, MemorySegment callState)
+            throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no names for pages");
+    }
+
+    /**
      * Gives the frames of pages back, also of pages of the C heap that no live block shares. The
      * pages stay usable; those of private memory read as zeros next. madvise(2), MADV_DONTNEED.
      */

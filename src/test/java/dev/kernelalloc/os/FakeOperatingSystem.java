@@ -82,6 +82,15 @@ public final class FakeOperatingSystem implements OperatingSystem {
      */
     public record Call(Operation operation, long place, long bytes) {}
 
+    /**
+     * Pages that have a name.
+     *
+     * @param address of the first
+     * @param bytes of all
+     * @param text the name
+     */
+    public record Name(long address, long bytes, String text) {}
+
     /** The page map's bits that the simulation sets. */
     public static final long PRESENT = 1L << 63;
 
@@ -116,6 +125,9 @@ public final class FakeOperatingSystem implements OperatingSystem {
     private int node;
     private int nextPin;
     private int openPageMaps;
+    private boolean namesPages;
+    private int namings;
+    private final TreeMap<Long, Name> names = new TreeMap<>();
 
     // ---- what a test sets ---------------------------------------------------------------------
 
@@ -158,6 +170,21 @@ public final class FakeOperatingSystem implements OperatingSystem {
     /** How many pages of 2 MiB the pool has left. */
     public synchronized void poolPages(long pages) {
         poolPages = pages;
+    }
+
+    /** Lets pages be named from now on; before, that is not supported. */
+    public synchronized void nameable() {
+        namesPages = true;
+    }
+
+    /** The names that pages have. */
+    public synchronized List<Name> names() {
+        return List.copyOf(names.values());
+    }
+
+    /** How often {@link #name(long, long, MemorySegment, MemorySegment)} was called. */
+    public synchronized int namings() {
+        return namings;
     }
 
     /** The answer of {@link #nodeOf} and the only node there is. */
@@ -573,6 +600,23 @@ public final class FakeOperatingSystem implements OperatingSystem {
     @Override
     public synchronized List<MemoryGroup> memoryGroups() {
         return memoryGroups;
+    }
+
+    /** A name is known as it was given; to take one off ends those that begin there. */
+    @Override
+    public synchronized void name(
+            long address, long bytes, MemorySegment name, MemorySegment callState) throws Refusal {
+        namings++;
+        if (!namesPages) {
+            throw new Refusal.NotSupported("naming: the test has not allowed it");
+        }
+        if (address % pageBytes() != 0 || bytes % pageBytes() != 0 || bytes <= 0) {
+            throw new IllegalStateException("%d bytes at 0x%x".formatted(bytes, address));
+        }
+        names.subMap(address, address + bytes).clear();
+        if (name.address() != 0) {
+            names.put(address, new Name(address, bytes, name.getString(0)));
+        }
     }
 
     @Override

@@ -227,6 +227,7 @@ class LinuxHeadersTest {
                 #include <linux/io_uring.h>
                 #include <linux/mempolicy.h>
                 #include <linux/mman.h>
+                #include <linux/prctl.h>
                 #include <linux/version.h>
                 int main(void) {
                 %s

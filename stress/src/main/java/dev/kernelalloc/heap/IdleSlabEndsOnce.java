@@ -28,7 +28,7 @@ public class IdleSlabEndsOnce {
     private static final int CLASS = SizeClasses.of(64 << 10, 8);
 
     private final PaperChunks source = new PaperChunks();
-    private final Slabs slabs = new Slabs(source, 0, false);
+    private final Slabs slabs = new Slabs(source, 0, new HighWater(), false);
     private final long last;
     private long got;
 

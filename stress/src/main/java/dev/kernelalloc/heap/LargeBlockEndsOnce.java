@@ -18,7 +18,8 @@ import org.openjdk.jcstress.infra.results.ZZ_Result;
 @State
 public class LargeBlockEndsOnce {
 
-    private final LargeBlocks large = new LargeBlocks(new PaperChunks(), new CacheBudget(0));
+    private final LargeBlocks large =
+            new LargeBlocks(new PaperChunks(), new CacheBudget(0), new HighWater());
     private final long block = PaperChunks.allocateLarge(large);
 
     @Actor

@@ -19,7 +19,8 @@ import org.openjdk.jcstress.infra.results.L_Result;
 public class LargeBlockFreedWhileClosing {
 
     private final PaperChunks source = new PaperChunks();
-    private final LargeBlocks large = new LargeBlocks(source, new CacheBudget(1 << 30));
+    private final LargeBlocks large =
+            new LargeBlocks(source, new CacheBudget(1 << 30), new HighWater());
     private final long block = PaperChunks.allocateLarge(large);
 
     @Actor

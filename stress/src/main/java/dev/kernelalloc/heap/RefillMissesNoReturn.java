@@ -30,7 +30,8 @@ public class RefillMissesNoReturn {
 
     private static final int CLASS = SizeClasses.of(64 << 10, 8);
 
-    private final Slabs slabs = new Slabs(new PaperChunks(), Long.MAX_VALUE, false);
+    private final Slabs slabs =
+            new Slabs(new PaperChunks(), Long.MAX_VALUE, new HighWater(), false);
     private final long[] taken;
     private long got;
 

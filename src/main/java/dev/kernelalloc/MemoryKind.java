@@ -1,0 +1,49 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.physical.Way;
+
+/** What kind of memory an allocator has taken from the system. */
+public enum MemoryKind {
+    /** Ranges and blocks of the C heap, by aligned_alloc(3) and malloc(3). */
+    SYSTEM_HEAP("the system heap"),
+    /** Pages of 1 GiB of the huge page pool. */
+    POOL_1G(Way.POOL_1G.toString()),
+    /** Pages of 2 MiB of the huge page pool. */
+    POOL_2M(Way.POOL_2M.toString()),
+    /** Large pages of Windows. */
+    LARGE_PAGES(Way.LARGE_PAGES.toString()),
+    /**
+     * Pages taken as transparent huge ones; those that are huge in fact have {@link
+     * dev.kernelalloc.physical.Guarantee#HUGE}.
+     */
+    TRANSPARENT_HUGE(Way.TRANSPARENT_HUGE.toString()),
+    /** Regions that the kernel has allocated for io_uring. */
+    KERNEL_REGION(Way.KERNEL_REGION.toString()),
+    /** Pages of the base size. */
+    BASE_PAGES(Way.BASE_PAGES.toString());
+
+    private final String text;
+
+    MemoryKind(String text) {
+        this.text = text;
+    }
+
+    /** Of slabs that were obtained so. */
+    static MemoryKind of(Way way) {
+        return switch (way) {
+            case POOL_1G -> POOL_1G;
+            case POOL_2M -> POOL_2M;
+            case LARGE_PAGES -> LARGE_PAGES;
+            case TRANSPARENT_HUGE -> TRANSPARENT_HUGE;
+            case KERNEL_REGION -> KERNEL_REGION;
+            case BASE_PAGES -> BASE_PAGES;
+            case HELD_RUN ->
+                    throw new IllegalArgumentException(way + " is no way to obtain a slab");
+        };
+    }
+
+    @Override
+    public String toString() {
+        return text;
+    }
+}

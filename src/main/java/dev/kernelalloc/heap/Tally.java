@@ -1,0 +1,23 @@
+package dev.kernelalloc.heap;
+
+/**
+ * Some blocks.
+ *
+ * @param blocks how many
+ * @param bytes of all of them together, as taken for them
+ */
+public record Tally(long blocks, long bytes) {
+
+    /** No blocks. */
+    public static final Tally NONE = new Tally(0, 0);
+
+    /** These and others. */
+    public Tally plus(Tally other) {
+        return new Tally(blocks + other.blocks, bytes + other.bytes);
+    }
+
+    /** These without some of them; none rather than less than none. */
+    Tally minus(Tally some) {
+        return new Tally(Math.max(0, blocks - some.blocks), Math.max(0, bytes - some.bytes));
+    }
+}

@@ -1,0 +1,87 @@
+package dev.kernelalloc.observe;
+
+import dev.kernelalloc.KernelAllocator;
+
+import java.lang.management.ManagementFactory;
+import java.util.Objects;
+
+import javax.management.MBeanServer;
+import javax.management.ObjectName;
+
+/**
+ * Registers allocators with a management server, where jconsole, jmc and exporters of metrics find
+ * them as {@code dev.kernelalloc:type=Allocator,name=<tag>}.
+ *
+ * {@snippet :
+ * try (AllocatorBean.Registration bean = AllocatorBean.register(pool)) {
+ *     serve();
+ * }
+ * }
+ *
+ * <p>A registration does not keep its allocator alive. One that nothing refers to any more is
+ * forgotten, and its bean unregistered, as if the registration were closed; so an allocator that is
+ * lost is still reported as a leak. Closing the allocator leaves the bean, as blocks may still be
+ * alive: close the registration after it.
+ *
+ * <p>The module {@code java.management} must be there, which the library itself does not need.
+ */
+public final class AllocatorBean {
+
+    private static final String MODULE = "java.management";
+
+    private AllocatorBean() {}
+
+    /** An allocator that is registered. Safe to use from any thread. */
+    public interface Registration extends AutoCloseable {
+
+        /**
+         * The name it has.
+         *
+         * @return a name that no other bean of the server had
+         */
+        ObjectName name();
+
+        /** Unregisters it. Nothing happens where that was done before, by anybody. */
+        @Override
+        void close();
+    }
+
+    /**
+     * Registers an allocator with the server of the platform.
+     *
+     * @param allocator to be seen
+     * @return the registration; dropping it changes nothing
+     * @throws UnsupportedOperationException when the module {@code java.management} is not there
+     */
+    public static Registration register(KernelAllocator allocator) {
+        Objects.requireNonNull(allocator, "allocator");
+        requireModule();
+        return register(allocator, ManagementFactory.getPlatformMBeanServer());
+    }
+
+    /**
+     * Registers an allocator with another server.
+     *
+     * <p>The name is the allocator's tag, quoted as {@link ObjectName#quote} does where it has
+     * characters that a name must not have. Where the server has a bean of that name already, a
+     * number is added: {@code pool}, {@code pool#2}, {@code pool#3}.
+     *
+     * @param allocator to be seen
+     * @param server that shows it
+     * @return the registration; dropping it changes nothing
+     */
+    public static Registration register(KernelAllocator allocator, MBeanServer server) {
+        return RegisteredAllocator.of(allocator, server);
+    }
+
+    private static void requireModule() {
+        if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
+            throw new UnsupportedOperationException(
+                    "a management bean needs the module "
+                            + MODULE
+                            + ", which this Java runs without: start it with --add-modules "
+                            + MODULE
+                            + ", or link it into the image");
+        }
+    }
+}

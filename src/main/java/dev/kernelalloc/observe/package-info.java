@@ -1,0 +1,9 @@
+/**
+ * What is alive, for tools that look from outside: the management bean of an allocator.
+ *
+ * <p>Needs the module {@code java.management}; the rest of the library does not.
+ */
+@NullMarked
+package dev.kernelalloc.observe;
+
+import org.jspecify.annotations.NullMarked;
