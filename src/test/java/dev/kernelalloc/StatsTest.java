@@ -62,7 +62,8 @@ class StatsTest {
             assertThat(pool.stats().large().live()).isEqualTo(new Amount(1, LARGE_BYTES));
             pool.free(block);
             assertThat(pool.stats().large().live()).isEqualTo(Amount.NONE);
-            assertThat(pool.stats().large().free()).isEqualTo(new Amount(1, LARGE_BYTES));
+            assertThat(pool.stats().large().free()) // nothing: the trim thread was here first
+                    .isIn(new Amount(1, LARGE_BYTES), Amount.NONE);
             pool.trim();
             assertThat(pool.stats().capacity()).isEqualTo(Amount.NONE);
         }
