@@ -413,11 +413,15 @@ final class CheckedBlocks implements Origin {
         }
     }
 
-    synchronized void close() {
+    synchronized void requireMayBeClosed() {
         if (processWide) {
             throw new UnsupportedOperationException(
                     "allocator '" + tag + "' serves the whole process: it cannot be closed");
         }
+    }
+
+    synchronized void close() {
+        requireMayBeClosed();
         blocks.close();
         Counters left = blocks.counters();
         if (left.liveBlocks() != 0) {
