@@ -138,7 +138,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         } else {
             SlabHeap heap =
                     new SlabHeap(
-                            settings(tag, Math.min(lockable, settings.limit)),
+                            settings(tag, Math.min(lockable, budget.leastLimit())),
                             new FrameChunks(frames, request));
             this.blocks =
                     new CheckedBlocks(

@@ -62,7 +62,7 @@ public final class PoolAllocator implements KernelAllocator {
      * @param source of memory, which is charged here
      */
     private PoolAllocator(Builder settings, ChunkSource source, Budget budget) {
-        Blocks heap = settings.heapOver(new BudgetedChunks(source, budget));
+        Blocks heap = settings.heapOver(new BudgetedChunks(source, budget), budget.leastLimit());
         Tracker tracker = new Tracker(settings.tag, settings.tracking, settings.leakListeners);
         this.blocks = new CheckedBlocks(settings.tag, heap, tracker);
         this.ofSystemHeap = null;
@@ -435,12 +435,12 @@ public final class PoolAllocator implements KernelAllocator {
                     Budget.of(tag, limit, Limits.listener(pressureListeners)));
         }
 
-        private Blocks heapOver(ChunkSource source) {
+        private Blocks heapOver(ChunkSource source, long leastLimit) {
             HeapSettings settings =
                     new HeapSettings(
                             tag,
-                            Limits.threadCacheBytes(threadCacheBytes, limit),
-                            Limits.cacheBytes(cacheBytes, limit));
+                            Limits.threadCacheBytes(threadCacheBytes, leastLimit),
+                            Limits.cacheBytes(cacheBytes, leastLimit));
             return hardening.isEmpty()
                     ? new SlabHeap(settings, source)
                     : new HardenedHeap(settings, source, measures());

@@ -289,6 +289,15 @@ public final class Budget {
         limit = bytes;
     }
 
+    /** The least limit, here and above, as it is at this moment. */
+    public long leastLimit() {
+        long least = limit;
+        for (Budget each = parent; each != null; each = each.parent) {
+            least = Math.min(least, each.limit);
+        }
+        return least;
+    }
+
     /** Bytes taken now, here and by children. */
     public long used() {
         return used.get();
