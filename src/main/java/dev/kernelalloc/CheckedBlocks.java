@@ -170,6 +170,7 @@ final class CheckedBlocks implements Origin {
         long kept = Math.min(blocks.usableBytes(address), bytes);
         MemorySegment moved = allocate(bytes, alignment);
         try {
+            blocks.usableBytes(address); // not if a pressure listener has freed it
             NativeMemory.copy(address, moved.address(), kept);
             free(address);
             return moved;

@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.kernelalloc.AllocationException.Reason;
+import dev.kernelalloc.heap.Chunk;
+import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.CountedChunks;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.ChildJvm;
@@ -366,6 +369,69 @@ class LimitsTest {
             pool.close();
             assertThat(source.bytesOut()).isZero();
         }
+    }
+
+    @Test
+    void aListenerThatClosesWhatIsToMoveLeavesNothingBehind() {
+        StructType<?> bytes = StructType.of(ValueLayout.JAVA_BYTE);
+        List<NativeVec<?>> growing = new ArrayList<>();
+        PoolAllocator pool =
+                PoolAllocator.builder()
+                        .limit(32 * MIB)
+                        .onPressure(_ -> growing.removeFirst().close())
+                        .build(withoutResize());
+        NativeVec<?> vec = NativeVec.withCapacity(pool, bytes, 17 * MIB);
+        growing.add(vec);
+        assertThatIllegalStateException().isThrownBy(() -> vec.reserve(20 * MIB));
+        assertThat(pool.stats().liveBlocks()).isZero();
+        pool.close();
+        assertThat(pool.charged()).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aListenerThatFreesWhatIsReallocatedLeavesNothingBehind(boolean hardened) {
+        PoolAllocator[] pool = new PoolAllocator[1];
+        List<MemorySegment> moving = new ArrayList<>();
+        pool[0] =
+                PoolAllocator.builder()
+                        .hardened(hardened)
+                        .limit(32 * MIB)
+                        .onPressure(_ -> pool[0].free(moving.removeFirst()))
+                        .build(source);
+        MemorySegment block = pool[0].allocate(17 * MIB, 8);
+        moving.add(block);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> pool[0].reallocate(block, 20 * MIB, 8));
+        assertThat(pool[0].stats().liveBlocks()).isZero();
+        pool[0].close();
+        assertThat(source.bytesOut()).isZero();
+    }
+
+    /** Where what grows is copied. */
+    private static ChunkSource withoutResize() {
+        SystemChunks chunks = new SystemChunks(Platform.current());
+        return new ChunkSource() {
+            @Override
+            public Chunk obtain(long bytes, long alignment) throws Refusal {
+                return chunks.obtain(bytes, alignment);
+            }
+
+            @Override
+            public void giveBack(Chunk chunk) {
+                chunks.giveBack(chunk);
+            }
+
+            @Override
+            public boolean discard(long address, long bytes) {
+                return chunks.discard(address, bytes);
+            }
+
+            @Override
+            public long pageBytes() {
+                return chunks.pageBytes();
+            }
+        };
     }
 
     // ---- physical memory ----------------------------------------------------------------------
