@@ -223,7 +223,8 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     /**
      * A new allocator of the same kind within the limit of this one: what it takes counts against
      * its own limit and against that of every allocator above it. It has slabs and caches of its
-     * own, and the settings of this one, listeners too. It is closed before this one.
+     * own, and the settings of this one, listeners too; the listeners for pressure stay those of
+     * the topmost one, which hear of all limits below. It is closed before this one.
      *
      * @param tag what its memory is for; names it where its limit refuses
      * @param limit of its own in bytes, not negative, which may be more than that of this one;

@@ -513,8 +513,7 @@ public final class PhysicalAllocator implements KernelAllocator {
     @Override
     public PhysicalAllocator child(String tag, long limit) {
         Builder own = new Builder(settings).tag(tag).limit(limit);
-        return new PhysicalAllocator(
-                os, own, budget.child(tag, limit, Limits.listener(own.pressureListeners)));
+        return new PhysicalAllocator(os, own, budget.child(tag, limit));
     }
 
     @Override
@@ -742,12 +741,12 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Told before a limit refuses: that of this allocator or of one that it is a child of; and
-         * for its children too. What the listener frees, closes or adds to the limit may serve the
-         * request, which is tried once more. It runs on the thread that allocates, which holds
-         * nothing of the allocator meanwhile, so it may use it, but for the owner that is about to
-         * grow; by several threads at once; never within itself: what it allocates beyond the limit
-         * is refused. What it throws is logged.
+         * Told before a limit refuses: that of this allocator, or of a child of it. What the
+         * listener frees, closes or adds to the limit may serve the request, which is tried once
+         * more. It runs on the thread that allocates, which holds nothing of the allocator
+         * meanwhile, so it may use it, but for the owner that is about to grow; by several threads
+         * at once; never within itself: what it allocates beyond the limit is refused. What it
+         * throws is logged.
          *
          * @param listener to be told
          * @return this builder

@@ -184,8 +184,7 @@ public final class PoolAllocator implements KernelAllocator {
     public PoolAllocator child(String tag, long limit) {
         requireSlabs();
         Builder own = new Builder(settings).tag(tag).limit(limit);
-        return new PoolAllocator(
-                own, source, budget.child(tag, limit, Limits.listener(own.pressureListeners)));
+        return new PoolAllocator(own, source, budget.child(tag, limit));
     }
 
     private void requireSlabs() {
@@ -398,12 +397,12 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * Told before a limit refuses: that of this allocator or of one that it is a child of; and
-         * for its children too. What the listener frees, closes or adds to the limit may serve the
-         * request, which is tried once more. It runs on the thread that allocates, which holds
-         * nothing of the allocator meanwhile, so it may use it, but for the owner that is about to
-         * grow; by several threads at once; never within itself: what it allocates beyond the limit
-         * is refused. What it throws is logged.
+         * Told before a limit refuses: that of this allocator, or of a child of it. What the
+         * listener frees, closes or adds to the limit may serve the request, which is tried once
+         * more. It runs on the thread that allocates, which holds nothing of the allocator
+         * meanwhile, so it may use it, but for the owner that is about to grow; by several threads
+         * at once; never within itself: what it allocates beyond the limit is refused. What it
+         * throws is logged.
          *
          * @param listener to be told
          * @return this builder

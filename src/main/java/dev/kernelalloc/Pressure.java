@@ -4,8 +4,8 @@ package dev.kernelalloc;
  * A limit that is about to refuse: what a listener is told, by {@link
  * PoolAllocator.Builder#onPressure} or {@link PhysicalAllocator.Builder#onPressure}.
  *
- * @param allocator the tag of the allocator whose limit it is: the one that was asked, or one that
- *     it is a child of
+ * @param allocator the tag of the allocator whose limit it is: that was asked for memory, or that
+ *     the one asked is a child of
  * @param askedBytes that it has too little left for: what would be taken from the system, which may
  *     be more than the program has asked for
  * @param usedBytes taken within that limit at that moment

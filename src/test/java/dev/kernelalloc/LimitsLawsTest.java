@@ -208,7 +208,8 @@ class LimitsLawsTest {
     /** Every call of the system refused once, at every moment of every way to get pages. */
     @Property(tries = 8)
     void ofPhysicalMemoryAsMuchIsChargedAsIsMapped(
-            @ForAll @IntRange(min = 1, max = 8) int nth, @ForAll @IntRange(max = 4) int limitShift) {
+            @ForAll @IntRange(min = 1, max = 8) int nth,
+            @ForAll @IntRange(max = 4) int limitShift) {
         for (Operation operation : Operation.values()) {
             if (operation.name().endsWith("FREE") || operation == Operation.UNPIN) {
                 continue; // a pin that does not end stays

@@ -81,7 +81,7 @@ public final class Budget {
      *
      * @param name for messages
      * @param limit in bytes, not negative
-     * @param listener told before it refuses
+     * @param listener told before it refuses, or one within it does
      */
     public static Budget of(String name, long limit, @Nullable Listener listener) {
         return new Budget(name, limit, listener, null);
@@ -93,15 +93,15 @@ public final class Budget {
     }
 
     /**
-     * A budget within this one.
+     * A budget within this one, whose listener is told of both.
      *
      * @throws IllegalStateException when this one is closed
      */
-    public synchronized Budget child(String name, long limit, @Nullable Listener listener) {
+    public synchronized Budget child(String name, long limit) {
         if (closed) {
             throw new IllegalStateException("allocator '" + this.name + "' is closed");
         }
-        Budget child = new Budget(name, limit, listener, this);
+        Budget child = new Budget(name, limit, null, this);
         children.removeIf(reference -> reference.get() == null);
         children.add(new WeakReference<>(child));
         return child;
@@ -187,8 +187,8 @@ public final class Budget {
 
     /**
      * What can be done about a refusal. First all allocators of the budget that has too little left
-     * give up what is idle; then listeners are told, from the one who asked up to that one. The
-     * caller holds nothing of a heap: no block, token, stripe or lock.
+     * give up what is idle; then the listener is told, which the topmost budget has. The caller
+     * holds nothing of a heap: no block, token, stripe or lock.
      *
      * @param attempt how many times the same request has been here before
      * @return whether to try again
@@ -226,33 +226,23 @@ public final class Budget {
     }
 
     private boolean tell(Budget pressed, long askedBytes) {
-        if (TELLING.get()) {
+        Budget top = this;
+        while (top.parent != null) {
+            top = top.parent;
+        }
+        Listener told = top.listener;
+        if (told == null || TELLING.get()) {
             return false;
         }
-        boolean told = false;
         TELLING.set(true);
         try {
-            for (Budget each = this; each != null; each = each.parent) {
-                if (each.listener != null) {
-                    told = true;
-                    each.tellOwn(pressed, askedBytes);
-                }
-                if (each == pressed) {
-                    break;
-                }
-            }
+            told.pressed(pressed, askedBytes);
+        } catch (Throwable e) { // whatever it is, the request is to be answered
+            top.log(e);
         } finally {
             TELLING.set(false);
         }
-        return told;
-    }
-
-    private void tellOwn(Budget pressed, long askedBytes) {
-        try {
-            listener.pressed(pressed, askedBytes);
-        } catch (Throwable e) { // whatever it is, the request is to be answered
-            log(e);
-        }
+        return true;
     }
 
     private void log(Throwable failure) {

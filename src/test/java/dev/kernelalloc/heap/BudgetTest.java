@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class BudgetTest {
 
     private final Budget parent = Budget.of("parent", 100, null);
-    private final Budget child = parent.child("child", 60, null);
+    private final Budget child = parent.child("child", 60);
 
     @Test
     void aChargeCountsHereAndAboveUntilItIsReleased() throws Refusal {
@@ -59,8 +59,8 @@ class BudgetTest {
                 .isThrownBy(() -> child.charge(11))
                 .withMessage(
                         "budget 'parent' refuses 11 bytes, as 90 of its 100 are taken ('child': 20"
-                            + " of 60, in 'parent': 90 of 100): free blocks or close allocators"
-                            + " within it, or raise its limit");
+                                + " of 60, in 'parent': 90 of 100): free blocks or close allocators"
+                                + " within it, or raise its limit");
     }
 
     @Test
@@ -95,11 +95,11 @@ class BudgetTest {
                 .withMessage(
                         "allocator 'parent' has children that are not closed: 'child'. Close them"
                                 + " first");
-        parent.child("second", 1, null).close();
+        parent.child("second", 1).close();
         child.close();
         parent.close();
         assertThatIllegalStateException()
-                .isThrownBy(() -> parent.child("late", 1, null))
+                .isThrownBy(() -> parent.child("late", 1))
                 .withMessage("allocator 'parent' is closed");
     }
 
@@ -131,8 +131,7 @@ class BudgetTest {
         assertThat(source.bytesOut()).isZero();
     }
 
-    private static void assertRefused(
-            Budget from, long bytes, String who, long limit, long used) {
+    private static void assertRefused(Budget from, long bytes, String who, long limit, long used) {
         assertThatExceptionOfType(Refusal.OverBudget.class)
                 .isThrownBy(() -> from.charge(bytes))
                 .satisfies(

@@ -20,7 +20,7 @@ import org.openjdk.jcstress.infra.results.ZLL_Result;
 public class ReleasedBytesCanBeChargedAgain {
 
     private final Budget parent = Budget.of("parent", 100, null);
-    private final Budget child = parent.child("child", 90, null);
+    private final Budget child = parent.child("child", 90);
 
     public ReleasedBytesCanBeChargedAgain() {
         PaperMoney.charge(child, 60);

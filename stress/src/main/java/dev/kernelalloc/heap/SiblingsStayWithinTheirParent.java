@@ -20,8 +20,8 @@ import org.openjdk.jcstress.infra.results.ZZL_Result;
 public class SiblingsStayWithinTheirParent {
 
     private final Budget parent = Budget.of("parent", 100, null);
-    private final Budget one = parent.child("one", 80, null);
-    private final Budget other = parent.child("other", 80, null);
+    private final Budget one = parent.child("one", 80);
+    private final Budget other = parent.child("other", 80);
 
     @Actor
     public void first(ZZL_Result r) {

@@ -17,7 +17,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 @JCStressTest
-@Description("Two children fill a limit that has room for one block: within it, and all comes back.")
+@Description(
+        "Two children fill a limit that has room for one block: within it, and all comes back.")
 @Outcome(
         id = "within, 0, 0",
         expect = ACCEPTABLE,
