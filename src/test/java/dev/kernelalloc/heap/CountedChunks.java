@@ -18,13 +18,24 @@ public final class CountedChunks implements ChunkSource {
     }
 
     private final ChunkSource source;
+    private final boolean resizing;
     private final AtomicLong bytesOut = new AtomicLong();
     private final AtomicLong mostOut = new AtomicLong();
     private final AtomicLong callsUntilFailure = new AtomicLong(Long.MAX_VALUE);
     private volatile Failure failure = Failure.REFUSAL;
 
     public CountedChunks(ChunkSource source) {
+        this(source, true);
+    }
+
+    private CountedChunks(ChunkSource source, boolean resizing) {
         this.source = source;
+        this.resizing = resizing;
+    }
+
+    /** The chunks of the same source, counted anew, of which what grows is copied. */
+    public CountedChunks withoutResize() {
+        return new CountedChunks(source, false);
     }
 
     /** Bytes obtained and not given back. */
@@ -59,7 +70,7 @@ public final class CountedChunks implements ChunkSource {
 
     @Override
     public boolean resizes() {
-        return source.resizes();
+        return resizing && source.resizes();
     }
 
     @Override
