@@ -19,6 +19,11 @@ public final class AllocationException extends RuntimeException {
          * message says what was found instead.
          */
         FRAGMENTED,
+        /**
+         * A limit of the allocator, or of one that it is a child of, leaves too little ({@link
+         * KernelAllocator#limit}); the message names it, with its numbers.
+         */
+        LIMIT,
         /** The process may not lock that many bytes ({@code RLIMIT_MEMLOCK}). */
         LOCK_LIMIT,
         /** The process lacks a right. */
@@ -32,6 +37,7 @@ public final class AllocationException extends RuntimeException {
             return switch (refusal) {
                 case Refusal.OutOfMemory _ -> OUT_OF_MEMORY;
                 case Refusal.Fragmented _ -> FRAGMENTED;
+                case Refusal.OverBudget _ -> LIMIT;
                 case Refusal.LockLimit _ -> LOCK_LIMIT;
                 case Refusal.NotPermitted _ -> NOT_PERMITTED;
                 case Refusal.NotSupported _ -> NOT_SUPPORTED;

@@ -175,6 +175,7 @@ final class CheckedBlocks implements Origin {
         long kept = Math.min(blocks.usableBytes(address), bytes);
         MemorySegment moved = allocate(bytes, alignment);
         try {
+            blocks.usableBytes(address); // not if a pressure listener has freed it
             NativeMemory.copy(address, moved.address(), kept);
             free(address);
             return moved;
@@ -408,11 +409,15 @@ final class CheckedBlocks implements Origin {
         }
     }
 
-    synchronized void close() {
+    synchronized void requireMayBeClosed() {
         if (processWide) {
             throw new UnsupportedOperationException(
                     "allocator '" + tag + "' serves the whole process: it cannot be closed");
         }
+    }
+
+    synchronized void close() {
+        requireMayBeClosed();
         blocks.close();
         Counters left = blocks.counters();
         if (left.liveBlocks() != 0) {

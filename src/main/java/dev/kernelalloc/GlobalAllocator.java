@@ -43,7 +43,8 @@ final class GlobalAllocator {
         String value = System.getProperty(PROPERTY, "pool");
         return switch (value.toLowerCase(Locale.ROOT)) {
             case "pool" -> PoolAllocator.shared();
-            case "physical" -> PhysicalAllocator.builder().tag("global").build();
+            case "physical" ->
+                    PhysicalAllocator.builder().tag("global").limit(LimitProperty.read()).build();
             default ->
                     throw new IllegalArgumentException(
                             "-D%s=%s: must be pool or physical".formatted(PROPERTY, value));

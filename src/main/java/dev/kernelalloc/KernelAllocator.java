@@ -188,12 +188,63 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     }
 
     /**
+     * How much this allocator and its children may take from the system together: capacity, used or
+     * not, as {@link #charged} counts it.
+     *
+     * @return bytes; {@link Long#MAX_VALUE} without a limit
+     */
+    long limit();
+
+    /**
+     * Changes that for what is taken from now on. Below what is taken already it only refuses more:
+     * {@link #trim} gives back what is idle.
+     *
+     * @param bytes not negative; {@link Long#MAX_VALUE} for no limit
+     * @throws IllegalArgumentException when it is negative
+     * @throws UnsupportedOperationException when this is {@link PoolAllocator#systemHeap}
+     */
+    void limit(long bytes);
+
+    /**
+     * What this allocator and its children have taken from the system now, whether blocks use it or
+     * not. Nothing, once all are closed and every block is freed.
+     *
+     * @return bytes, at no moment more than a {@link #limit()} that was not lowered since they were
+     *     taken; 0 for {@link PoolAllocator#systemHeap}, which does not count them
+     */
+    long charged();
+
+    /**
+     * The most that {@link #charged} has been.
+     *
+     * @return bytes
+     */
+    long peakCharged();
+
+    /**
+     * A new allocator of the same kind within the limit of this one: what it takes counts against
+     * its own limit and against that of every allocator above it. It has slabs and caches of its
+     * own, and the settings of this one, listeners too; the listeners for pressure stay those of
+     * the topmost one, which hear of all limits below. It is closed before this one.
+     *
+     * @param tag what its memory is for; names it where its limit refuses
+     * @param limit of its own in bytes, not negative, which may be more than that of this one;
+     *     {@link Long#MAX_VALUE} for none
+     * @return an allocator that the caller closes
+     * @throws IllegalArgumentException when the limit is negative
+     * @throws IllegalStateException when this allocator is closed
+     * @throws UnsupportedOperationException when this is {@link PoolAllocator#systemHeap}
+     */
+    KernelAllocator child(String tag, long limit);
+
+    /**
      * Forbids further allocation. Blocks that are still alive stay valid: {@link #free}, and
      * closing their boxes and arenas, remain legal.
      *
      * @throws LiveBlocksException when blocks are alive: their number and bytes, and of those that
      *     are {@linkplain #tracking tracked} where they were made; this allocator is closed then
-     * @throws IllegalStateException when this allocator was closed before
+     * @throws IllegalStateException when this allocator was closed before, or has a {@link #child}
+     *     that is not closed: nothing has changed then
      * @throws UnsupportedOperationException when this allocator belongs to the whole process:
      *     {@link PoolAllocator#shared}, {@link PoolAllocator#systemHeap} and the {@link #global}
      *     one

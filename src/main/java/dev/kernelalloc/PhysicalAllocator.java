@@ -7,6 +7,7 @@ import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.frames.PeriodicVerifier;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.Blocks;
+import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.HighWater;
 import dev.kernelalloc.heap.LiveBlocks;
@@ -89,7 +90,26 @@ public final class PhysicalAllocator implements KernelAllocator {
     /** Lost with this allocator when nobody closes it: its memory would stay locked. */
     private final @Nullable Sentinel unclosed;
 
-    private PhysicalAllocator(String tag, OperatingSystem os, Builder settings) {
+    private final OperatingSystem os;
+    private final Budget budget;
+
+    /** What children begin with. */
+    private final Builder settings;
+
+    /** The budget knows it weakly. */
+    private final Budget.Holder idle;
+
+    /**
+     * Over slabs and pages of its own.
+     *
+     * @param settings that nobody changes any more
+     * @param budget that pages are charged to
+     */
+    private PhysicalAllocator(OperatingSystem os, Builder settings, Budget budget) {
+        String tag = settings.tag;
+        this.os = os;
+        this.settings = settings;
+        this.budget = budget;
         Tracker tracker = new Tracker(tag, settings.tracking, settings.leakListeners);
         this.unclosed = tracker.sentinelOfOne(LeakReport.Kind.ALLOCATOR, 0, 0);
         PhysicalRequest request = settings.request;
@@ -101,7 +121,8 @@ public final class PhysicalAllocator implements KernelAllocator {
                         new FrameListener(
                                 counting(settings.mapped, unclosed, 1),
                                 counting(settings.unmapped, unclosed, -1),
-                                settings.drifted));
+                                settings.drifted),
+                        budget);
         settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
         this.source = new FrameBlocks(frames, request);
         HighWater capacity = new HighWater();
@@ -111,13 +132,22 @@ public final class PhysicalAllocator implements KernelAllocator {
                         ? frames.lockableBytes()
                         : Long.MAX_VALUE;
         boolean wholePages = request.contiguous() || request.guarded() || request.alignment() > 1;
-        Blocks served =
-                wholePages || lockable < LEAST_LOCKABLE_FOR_SLABS
-                        ? requested
-                        : new SlabHeap(
-                                settings(tag, lockable),
-                                new FrameChunks(frames, request),
-                                capacity);
+        Blocks served = requested;
+        Budget.Holder idle = frames::trim;
+        if (!wholePages && lockable >= LEAST_LOCKABLE_FOR_SLABS) {
+            SlabHeap heap =
+                    new SlabHeap(
+                            settings(tag, Math.min(lockable, budget.leastLimit())),
+                            new FrameChunks(frames, request),
+                            capacity);
+            served = heap;
+            idle =
+                    () -> {
+                        heap.giveUpIdle();
+                        frames.trim();
+                    };
+        }
+        this.idle = idle;
         List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);
         Ledger ledger = Ledger.open(tag, frames, all);
         this.requestedBlocks =
@@ -132,6 +162,7 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 frames,
                                 new Tracker(tag, settings.tracking, settings.leakListeners),
                                 ledger);
+        budget.heldBy(idle);
     }
 
     /** Listeners, and last of them one that counts what would stay locked. */
@@ -146,11 +177,11 @@ public final class PhysicalAllocator implements KernelAllocator {
         return all;
     }
 
-    private static HeapSettings settings(String tag, long lockableBytes) {
+    private static HeapSettings settings(String tag, long limitBytes) {
         return new HeapSettings(
                 tag,
-                Math.min(MAX_THREAD_CACHE_BYTES, lockableBytes / 16),
-                Math.min(MAX_CACHE_BYTES, lockableBytes / 4));
+                Limits.threadCacheBytes(MAX_THREAD_CACHE_BYTES, limitBytes),
+                Limits.cacheBytes(MAX_CACHE_BYTES, limitBytes));
     }
 
     /**
@@ -212,6 +243,9 @@ public final class PhysicalAllocator implements KernelAllocator {
     private Block obtain(PhysicalRequest request) {
         try {
             return source.obtain(request, false);
+        } catch (Refusal.OverBudget e) {
+            // What is idle has been given back.
+            throw requestedBlocks.explained(e, request.size(), request.alignment());
         } catch (Refusal first) {
             trim();
         }
@@ -431,7 +465,41 @@ public final class PhysicalAllocator implements KernelAllocator {
     }
 
     @Override
+    public long limit() {
+        return budget.limit();
+    }
+
+    @Override
+    public void limit(long bytes) {
+        budget.limit(Limits.requireBytes(bytes));
+    }
+
+    @Override
+    public long charged() {
+        return budget.used();
+    }
+
+    @Override
+    public long peakCharged() {
+        return budget.peak();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>The child opens the page map itself, unless the builder was given one: made after the
+     * process has given up its rights it does not see physical addresses.
+     */
+    @Override
+    public PhysicalAllocator child(String tag, long limit) {
+        Builder own = new Builder(settings).tag(tag).limit(limit);
+        return new PhysicalAllocator(os, own, budget.child(tag, limit));
+    }
+
+    @Override
     public void close() {
+        blocks.requireMayBeClosed();
+        budget.close();
         IllegalStateException first = closed(blocks);
         IllegalStateException second = blocks == requestedBlocks ? null : closed(requestedBlocks);
         frames.close();
@@ -493,8 +561,24 @@ public final class PhysicalAllocator implements KernelAllocator {
 
         private Tracking tracking = Tracking.ofProcess();
         private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
+        private final List<Consumer<Pressure>> pressureListeners = new ArrayList<>();
+        private long limit = Budget.UNLIMITED;
 
         private Builder() {}
+
+        private Builder(Builder other) {
+            this.tag = other.tag;
+            this.request = other.request;
+            this.pageMap = other.pageMap;
+            this.verifyPeriod = other.verifyPeriod;
+            this.mapped.addAll(other.mapped);
+            this.unmapped.addAll(other.unmapped);
+            this.drifted.addAll(other.drifted);
+            this.tracking = other.tracking;
+            this.leakListeners.addAll(other.leakListeners);
+            this.pressureListeners.addAll(other.pressureListeners);
+            this.limit = other.limit;
+        }
 
         /**
          * What the memory is for, as shown in statistics and messages.
@@ -620,6 +704,39 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
+         * How much the allocator and its {@linkplain KernelAllocator#child children} may take from
+         * the system together; unless set as much as there is. Before a request is refused for
+         * that, whatever is idle is given back, caches of other live threads aside; then listeners
+         * of {@link #onPressure} are asked. Pages are counted as they are mapped; looking for
+         * contiguous ones takes more for a moment, within the limit. {@link
+         * KernelAllocator#limit(long)} changes it later.
+         *
+         * @param bytes not negative; {@link Long#MAX_VALUE} for no limit
+         * @return this builder
+         * @throws IllegalArgumentException when it is negative
+         */
+        public Builder limit(long bytes) {
+            this.limit = Limits.requireBytes(bytes);
+            return this;
+        }
+
+        /**
+         * Told before a limit refuses: that of this allocator, or of a child of it. What the
+         * listener frees, closes or adds to the limit may serve the request, which is tried once
+         * more. It runs on the thread that allocates, which holds nothing of the allocator
+         * meanwhile, so it may use it, but for the owner that is about to grow; by several threads
+         * at once; never within itself: what it allocates beyond the limit is refused. What it
+         * throws is logged.
+         *
+         * @param listener to be told
+         * @return this builder
+         */
+        public Builder onPressure(Consumer<Pressure> listener) {
+            pressureListeners.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
          * Makes an allocator.
          *
          * @return an allocator that the caller closes
@@ -631,7 +748,10 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         PhysicalAllocator build(OperatingSystem os) {
-            return new PhysicalAllocator(tag, os, this);
+            return new PhysicalAllocator(
+                    os,
+                    new Builder(this),
+                    Budget.of(tag, limit, Limits.listener(pressureListeners)));
         }
     }
 }

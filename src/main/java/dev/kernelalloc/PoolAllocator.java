@@ -1,6 +1,8 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.heap.Blocks;
+import dev.kernelalloc.heap.Budget;
+import dev.kernelalloc.heap.BudgetedChunks;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.HardenedHeap;
 import dev.kernelalloc.heap.HeapSettings;
@@ -22,6 +24,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * Blocks of the system heap. Large ranges come from it by aligned_alloc(3) through {@code
@@ -39,9 +42,39 @@ public final class PoolAllocator implements KernelAllocator {
     /** The blocks of the system heap, each one of its own; null where blocks are cut from slabs. */
     private final @Nullable LiveBlocks ofSystemHeap;
 
-    private PoolAllocator(String tag, Blocks blocks, Tracker tracker) {
+    private final Budget budget;
+
+    /** What children begin with, and where their memory comes from; null where there are none. */
+    private final @Nullable Builder settings;
+
+    private final @Nullable Function<String, ChunkSource> sources;
+
+    private PoolAllocator(String tag, LiveBlocks blocks, Tracker tracker) {
         this.blocks = new CheckedBlocks(tag, blocks, tracker);
-        this.ofSystemHeap = blocks instanceof LiveBlocks live ? live : null;
+        this.ofSystemHeap = blocks;
+        this.budget = Budget.unlimited(tag);
+        this.settings = null;
+        this.sources = null;
+    }
+
+    /**
+     * Over slabs.
+     *
+     * @param settings that nobody changes any more
+     * @param sources of memory, which is charged here, by tag
+     */
+    private PoolAllocator(Builder settings, Function<String, ChunkSource> sources, Budget budget) {
+        ChunkSource source = sources.apply(settings.tag);
+        Blocks heap = settings.heapOver(new BudgetedChunks(source, budget), budget.leastLimit());
+        Tracker tracker = new Tracker(settings.tag, settings.tracking, settings.leakListeners);
+        this.blocks = new CheckedBlocks(settings.tag, heap, tracker);
+        this.ofSystemHeap = null;
+        this.budget = budget;
+        this.settings = settings;
+        this.sources = sources;
+        if (heap instanceof Budget.Holder holder) {
+            budget.heldBy(holder);
+        }
     }
 
     /**
@@ -69,17 +102,21 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     /**
-     * The allocator of the process for blocks that Java code frees. It cannot be closed.
+     * The allocator of the process for blocks that Java code frees. It cannot be closed. It has no
+     * limit, unless the system property {@value LimitProperty#NAME} sets one: bytes, or a number
+     * with {@code k}, {@code m} or {@code g} behind it, such as {@code 512m}.
      *
      * @return always the same one
      * @throws IllegalCallerException when native access is denied; the message names the flag to
      *     add
      * @throws IllegalArgumentException when the property {@value HardenedProperty#NAME} has a value
-     *     that {@link Builder#hardened(Set)} does not know
+     *     that {@link Builder#hardened(Set)} does not know, or {@value LimitProperty#NAME} is not a
+     *     number of bytes
      */
     public static PoolAllocator shared() {
         Platform.current(); // an explained exception here, not an error in a class initialiser
         HardenedProperty.read();
+        LimitProperty.read();
         return Shared.ALLOCATOR;
     }
 
@@ -126,6 +163,49 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     @Override
+    public long limit() {
+        return budget.limit();
+    }
+
+    @Override
+    public void limit(long bytes) {
+        requireSlabs();
+        budget.limit(Limits.requireBytes(bytes));
+    }
+
+    @Override
+    public long charged() {
+        return budget.used();
+    }
+
+    @Override
+    public long peakCharged() {
+        return budget.peak();
+    }
+
+    @Override
+    public PoolAllocator child(String tag, long limit) {
+        requireSlabs();
+        Builder own = new Builder(settings).tag(tag).limit(limit);
+        return new PoolAllocator(own, sources, budget.child(tag, limit));
+    }
+
+    private void requireSlabs() {
+        if (ofSystemHeap != null) {
+            throw new UnsupportedOperationException(
+                    "every block of PoolAllocator.systemHeap() is the C heap's own: it has no limit"
+                            + " and no children");
+        }
+    }
+
+    @Override
+    public void close() {
+        blocks.requireMayBeClosed();
+        budget.close();
+        blocks.close();
+    }
+
+    @Override
     public String toString() {
         return "PoolAllocator" + blocks;
     }
@@ -144,7 +224,8 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     private static final class Shared {
-        static final PoolAllocator ALLOCATOR = processWide(builder().tag("shared").build());
+        static final PoolAllocator ALLOCATOR =
+                processWide(builder().tag("shared").limit(LimitProperty.read()).build());
     }
 
     private static final class OfSystemHeap {
@@ -187,8 +268,22 @@ public final class PoolAllocator implements KernelAllocator {
 
         private Tracking tracking = Tracking.ofProcess();
         private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
+        private final List<Consumer<Pressure>> pressureListeners = new ArrayList<>();
+        private long limit = Budget.UNLIMITED;
 
         private Builder() {}
+
+        private Builder(Builder other) {
+            this.tag = other.tag;
+            this.hardening = other.hardening;
+            this.freedMemory = other.freedMemory;
+            this.threadCacheBytes = other.threadCacheBytes;
+            this.cacheBytes = other.cacheBytes;
+            this.tracking = other.tracking;
+            this.leakListeners.addAll(other.leakListeners);
+            this.pressureListeners.addAll(other.pressureListeners);
+            this.limit = other.limit;
+        }
 
         /**
          * What the memory is for, as shown in statistics and messages.
@@ -288,6 +383,39 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
+         * How much the allocator and its {@linkplain KernelAllocator#child children} may take from
+         * the system together; unless set as much as there is. Before a request is refused for
+         * that, whatever is idle is given back, caches of other live threads aside; then listeners
+         * of {@link #onPressure} are asked. Memory is taken by 64 KiB and more for each size in
+         * use, so a very small limit serves few sizes. {@link KernelAllocator#limit(long)} changes
+         * it later.
+         *
+         * @param bytes not negative; {@link Long#MAX_VALUE} for no limit
+         * @return this builder
+         * @throws IllegalArgumentException when it is negative
+         */
+        public Builder limit(long bytes) {
+            this.limit = Limits.requireBytes(bytes);
+            return this;
+        }
+
+        /**
+         * Told before a limit refuses: that of this allocator, or of a child of it. What the
+         * listener frees, closes or adds to the limit may serve the request, which is tried once
+         * more. It runs on the thread that allocates, which holds nothing of the allocator
+         * meanwhile, so it may use it, but for the owner that is about to grow; by several threads
+         * at once; never within itself: what it allocates beyond the limit is refused. What it
+         * throws is logged.
+         *
+         * @param listener to be told
+         * @return this builder
+         */
+        public Builder onPressure(Consumer<Pressure> listener) {
+            pressureListeners.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
          * Makes an allocator.
          *
          * @return an allocator that the caller closes
@@ -299,17 +427,29 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         PoolAllocator build(OperatingSystem os) {
-            return build(new SystemChunks(os, new MappingName(os, tag)));
+            return build(tag -> new SystemChunks(os, new MappingName(os, tag)));
         }
 
         PoolAllocator build(ChunkSource source) {
-            HeapSettings settings = new HeapSettings(tag, threadCacheBytes, cacheBytes);
+            return build(_ -> source);
+        }
+
+        private PoolAllocator build(Function<String, ChunkSource> sources) {
             return new PoolAllocator(
-                    tag,
-                    hardening.isEmpty()
-                            ? new SlabHeap(settings, source)
-                            : new HardenedHeap(settings, source, measures()),
-                    new Tracker(tag, tracking, leakListeners));
+                    new Builder(this),
+                    sources,
+                    Budget.of(tag, limit, Limits.listener(pressureListeners)));
+        }
+
+        private Blocks heapOver(ChunkSource source, long leastLimit) {
+            HeapSettings settings =
+                    new HeapSettings(
+                            tag,
+                            Limits.threadCacheBytes(threadCacheBytes, leastLimit),
+                            Limits.cacheBytes(cacheBytes, leastLimit));
+            return hardening.isEmpty()
+                    ? new SlabHeap(settings, source)
+                    : new HardenedHeap(settings, source, measures());
         }
 
         private Measures measures() {

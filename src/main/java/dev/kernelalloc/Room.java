@@ -74,6 +74,10 @@ final class Room {
 
     private void move(OwnedBlock other, long used) {
         OwnedBlock old = block;
+        if (!old.isAlive()) { // a pressure listener has closed it, to make room
+            other.close();
+            old.requireAccess();
+        }
         try {
             MemorySegment.copy(old.segment(), 0, other.segment(), 0, used);
             old.close();

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -45,17 +46,23 @@ final class ContiguousPages {
     private final Reservations reservations;
     private final Preflight preflight;
     private final Pages pages;
+    private final Budget budget;
 
     ContiguousPages(
-            OperatingSystem os, Reservations reservations, Preflight preflight, Pages pages) {
+            OperatingSystem os,
+            Reservations reservations,
+            Preflight preflight,
+            Pages pages,
+            Budget budget) {
         this.os = os;
         this.reservations = reservations;
         this.preflight = preflight;
         this.pages = pages;
+        this.budget = budget;
     }
 
     /**
-     * Pages of a source for a block.
+     * Pages of a source for a block, charged from now on. A batch is charged while it is looked at.
      *
      * @param bytes of it, a multiple of the page size
      * @throws Refusal when there are none of that kind, telling what was found instead
@@ -85,6 +92,27 @@ final class ContiguousPages {
     }
 
     private Kept ofBatch(
+            PageSource source,
+            long units,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            MemorySegment callState)
+            throws Refusal {
+        long charged = source.mappedBytes(unguarded(request), units * source.unitBytes());
+        budget.charge(charged);
+        Kept kept;
+        try {
+            kept = ofChargedBatch(source, units, request, placement, bytes, callState);
+        } catch (Refusal | RuntimeException | Error e) {
+            budget.release(charged);
+            throw e;
+        }
+        budget.release(charged - kept.mapped().bytes());
+        return kept;
+    }
+
+    private Kept ofChargedBatch(
             PageSource source,
             long units,
             PhysicalRequest request,
@@ -156,6 +184,7 @@ final class ContiguousPages {
         if (source instanceof PoolPages pool) {
             most = Math.max(needed, Math.min(most, pool.available()));
         }
+        most = Math.max(needed, Math.min(most, budget.left() / unit));
         long wanted = base ? Math.max(8 * needed, LEAST_BASE_BATCH_BYTES / unit) : 16 * needed;
         long first = Math.min(wanted, most);
         try {
@@ -169,6 +198,7 @@ final class ContiguousPages {
 
     /** Pages of the pool are set aside already. */
     private void requireMemory(PageSource source, long units) throws Refusal {
+        budget.requireLeft(units * source.unitBytes());
         if (!(source instanceof PoolPages)) {
             preflight.requireMemory(units * source.unitBytes());
         }
@@ -247,6 +277,22 @@ final class ContiguousPages {
     }
 
     private Kept region(
+            PageSource source,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            MemorySegment callState)
+            throws Refusal {
+        budget.charge(bytes);
+        try {
+            return ofRegion(source, request, placement, bytes, callState);
+        } catch (Refusal | RuntimeException | Error e) {
+            budget.release(bytes);
+            throw e;
+        }
+    }
+
+    private Kept ofRegion(
             PageSource source,
             PhysicalRequest request,
             Placement placement,

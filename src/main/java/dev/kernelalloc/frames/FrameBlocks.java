@@ -38,7 +38,7 @@ public final class FrameBlocks implements BlockSource {
 
     /** A block by a request of its own. */
     public Block obtain(PhysicalRequest wanted, boolean zeroed) throws Refusal {
-        Frames.Memory memory = frames.take(wanted);
+        Frames.Memory memory = take(wanted);
         try {
             if (zeroed && !memory.zeroed()) {
                 NativeMemory.segment(memory.address(), memory.bytes()).fill((byte) 0);
@@ -48,6 +48,18 @@ public final class FrameBlocks implements BlockSource {
         } catch (Error e) {
             frames.give(memory); // the Java heap is exhausted
             throw e;
+        }
+    }
+
+    private Frames.Memory take(PhysicalRequest wanted) throws Refusal {
+        for (int attempt = 0; ; attempt++) {
+            try {
+                return frames.take(wanted);
+            } catch (Refusal e) {
+                if (!frames.relieve(e, attempt)) {
+                    throw e;
+                }
+            }
         }
     }
 

@@ -17,7 +17,7 @@ public final class FrameChunks implements ChunkSource {
     private static final long LEAST_BYTES = 64L << 10;
     private static final long MOST_BYTES = 32L << 20;
 
-    /** Of what may still be locked a range takes no more than this part. */
+    /** Of what may still be locked, or taken, a range takes no more than this part. */
     private static final int LOCKABLE_SHARE = 4;
 
     private final Frames frames;
@@ -40,7 +40,8 @@ public final class FrameChunks implements ChunkSource {
         if (Ways.mustBeHuge(request)) {
             wanted = Math.max(wanted, Pages.HUGE_BYTES);
         } else {
-            wanted = Math.min(wanted, Long.highestOneBit(frames.lockableBytes() / LOCKABLE_SHARE));
+            long left = Math.min(frames.lockableBytes(), frames.bytesLeft());
+            wanted = Math.min(wanted, Long.highestOneBit(left / LOCKABLE_SHARE));
         }
         return Math.max(wanted, LEAST_BYTES);
     }
@@ -69,5 +70,10 @@ public final class FrameChunks implements ChunkSource {
     @Override
     public long pageBytes() {
         return frames.pageBytes();
+    }
+
+    @Override
+    public boolean relieve(Refusal refusal, int attempt) {
+        return frames.relieve(refusal, attempt);
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.NativeMemory;
@@ -39,6 +40,7 @@ public final class Frames {
 
     private final OperatingSystem os;
     private final FrameListener listener;
+    private final Budget budget;
     private final PhysicalAddress.Scope scope;
     private final FrameTable table = new FrameTable();
     private final Reservations reservations;
@@ -59,11 +61,17 @@ public final class Frames {
      *
      * @param tag names the slabs in the process map
      * @param givenPageMap a file descriptor of this process's page map, where the caller has one
+     * @param budget that all pages are charged to for as long as they are mapped
      */
     public Frames(
-            OperatingSystem os, String tag, OptionalInt givenPageMap, FrameListener listener) {
+            OperatingSystem os,
+            String tag,
+            OptionalInt givenPageMap,
+            FrameListener listener,
+            Budget budget) {
         this.os = os;
         this.listener = listener;
+        this.budget = budget;
         this.scope =
                 switch (os.machine()) {
                     case PHYSICAL -> PhysicalAddress.Scope.HOST;
@@ -75,7 +83,7 @@ public final class Frames {
         this.pageMap = new PageMap(os, givenPageMap);
         this.pages = new Pages(os, preflight, pageMap, new MappingName(os, tag));
         this.ways = new Ways(os, reservations, pages);
-        this.contiguous = new ContiguousPages(os, reservations, preflight, pages);
+        this.contiguous = new ContiguousPages(os, reservations, preflight, pages, budget);
         this.held = new HeldRuns(os.pageBytes());
         this.verifier = new Verifier(os, pages, listener, scope);
     }
@@ -101,12 +109,19 @@ public final class Frames {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
                 requireLeft(source, request, capacity);
-                reservations.count();
+                long charged = source.mappedBytes(request, capacity);
+                budget.charge(charged);
                 try {
-                    Mapped mapped = source.map(request, capacity, callState);
-                    return prepare(mapped, request, declined, use, callState);
+                    reservations.count();
+                    try {
+                        Mapped mapped = source.map(request, capacity, callState);
+                        return prepare(mapped, request, declined, use, callState);
+                    } catch (Refusal | RuntimeException | Error e) {
+                        reservations.uncount();
+                        throw e;
+                    }
                 } catch (Refusal | RuntimeException | Error e) {
-                    reservations.uncount();
+                    budget.release(charged);
                     throw e;
                 }
             } catch (Refusal e) {
@@ -170,6 +185,23 @@ public final class Frames {
             preflight.requireLockable(Ways.roundUp(bytes, source.unitBytes()));
         }
         ContiguousPages.Kept kept = contiguous.take(source, request, placement, bytes, callState);
+        try {
+            return ofKept(kept, source, request, placement, bytes, declined, callState);
+        } catch (Refusal | RuntimeException | Error e) {
+            budget.release(kept.mapped().bytes());
+            throw e;
+        }
+    }
+
+    private Memory ofKept(
+            ContiguousPages.Kept kept,
+            PageSource source,
+            PhysicalRequest request,
+            Placement placement,
+            long bytes,
+            List<Declined> declined,
+            MemorySegment callState)
+            throws Refusal {
         boolean shared = source.unitBytes() > os.pageBytes() && !request.guarded();
         TakenPages taken;
         FrameSlab.Use use;
@@ -322,6 +354,7 @@ public final class Frames {
             end(slab, scratch.allocate(CallState.LAYOUT));
         }
         reservations.uncount();
+        budget.release(slab.bytes());
         closeIfDone();
     }
 
@@ -364,8 +397,18 @@ public final class Frames {
         }
     }
 
+    /** Bytes that the budget has left. */
+    long bytesLeft() {
+        return budget.left();
+    }
+
+    /** Whether something was done about a refusal; the caller holds nothing. */
+    boolean relieve(Refusal refusal, int attempt) {
+        return budget.relieve(refusal, attempt);
+    }
+
     /** Gives back what no block uses. */
-    void trim() {
+    public void trim() {
         held.takeIdle(0).forEach(this::giveBack);
         reservations.retry();
     }

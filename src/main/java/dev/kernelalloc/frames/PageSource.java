@@ -16,6 +16,11 @@ sealed interface PageSource
     /** The size of its pages in bytes; contents of one lie side by side in physical memory. */
     long unitBytes();
 
+    /** How many bytes {@link #map} maps. */
+    default long mappedBytes(PhysicalRequest request, long bytes) {
+        return Ways.roundUp(bytes, unitBytes());
+    }
+
     /**
      * Maps and populates pages.
      *

@@ -22,7 +22,7 @@ record PoolPages(
 
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
-        long capacity = Ways.roundUp(bytes, unitBytes);
+        long capacity = mappedBytes(request, bytes);
         requireFree(request, capacity / unitBytes);
         Ground ground = Ground.reserve(os, request, capacity, unitBytes, callState);
         try {

@@ -28,10 +28,14 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
 
     /** Whole huge pages, unless any pages will do. */
     @Override
-    public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
+    public long mappedBytes(PhysicalRequest request, long bytes) {
         boolean whole = request.contiguous() || request.pages() != PagePolicy.AUTO;
-        long capacity =
-                whole || Ways.mustBeHuge(request) ? Ways.roundUp(bytes, unitBytes()) : bytes;
+        return whole || Ways.mustBeHuge(request) ? Ways.roundUp(bytes, unitBytes()) : bytes;
+    }
+
+    @Override
+    public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
+        long capacity = mappedBytes(request, bytes);
         Ground ground = Ground.reserve(os, request, capacity, unitBytes(), callState);
         try {
             os.commit(ground.address(), capacity, callState);

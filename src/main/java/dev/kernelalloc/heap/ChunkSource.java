@@ -83,4 +83,15 @@ public interface ChunkSource {
      * @throws Refusal when it cannot serve for that
      */
     default void prepare(long address, int stride, int places) throws Refusal {}
+
+    /**
+     * Does what can be done about a refusal of {@link #obtain} or {@link #resize}. The caller holds
+     * nothing of its heap: what is called back may use it.
+     *
+     * @param attempt how many times the same request has been here before
+     * @return whether to try again
+     */
+    default boolean relieve(Refusal refusal, int attempt) {
+        return false;
+    }
 }

@@ -27,7 +27,7 @@ import java.util.concurrent.atomic.AtomicLongArray;
  *   <li>Blocks are handed out in random order.
  * </ul>
  */
-public final class HardenedHeap implements Blocks {
+public final class HardenedHeap implements Blocks, Budget.Holder {
 
     /**
      * What freed memory is overwritten with: as a pointer not canonical, as a number conspicuous.
@@ -147,6 +147,12 @@ public final class HardenedHeap implements Blocks {
     public void trim() {
         emptyQuarantine();
         engine.trim();
+    }
+
+    /** What is in quarantine is not idle: it stays there for its time. */
+    @Override
+    public void giveUpIdle() {
+        engine.giveUpIdle();
     }
 
     private void emptyQuarantine() {

@@ -56,6 +56,7 @@ final class Rehearsal {
             large(new LargeBlocks(new Nowhere(), new CacheBudget(Long.MAX_VALUE), new HighWater()));
             caches(new ThreadCaches(1));
             depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
+            budget();
             contention();
             hardening();
             Trimmer.unstarted();
@@ -121,6 +122,19 @@ final class Rehearsal {
         cache.adopt(Thread.currentThread().threadId(), new WeakReference<>(null));
         if (cache.takeIfDead()) {
             cache.give();
+        }
+    }
+
+    private static void budget() throws Refusal {
+        Budget budget = Budget.of("rehearsed", 1, (_, _) -> {});
+        ChunkSource chunks = new BudgetedChunks(new Nowhere(), budget.child("child", 2));
+        chunks.giveBack(chunks.obtain(1, 1));
+        try {
+            chunks.obtain(2, 1);
+        } catch (Refusal.OverBudget e) {
+            for (int attempt = 0; chunks.relieve(e, attempt); attempt++) {
+                chunks.rangeBytes();
+            }
         }
     }
 

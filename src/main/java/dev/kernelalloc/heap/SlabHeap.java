@@ -34,7 +34,7 @@ import java.util.List;
  * <p><b>Closing.</b> A slab is given back when all its blocks are free in it. Blocks in the cache
  * of another live thread are not, and so stay mapped until that thread calls again or dies.
  */
-public final class SlabHeap implements Blocks, Trimmed {
+public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
 
     /**
      * So few virtual threads meet at one that it costs nothing: with 2 on two processors they took
@@ -55,6 +55,7 @@ public final class SlabHeap implements Blocks, Trimmed {
     }
 
     private final HeapSettings settings;
+    private final ChunkSource source;
     private final CacheBudget budget;
     private final Slabs slabs;
     private final SlabTable table;
@@ -96,6 +97,7 @@ public final class SlabHeap implements Blocks, Trimmed {
             boolean hardened,
             boolean shuffled) {
         this.settings = settings;
+        this.source = source;
         this.shuffled = shuffled;
         this.budget = new CacheBudget(settings.cacheBytes());
         this.capacity = capacity;
@@ -333,7 +335,21 @@ public final class SlabHeap implements Blocks, Trimmed {
             return large.enlarge(address, bytes);
         } catch (Refusal _) {
             reclaim();
-            return large.enlarge(address, bytes);
+        }
+        LargeBlocks.Large block = large.at(address, false);
+        for (int attempt = 0; ; attempt++) {
+            try {
+                return large.enlarge(address, bytes);
+            } catch (Refusal e) {
+                if (!source.relieve(e, attempt)) {
+                    throw e;
+                }
+            }
+            if (large.at(address, false) != block) {
+                throw new IllegalStateException(
+                        "the block at 0x%x was freed by a listener while it was to grow"
+                                .formatted(address));
+            }
         }
     }
 
@@ -368,7 +384,15 @@ public final class SlabHeap implements Blocks, Trimmed {
             return take(sizeClass, bytes, alignment, raw);
         } catch (Refusal _) {
             reclaim();
-            return take(sizeClass, bytes, alignment, raw);
+        }
+        for (int attempt = 0; ; attempt++) {
+            try {
+                return take(sizeClass, bytes, alignment, raw);
+            } catch (Refusal e) {
+                if (!source.relieve(e, attempt)) {
+                    throw e;
+                }
+            }
         }
     }
 
@@ -657,6 +681,14 @@ public final class SlabHeap implements Blocks, Trimmed {
         synchronized (idleTrimming) { // what the trim thread holds in its hands is not passed over
             reclaim();
         }
+    }
+
+    /** As {@link #trim}, for the sake of another heap: without waiting for the trim thread. */
+    @Override
+    public void giveUpIdle() {
+        StackReserve.require();
+        caches.disperse();
+        reclaim();
     }
 
     @Override

@@ -35,6 +35,11 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
         return best;
     }
 
+    /** The smallest slab of the same blocks, whatever it leaves unused. */
+    SlabShape least() {
+        return cut(sizeClass, stride, lead, granulesFor(stride));
+    }
+
     private static SlabShape cut(int sizeClass, int stride, int lead, int granules) {
         int blocks = (int) ((long) granules * Range.GRANULE_BYTES / stride);
         return new SlabShape(sizeClass, stride, lead, granules, blocks);

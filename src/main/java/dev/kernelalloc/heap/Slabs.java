@@ -184,7 +184,7 @@ final class Slabs {
         int place = bin.reserve();
         Slab slab;
         try {
-            slab = cut(bin.shape(), place);
+            slab = cutWithinBudget(bin.shape(), place);
         } catch (Refusal | RuntimeException | Error e) {
             bin.vacate(place);
             throw e;
@@ -194,6 +194,19 @@ final class Slabs {
         idleBytes.addAndGet(slab.bytes());
         capacity.change(slab.blockBytes());
         return slab;
+    }
+
+    /** One of fewer blocks where a limit leaves no more. */
+    private Slab cutWithinBudget(SlabShape shape, int place) throws Refusal {
+        try {
+            return cut(shape, place);
+        } catch (Refusal.OverBudget e) {
+            SlabShape least = shape.least();
+            if (least.granules() == shape.granules()) {
+                throw e;
+            }
+            return cut(least, place);
+        }
     }
 
     private Slab cut(SlabShape shape, int place) throws Refusal {

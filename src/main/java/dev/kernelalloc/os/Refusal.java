@@ -45,6 +45,50 @@ public abstract sealed class Refusal extends Exception {
         }
     }
 
+    /** A limit that the program has set for its allocators leaves too little. */
+    public static final class OverBudget extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        private final String budget;
+        private final long limitBytes;
+        private final long usedBytes;
+        private final long askedBytes;
+
+        public OverBudget(
+                String message, String budget, long limitBytes, long usedBytes, long askedBytes) {
+            super(message);
+            this.budget = budget;
+            this.limitBytes = limitBytes;
+            this.usedBytes = usedBytes;
+            this.askedBytes = askedBytes;
+        }
+
+        @Override
+        public Refusal saying(String message) {
+            return new OverBudget(message, budget, limitBytes, usedBytes, askedBytes);
+        }
+
+        /** Which budget has refused. */
+        public String budget() {
+            return budget;
+        }
+
+        /** Its limit. */
+        public long limitBytes() {
+            return limitBytes;
+        }
+
+        /** What was taken of that. */
+        public long usedBytes() {
+            return usedBytes;
+        }
+
+        /** What it was asked for. */
+        public long askedBytes() {
+            return askedBytes;
+        }
+    }
+
     /** The process may not lock that much. */
     public static final class LockLimit extends Refusal {
         private static final long serialVersionUID = 1;

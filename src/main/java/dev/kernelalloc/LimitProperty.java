@@ -1,0 +1,58 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.heap.Budget;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The system property that limits the shared pool, and the global allocator where that is another,
+ * read once. A value that is wrong is kept as its message, so that every use of it is told, and
+ * none meets an error in a class initialiser.
+ */
+record LimitProperty(long bytes, @Nullable String mistake) {
+
+    static final String NAME = "dev.kernelalloc.limit";
+
+    private static final Pattern SIZE = Pattern.compile("(\\d{1,18})([kKmMgG]?)");
+
+    private static final LimitProperty READ = of(System.getProperty(NAME, ""));
+
+    static LimitProperty of(String value) {
+        if (value.isEmpty()) {
+            return new LimitProperty(Budget.UNLIMITED, null);
+        }
+        Matcher size = SIZE.matcher(value);
+        if (size.matches()) {
+            long number = Long.parseLong(size.group(1));
+            int shift =
+                    switch (size.group(2)) {
+                        case "k", "K" -> 10;
+                        case "m", "M" -> 20;
+                        case "g", "G" -> 30;
+                        default -> 0;
+                    };
+            if (number <= Long.MAX_VALUE >>> shift) {
+                return new LimitProperty(number << shift, null);
+            }
+        }
+        return new LimitProperty(
+                Budget.UNLIMITED,
+                "-D%s=%s: must be a number of bytes, or one with k, m or g behind it, such as 512m"
+                        .formatted(NAME, value));
+    }
+
+    /**
+     * What the process was started with.
+     *
+     * @throws IllegalArgumentException when that cannot be understood
+     */
+    static long read() {
+        if (READ.mistake != null) {
+            throw new IllegalArgumentException(READ.mistake);
+        }
+        return READ.bytes;
+    }
+}

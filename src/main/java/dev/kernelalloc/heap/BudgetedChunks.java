@@ -1,0 +1,110 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.Refusal;
+
+/**
+ * Chunks of another source, each charged to a budget before it is taken and until it is given back.
+ */
+public final class BudgetedChunks implements ChunkSource {
+
+    private static final long FIRST_RANGE_BYTES = 1L << 20;
+
+    /** Of what is left a range takes no more than this part. */
+    private static final int LEFT_SHARE = 4;
+
+    private final ChunkSource source;
+    private final Budget budget;
+
+    /**
+     * The chunks of a source under a budget.
+     *
+     * @param source whose chunks have the bytes that were asked for
+     */
+    public BudgetedChunks(ChunkSource source, Budget budget) {
+        this.source = source;
+        this.budget = budget;
+    }
+
+    @Override
+    public Chunk obtain(long bytes, long alignment) throws Refusal {
+        budget.charge(bytes);
+        try {
+            return source.obtain(bytes, alignment);
+        } catch (Throwable e) {
+            budget.release(bytes);
+            throw e;
+        }
+    }
+
+    @Override
+    public void giveBack(Chunk chunk) {
+        source.giveBack(chunk);
+        budget.release(chunk.bytes());
+    }
+
+    @Override
+    public boolean resizes() {
+        return source.resizes();
+    }
+
+    @Override
+    public Chunk resize(Chunk chunk, long bytes) throws Refusal {
+        long more = Math.max(0, bytes - chunk.bytes());
+        budget.charge(more);
+        Chunk resized;
+        try {
+            resized = source.resize(chunk, bytes);
+        } catch (Throwable e) {
+            budget.release(more);
+            throw e;
+        }
+        budget.release(Math.max(0, chunk.bytes() - bytes));
+        return resized;
+    }
+
+    @Override
+    public boolean discard(long address, long bytes) {
+        return source.discard(address, bytes);
+    }
+
+    @Override
+    public long pageBytes() {
+        return source.pageBytes();
+    }
+
+    /**
+     * A whole range is charged, used or not. So under a limit ranges begin small and grow with what
+     * is in use, and leave most of what is left to others under the same limit.
+     */
+    @Override
+    public long rangeBytes() {
+        long wanted = source.rangeBytes();
+        long left = budget.left();
+        if (left == Budget.UNLIMITED) {
+            return wanted;
+        }
+        long grown = Math.max(FIRST_RANGE_BYTES, Long.highestOneBit(budget.used()));
+        long share = Long.highestOneBit(left / LEFT_SHARE);
+        return Math.max(Range.GRANULE_BYTES, Math.min(wanted, Math.min(grown, share)));
+    }
+
+    @Override
+    public int strideOf(int blockBytes) {
+        return source.strideOf(blockBytes);
+    }
+
+    @Override
+    public int leadOf(int blockBytes) {
+        return source.leadOf(blockBytes);
+    }
+
+    @Override
+    public void prepare(long address, int stride, int places) throws Refusal {
+        source.prepare(address, stride, places);
+    }
+
+    @Override
+    public boolean relieve(Refusal refusal, int attempt) {
+        return budget.relieve(refusal, attempt);
+    }
+}
