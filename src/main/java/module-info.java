@@ -8,9 +8,11 @@
  * {@code --enable-native-access=ALL-UNNAMED} when it stands on the class path.
  */
 module dev.kernelalloc {
+    requires static transitive jdk.jfr;
     requires static transitive org.jspecify;
 
     exports dev.kernelalloc;
+    exports dev.kernelalloc.event;
     exports dev.kernelalloc.physical;
     exports dev.kernelalloc.struct;
 }

@@ -129,7 +129,8 @@ final class CheckedBlocks implements Origin {
         check(bytes, alignment);
         try {
             return present(blocks.allocate(bytes, alignment, false), bytes);
-        } catch (Refusal _) {
+        } catch (Refusal e) {
+            Journal.refused(tag, e, bytes, alignment);
             return Optional.empty();
         }
     }
@@ -482,6 +483,7 @@ final class CheckedBlocks implements Origin {
     }
 
     AllocationException explained(Refusal refusal, long bytes, long alignment) {
+        Journal.refused(tag, refusal, bytes, alignment);
         // By hand: what formats it would load classes, and the Java heap may be what is exhausted.
         String message =
                 new StringBuilder("allocator '")

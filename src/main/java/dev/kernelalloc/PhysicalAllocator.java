@@ -93,15 +93,16 @@ public final class PhysicalAllocator implements KernelAllocator {
     private PhysicalAllocator(String tag, OperatingSystem os, Builder settings) {
         Tracker tracker = new Tracker(tag, settings.tracking, settings.leakListeners);
         this.unclosed = tracker.sentinelOfOne(LeakReport.Kind.ALLOCATOR, 0, 0);
+        Journal journal = new Journal(tag);
         PhysicalRequest request = settings.request;
         this.frames =
                 new Frames(
                         os,
                         settings.pageMap,
                         new FrameListener(
-                                counting(settings.mapped, unclosed, 1),
-                                counting(settings.unmapped, unclosed, -1),
-                                settings.drifted));
+                                with(journal::mapped, counting(settings.mapped, unclosed, 1)),
+                                with(journal::unmapped, counting(settings.unmapped, unclosed, -1)),
+                                with(journal::drifted, settings.drifted)));
         settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
         this.source = new FrameBlocks(frames, request);
         this.requested = new LiveBlocks(tag, source);
@@ -117,7 +118,9 @@ public final class PhysicalAllocator implements KernelAllocator {
                         : new CheckedBlocks(
                                 tag,
                                 new SlabHeap(
-                                        settings(tag, lockable), new FrameChunks(frames, request)),
+                                        settings(tag, lockable),
+                                        new FrameChunks(frames, request),
+                                        journal.ofHeapWithoutChunks()),
                                 request.least(),
                                 frames,
                                 new Tracker(tag, settings.tracking, settings.leakListeners));
@@ -132,6 +135,13 @@ public final class PhysicalAllocator implements KernelAllocator {
         LeakRecord record = unclosed.record(); // the sentinel itself would never be dropped
         List<Consumer<PhysicalSlab>> all = new ArrayList<>(listeners);
         all.add(slab -> record.add(sign * slab.memory().byteSize()));
+        return all;
+    }
+
+    /** One more listener, the last: told of a slab only when no other has refused it. */
+    private static <T> List<Consumer<T>> with(Consumer<T> last, List<Consumer<T>> listeners) {
+        List<Consumer<T>> all = new ArrayList<>(listeners);
+        all.add(last);
         return all;
     }
 

@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.HardenedHeap;
+import dev.kernelalloc.heap.HeapListener;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.Measures;
@@ -303,11 +304,12 @@ public final class PoolAllocator implements KernelAllocator {
 
         PoolAllocator build(ChunkSource source) {
             HeapSettings settings = new HeapSettings(tag, threadCacheBytes, cacheBytes);
+            HeapListener journal = new Journal(tag).ofHeap();
             return new PoolAllocator(
                     tag,
                     hardening.isEmpty()
-                            ? new SlabHeap(settings, source)
-                            : new HardenedHeap(settings, source, measures()),
+                            ? new SlabHeap(settings, source, journal)
+                            : new HardenedHeap(settings, source, journal, measures()),
                     new Tracker(tag, tracking, leakListeners));
         }
 

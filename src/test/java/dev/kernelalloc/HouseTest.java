@@ -40,11 +40,12 @@ class HouseTest {
     private static final Map<String, Set<String>> FLOORS =
             Map.of(
                     "os", Set.of(),
+                    "event", Set.of(),
                     "struct", Set.of(),
                     "physical", Set.of(),
                     "heap", Set.of("os"),
                     "frames", Set.of("os", "heap", "physical"),
-                    "", Set.of("os", "heap", "frames", "struct", "physical"));
+                    "", Set.of("os", "event", "heap", "frames", "struct", "physical"));
 
     @Test
     void everyPackageHasAFloor() {
@@ -139,11 +140,12 @@ class HouseTest {
         assertThat(module.exports())
                 .allMatch(exports -> !exports.isQualified())
                 .extracting(ModuleDescriptor.Exports::source)
-                .containsExactlyInAnyOrder(ROOT, ROOT + ".struct", ROOT + ".physical");
+                .containsExactlyInAnyOrder(
+                        ROOT, ROOT + ".event", ROOT + ".struct", ROOT + ".physical");
         assertThat(module.opens()).isEmpty();
         assertThat(module.requires())
                 .extracting(ModuleDescriptor.Requires::name)
-                .containsExactlyInAnyOrder("java.base", "org.jspecify");
+                .containsExactlyInAnyOrder("java.base", "jdk.jfr", "org.jspecify");
     }
 
     private static boolean isRestricted(JavaMethodCall call) {

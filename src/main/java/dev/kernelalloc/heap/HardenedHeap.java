@@ -60,12 +60,13 @@ public final class HardenedHeap implements Blocks {
     private final AtomicLong condemnedBytes = new AtomicLong();
 
     /**
-     * A heap of no blocks yet.
+     * A heap of no blocks yet, which tells what happens.
      *
      * @param measures that it takes
      */
-    public HardenedHeap(HeapSettings settings, ChunkSource source, Measures measures) {
-        this.engine = new SlabHeap(settings, source, true, measures.randomOrder());
+    public HardenedHeap(
+            HeapSettings settings, ChunkSource source, HeapListener listener, Measures measures) {
+        this.engine = new SlabHeap(settings, source, listener, true, measures.randomOrder());
         this.large = engine.large();
         this.measures = measures;
         this.canaryBytes = measures.canary() ? Long.BYTES : 0;

@@ -102,6 +102,7 @@ final class LargeBlocks {
 
     private final ChunkSource source;
     private final CacheBudget budget;
+    private final HeapListener listener;
     private final ConcurrentSkipListMap<Start, Large> live = new ConcurrentSkipListMap<>();
 
     /** To look up with where the Java heap has no room for another; null while one thread does. */
@@ -111,8 +112,13 @@ final class LargeBlocks {
     private volatile boolean keeping = true;
 
     LargeBlocks(ChunkSource source, CacheBudget budget) {
+        this(source, budget, HeapListener.NONE);
+    }
+
+    LargeBlocks(ChunkSource source, CacheBudget budget, HeapListener listener) {
         this.source = source;
         this.budget = budget;
+        this.listener = listener;
     }
 
     /**
@@ -144,6 +150,23 @@ final class LargeBlocks {
             }
             source.giveBack(chunk);
             throw e;
+        }
+        tellTaken(chunk);
+    }
+
+    private void tellTaken(Chunk chunk) {
+        try {
+            listener.tookLarge(chunk.address(), chunk.bytes());
+        } catch (Throwable _) {
+            // the block is in the caller's hands
+        }
+    }
+
+    private void tellFreeing(Chunk chunk) {
+        try {
+            listener.freeingLarge(chunk.address(), chunk.bytes());
+        } catch (Throwable _) {
+            // it must go back all the same
         }
     }
 
@@ -213,6 +236,7 @@ final class LargeBlocks {
     }
 
     private void giveBack(Large ended) {
+        tellFreeing(ended.chunk);
         forget(ended);
         if (!keep(ended.chunk)) {
             source.giveBack(ended.chunk);
@@ -257,6 +281,7 @@ final class LargeBlocks {
             large.state = State.OWNED;
             throw e;
         }
+        tellFreeing(large.chunk);
         forget(large);
         register(enlarged, bytes, State.OWNED);
         return enlarged.address();

@@ -49,6 +49,8 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     private final HeapSettings settings;
     private final CacheBudget budget;
+    private final HeapListener listener;
+    private final ToldChunks source;
     private final Slabs slabs;
     private final SlabTable table;
     private final LargeBlocks large;
@@ -67,22 +69,34 @@ public final class SlabHeap implements Blocks, Trimmed {
 
     /** A heap of no blocks yet. */
     public SlabHeap(HeapSettings settings, ChunkSource source) {
-        this(settings, source, false, false);
+        this(settings, source, HeapListener.NONE);
+    }
+
+    /** A heap of no blocks yet, which tells what happens. */
+    public SlabHeap(HeapSettings settings, ChunkSource source, HeapListener listener) {
+        this(settings, source, listener, false, false);
     }
 
     /**
-     * A heap of no blocks yet.
+     * A heap of no blocks yet, which tells what happens.
      *
      * @param hardened whether it serves a hardened one: slabs note what was asked for
      * @param shuffled whether the blocks of a magazine are handed out in random order
      */
-    SlabHeap(HeapSettings settings, ChunkSource source, boolean hardened, boolean shuffled) {
+    SlabHeap(
+            HeapSettings settings,
+            ChunkSource source,
+            HeapListener listener,
+            boolean hardened,
+            boolean shuffled) {
         this.settings = settings;
+        this.listener = listener;
+        this.source = new ToldChunks(source, listener);
         this.shuffled = shuffled;
         this.budget = new CacheBudget(settings.cacheBytes());
-        this.slabs = new Slabs(source, settings.cacheBytes(), hardened);
+        this.slabs = new Slabs(this.source, settings.cacheBytes(), hardened);
         this.table = slabs.table();
-        this.large = new LargeBlocks(source, budget);
+        this.large = new LargeBlocks(this.source, budget, listener);
         this.caches = new ThreadCaches(Runtime.getRuntime().availableProcessors() * 2);
         this.stripeExchanges = new int[caches.stripes().length];
         for (int i = 0; i < depots.length; i++) {
@@ -392,16 +406,27 @@ public final class SlabHeap implements Blocks, Trimmed {
             return slabs.takeOne(sizeClass);
         }
         long[] magazine = depots[sizeClass].takeFull();
-        if (magazine == null) {
+        boolean fromDepot = magazine != null;
+        if (!fromDepot) {
             magazine = emptyMagazine(sizeClass);
             slabs.fill(sizeClass, magazine);
             if (shuffled) {
                 Shuffle.blocks(magazine);
             }
         }
+        int blocks = Magazine.size(magazine);
         block = Magazine.pop(magazine);
         load(virtual, sizeClass, magazine);
+        tellRefilled(sizeClass, blocks, fromDepot);
         return block;
+    }
+
+    private void tellRefilled(int sizeClass, int blocks, boolean fromDepot) {
+        try {
+            listener.refilled(SizeClasses.bytes(sizeClass), blocks, fromDepot);
+        } catch (Throwable _) {
+            // a block is in the caller's hands
+        }
     }
 
     private void giveSlowly(int sizeClass, long address) {
@@ -644,9 +669,20 @@ public final class SlabHeap implements Blocks, Trimmed {
     @Override
     public void trim() {
         StackReserve.require();
+        long began = System.nanoTime();
+        long returnedBefore = source.returnedBytes();
         caches.disperse();
         synchronized (idleTrimming) { // what the trim thread holds in its hands is not passed over
             reclaim();
+        }
+        tellTrimmed(source.returnedBytes() - returnedBefore, System.nanoTime() - began);
+    }
+
+    private void tellTrimmed(long bytes, long nanos) {
+        try {
+            listener.trimmed(bytes, nanos);
+        } catch (Throwable _) {
+            // all is done
         }
     }
 
