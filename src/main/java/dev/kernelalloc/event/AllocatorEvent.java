@@ -4,10 +4,8 @@ import jdk.jfr.Category;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
 import jdk.jfr.Label;
-import jdk.jfr.Registered;
 
 /** Something that happens in an allocator, named by its tag. */
-@Registered(false)
 @Category({"Native Memory", "Kernel-Alloc"})
 public abstract sealed class AllocatorEvent extends Event
         permits AllocationEvent,
