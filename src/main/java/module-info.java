@@ -8,10 +8,12 @@
  * {@code --enable-native-access=ALL-UNNAMED} when it stands on the class path.
  */
 module dev.kernelalloc {
+    requires static transitive jdk.jfr;
     requires static transitive org.jspecify;
     requires static transitive java.management; // for observe alone, at run time
 
     exports dev.kernelalloc;
+    exports dev.kernelalloc.event;
     exports dev.kernelalloc.observe;
     exports dev.kernelalloc.physical;
     exports dev.kernelalloc.struct;

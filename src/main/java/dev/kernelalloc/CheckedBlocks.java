@@ -135,6 +135,7 @@ final class CheckedBlocks implements Origin {
             return present(blocks.allocate(bytes, alignment, false), bytes);
         } catch (Refusal e) {
             ledger.refused(AllocationException.Reason.of(e));
+            Journal.refused(tag, e, bytes, alignment);
             return Optional.empty();
         }
     }
@@ -482,6 +483,7 @@ final class CheckedBlocks implements Origin {
     }
 
     AllocationException explained(Refusal refusal, long bytes, long alignment) {
+        Journal.refused(tag, refusal, bytes, alignment);
         // By hand: what formats it would load classes, and the Java heap may be what is exhausted.
         String message =
                 new StringBuilder("allocator '")

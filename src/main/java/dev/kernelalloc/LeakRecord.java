@@ -101,6 +101,7 @@ final class LeakRecord extends PhantomReference<Sentinel> {
         if (STATE.compareAndSet(this, ALIVE, ENDED)) {
             clear(); // so that the collector need not look at it
             LeakRecords.ALL.over(this);
+            Journal.ended(tracker.tag(), holder.kind, address, bytes);
         }
     }
 
@@ -128,6 +129,12 @@ final class LeakRecord extends PhantomReference<Sentinel> {
     /** Whether there is memory to lose: an arena or an allocator may have taken none. */
     boolean holdsMemory() {
         return address != 0 || bytes != 0;
+    }
+
+    /** The owner is known of from now on. */
+    void begin() {
+        LeakRecords.ALL.add(this);
+        Journal.tracked(tracker.tag(), holder.kind, address, bytes);
     }
 
     LeakReport report() {

@@ -94,6 +94,7 @@ final class LeakWatch {
             String before = times == 1 ? "" : "\n    lost from there so far: " + times;
             attempt(report, () -> logger().log(Level.WARNING, report + before));
         }
+        Journal.leaked(report);
         for (Consumer<LeakReport> listener : tracker.listeners()) {
             attempt(report, () -> listener.accept(report));
         }

@@ -112,6 +112,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         this.budget = budget;
         Tracker tracker = new Tracker(tag, settings.tracking, settings.leakListeners);
         this.unclosed = tracker.sentinelOfOne(LeakReport.Kind.ALLOCATOR, 0, 0);
+        Journal journal = new Journal(tag);
         PhysicalRequest request = settings.request;
         this.frames =
                 new Frames(
@@ -119,9 +120,9 @@ public final class PhysicalAllocator implements KernelAllocator {
                         tag,
                         settings.pageMap,
                         new FrameListener(
-                                counting(settings.mapped, unclosed, 1),
-                                counting(settings.unmapped, unclosed, -1),
-                                settings.drifted),
+                                with(journal::mapped, counting(settings.mapped, unclosed, 1)),
+                                with(journal::unmapped, counting(settings.unmapped, unclosed, -1)),
+                                with(journal::drifted, settings.drifted)),
                         budget);
         settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
         this.source = new FrameBlocks(frames, request);
@@ -139,7 +140,8 @@ public final class PhysicalAllocator implements KernelAllocator {
                     new SlabHeap(
                             settings(tag, Math.min(lockable, budget.leastLimit())),
                             new FrameChunks(frames, request),
-                            capacity);
+                            capacity,
+                            journal.ofHeapWithoutChunks());
             served = heap;
             idle =
                     () -> {
@@ -174,6 +176,13 @@ public final class PhysicalAllocator implements KernelAllocator {
         LeakRecord record = unclosed.record(); // the sentinel itself would never be dropped
         List<Consumer<PhysicalSlab>> all = new ArrayList<>(listeners);
         all.add(slab -> record.add(sign * slab.memory().byteSize()));
+        return all;
+    }
+
+    /** One more listener, the last: told of a slab only when no other has refused it. */
+    private static <T> List<Consumer<T>> with(Consumer<T> last, List<Consumer<T>> listeners) {
+        List<Consumer<T>> all = new ArrayList<>(listeners);
+        all.add(last);
         return all;
     }
 

@@ -60,6 +60,7 @@ sealed interface Place {
         private static final Set<String> PACKAGES =
                 Set.of(
                         ROOT,
+                        ROOT + ".event",
                         ROOT + ".frames",
                         ROOT + ".heap",
                         ROOT + ".physical",

@@ -5,6 +5,7 @@ import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.BudgetedChunks;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.HardenedHeap;
+import dev.kernelalloc.heap.HeapListener;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.Measures;
@@ -447,9 +448,10 @@ public final class PoolAllocator implements KernelAllocator {
                             tag,
                             Limits.threadCacheBytes(threadCacheBytes, leastLimit),
                             Limits.cacheBytes(cacheBytes, leastLimit));
+            HeapListener journal = new Journal(tag).ofHeap();
             return hardening.isEmpty()
-                    ? new SlabHeap(settings, source)
-                    : new HardenedHeap(settings, source, measures());
+                    ? new SlabHeap(settings, source, journal)
+                    : new HardenedHeap(settings, source, journal, measures());
         }
 
         private Measures measures() {

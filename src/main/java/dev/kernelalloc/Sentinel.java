@@ -18,7 +18,7 @@ final class Sentinel {
 
     /** From now on its loss is noticed. */
     Sentinel post() {
-        LeakRecords.ALL.add(record);
+        record.begin();
         LeakWatch.ensureRunning();
         return this;
     }

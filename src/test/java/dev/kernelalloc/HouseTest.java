@@ -40,11 +40,12 @@ class HouseTest {
     private static final Map<String, Set<String>> FLOORS =
             Map.of(
                     "os", Set.of(),
+                    "event", Set.of(),
                     "struct", Set.of(),
                     "physical", Set.of(),
                     "heap", Set.of("os"),
                     "frames", Set.of("os", "heap", "physical"),
-                    "", Set.of("os", "heap", "frames", "struct", "physical"),
+                    "", Set.of("os", "event", "heap", "frames", "struct", "physical"),
                     "observe", Set.of(""));
 
     @Test
@@ -141,11 +142,16 @@ class HouseTest {
                 .allMatch(exports -> !exports.isQualified())
                 .extracting(ModuleDescriptor.Exports::source)
                 .containsExactlyInAnyOrder(
-                        ROOT, ROOT + ".observe", ROOT + ".struct", ROOT + ".physical");
+                        ROOT,
+                        ROOT + ".event",
+                        ROOT + ".observe",
+                        ROOT + ".struct",
+                        ROOT + ".physical");
         assertThat(module.opens()).isEmpty();
         assertThat(module.requires())
                 .extracting(ModuleDescriptor.Requires::name)
-                .containsExactlyInAnyOrder("java.base", "org.jspecify", "java.management");
+                .containsExactlyInAnyOrder(
+                        "java.base", "jdk.jfr", "java.management", "org.jspecify");
     }
 
     private static boolean isRestricted(JavaMethodCall call) {

@@ -63,12 +63,15 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     private final AtomicLong condemnedLargeBytes = new AtomicLong();
 
     /**
-     * A heap of no blocks yet.
+     * A heap of no blocks yet, which tells what happens.
      *
      * @param measures that it takes
      */
-    public HardenedHeap(HeapSettings settings, ChunkSource source, Measures measures) {
-        this.engine = new SlabHeap(settings, source, new HighWater(), true, measures.randomOrder());
+    public HardenedHeap(
+            HeapSettings settings, ChunkSource source, HeapListener listener, Measures measures) {
+        this.engine =
+                new SlabHeap(
+                        settings, source, new HighWater(), listener, true, measures.randomOrder());
         this.large = engine.large();
         this.measures = measures;
         this.canaryBytes = measures.canary() ? Long.BYTES : 0;

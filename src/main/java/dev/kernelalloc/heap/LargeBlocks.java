@@ -106,6 +106,7 @@ final class LargeBlocks {
     /** Of these blocks, live and kept, and of others. */
     private final HighWater capacityBytes;
 
+    private final HeapListener listener;
     private final ConcurrentSkipListMap<Start, Large> live = new ConcurrentSkipListMap<>();
 
     /** To look up with where the Java heap has no room for another; null while one thread does. */
@@ -114,10 +115,15 @@ final class LargeBlocks {
     private final AtomicReferenceArray<@Nullable Idle> idle = new AtomicReferenceArray<>(PLACES);
     private volatile boolean keeping = true;
 
-    LargeBlocks(ChunkSource source, CacheBudget budget, HighWater capacityBytes) {
+    LargeBlocks(
+            ChunkSource source,
+            CacheBudget budget,
+            HighWater capacityBytes,
+            HeapListener listener) {
         this.source = source;
         this.budget = budget;
         this.capacityBytes = capacityBytes;
+        this.listener = listener;
     }
 
     /**
@@ -150,6 +156,23 @@ final class LargeBlocks {
             }
             release(chunk);
             throw e;
+        }
+        tellTaken(chunk);
+    }
+
+    private void tellTaken(Chunk chunk) {
+        try {
+            listener.tookLarge(chunk.address(), chunk.bytes());
+        } catch (Throwable _) {
+            // the block is in the caller's hands
+        }
+    }
+
+    private void tellFreeing(Chunk chunk) {
+        try {
+            listener.freeingLarge(chunk.address(), chunk.bytes());
+        } catch (Throwable _) {
+            // it must go back all the same
         }
     }
 
@@ -219,6 +242,7 @@ final class LargeBlocks {
     }
 
     private void giveBack(Large ended) {
+        tellFreeing(ended.chunk);
         forget(ended);
         if (!keep(ended.chunk)) {
             release(ended.chunk);
@@ -269,6 +293,7 @@ final class LargeBlocks {
             throw e;
         }
         capacityBytes.change(enlarged.bytes() - large.chunk.bytes());
+        tellFreeing(large.chunk);
         forget(large);
         register(enlarged, bytes, State.OWNED);
         return enlarged.address();

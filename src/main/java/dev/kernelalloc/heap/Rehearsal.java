@@ -53,7 +53,12 @@ final class Rehearsal {
             StackReserve.require();
             slabs(new Slabs(new Nowhere(), Long.MAX_VALUE, new HighWater(), false));
             slabs(new Slabs(new Nowhere(), 0, new HighWater(), true));
-            large(new LargeBlocks(new Nowhere(), new CacheBudget(Long.MAX_VALUE), new HighWater()));
+            large(
+                    new LargeBlocks(
+                            new Nowhere(),
+                            new CacheBudget(Long.MAX_VALUE),
+                            new HighWater(),
+                            HeapListener.NONE));
             caches(new ThreadCaches(1));
             depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
             budget();

@@ -55,8 +55,9 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     }
 
     private final HeapSettings settings;
-    private final ChunkSource source;
     private final CacheBudget budget;
+    private final HeapListener listener;
+    private final ToldChunks source;
     private final Slabs slabs;
     private final SlabTable table;
     private final LargeBlocks large;
@@ -75,16 +76,22 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
 
     /** A heap of no blocks yet. */
     public SlabHeap(HeapSettings settings, ChunkSource source) {
-        this(settings, source, new HighWater());
+        this(settings, source, HeapListener.NONE);
+    }
+
+    /** A heap of no blocks yet, which tells what happens. */
+    public SlabHeap(HeapSettings settings, ChunkSource source, HeapListener listener) {
+        this(settings, source, new HighWater(), listener);
     }
 
     /** The same, beside other blocks that are counted with its own. */
-    public SlabHeap(HeapSettings settings, ChunkSource source, HighWater capacity) {
-        this(settings, source, capacity, false, false);
+    public SlabHeap(
+            HeapSettings settings, ChunkSource source, HighWater capacity, HeapListener listener) {
+        this(settings, source, capacity, listener, false, false);
     }
 
     /**
-     * A heap of no blocks yet.
+     * A heap of no blocks yet, which tells what happens.
      *
      * @param capacity how many bytes its blocks have at most
      * @param hardened whether it serves a hardened one: slabs note what was asked for
@@ -94,16 +101,18 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             HeapSettings settings,
             ChunkSource source,
             HighWater capacity,
+            HeapListener listener,
             boolean hardened,
             boolean shuffled) {
         this.settings = settings;
-        this.source = source;
+        this.listener = listener;
+        this.source = new ToldChunks(source, listener);
         this.shuffled = shuffled;
         this.budget = new CacheBudget(settings.cacheBytes());
         this.capacity = capacity;
-        this.slabs = new Slabs(source, settings.cacheBytes(), capacity, hardened);
+        this.slabs = new Slabs(this.source, settings.cacheBytes(), capacity, hardened);
         this.table = slabs.table();
-        this.large = new LargeBlocks(source, budget, capacity);
+        this.large = new LargeBlocks(this.source, budget, capacity, listener);
         this.caches =
                 new ThreadCaches(
                         Runtime.getRuntime().availableProcessors() * STRIPES_PER_PROCESSOR);
@@ -425,16 +434,27 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             return slabs.takeOne(sizeClass);
         }
         long[] magazine = depots[sizeClass].takeFull();
-        if (magazine == null) {
+        boolean fromDepot = magazine != null;
+        if (!fromDepot) {
             magazine = emptyMagazine(sizeClass);
             slabs.fill(sizeClass, magazine);
             if (shuffled) {
                 Shuffle.blocks(magazine);
             }
         }
+        int blocks = Magazine.size(magazine);
         block = Magazine.pop(magazine);
         load(virtual, sizeClass, magazine);
+        tellRefilled(sizeClass, blocks, fromDepot);
         return block;
+    }
+
+    private void tellRefilled(int sizeClass, int blocks, boolean fromDepot) {
+        try {
+            listener.refilled(SizeClasses.bytes(sizeClass), blocks, fromDepot);
+        } catch (Throwable _) {
+            // a block is in the caller's hands
+        }
     }
 
     private void giveSlowly(int sizeClass, long address) {
@@ -677,9 +697,20 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     @Override
     public void trim() {
         StackReserve.require();
+        long began = System.nanoTime();
+        long returnedBefore = source.returnedBytes();
         caches.disperse();
         synchronized (idleTrimming) { // what the trim thread holds in its hands is not passed over
             reclaim();
+        }
+        tellTrimmed(source.returnedBytes() - returnedBefore, System.nanoTime() - began);
+    }
+
+    private void tellTrimmed(long bytes, long nanos) {
+        try {
+            listener.trimmed(bytes, nanos);
+        } catch (Throwable _) {
+            // all is done
         }
     }
 

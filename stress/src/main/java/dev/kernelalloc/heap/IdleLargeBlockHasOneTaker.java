@@ -22,7 +22,8 @@ public class IdleLargeBlockHasOneTaker {
 
     private final PaperChunks source = new PaperChunks();
     private final CacheBudget budget = new CacheBudget(1 << 30);
-    private final LargeBlocks large = new LargeBlocks(source, budget, new HighWater());
+    private final LargeBlocks large =
+            new LargeBlocks(source, budget, new HighWater(), HeapListener.NONE);
     private final long kept = PaperChunks.allocateLarge(large);
     private long first;
     private long second;

@@ -19,7 +19,8 @@ import org.openjdk.jcstress.infra.results.ZZ_Result;
 public class LargeBlockEndsOnce {
 
     private final LargeBlocks large =
-            new LargeBlocks(new PaperChunks(), new CacheBudget(0), new HighWater());
+            new LargeBlocks(
+                    new PaperChunks(), new CacheBudget(0), new HighWater(), HeapListener.NONE);
     private final long block = PaperChunks.allocateLarge(large);
 
     @Actor

@@ -20,7 +20,7 @@ public class LargeBlockFreedWhileClosing {
 
     private final PaperChunks source = new PaperChunks();
     private final LargeBlocks large =
-            new LargeBlocks(source, new CacheBudget(1 << 30), new HighWater());
+            new LargeBlocks(source, new CacheBudget(1 << 30), new HighWater(), HeapListener.NONE);
     private final long block = PaperChunks.allocateLarge(large);
 
     @Actor

@@ -1,0 +1,226 @@
+package dev.kernelalloc;
+
+import dev.kernelalloc.event.AllocationEvent;
+import dev.kernelalloc.event.FreeEvent;
+import dev.kernelalloc.event.LeakEvent;
+import dev.kernelalloc.event.PhysicalDriftEvent;
+import dev.kernelalloc.event.RefillEvent;
+import dev.kernelalloc.event.RefusalEvent;
+import dev.kernelalloc.event.SlabMappedEvent;
+import dev.kernelalloc.event.SlabUnmappedEvent;
+import dev.kernelalloc.event.TrimEvent;
+import dev.kernelalloc.heap.HeapListener;
+import dev.kernelalloc.heap.StackReserve;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalAddress;
+
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * Writes flight-recorder events: the one class that knows them. Callers drop what is thrown here.
+ *
+ * <p>Whether a kind of event is wanted is asked of an event that is there already, so that without
+ * a recording nothing is made. With one there must be room on the stack for the recorder too, which
+ * an overflow would leave in the middle of an event.
+ */
+final class FlightJournal {
+
+    private static final AllocationEvent ALLOCATION = new AllocationEvent();
+    private static final FreeEvent FREE = new FreeEvent();
+    private static final LeakEvent LEAK = new LeakEvent();
+    private static final PhysicalDriftEvent DRIFT = new PhysicalDriftEvent();
+    private static final RefillEvent REFILL = new RefillEvent();
+    private static final RefusalEvent REFUSAL = new RefusalEvent();
+    private static final SlabMappedEvent MAPPED = new SlabMappedEvent();
+    private static final SlabUnmappedEvent UNMAPPED = new SlabUnmappedEvent();
+    private static final TrimEvent TRIM = new TrimEvent();
+
+    private static final String LARGE_BLOCK = "large block";
+
+    private FlightJournal() {}
+
+    /** Loads the events before the Java heap may be full. */
+    static void prepare() {
+        ALLOCATION.isEnabled();
+    }
+
+    /** What a heap tells of blocks. */
+    record OfBlocks(String tag) implements HeapListener {
+
+        @Override
+        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
+            FlightJournal.refilled(tag, blockBytes, blocks, fromDepot);
+        }
+
+        @Override
+        public void tookLarge(long address, long bytes) {
+            allocated(tag, LARGE_BLOCK, address, bytes, false);
+        }
+
+        @Override
+        public void freeingLarge(long address, long bytes) {
+            freed(tag, LARGE_BLOCK, address, bytes, false);
+        }
+
+        @Override
+        public void trimmed(long bytes, long nanos) {
+            FlightJournal.trimmed(tag, bytes, nanos);
+        }
+    }
+
+    /** What a heap tells of blocks and of its chunks. */
+    record OfHeap(String tag) implements HeapListener {
+
+        @Override
+        public void obtained(long address, long bytes) {
+            mapped(tag, address, bytes, "");
+        }
+
+        @Override
+        public void givingBack(long address, long bytes) {
+            unmapped(tag, address, bytes);
+        }
+
+        @Override
+        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
+            FlightJournal.refilled(tag, blockBytes, blocks, fromDepot);
+        }
+
+        @Override
+        public void tookLarge(long address, long bytes) {
+            allocated(tag, LARGE_BLOCK, address, bytes, false);
+        }
+
+        @Override
+        public void freeingLarge(long address, long bytes) {
+            freed(tag, LARGE_BLOCK, address, bytes, false);
+        }
+
+        @Override
+        public void trimmed(long bytes, long nanos) {
+            FlightJournal.trimmed(tag, bytes, nanos);
+        }
+    }
+
+    static void allocated(String tag, String owner, long address, long bytes, boolean sampled) {
+        if (ALLOCATION.isEnabled()) {
+            StackReserve.requireForCaller();
+            AllocationEvent event = new AllocationEvent();
+            event.tag = tag;
+            event.address = address;
+            event.bytes = bytes;
+            event.owner = owner;
+            event.sampled = sampled;
+            event.commit();
+        }
+    }
+
+    static void freed(String tag, String owner, long address, long bytes, boolean sampled) {
+        if (FREE.isEnabled()) {
+            StackReserve.requireForCaller();
+            FreeEvent event = new FreeEvent();
+            event.tag = tag;
+            event.address = address;
+            event.bytes = bytes;
+            event.owner = owner;
+            event.sampled = sampled;
+            event.commit();
+        }
+    }
+
+    static void mapped(String tag, long address, long bytes, String guarantee) {
+        if (MAPPED.isEnabled()) {
+            StackReserve.requireForCaller();
+            SlabMappedEvent event = new SlabMappedEvent();
+            event.tag = tag;
+            event.address = address;
+            event.bytes = bytes;
+            event.guarantee = guarantee;
+            event.commit();
+        }
+    }
+
+    static void unmapped(String tag, long address, long bytes) {
+        if (UNMAPPED.isEnabled()) {
+            StackReserve.requireForCaller();
+            SlabUnmappedEvent event = new SlabUnmappedEvent();
+            event.tag = tag;
+            event.address = address;
+            event.bytes = bytes;
+            event.commit();
+        }
+    }
+
+    private static void refilled(String tag, long blockBytes, int blocks, boolean fromDepot) {
+        if (REFILL.isEnabled()) {
+            StackReserve.requireForCaller();
+            RefillEvent event = new RefillEvent();
+            event.tag = tag;
+            event.blockBytes = blockBytes;
+            event.blocks = blocks;
+            event.fromDepot = fromDepot;
+            event.commit();
+        }
+    }
+
+    private static void trimmed(String tag, long bytes, long nanos) {
+        if (TRIM.isEnabled()) {
+            StackReserve.requireForCaller();
+            TrimEvent event = new TrimEvent();
+            event.tag = tag;
+            event.bytes = bytes;
+            event.spent = nanos;
+            event.commit();
+        }
+    }
+
+    static void refused(String tag, Refusal refusal, long bytes, long alignment) {
+        if (REFUSAL.isEnabled()) {
+            StackReserve.requireForCaller();
+            RefusalEvent event = new RefusalEvent();
+            event.tag = tag;
+            event.reason = AllocationException.Reason.of(refusal).name();
+            event.bytes = bytes;
+            event.alignment = alignment;
+            event.text = refusal.getMessage();
+            event.commit();
+        }
+    }
+
+    static void leaked(LeakReport report) {
+        if (LEAK.isEnabled()) {
+            LeakEvent event = new LeakEvent();
+            event.tag = report.tag();
+            event.address = report.address();
+            event.bytes = report.bytes();
+            event.kind = report.kind().name();
+            event.place =
+                    report.place().stream().map(Object::toString).collect(Collectors.joining("\n"));
+            event.owner = report.thread();
+            event.ownerId = report.threadId();
+            event.ownerEnded = report.threadEnded();
+            event.commit();
+        }
+    }
+
+    static void drifted(String tag, Drift drift) {
+        if (DRIFT.isEnabled()) {
+            PhysicalAddress after = drift.after();
+            PhysicalDriftEvent event = new PhysicalDriftEvent();
+            event.tag = tag;
+            event.address = drift.virtualAddress();
+            event.before = drift.before().value();
+            event.after = after == null ? -1 : after.value();
+            event.pinned = drift.pinned();
+            event.finding = drift.finding();
+            event.commit();
+        }
+    }
+
+    static String text(Set<Guarantee> guarantees) {
+        return guarantees.stream().sorted().map(Guarantee::name).collect(Collectors.joining(" "));
+    }
+}

@@ -1,0 +1,105 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.os.Refusal;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/** A source that tells of each chunk, and counts what has gone back. */
+final class ToldChunks implements ChunkSource {
+
+    private final ChunkSource source;
+    private final HeapListener listener;
+    private final AtomicLong returnedBytes = new AtomicLong();
+
+    ToldChunks(ChunkSource source, HeapListener listener) {
+        this.source = source;
+        this.listener = listener;
+    }
+
+    /** What has gone back so far, whole chunks and single pages. */
+    long returnedBytes() {
+        return returnedBytes.get();
+    }
+
+    @Override
+    public Chunk obtain(long bytes, long alignment) throws Refusal {
+        Chunk chunk = source.obtain(bytes, alignment);
+        tellObtained(chunk);
+        return chunk;
+    }
+
+    @Override
+    public void giveBack(Chunk chunk) {
+        tellGivingBack(chunk);
+        source.giveBack(chunk);
+        returnedBytes.addAndGet(chunk.bytes());
+    }
+
+    @Override
+    public boolean resizes() {
+        return source.resizes();
+    }
+
+    @Override
+    public Chunk resize(Chunk chunk, long bytes) throws Refusal {
+        Chunk resized = source.resize(chunk, bytes);
+        tellGivingBack(chunk); // only now is it known that it goes
+        tellObtained(resized);
+        return resized;
+    }
+
+    @Override
+    public boolean discard(long address, long bytes) {
+        boolean discarded = source.discard(address, bytes);
+        if (discarded) {
+            returnedBytes.addAndGet(bytes);
+        }
+        return discarded;
+    }
+
+    @Override
+    public long pageBytes() {
+        return source.pageBytes();
+    }
+
+    @Override
+    public long rangeBytes() {
+        return source.rangeBytes();
+    }
+
+    @Override
+    public int strideOf(int blockBytes) {
+        return source.strideOf(blockBytes);
+    }
+
+    @Override
+    public int leadOf(int blockBytes) {
+        return source.leadOf(blockBytes);
+    }
+
+    @Override
+    public void prepare(long address, int stride, int places) throws Refusal {
+        source.prepare(address, stride, places);
+    }
+
+    @Override
+    public boolean relieve(Refusal refusal, int attempt) {
+        return source.relieve(refusal, attempt);
+    }
+
+    private void tellObtained(Chunk chunk) {
+        try {
+            listener.obtained(chunk.address(), chunk.bytes());
+        } catch (Throwable _) {
+            // a chunk in nobody's hands would be lost
+        }
+    }
+
+    private void tellGivingBack(Chunk chunk) {
+        try {
+            listener.givingBack(chunk.address(), chunk.bytes());
+        } catch (Throwable _) {
+            // it must go back all the same
+        }
+    }
+}
