@@ -35,6 +35,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
 /** A real recording with the documented template tells of everything that happens. */
@@ -42,7 +43,7 @@ class FlightRecordingTest {
 
     private static final Path ROOT = Path.of(System.getProperty("project.basedir", "."));
     private static final String TAG = "recorded";
-    private static final long LARGE_BYTES = 8L << 20;
+    private static final long LARGE_BYTES = 64L << 20;
 
     private static final List<Class<? extends Event>> EVENTS =
             List.of(
@@ -63,6 +64,7 @@ class FlightRecordingTest {
         List<RecordedEvent> events;
         long large;
         long block;
+        LeakReport told;
         try (Recording recording = template()) {
             recording.start();
             try (PoolAllocator pool = PoolAllocator.builder().tag(TAG).build()) {
@@ -70,12 +72,12 @@ class FlightRecordingTest {
                 large = segment.address();
                 pool.free(segment);
                 pool.free(pool.allocate(64, 8));
+                pool.trim();
                 assertThatThrownBy(() -> pool.allocate(Long.MAX_VALUE / 2, 8))
                         .isInstanceOf(AllocationException.class);
-                pool.trim();
             }
             block = drift();
-            leak();
+            told = leak();
             Path file = directory.resolve("recording.jfr");
             recording.dump(file);
             events = RecordingFile.readAllEvents(file);
@@ -120,8 +122,10 @@ class FlightRecordingTest {
         RecordedEvent leak = of(events, "Leak", "leaking").findAny().orElseThrow();
         assertThat(leak.getString("kind")).isEqualTo("BOX");
         assertThat(leak.getLong("bytes")).isEqualTo(8);
-        assertThat(leak.getLong("address")).isNotZero();
-        assertThat(leak.getString("place")).contains("FlightRecordingTest.drop");
+        assertThat(leak.getLong("address")).isEqualTo(told.address());
+        assertThat(leak.getString("place").lines())
+                .isNotEmpty()
+                .containsExactlyElementsOf(told.place().stream().map(Object::toString).toList());
         assertThat(leak.getLong("ownerId")).isEqualTo(Thread.currentThread().threadId());
         RecordedEvent sampled = of(events, "Allocation", "leaking").findFirst().orElseThrow();
         assertThat(sampled.getString("owner")).isEqualTo("box");
@@ -130,19 +134,19 @@ class FlightRecordingTest {
 
     @Test
     void aLargeBlockBelowTheThresholdIsNotRecorded() throws Exception {
-        try (Recording recording = template()) {
-            recording.enable(AllocationEvent.class).with("bytes", "64m");
+        try (Recording recording = new Recording()) {
+            recording.enable(AllocationEvent.class).with("bytes", "128m");
             recording.start();
             try (PoolAllocator pool =
                     PoolAllocator.builder().tag("small").tracking(Tracking.OFF).build()) {
                 pool.free(pool.allocate(LARGE_BYTES, 8));
-                pool.free(pool.allocate(64L << 20, 8));
+                pool.free(pool.allocate(128L << 20, 8));
             }
             Path file = directory.resolve("threshold.jfr");
             recording.dump(file);
             assertThat(of(RecordingFile.readAllEvents(file), "Allocation", "small"))
                     .extracting(event -> event.getLong("bytes"))
-                    .containsExactly(64L << 20);
+                    .containsExactly(128L << 20);
         }
     }
 
@@ -224,29 +228,26 @@ class FlightRecordingTest {
         }
     }
 
-    private static void leak() {
-        Leaks leaks = new Leaks();
+    private static LeakReport leak() {
+        AtomicReference<LeakReport> told = new AtomicReference<>();
         PoolAllocator pool =
                 PoolAllocator.builder()
                         .tag("leaking")
                         .tracking(Tracking.ALL)
-                        .onLeak(_ -> leaks.told = true)
+                        .onLeak(told::set)
                         .build();
         drop(pool);
         Await.until(
                 "the leak is told",
                 () -> {
                     System.gc();
-                    return leaks.told;
+                    return told.get() != null;
                 });
+        return told.get();
     }
 
     private static void drop(PoolAllocator pool) {
         NativeBox.zeroed(pool, StructType.of(ValueLayout.JAVA_LONG));
-    }
-
-    private static final class Leaks {
-        private volatile boolean told;
     }
 
     /** The documented one. */
