@@ -176,7 +176,11 @@ final class CheckedBlocks implements Origin {
         long kept = Math.min(blocks.usableBytes(address), bytes);
         MemorySegment moved = allocate(bytes, alignment);
         try {
-            blocks.usableBytes(address); // not if a pressure listener has freed it
+            if (moved.address() == address) { // freed by a pressure listener, and here it is again
+                throw new IllegalArgumentException(
+                        "the block at 0x%x was freed while it was reallocated".formatted(address));
+            }
+            blocks.usableBytes(address); // nor has a listener freed it otherwise
             NativeMemory.copy(address, moved.address(), kept);
             free(address);
             return moved;

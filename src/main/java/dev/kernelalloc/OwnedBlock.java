@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.physical.PhysicalExtent;
 
@@ -189,10 +190,11 @@ final class OwnedBlock {
      * @throws AllocationException when memory cannot be had; nothing has changed then
      */
     OwnedBlock enlarged(long wanted) {
+        StackReserve.requireForCaller();
         long address;
         try {
             address = source.growOwned(segment.address(), wanted, alignment);
-        } catch (Error e) { // the Java heap is exhausted: whether it has moved is not known
+        } catch (Error e) { // the Java heap is exhausted: the source has ended the block
             handedOver = true;
             lifetime.close();
             throw e;

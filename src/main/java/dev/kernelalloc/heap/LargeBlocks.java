@@ -241,6 +241,13 @@ final class LargeBlocks {
         giveBack(held);
     }
 
+    /** Ends a live block that is not raw, unless it has ended already. */
+    void end(Large large) {
+        if (large.change(State.OWNED, State.ENDED)) {
+            giveBack(large);
+        }
+    }
+
     private void giveBack(Large ended) {
         tellFreeing(ended.chunk);
         forget(ended);
@@ -288,7 +295,7 @@ final class LargeBlocks {
         Chunk enlarged;
         try {
             enlarged = source.resize(large.chunk, capacity);
-        } catch (Refusal e) {
+        } catch (Throwable e) { // whatever a source throws, it has changed nothing then
             large.state = State.OWNED;
             throw e;
         }

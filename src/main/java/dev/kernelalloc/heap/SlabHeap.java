@@ -336,16 +336,26 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
                 : 0;
     }
 
+    /** Its owner ends with an error, and so does the block. */
     @Override
     public long growOwned(long address, long bytes, long alignment) throws Refusal {
         StackReserve.require();
         requireOpen();
+        LargeBlocks.Large block = large.at(address, false);
+        try {
+            return grow(block, address, bytes);
+        } catch (Error e) {
+            large.end(block);
+            throw e;
+        }
+    }
+
+    private long grow(LargeBlocks.Large block, long address, long bytes) throws Refusal {
         try {
             return large.enlarge(address, bytes);
         } catch (Refusal _) {
             reclaim();
         }
-        LargeBlocks.Large block = large.at(address, false);
         for (int attempt = 0; ; attempt++) {
             try {
                 return large.enlarge(address, bytes);
