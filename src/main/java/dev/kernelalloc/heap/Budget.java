@@ -119,8 +119,9 @@ public final class Budget {
      *
      * @param bytes not negative
      * @throws Refusal.OverBudget when one of them has less left; nothing has changed then
+     * @throws Refusal.OutOfMemory when that one has no limit: no machine has so much
      */
-    public void charge(long bytes) throws Refusal.OverBudget {
+    public void charge(long bytes) throws Refusal {
         for (Budget each = this; each != null; each = each.parent) {
             if (!each.take(bytes)) {
                 for (Budget below = this; below != each; below = below.parent) {
@@ -146,8 +147,9 @@ public final class Budget {
      * Makes sure that there is something left at this moment, without taking it.
      *
      * @throws Refusal.OverBudget when here or above is less left
+     * @throws Refusal.OutOfMemory when no machine has so much
      */
-    public void requireLeft(long bytes) throws Refusal.OverBudget {
+    public void requireLeft(long bytes) throws Refusal {
         Budget pressed = shortOf(bytes);
         if (pressed != null) {
             throw pressed.refusal(bytes, this);
@@ -336,9 +338,13 @@ public final class Budget {
     }
 
     /** By hand: what formats it would load classes, and the Java heap may be nearly exhausted. */
-    private Refusal.OverBudget refusal(long asked, Budget from) {
+    private Refusal refusal(long asked, Budget from) {
         long usedNow = used.get();
         long limitNow = limit;
+        if (limitNow == UNLIMITED) {
+            return new Refusal.OutOfMemory(
+                    Long.toString(asked).concat(" bytes are more than can be addressed"));
+        }
         StringBuilder text = new StringBuilder();
         text.append("budget '").append(name).append("' refuses ").append(asked);
         text.append(" bytes, as ").append(usedNow).append(" of its ").append(limitNow);

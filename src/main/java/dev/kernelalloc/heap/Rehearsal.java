@@ -136,7 +136,7 @@ final class Rehearsal {
         chunks.giveBack(chunks.obtain(1, 1));
         try {
             chunks.obtain(2, 1);
-        } catch (Refusal.OverBudget e) {
+        } catch (Refusal e) {
             for (int attempt = 0; chunks.relieve(e, attempt); attempt++) {
                 chunks.rangeBytes();
             }

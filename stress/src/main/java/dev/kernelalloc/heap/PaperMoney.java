@@ -12,7 +12,7 @@ final class PaperMoney {
         try {
             budget.charge(bytes);
             return true;
-        } catch (Refusal.OverBudget e) {
+        } catch (Refusal e) {
             return false;
         }
     }
