@@ -132,6 +132,31 @@ class FlightRecordingTest {
         assertThat(sampled.getBoolean("sampled")).isTrue();
     }
 
+    /** But for the time and the numbers of lines. */
+    @Test
+    void theGuideShowsAnEventAsItIsPrinted() throws Exception {
+        try (Recording recording = template();
+                PoolAllocator pool = PoolAllocator.builder().tag("orders").limit(1 << 20).build()) {
+            recording.start();
+            assertThatThrownBy(() -> pool.allocate(LARGE_BYTES, 8))
+                    .isInstanceOf(AllocationException.class);
+            Path file = directory.resolve("shown.jfr");
+            recording.dump(file);
+            String printed =
+                    of(RecordingFile.readAllEvents(file), "Refusal", "orders")
+                            .findAny()
+                            .orElseThrow()
+                            .toString();
+            String guide = Files.readString(ROOT.resolve("docs/observability.md"));
+            assertThat(withoutNumbers(guide))
+                    .contains("```text\n" + withoutNumbers(printed.strip()) + "\n```");
+        }
+    }
+
+    private static String withoutNumbers(String text) {
+        return text.replaceAll("(startTime|eventThread) = .*", "$1").replaceAll("line: \\d+", "");
+    }
+
     @Test
     void aLargeBlockBelowTheThresholdIsNotRecorded() throws Exception {
         try (Recording recording = new Recording()) {

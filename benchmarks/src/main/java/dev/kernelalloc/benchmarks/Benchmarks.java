@@ -69,6 +69,15 @@ public final class Benchmarks implements Callable<Integer> {
 
     private Benchmarks() {}
 
+    /**
+     * The directory of this project.
+     *
+     * @return an absolute path
+     */
+    public static Path project() {
+        return Path.of(System.getProperty(PROJECT)).toAbsolutePath();
+    }
+
     static void main(String... arguments) {
         System.exit(new CommandLine(new Benchmarks()).execute(arguments));
     }
@@ -81,7 +90,7 @@ public final class Benchmarks implements Callable<Integer> {
     private int measure() throws IOException, InterruptedException {
         PrintStream output = System.out;
         System.setOut(System.err); // the table alone goes to the output, not what the peers print
-        Optional<CBuild> build = CBuild.compile(Path.of(System.getProperty(PROJECT)));
+        Optional<CBuild> build = CBuild.compile(project());
         List<CAllocator> allocators =
                 build.isPresent() ? CAllocator.installed(build.get()) : List.of();
         List<Row> rows =

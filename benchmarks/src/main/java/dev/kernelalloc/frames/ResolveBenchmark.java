@@ -2,6 +2,7 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
@@ -41,7 +42,11 @@ public class ResolveBenchmark {
 
     private final OperatingSystem os = Platform.current();
     private final Pages pages =
-            new Pages(os, new Preflight(os), new PageMap(os, OptionalInt.empty()));
+            new Pages(
+                    os,
+                    new Preflight(os),
+                    new PageMap(os, OptionalInt.empty()),
+                    new MappingName(os, "resolved"));
     private final MemorySegment callState = Arena.global().allocate(CallState.LAYOUT);
     private PhysicalAllocator allocator;
     private MemorySegment block;

@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.heap;
 
 import dev.kernelalloc.benchmarks.Bar;
+import dev.kernelalloc.benchmarks.Benchmarks;
 import dev.kernelalloc.benchmarks.CAllocator;
 import dev.kernelalloc.benchmarks.Case;
 import dev.kernelalloc.benchmarks.Figure;
@@ -63,6 +64,7 @@ final class BoxRows {
         Case untracked = tracked("off");
         rows.add(time("box, one in 1,024 tracked", tracked("sampled"), untracked, Bar.atMost(1.2)));
         rows.add(time("box, every one tracked", tracked("all"), untracked, Bar.REPORTED));
+        rows.addAll(recorded());
         rows.add(time("box, after other types", polluted("box"), box, AS_CLEAN));
         rows.add(time("box, under 12 frames", clean("boxUnder12Frames"), box, AS_CLEAN));
         if (!quick) {
@@ -106,12 +108,33 @@ final class BoxRows {
 
     /** With a level of tracking for the JVM; elsewhere it is the default, {@code sampled}. */
     private static Case tracked(String level) {
+        return box("tracking=" + level, "-Ddev.kernelalloc.tracking=" + level);
+    }
+
+    /** With the flight recorder there and off, and on; beside a JVM that has none. */
+    private static List<Row> recorded() {
+        Case without = box("no recorder", "--limit-modules=java.se,jdk.unsupported");
+        Case on =
+                box(
+                        "recording",
+                        "-XX:StartFlightRecording:settings="
+                                + Benchmarks.project()
+                                        .resolveSibling("docs")
+                                        .resolve("kernel-alloc.jfc"),
+                        "-Xlog:jfr+startup=off");
+        return List.of(
+                time("box, no recording", clean("box"), without, Bar.atMost(1.02)),
+                time("box, all events recorded", on, without, Bar.REPORTED));
+    }
+
+    /** In a JVM with options. */
+    private static Case box(String name, String... options) {
         return new JmhCase(
-                "tracking=" + level,
+                name,
                 BoxBenchmark.class,
                 "box",
                 Map.of("profile", Profile.CLEAN.name()),
-                List.of("-Ddev.kernelalloc.tracking=" + level));
+                List.of(options));
     }
 
     private static Case clean(String method) {
