@@ -10,7 +10,7 @@ import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 
 /**
- * The slabs of one class, and where those with free blocks are found.
+ * The slabs of one class and home, and where those with free blocks are found.
  *
  * <p>A slab stands at a <i>place</i>: one bit of a word. A bit that is set is the slab's token: who
  * clears it holds the token. Nobody waits: a thread that finds no bit makes a slab. Low places are

@@ -68,6 +68,8 @@ final class Slab {
     private final long address;
     private final int granules;
 
+    private final Bin bin;
+
     /** Where it stands in its bin. */
     private final int place;
 
@@ -95,12 +97,15 @@ final class Slab {
      * @param address of the granules, in {@code range}
      */
     Slab(
+            Bin bin,
+            int place,
             SlabShape shape,
             Range range,
             long address,
             byte[] states,
-            int @Nullable [] guardedBytes,
-            int place) {
+            int @Nullable [] guardedBytes) {
+        this.bin = bin;
+        this.place = place;
         this.first = address + shape.lead();
         this.stride = shape.stride();
         this.reciprocal = (1L << RECIPROCAL_BITS) / stride + 1;
@@ -109,10 +114,13 @@ final class Slab {
         this.range = range;
         this.address = address;
         this.granules = shape.granules();
-        this.place = place;
         this.guardedBytes = guardedBytes;
         this.freed = states.length;
         this.fresh = range.isZeroed() ? 0 : states.length;
+    }
+
+    Bin bin() {
+        return bin;
     }
 
     int place() {
