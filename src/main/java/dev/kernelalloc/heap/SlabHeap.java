@@ -878,7 +878,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     private void zero(int sizeClass, long address, long bytes, boolean raw) {
         try {
             // Blocks are a multiple of the quantum, so the last bytes are never a special case.
-            NativeMemory.zero(
+            NativeMemory.zeroByCall(
                     address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
         } catch (Throwable e) { // all, not only Error: that is less code
             giveBackTo(sizeClass, address, raw); // the Java heap or stack is exhausted
