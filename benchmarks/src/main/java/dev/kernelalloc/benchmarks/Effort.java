@@ -9,7 +9,9 @@ import java.util.List;
  * @param warmUpMillis of JMH, in as many iterations
  * @param iterations of JMH
  * @param iterationMillis of each
- * @param programMillis that a program measures, and warms up
+ * @param programWarmUpMillis of a program: until what it does is compiled, and a virtual machine's
+ *     host has given it the memory
+ * @param programMillis that a program measures
  * @param settleMillis between freeing memory and looking at what is resident
  */
 record Effort(
@@ -17,20 +19,30 @@ record Effort(
         int warmUpMillis,
         int iterations,
         int iterationMillis,
+        int programWarmUpMillis,
         int programMillis,
         int settleMillis) {
 
-    static final Effort FULL = new Effort(5, 720, 4, 120, 400, 3000);
-    static final Effort QUICK = new Effort(2, 600, 3, 100, 300, 1500);
-    static final Effort SMOKE = new Effort(1, 50, 1, 50, 50, 50);
+    static final Effort FULL = new Effort(5, 720, 4, 120, 2000, 400, 3000);
+    static final Effort QUICK = new Effort(2, 600, 3, 100, 700, 300, 1500);
+    static final Effort SMOKE = new Effort(1, 50, 1, 50, 50, 50, 50);
 
     Effort withRounds(int rounds) {
         return new Effort(
-                rounds, warmUpMillis, iterations, iterationMillis, programMillis, settleMillis);
+                rounds,
+                warmUpMillis,
+                iterations,
+                iterationMillis,
+                programWarmUpMillis,
+                programMillis,
+                settleMillis);
     }
 
     /** What a program is told of it. */
     List<String> arguments() {
-        return List.of("millis=" + programMillis, "settle=" + settleMillis);
+        return List.of(
+                "warmup=" + programWarmUpMillis,
+                "millis=" + programMillis,
+                "settle=" + settleMillis);
     }
 }

@@ -46,20 +46,23 @@ final class EachThread {
 
     private EachThread() {}
 
-    static void run(Memory memory, Kind kind, Way way, int millis) throws InterruptedException {
+    static void run(Memory memory, Kind kind, Way way, int warmUpMillis, int millis)
+            throws InterruptedException {
         Upcall upcall = new Upcall(memory);
+        repeat(memory, upcall, kind, way, warmUpMillis);
+        List<Double> nanos = repeat(memory, upcall, kind, way, millis);
+        double[] sorted = nanos.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        Report.print(Figure.NANOS, sorted[sorted.length / 2]);
+    }
+
+    private static List<Double> repeat(Memory memory, Upcall upcall, Kind kind, Way way, int millis)
+            throws InterruptedException {
         List<Double> nanos = new ArrayList<>();
-        long end = System.nanoTime() + 3_000_000L * millis;
+        long end = System.nanoTime() + 1_000_000L * millis;
         while (nanos.size() < LEAST_REPEATS || System.nanoTime() < end) {
             nanos.add(once(memory, upcall, kind, way));
         }
-        // The first half warmed up.
-        double[] sorted =
-                nanos.subList(nanos.size() / 2, nanos.size()).stream()
-                        .mapToDouble(Double::doubleValue)
-                        .sorted()
-                        .toArray();
-        Report.print(Figure.NANOS, sorted[sorted.length / 2]);
+        return nanos;
     }
 
     private static double once(Memory memory, Upcall upcall, Kind kind, Way way)

@@ -31,13 +31,13 @@ final class Growing {
 
     private Growing() {}
 
-    static void run(Way way, int millis) throws IOException {
+    static void run(Way way, int warmUpMillis, int millis) throws IOException {
         for (int i = 0; i < WARMING_TIMES; i++) {
             fill(way, WARMING_ADDS); // what the JVM itself needs is there then
         }
         double start = Resident.mebibytes();
         Report.print(Figure.RESIDENT, fill(way, ADDS) - start);
-        time(way, millis);
+        time(way, warmUpMillis);
         Report.print(Figure.NANOS, time(way, millis));
     }
 

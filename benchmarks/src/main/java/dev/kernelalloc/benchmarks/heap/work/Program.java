@@ -19,13 +19,14 @@ public final class Program {
                     classic(arguments, new CacheScratch(memory(arguments), threads(arguments)));
             case "mstress" ->
                     classic(arguments, new Mstress(memory(arguments), threads(arguments)));
-            case "scaling" -> Scaling.run(memory(arguments), arguments.number("millis"));
+            case "scaling" -> Scaling.run(memory(arguments), warmUp(arguments), millis(arguments));
             case "each-thread" ->
                     EachThread.run(
                             memory(arguments),
                             EachThread.Kind.valueOf(arguments.text("kind")),
                             EachThread.Way.valueOf(arguments.text("way")),
-                            arguments.number("millis"));
+                            warmUp(arguments),
+                            millis(arguments));
             case "retained" ->
                     Retained.run(
                             memory(arguments),
@@ -36,16 +37,25 @@ public final class Program {
             case "waste" -> Waste.run();
             case "grow" ->
                     Growing.run(
-                            Growing.Way.valueOf(arguments.text("way")), arguments.number("millis"));
+                            Growing.Way.valueOf(arguments.text("way")),
+                            warmUp(arguments),
+                            millis(arguments));
             default -> throw new IllegalArgumentException(line[0]);
         }
         System.exit(0); // whatever threads a peer has left
     }
 
     private static void classic(Arguments arguments, Classic classic) throws Exception {
-        int millis = arguments.number("millis");
-        Crew.run(classic.begin(), millis);
-        Crew.run(classic.begin(), millis).print();
+        Crew.run(classic.begin(), warmUp(arguments));
+        Crew.run(classic.begin(), millis(arguments)).print();
+    }
+
+    private static int warmUp(Arguments arguments) {
+        return arguments.number("warmup");
+    }
+
+    private static int millis(Arguments arguments) {
+        return arguments.number("millis");
     }
 
     private static Memory memory(Arguments arguments) {

@@ -25,11 +25,13 @@ final class Scaling {
 
     private Scaling() {}
 
-    static void run(Memory memory, int millis) throws Exception {
+    static void run(Memory memory, int warmUpMillis, int millis) throws Exception {
         int phase = Math.max(1, millis / 4);
         double[] scaling = new double[REPEATS];
         double[] many = new double[REPEATS];
-        for (int i = -1; i < REPEATS; i++) { // the first time to warm up
+        throughput(blocks(memory, 2), warmUpMillis);
+        throughput(arithmetic(2), warmUpMillis / 4);
+        for (int i = -1; i < REPEATS; i++) { // the first time to warm up, too
             double one = throughput(blocks(memory, 1), phase);
             double two = throughput(blocks(memory, 2), phase);
             double oneOfArithmetic = throughput(arithmetic(1), phase);
