@@ -7,14 +7,19 @@ import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
 
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -37,6 +42,21 @@ class JavaHeapExhaustionTest {
                 .contains("alive while it was full: as many as were given")
                 .contains("alive at the end: 0")
                 .contains("chunks left: 0");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"pool", "hardened pool", "system heap"})
+    void whatWasMadeBeforeCanBeClosedWhereTheJavaHeapIsFull(String allocator) throws Exception {
+        ChildJvm.Result result =
+                ChildJvm.onModulePath()
+                        .withNativeAccess()
+                        .with("-Xmx20m", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash")
+                        .run(CloseWhereFull.class, allocator);
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assertThat(result.output())
+                .contains("alive before: 160")
+                .containsPattern("closed then: 1[46]0") // with or without the arenas
+                .contains("alive after: 0");
     }
 
     /** Counts without a Java object. */
@@ -216,6 +236,86 @@ class JavaHeapExhaustionTest {
             void freeAll() {
                 while (count > 0) {
                     pool.free(blocks[--count]);
+                }
+            }
+        }
+    }
+
+    static final class CloseWhereFull {
+
+        private record Pair(long a, long b) {}
+
+        private static final StructType<Pair> PAIR =
+                StructType.of(MethodHandles.lookup(), Pair.class);
+
+        private CloseWhereFull() {}
+
+        static void main(String[] arguments) {
+            KernelAllocator allocator =
+                    switch (arguments[0]) {
+                        case "pool" -> PoolAllocator.create();
+                        case "hardened pool" -> PoolAllocator.builder().hardened(true).build();
+                        default -> PoolAllocator.systemHeap();
+                    };
+            for (int i = 0; i < 20; i++) { // loads and links what closing needs
+                new Owners(allocator).close();
+            }
+            Owners owners = new Owners(allocator);
+            IO.println("alive before: " + allocator.stats().liveBlocks());
+            Object[] filling = FillTheHeap.fill();
+            owners.close();
+            filling[0] = null;
+            IO.println("closed then: " + owners.closed);
+            owners.close(); // an arena that could not be closed is open still
+            IO.println("alive after: " + allocator.stats().liveBlocks());
+        }
+
+        /** One block each. */
+        private static final class Owners {
+            private static final int OF_EACH = 20;
+
+            private final KernelAllocator allocator;
+            private final AutoCloseable[] owners = new AutoCloseable[6 * OF_EACH];
+            private final MemorySegment[] raw = new MemorySegment[2 * OF_EACH];
+            private int rawLeft = raw.length;
+            private int closed;
+
+            Owners(KernelAllocator allocator) {
+                this.allocator = allocator;
+                int count = 0;
+                for (int i = 0; i < OF_EACH; i++) {
+                    owners[count++] = NativeBox.of(allocator, PAIR, new Pair(i, i));
+                    owners[count++] = SharedBox.of(allocator, PAIR, new Pair(i, i));
+                    owners[count++] = NativeArray.zeroed(allocator, PAIR, 10);
+                    owners[count++] = NativeVec.copyOf(allocator, PAIR, List.of(new Pair(i, i)));
+                    owners[count++] = NativeString.of(allocator, "text " + i);
+                    Arena arena = allocator.arena();
+                    arena.allocate(10);
+                    owners[count++] = arena;
+                    raw[2 * i] = allocator.allocate(100, 8);
+                    raw[2 * i + 1] = allocator.allocate(100, 4096);
+                }
+            }
+
+            /** Closes what can be closed of what is left. */
+            void close() {
+                for (int i = 0; i < owners.length; i++) {
+                    try {
+                        if (owners[i] != null) {
+                            owners[i].close();
+                            owners[i] = null;
+                            closed++;
+                        }
+                    } catch (OutOfMemoryError e) {
+                        // another time
+                    } catch (Exception e) {
+                        throw new IllegalStateException(e);
+                    }
+                }
+                while (rawLeft > 0) {
+                    allocator.free(raw[rawLeft - 1]);
+                    rawLeft--;
+                    closed++;
                 }
             }
         }

@@ -7,7 +7,6 @@ import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
 
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -63,9 +62,14 @@ public final class FrameBlocks implements BlockSource {
         }
     }
 
+    @Override
+    public boolean resizes(Block block, long alignment) {
+        return true;
+    }
+
     /** In place where the same pages do; otherwise by the same request again. */
     @Override
-    public Optional<Block> resize(Block block, long bytes, long alignment) throws Refusal {
+    public Block resize(Block block, long bytes, long alignment) throws Refusal {
         PhysicalRequest made = requests.getOrDefault(block.address(), request);
         PhysicalRequest wanted = resized(made, bytes, alignment);
         boolean aligned =
@@ -77,15 +81,12 @@ public final class FrameBlocks implements BlockSource {
                         && block.capacityBytes() - Math.max(1, bytes) < frames.pageBytes();
         if (aligned && samePages) {
             requests.put(block.address(), wanted);
-            return Optional.of(
-                    new Block(block.address(), bytes, block.capacityBytes(), block.origin()));
+            return new Block(block.address(), bytes, block.capacityBytes(), block.origin());
         }
         Block moved = obtain(wanted, false);
-        long kept = Math.min(block.bytes(), bytes);
-        NativeMemory.segment(moved.address(), kept)
-                .copyFrom(NativeMemory.segment(block.address(), kept));
+        NativeMemory.copy(block.address(), moved.address(), Math.min(block.bytes(), bytes));
         giveBack(block);
-        return Optional.of(moved);
+        return moved;
     }
 
     private static PhysicalRequest resized(PhysicalRequest request, long bytes, long alignment)
@@ -99,7 +100,11 @@ public final class FrameBlocks implements BlockSource {
 
     @Override
     public void giveBack(Block block) {
-        requests.remove(block.address());
+        try {
+            requests.remove(block.address());
+        } catch (OutOfMemoryError e) {
+            // That of the next block that starts there takes its place.
+        }
         frames.give(new Frames.Memory(block.address(), block.capacityBytes(), false));
     }
 

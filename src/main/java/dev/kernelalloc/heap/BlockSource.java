@@ -2,8 +2,6 @@ package dev.kernelalloc.heap;
 
 import dev.kernelalloc.os.Refusal;
 
-import java.util.Optional;
-
 /** Where the blocks of an allocator come from. Safe to use from any thread. */
 public interface BlockSource {
 
@@ -17,18 +15,27 @@ public interface BlockSource {
      */
     Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal;
 
+    /** Whether there is {@link #resize} for blocks that are asked for with that alignment. */
+    default boolean resizes(long alignment) {
+        return false;
+    }
+
+    /**
+     * Whether there is {@link #resize} for a block that is to have that alignment: a better way
+     * than a new block and a copy.
+     */
+    default boolean resizes(Block block, long alignment) {
+        return false;
+    }
+
     /**
      * The block with another size and alignment, at the same or another address, with the contents
-     * of the smaller size kept; empty where this source knows no better way than a new block and a
-     * copy.
+     * of the smaller size kept.
      *
      * @throws Refusal when there is no memory; the block is unchanged then
      */
-    Optional<Block> resize(Block block, long bytes, long alignment) throws Refusal;
-
-    /** Whether {@link #resize} knows a better way for blocks of that alignment. */
-    default boolean resizes(long alignment) {
-        return false;
+    default Block resize(Block block, long bytes, long alignment) throws Refusal {
+        throw new UnsupportedOperationException(block + " cannot be resized");
     }
 
     /** Takes a block back that {@link #obtain} or {@link #resize} gave. */

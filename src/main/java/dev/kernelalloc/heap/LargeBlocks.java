@@ -8,7 +8,6 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
@@ -76,20 +75,6 @@ final class LargeBlocks {
         }
     }
 
-    /** Where a block starts, as a key of the table. One that is in the table never changes. */
-    private static final class Start implements Comparable<Start> {
-        private long address;
-
-        Start(long address) {
-            this.address = address;
-        }
-
-        @Override
-        public int compareTo(Start other) {
-            return Long.compare(address, other.address);
-        }
-    }
-
     /** A chunk that no block uses. */
     private static final class Idle {
         private final Chunk chunk;
@@ -109,9 +94,7 @@ final class LargeBlocks {
     private final HeapListener listener;
     private final ConcurrentSkipListMap<Start, Large> live = new ConcurrentSkipListMap<>();
 
-    /** To look up with where the Java heap has no room for another; null while one thread does. */
-    private final AtomicReference<@Nullable Start> spare = new AtomicReference<>(new Start(0));
-
+    private final Start.Keys keys = new Start.Keys();
     private final AtomicReferenceArray<@Nullable Idle> idle = new AtomicReferenceArray<>(PLACES);
     private volatile boolean keeping = true;
 
@@ -176,31 +159,13 @@ final class LargeBlocks {
         }
     }
 
-    /**
-     * The block that starts there, live or ended, if there is one. It is found without a Java
-     * object if need be: who closes a box or an arena can do so but once.
-     */
+    /** The block that starts there, live or ended, if there is one. */
     private @Nullable Large find(long address) {
-        Start start;
+        Start key = keys.take(address);
         try {
-            start = new Start(address);
-        } catch (OutOfMemoryError e) {
-            return findBySpare(address);
-        }
-        return live.get(start);
-    }
-
-    @Nullable Large findBySpare(long address) {
-        Start start = spare.getAndSet(null);
-        while (start == null) { // for as long as another thread takes to look up
-            Thread.onSpinWait();
-            start = spare.getAndSet(null);
-        }
-        try {
-            start.address = address;
-            return live.get(start);
+            return live.get(key);
         } finally {
-            spare.set(start);
+            keys.giveBack(key);
         }
     }
 

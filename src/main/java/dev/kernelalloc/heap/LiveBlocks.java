@@ -1,11 +1,10 @@
 package dev.kernelalloc.heap;
 
-import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 
-import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -37,7 +36,8 @@ public final class LiveBlocks implements Blocks {
 
     private final String tag;
     private final BlockSource source;
-    private final ConcurrentHashMap<Long, Entry> entries = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<Start, Entry> entries = new ConcurrentHashMap<>();
+    private final Start.Keys keys = new Start.Keys();
     private final HighWater capacity;
     private final AtomicLong liveBytes = new AtomicLong();
     private final AtomicLong allocated = new AtomicLong();
@@ -92,7 +92,8 @@ public final class LiveBlocks implements Blocks {
 
     private void change(long address, Owner from, Owner to) {
         Entry entry = find(address, from);
-        if (!entries.replace(address, entry, new Entry(entry.block, to))) {
+        Entry changed = new Entry(entry.block, to);
+        if (!entries.replace(new Start(address), entry, changed)) {
             throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
         }
     }
@@ -110,9 +111,9 @@ public final class LiveBlocks implements Blocks {
     private long allocate(long bytes, long alignment, boolean zeroed, Owner owner) throws Refusal {
         requireOpen();
         Block block = source.obtain(bytes, alignment, zeroed);
-        register(block, owner);
+        Entry entry = register(block, owner);
         count(allocated, block.capacityBytes());
-        if (closed && entries.remove(block.address()) != null) {
+        if (closed && remove(block.address(), entry)) {
             // Closed meanwhile. The closer has counted either before or after this block: it is
             // gone.
             end(block);
@@ -123,7 +124,10 @@ public final class LiveBlocks implements Blocks {
 
     @Override
     public long resize(long address, long bytes, long alignment) throws Refusal {
-        return reallocate(address, bytes, alignment, Owner.CALLER);
+        Block block = find(address, Owner.CALLER).block;
+        return source.resizes(block, alignment)
+                ? resize(address, bytes, alignment, Owner.CALLER)
+                : 0;
     }
 
     @Override
@@ -133,34 +137,24 @@ public final class LiveBlocks implements Blocks {
 
     @Override
     public long growOwned(long address, long bytes, long alignment) throws Refusal {
-        return reallocate(address, bytes, alignment, Owner.BOX_OR_ARENA);
+        return resize(address, bytes, alignment, Owner.BOX_OR_ARENA);
     }
 
-    private long reallocate(long address, long bytes, long alignment, Owner owner) throws Refusal {
+    private long resize(long address, long bytes, long alignment, Owner owner) throws Refusal {
         requireOpen();
         // Out of the table first: once realloc has moved the block, another thread may get the
         // address.
         // It comes back into it only where it is certain that the source has not taken it.
         Block old = take(address, owner);
-        Optional<Block> inSource;
         Block resized;
         try {
-            inSource = source.resize(old, bytes, alignment);
-            resized =
-                    inSource.isPresent() ? inSource.get() : source.obtain(bytes, alignment, false);
+            resized = source.resize(old, bytes, alignment);
         } catch (Refusal e) {
-            entries.put(address, new Entry(old, owner));
+            entries.put(new Start(address), new Entry(old, owner));
             throw e;
         }
-        if (inSource.isPresent()) {
-            register(resized, owner);
-            change(resized.capacityBytes() - old.capacityBytes());
-        } else {
-            copy(old, resized);
-            register(resized, owner); // counted before the old one ends: never both forgotten
-            count(allocated, resized.capacityBytes());
-            end(old);
-        }
+        register(resized, owner);
+        change(resized.capacityBytes() - old.capacityBytes());
         return resized.address();
     }
 
@@ -172,7 +166,8 @@ public final class LiveBlocks implements Blocks {
      */
     public void adopt(Block block) {
         requireOpen();
-        Entry known = entries.putIfAbsent(block.address(), new Entry(block, Owner.CALLER));
+        Entry known =
+                entries.putIfAbsent(new Start(block.address()), new Entry(block, Owner.CALLER));
         if (known != null) {
             throw new IllegalArgumentException(
                     "0x%x is a live block of this allocator already, it belongs to %s"
@@ -224,27 +219,41 @@ public final class LiveBlocks implements Blocks {
         }
     }
 
-    private static void copy(Block from, Block to) {
-        long bytes = Math.min(from.bytes(), to.bytes());
-        MemorySegment source = NativeMemory.segment(from.address(), bytes);
-        NativeMemory.segment(to.address(), bytes).copyFrom(source);
-    }
-
-    private void register(Block block, Owner owner) {
-        Entry entry = new Entry(block, owner);
+    private Entry register(Block block, Owner owner) {
+        Entry entry = null;
         Entry stale;
         try {
-            stale = entries.put(block.address(), entry);
-        } catch (Error e) {
-            entries.remove(block.address(), entry); // the Java heap is exhausted
+            entry = new Entry(block, owner);
+            stale = entries.put(new Start(block.address()), entry);
+        } catch (Error e) { // the Java heap or stack is exhausted
+            if (entry != null) {
+                remove(block.address(), entry); // it may have come into the table
+            }
             source.giveBack(block);
             throw e;
         }
-        if (stale != null) {
-            count(
-                    freed,
-                    -stale.block.capacityBytes()); // C code has freed a block of ours that nobody
-            // disowned
+        if (stale != null) { // C code has freed a block of ours that nobody disowned
+            count(freed, -stale.block.capacityBytes());
+        }
+        return entry;
+    }
+
+    private @Nullable Entry get(long address) {
+        Start key = keys.take(address);
+        try {
+            return entries.get(key);
+        } finally {
+            keys.giveBack(key);
+        }
+    }
+
+    /** Whether the entry was in the table. */
+    private boolean remove(long address, Entry entry) {
+        Start key = keys.take(address);
+        try {
+            return entries.remove(key, entry);
+        } finally {
+            keys.giveBack(key);
         }
     }
 
@@ -265,14 +274,14 @@ public final class LiveBlocks implements Blocks {
 
     private Block take(long address, Owner owner) {
         Entry entry = find(address, owner);
-        if (!entries.remove(address, entry)) {
+        if (!remove(address, entry)) {
             throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
         }
         return entry.block;
     }
 
     private Entry find(long address, Owner owner) {
-        Entry entry = entries.get(address);
+        Entry entry = get(address);
         if (entry == null) {
             throw new IllegalArgumentException(notALiveBlock(address));
         }

@@ -98,7 +98,6 @@ final class Rehearsal {
             large.free(block, true);
         }
         large.release(large.hold(large.allocate(1 << 24, 8, false) & ~Magazine.ZEROED, false));
-        large.findBySpare(blocks[0]);
         large.trimIdle();
         large.trim();
     }

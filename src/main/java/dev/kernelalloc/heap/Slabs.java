@@ -33,6 +33,7 @@ final class Slabs {
     private static final int MAX_HOMES = 16;
 
     private static final VarHandle RANGES;
+    private static final VarHandle BIN = MethodHandles.arrayElementVarHandle(Bin[].class);
 
     static {
         try {
@@ -48,8 +49,13 @@ final class Slabs {
     /** Of the blocks of all slabs, and of others. */
     private final HighWater capacity;
 
-    /** Of each class those of its homes. */
-    private final Bin[][] bins = new Bin[SizeClasses.COUNT][];
+    /** How the slabs of each class are cut. */
+    private final SlabShape[] shapes = new SlabShape[SizeClasses.COUNT];
+
+    private final int homes;
+
+    /** One after the other of each class those of its homes, once they are used. */
+    private final @Nullable Bin[] bins;
 
     private final SlabTable table = new SlabTable();
     private volatile Range[] ranges = {};
@@ -70,20 +76,15 @@ final class Slabs {
         this.guarded = guarded;
         this.capacity = capacity;
         this.idleLimitBytes = idleLimitBytes;
-        int homes = homes();
-        Arrays.setAll(bins, sizeClass -> makeBins(SlabShape.of(sizeClass, source), homes));
+        this.homes = homes();
+        this.bins = new Bin[SizeClasses.COUNT * homes];
+        Arrays.setAll(shapes, sizeClass -> SlabShape.of(sizeClass, source));
     }
 
     /** So many that two threads at work seldom have the same. */
     private static int homes() {
-        int wanted = Math.min(2 * Runtime.getRuntime().availableProcessors(), MAX_HOMES);
+        int wanted = Math.min(8 * Runtime.getRuntime().availableProcessors(), MAX_HOMES);
         return Integer.highestOneBit(2 * wanted - 1);
-    }
-
-    private static Bin[] makeBins(SlabShape shape, int homes) {
-        Bin[] ofHomes = new Bin[homes];
-        Arrays.setAll(ofHomes, _ -> new Bin(shape));
-        return ofHomes;
     }
 
     /** From addresses to slabs. */
@@ -141,8 +142,22 @@ final class Slabs {
     }
 
     private Bin atHome(int sizeClass) {
-        Bin[] homes = bins[sizeClass];
-        return homes[(int) Thread.currentThread().threadId() & homes.length - 1];
+        int home = (int) Thread.currentThread().threadId() & homes - 1;
+        Bin known = binAt(sizeClass, home);
+        if (known != null) {
+            return known;
+        }
+        Bin made = new Bin(shapes[sizeClass]);
+        Bin other = (Bin) BIN.compareAndExchange(bins, place(sizeClass, home), null, made);
+        return other == null ? made : other;
+    }
+
+    private @Nullable Bin binAt(int sizeClass, int home) {
+        return (Bin) BIN.getAcquire(bins, place(sizeClass, home));
+    }
+
+    private int place(int sizeClass, int home) {
+        return sizeClass * homes + home;
     }
 
     /** A slab with free blocks, whose token the caller has; what its home has left is no more. */
@@ -153,10 +168,9 @@ final class Slabs {
         } catch (Refusal _) {
             // What others have needs nothing of the source.
         }
-        for (Bin other : bins[sizeClass]) {
-            if (slab == null) {
-                slab = other.claim();
-            }
+        for (int home = 0; home < homes && slab == null; home++) {
+            Bin other = binAt(sizeClass, home);
+            slab = other == null ? null : other.claim();
         }
         return slab != null ? slab : make(own);
     }
@@ -388,8 +402,9 @@ final class Slabs {
 
     private void visit(Predicate<Slab> worth, Predicate<Slab> surplus) {
         Consumer<Slab> visitor = slab -> visit(surplus.test(slab), slab);
-        for (Bin[] homes : bins) {
-            for (Bin bin : homes) {
+        for (int i = 0; i < bins.length; i++) {
+            Bin bin = (Bin) BIN.getAcquire(bins, i);
+            if (bin != null) {
                 bin.visit(worth, visitor);
             }
         }
@@ -455,8 +470,9 @@ final class Slabs {
 
     private long sum(int sizeClass, ToIntFunction<Slab> what) {
         long sum = 0;
-        for (Bin bin : bins[sizeClass]) {
-            sum += bin.count(what);
+        for (int home = 0; home < homes; home++) {
+            Bin bin = binAt(sizeClass, home);
+            sum += bin == null ? 0 : bin.count(what);
         }
         return sum;
     }

@@ -5,8 +5,6 @@ import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 
-import java.util.Optional;
-
 /**
  * The C heap as a source: one downcall a block, which C code may free.
  *
@@ -43,18 +41,20 @@ public record SystemHeap(OperatingSystem os) implements BlockSource {
     }
 
     @Override
-    public Optional<Block> resize(Block block, long bytes, long alignment) throws Refusal {
-        if (block.origin() != Origin.C_HEAP || alignment > MALLOC_ALIGNMENT_BYTES) {
-            return Optional.empty();
-        }
-        long capacity = mallocBytes(bytes, alignment);
-        long address = os.realloc(block.address(), capacity);
-        return Optional.of(new Block(address, bytes, capacity, Origin.C_HEAP));
+    public boolean resizes(long alignment) {
+        return alignment <= MALLOC_ALIGNMENT_BYTES;
     }
 
     @Override
-    public boolean resizes(long alignment) {
-        return alignment <= MALLOC_ALIGNMENT_BYTES;
+    public boolean resizes(Block block, long alignment) {
+        return block.origin() == Origin.C_HEAP && resizes(alignment);
+    }
+
+    @Override
+    public Block resize(Block block, long bytes, long alignment) throws Refusal {
+        long capacity = mallocBytes(bytes, alignment);
+        long address = os.realloc(block.address(), capacity);
+        return new Block(address, bytes, capacity, Origin.C_HEAP);
     }
 
     @Override

@@ -116,12 +116,7 @@ public final class ThreadCaches {
         return cache.owner == id ? Magazine.pop(cache.loaded[sizeClass]) : 0;
     }
 
-    /**
-     * Whether the loaded magazine of the calling thread's cache had room.
-     *
-     * <p>The table is read plainly: where the JIT keeps it over several calls, the magazine is full
-     * before long, and the slow path reads it anew.
-     */
+    /** Whether the loaded magazine of the calling thread's cache had room. */
     boolean push(int sizeClass, long block) {
         long id = Thread.currentThread().threadId();
         ThreadCache[] table = this.table;

@@ -32,8 +32,14 @@ class HomesTest {
 
     @Test
     void threadsOfDifferentHomesHaveNoSlabInCommon() throws Exception {
-        List<Long> ofEven = inThread(0, () -> allocate(1000));
-        List<Long> ofOdd = inThread(1, () -> allocate(1000));
+        List<Long> ofEven = new ArrayList<>();
+        List<Long> ofOdd = new ArrayList<>();
+        inThread(
+                0,
+                () -> { // alive, so that the other cannot take over its cache
+                    ofEven.addAll(allocate(1000));
+                    return ofOdd.addAll(inThread(1, () -> allocate(1000)));
+                });
 
         assertThat(slabs(ofEven)).doesNotContainAnyElementsOf(slabs(ofOdd));
         ofEven.forEach(heap::free);
