@@ -152,14 +152,27 @@ final class CheckedBlocks implements Origin {
     MemorySegment reallocate(MemorySegment block, long bytes, long alignment) {
         check(bytes, alignment);
         long address = rawAddress(block);
-        long resized = resize(address, bytes, alignment);
-        if (resized == 0) {
-            return move(address, bytes, alignment);
+        long resized =
+                tracker.knowsRawBlocks()
+                        ? resizeTracked(address, bytes, alignment)
+                        : resize(address, bytes, alignment);
+        return resized == 0
+                ? move(address, bytes, alignment)
+                : tracked(NativeMemory.segment(resized, bytes));
+    }
+
+    /** The record ends first: where the block moves, its address may be another's at once. */
+    private long resizeTracked(long address, long bytes, long alignment) {
+        Tracker.RawBlock record = tracker.forgetRaw(address);
+        long resized = 0;
+        try {
+            resized = resize(address, bytes, alignment);
+        } finally {
+            if (resized == 0) {
+                tracker.remember(address, record);
+            }
         }
-        if (tracker.knowsRawBlocks()) {
-            tracker.endRaw(address, () -> {});
-        }
-        return tracked(NativeMemory.segment(resized, bytes));
+        return resized;
     }
 
     private long resize(long address, long bytes, long alignment) {

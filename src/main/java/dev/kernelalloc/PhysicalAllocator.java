@@ -60,7 +60,8 @@ import java.util.function.Consumer;
  * AllocationException.Reason#LOCK_LIMIT}. Physical addresses are shown by Linux alone, to a process
  * that had {@code CAP_SYS_ADMIN} in the first user namespace when the allocator was made;
  * everything else works without. Memory is never executable, a child made by fork(2) does not get
- * it unless asked for, and the kernel does not merge it with equal pages.
+ * it unless asked for, and the kernel does not merge it with equal pages, unless the whole process
+ * asks for that later (prctl(2), {@code PR_SET_MEMORY_MERGE}).
  *
  * <p>Linux limits the mappings of a process, 65,530 by default ({@code vm.max_map_count}). Half of
  * them may be slabs and blocks of such allocators; beyond there is an {@link AllocationException}.
@@ -635,7 +636,8 @@ public final class PhysicalAllocator implements KernelAllocator {
         /**
          * Told of each slab before a block is cut from it, for example to register it with a device
          * or a driver. It runs on the thread that allocates, and must not use this allocator. What
-         * it throws ends that request, and the slab with it.
+         * it throws ends that request, and the slab with it, of which {@link #onSlabUnmapped}
+         * listeners are told then.
          *
          * @param listener to be told
          * @return this builder

@@ -56,7 +56,7 @@ final class Tracker {
         }
     }
 
-    private record RawBlock(long bytes, Place place) {}
+    record RawBlock(long bytes, Place place) {}
 
     private final String tag;
     private final List<Consumer<LeakReport>> listeners;
@@ -230,14 +230,24 @@ final class Tracker {
      * as the block is free, its address may be another's.
      */
     void endRaw(long address, Runnable end) {
-        RawBlock block = rawBlocks.remove(address);
+        RawBlock block = forgetRaw(address);
         try {
             end.run();
         } catch (IllegalArgumentException e) {
-            if (block != null) {
-                rawBlocks.putIfAbsent(address, block);
-            }
+            remember(address, block);
             throw e;
+        }
+    }
+
+    /** What was known of a raw block, which is not from now on. */
+    @Nullable RawBlock forgetRaw(long address) {
+        return rawBlocks.remove(address);
+    }
+
+    /** Ends {@link #forgetRaw} where the block lives on. */
+    void remember(long address, @Nullable RawBlock block) {
+        if (block != null) {
+            rawBlocks.putIfAbsent(address, block);
         }
     }
 

@@ -3,6 +3,8 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import dev.kernelalloc.AllocationException.Reason;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
@@ -14,6 +16,7 @@ import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.physical.Way;
@@ -30,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -294,6 +298,91 @@ class PhysicalFailureTest {
         physical.free(block);
     }
 
+    // ---- what is said, and what is kept -------------------------------------------------------
+
+    @Test
+    void whereTheKernelHasNoHugePageItIsSaidThatPagesOfTheBaseSizeServe() {
+        os.transparentHugePages(0);
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(2 * HUGE_BYTES));
+        assertThat(physical.provenance(block).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(block).declined())
+                .extracting(Provenance.Declined::way)
+                .contains(Way.TRANSPARENT_HUGE);
+        physical.free(block);
+    }
+
+    @Test
+    void aRunWhosePagesHaveMovedIsNotGivenAsContiguous() {
+        MemorySegment first = allocate(contiguous(2 * page));
+        MemorySegment second = allocate(contiguous(2 * page));
+        long slab = first.address() & -HUGE_BYTES;
+        assertThat(second.address() & -HUGE_BYTES).isEqualTo(slab);
+        long moved = second.address();
+        physical.free(second);
+        os.pageMapEntry(moved, OWN_FRAME | 0x12345);
+
+        MemorySegment next = allocate(contiguous(2 * page));
+
+        assertThat(next.address() & -HUGE_BYTES).isNotEqualTo(slab);
+        int reservations = os.liveReservations();
+        physical.free(first); // and with it the slab
+        assertThat(os.liveReservations()).isEqualTo(reservations - 1);
+        physical.free(next);
+    }
+
+    @Test
+    void aListenerThatThrowsLeavesABlockThatWasToGrowAlive() {
+        AtomicBoolean refusing = new AtomicBoolean();
+        PhysicalAllocator registered =
+                PhysicalAllocator.builder().onSlabMapped(_ -> refuseIf(refusing)).build(os);
+        MemorySegment block = registered.allocate(PhysicalRequest.ofBytes(page).build());
+        block.set(JAVA_BYTE, 0, (byte) 7);
+        refusing.set(true);
+        assertThatExceptionOfType(IllegalStateException.class)
+                .isThrownBy(() -> registered.reallocate(block, 5 * page, 1))
+                .withMessage("not registered");
+        assertThat(block.get(JAVA_BYTE, 0)).isEqualTo((byte) 7);
+        assertThat(registered.stats().liveBlocks()).isEqualTo(1);
+        registered.free(block);
+        registered.close();
+    }
+
+    @Test
+    void whoHeardOfASlabThatAnotherListenerRefusedHearsOfItsEnd() {
+        AtomicBoolean refusing = new AtomicBoolean(true);
+        List<PhysicalSlab> known = new ArrayList<>();
+        PhysicalAllocator registered =
+                PhysicalAllocator.builder()
+                        .onSlabMapped(known::add)
+                        .onSlabMapped(_ -> refuseIf(refusing))
+                        .onSlabUnmapped(known::remove)
+                        .build(os);
+        assertThatExceptionOfType(IllegalStateException.class)
+                .isThrownBy(() -> registered.allocate(PhysicalRequest.ofBytes(page).build()));
+        assertThat(known).isEmpty();
+        registered.close();
+    }
+
+    @Test
+    void anErrorOfAListenerKeepsNoSlab() {
+        PhysicalAllocator registered =
+                PhysicalAllocator.builder()
+                        .onSlabUnmapped(
+                                _ -> {
+                                    throw new NoClassDefFoundError("a driver's class");
+                                })
+                        .build(os);
+        registered.free(registered.allocate(PhysicalRequest.ofBytes(page).build()));
+        assertThat(os.liveReservations()).isZero();
+        registered.close();
+    }
+
+    private static void refuseIf(AtomicBoolean refusing) {
+        if (refusing.get()) {
+            throw new IllegalStateException("not registered");
+        }
+    }
+
     // ---- preflight ----------------------------------------------------------------------------
 
     @Test
@@ -334,6 +423,25 @@ class PhysicalFailureTest {
                 .isEqualTo(Reason.OUT_OF_MEMORY);
         assertThat(os.count(Operation.RESERVE)).isZero();
         physical.free(allocate(PhysicalRequest.ofBytes(16 << 20)));
+    }
+
+    @Test
+    void aSmallBlockOfHugePagesIsLookedAtAsTheWholePageThatItTakes() {
+        os.memoryGroups(new MemoryGroup("/small", 64 << 20, 60 << 20, 0));
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_ONLY)))
+                .withMessageContaining("2097152 bytes of memory that stays");
+        assertThat(os.count(Operation.POPULATE)).isZero();
+    }
+
+    @Test
+    void aKernelRegionIsLookedAtToo() {
+        os.transparentHugePages(0);
+        os.memoryGroups(new MemoryGroup("/small", 64 << 20, 60 << 20, 0));
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(contiguous(1 << 20)))
+                .withMessageContaining("/small");
+        assertThat(os.count(Operation.KERNEL_REGION)).isZero();
     }
 
     @Test

@@ -283,6 +283,7 @@ final class ContiguousPages {
             long bytes,
             MemorySegment callState)
             throws Refusal {
+        preflight.requireMemory(bytes);
         budget.charge(bytes);
         try {
             return ofRegion(source, request, placement, bytes, callState);

@@ -85,7 +85,11 @@ public final class FrameBlocks implements BlockSource {
         }
         Block moved = obtain(wanted, false);
         NativeMemory.copy(block.address(), moved.address(), Math.min(block.bytes(), bytes));
-        giveBack(block);
+        try {
+            giveBack(block);
+        } catch (Error _) {
+            // The Java heap or stack is exhausted: its pages stay, but what they held has moved.
+        }
         return moved;
     }
 

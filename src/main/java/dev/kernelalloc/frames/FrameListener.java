@@ -9,7 +9,8 @@ import java.util.function.Consumer;
 /**
  * Who wants to know.
  *
- * @param mapped told of each slab before any block is cut from it; what it throws ends the request
+ * @param mapped told of each slab before any block is cut from it; what it throws ends the request,
+ *     and the slab, of which {@code unmapped} is told then
  * @param unmapped told of each slab before its memory goes; what it throws is logged
  * @param drifted told of each page found elsewhere; what it throws is logged
  */
@@ -29,10 +30,18 @@ public record FrameListener(
         for (Consumer<T> listener : listeners) {
             try {
                 listener.accept(what);
-            } catch (RuntimeException e) {
-                System.getLogger("dev.kernelalloc")
-                        .log(System.Logger.Level.WARNING, "a listener failed, told " + what, e);
+            } catch (Throwable e) { // also an error: what it was told of must go on
+                log(what, e);
             }
+        }
+    }
+
+    private static void log(Object told, Throwable failure) {
+        try {
+            System.getLogger("dev.kernelalloc")
+                    .log(System.Logger.Level.WARNING, "a listener failed, told " + told, failure);
+        } catch (Throwable _) {
+            // the Java heap or stack is exhausted, or the logger has failed too
         }
     }
 }

@@ -108,13 +108,16 @@ public final class Frames {
         for (PageSource source : ways.scattered(request, capacity)) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-                requireLeft(source, request, capacity);
                 long charged = source.mappedBytes(request, capacity);
+                requireLeft(source, request, charged);
                 budget.charge(charged);
                 try {
                     reservations.count();
                     try {
                         Mapped mapped = source.map(request, capacity, callState);
+                        if (mapped.way() != source.way()) {
+                            declined.add(new Declined(source.way(), "the kernel gave none"));
+                        }
                         return prepare(mapped, request, declined, use, callState);
                     } catch (Refusal | RuntimeException | Error e) {
                         reservations.uncount();
@@ -148,9 +151,13 @@ public final class Frames {
         reservations.retry();
         long bytes = pagesFor(request.size());
         Placement placement = Placement.of(request, os.pageBytes());
-        HeldRuns.Run run = held.take(request, placement, bytes);
-        if (run != null) {
-            return new Memory(run.slab().address() + run.offset(), bytes, false);
+        for (HeldRuns.Run run = held.take(request, placement, bytes);
+                run != null;
+                run = held.take(request, placement, bytes)) {
+            if (isStillThere(run, bytes)) {
+                return new Memory(run.slab().address() + run.offset(), bytes, false);
+            }
+            held.forsake(run, bytes).forEach(this::giveBack);
         }
         List<Declined> declined = new ArrayList<>();
         declined.add(new Declined(Way.HELD_RUN, "no free run serves"));
@@ -171,6 +178,23 @@ public final class Frames {
             }
         }
         throw explained(last, declined);
+    }
+
+    /** Pages that are not pinned may have moved since their slab was made. */
+    private boolean isStillThere(HeldRuns.Run run, long bytes) {
+        FrameSlab slab = run.slab();
+        Translation known = slab.translation();
+        if (slab.guarantees().contains(Guarantee.PINNED) || known.isHidden()) {
+            return true;
+        }
+        long address = slab.address() + run.offset();
+        Translation now;
+        try (Arena scratch = Arena.ofConfined()) {
+            boolean mayBeShared = isNeverSwapped(slab.provenance().way());
+            now = pages.resolve(address, bytes, mayBeShared, scratch.allocate(CallState.LAYOUT));
+        }
+        return now.isHidden()
+                || now.isContiguous(0, bytes) && now.addressOf(0) == known.addressOf(run.offset());
     }
 
     private Memory contiguous(
@@ -272,6 +296,7 @@ public final class Frames {
             return slab;
         } catch (Refusal | RuntimeException | Error e) {
             if (slab != null) {
+                tellUnmapped(slab); // a listener has refused it, and others may have heard of it
                 table.remove(slab);
             }
             pages.unpin(pins, pins.length, callState);
@@ -359,11 +384,17 @@ public final class Frames {
     }
 
     private void end(FrameSlab slab, MemorySegment callState) {
-        FrameListener.tell(listener.unmapped(), described(slab));
+        tellUnmapped(slab);
         // Out of the table first: once unmapped, the address may be another thread's.
         table.remove(slab);
         pages.unpin(slab.pins(), slab.pins().length, callState);
         reservations.release(slab.reservation(), callState);
+    }
+
+    private void tellUnmapped(FrameSlab slab) {
+        if (!listener.unmapped().isEmpty()) {
+            FrameListener.tell(listener.unmapped(), described(slab));
+        }
     }
 
     private static PhysicalSlab described(FrameSlab slab) {

@@ -3,11 +3,14 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Way;
 
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * The slabs that contiguous blocks are cut from, page by page. A few that no block uses are kept,
@@ -28,6 +31,9 @@ final class HeldRuns {
     // Guarded by this:
     private final List<Held> all = new ArrayList<>();
 
+    /** Those of which pages have moved: nothing more is cut from them. */
+    private final Set<FrameSlab> forsaken = new HashSet<>();
+
     HeldRuns(long pageBytes) {
         this.pageBytes = pageBytes;
     }
@@ -38,7 +44,7 @@ final class HeldRuns {
             return null;
         }
         for (Held one : all) {
-            if (serves(one.slab, request)) {
+            if (!forsaken.contains(one.slab) && serves(one.slab, request)) {
                 long offset = find(one, placement);
                 if (offset >= 0) {
                     one.taken.take((int) (offset / pageBytes), (int) (bytes / pageBytes));
@@ -54,6 +60,7 @@ final class HeldRuns {
         boolean huge = slab.guarantees().contains(Guarantee.HUGE);
         return slab.guarantees().containsAll(request.least())
                 && (huge || !Ways.mustBeHuge(request))
+                && (request.pages() != PagePolicy.HUGE_1G || slab.provenance().way() == Way.POOL_1G)
                 && made.fork() == request.fork()
                 && made.dumped() == request.dumped()
                 && (request.node().isEmpty() || request.node().equals(made.node()))
@@ -90,6 +97,9 @@ final class HeldRuns {
         if (frames.pageAddress(page) != Translation.UNKNOWN) {
             return frames.endOfRun(page);
         }
+        if (!frames.isHidden()) {
+            return page + 1;
+        }
         int perHugePage = (int) (Pages.HUGE_BYTES / pageBytes);
         return Math.min(frames.pages(), (page / perHugePage + 1) * perHugePage);
     }
@@ -101,7 +111,8 @@ final class HeldRuns {
             return address;
         }
         boolean provable =
-                placement.lowest() == 0
+                frames.isHidden()
+                        && placement.lowest() == 0
                         && placement.highest() == PhysicalRequest.NO_LIMIT
                         && placement.alignment() <= Pages.HUGE_BYTES
                         && (slab.address() & Pages.HUGE_BYTES - 1) == 0;
@@ -111,6 +122,22 @@ final class HeldRuns {
     /** Holds a slab, of which a block has taken pages already. */
     synchronized void hold(FrameSlab slab, TakenPages taken) {
         all.add(new Held(slab, taken));
+    }
+
+    /**
+     * Gives a run back whose pages lie elsewhere by now. Its slab serves no more, and ends with the
+     * last block that lives in it.
+     *
+     * @return the slabs that nobody uses now; no longer held
+     */
+    synchronized List<FrameSlab> forsake(Run run, long bytes) {
+        for (Held one : all) {
+            if (one.slab == run.slab) {
+                forsaken.add(one.slab);
+                return give(one.taken, run.offset, bytes);
+            }
+        }
+        throw new AssertionError("a slab that a run was taken of is held");
     }
 
     /**
@@ -133,8 +160,9 @@ final class HeldRuns {
         List<Held> surplus = new ArrayList<>();
         for (Held one : all) {
             if (one.taken.isEmpty()) {
-                idle += one.slab.bytes();
-                if (idle > keptBytes) {
+                boolean kept = !forsaken.remove(one.slab);
+                idle += kept ? one.slab.bytes() : 0;
+                if (!kept || idle > keptBytes) {
                     surplus.add(one);
                 }
             }

@@ -135,6 +135,15 @@ final class Pages {
         }
     }
 
+    /** Whether none of those bytes is known to lie in a huge page. */
+    boolean hasNoneHuge(long address, long bytes, MemorySegment callState) {
+        try {
+            return os.hugeBytes(address, bytes, callState) == 0;
+        } catch (Refusal unknown) {
+            return false;
+        }
+    }
+
     void lock(long address, long bytes, MemorySegment callState) throws Refusal {
         os.lock(address, bytes, callState);
     }

@@ -124,8 +124,14 @@ public record SecretPages(
             long address = start + guard;
             os.commit(address, bytes, callState);
             Map<Advice, Refusal> missing = advise(os, address, bytes, onFork, callState);
-            os.lock(address, bytes, callState);
-            os.populate(address, bytes, callState);
+            for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
+                long step = Math.min(Preflight.STEP_BYTES, bytes - done);
+                if (done > 0) {
+                    Preflight.look(os, step);
+                }
+                os.lock(address + done, step, callState);
+                os.populate(address + done, step, callState);
+            }
             return new SecretPages(os, address, bytes, Optional.of(whyNotHidden), missing);
         } catch (Refusal | RuntimeException | Error e) {
             release(os, start, bytes + 2 * guard, e, callState);

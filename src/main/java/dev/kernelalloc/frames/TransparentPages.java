@@ -51,7 +51,9 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
                 }
             }
             boolean huge = pages.isHuge(ground.address(), capacity, callState);
-            return new Mapped(ground.reservation(), ground.address(), capacity, way(), huge);
+            boolean none = !huge && pages.hasNoneHuge(ground.address(), capacity, callState);
+            Way reached = none ? Way.BASE_PAGES : way();
+            return new Mapped(ground.reservation(), ground.address(), capacity, reached, huge);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(ground.reservation(), callState);
             throw e;

@@ -149,8 +149,13 @@ public final class LiveBlocks implements Blocks {
         Block resized;
         try {
             resized = source.resize(old, bytes, alignment);
-        } catch (Refusal e) {
+        } catch (Refusal | RuntimeException e) {
             entries.put(new Start(address), new Entry(old, owner));
+            throw e;
+        } catch (Error e) { // the Java heap or stack is exhausted
+            if (old.origin() == Block.Origin.PAGES) { // C's realloc may have moved another before
+                entries.put(new Start(address), new Entry(old, owner));
+            }
             throw e;
         }
         register(resized, owner);

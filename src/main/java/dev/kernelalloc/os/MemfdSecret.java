@@ -30,9 +30,9 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
             long start = map(file, bytes, guardBytes, callState);
             try {
                 populate(start + guardBytes, bytes, callState);
-            } catch (Refusal refusal) {
+            } catch (Refusal | RuntimeException | Error e) {
                 calls.munmap(start, bytes + 2 * guardBytes, callState);
-                throw refusal;
+                throw e;
             }
             return start;
         } finally {
