@@ -204,6 +204,26 @@ class LimitsTest {
     }
 
     @Test
+    void whatDeadThreadsLeftInTheirCachesAndInTheDepotIsGivenBackBeforeARefusal() throws Exception {
+        try (PoolAllocator limited = pool("limited", 4 * MIB)) {
+            for (int i = 0; i < 3; i++) {
+                Thread thread = new Thread(() -> fill(limited, 1000).forEach(limited::free));
+                thread.start();
+                thread.join();
+            }
+            AllocatorStats idle = limited.stats();
+            assertThat(idle.liveBlocks()).isZero();
+            assertThat(idle.cached().bytes()).isPositive();
+            assertThat(limited.charged()).isPositive();
+            // Of another size: nothing of what is kept serves as it is.
+            List<MemorySegment> blocks = fill(limited, 100_000);
+            assertThat(limited.charged()).isEqualTo(4 * MIB);
+            assertThat(blocks).hasSizeGreaterThan(30);
+            blocks.forEach(limited::free);
+        }
+    }
+
+    @Test
     void siblingsThatUseLittleLeaveMostToTheOthers() {
         try (PoolAllocator parent = pool("parent", 64 * MIB)) {
             List<PoolAllocator> children = new ArrayList<>();
