@@ -37,6 +37,15 @@ final class PaperChunks implements ChunkSource {
         return true;
     }
 
+    /**
+     * No more than a slab takes: so a thread finds no room for one of its own, and meets the others
+     * at theirs.
+     */
+    @Override
+    public long rangeBytes() {
+        return Range.GRANULE_BYTES;
+    }
+
     @Override
     public long pageBytes() {
         return 4096;
@@ -53,7 +62,7 @@ final class PaperChunks implements ChunkSource {
         long bytes = (long) shape.granules() * Range.GRANULE_BYTES;
         Range range = new Range(new Chunk(FIRST_ADDRESS, bytes, true));
         long address = range.take(shape.granules());
-        return new Slab(shape, range, address, new byte[shape.blocks()], null, bin.reserve());
+        return new Slab(bin, bin.reserve(), shape, range, address, new byte[shape.blocks()], null);
     }
 
     /** All blocks of the one slab of a class, which has no token from then on. */
