@@ -238,13 +238,13 @@ final class Slabs {
     // ---- slabs and ranges ---------------------------------------------------------------------
 
     /**
-     * A slab whose token the caller has, in a new range if need be; of fewer blocks where a limit
-     * leaves no more.
+     * A slab whose token the caller has, in a new range if need be; of fewer blocks where no more
+     * is to be had: of a budget, of what may be locked, of memory.
      */
     private Slab make(Bin bin) throws Refusal {
         try {
             return make(bin, bin.shape());
-        } catch (Refusal.OverBudget e) {
+        } catch (Refusal e) {
             SlabShape least = bin.shape().least();
             if (least.granules() == bin.shape().granules()) {
                 throw e;

@@ -23,6 +23,7 @@ public final class CountedChunks implements ChunkSource {
     private final AtomicLong mostOut = new AtomicLong();
     private final AtomicLong callsUntilFailure = new AtomicLong(Long.MAX_VALUE);
     private volatile Failure failure = Failure.REFUSAL;
+    private volatile long largest = Long.MAX_VALUE;
 
     public CountedChunks(ChunkSource source) {
         this(source, true);
@@ -54,9 +55,17 @@ public final class CountedChunks implements ChunkSource {
         callsUntilFailure.set(nth);
     }
 
+    /** From now on larger chunks are refused, as where few pages may be locked. */
+    public void refuseLargerThan(long bytes) {
+        largest = bytes;
+    }
+
     @Override
     public Chunk obtain(long bytes, long alignment) throws Refusal {
         failIfSaid();
+        if (bytes > largest) {
+            throw new Refusal.LockLimit("refused by the test");
+        }
         Chunk chunk = source.obtain(bytes, alignment);
         count(chunk.bytes());
         return chunk;

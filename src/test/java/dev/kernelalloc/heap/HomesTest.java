@@ -62,6 +62,16 @@ class HomesTest {
         more.forEach(heap::free);
     }
 
+    @Test
+    void aSlabHasFewerBlocksWhereNoMoreIsToBeHad() throws Refusal {
+        source.refuseLargerThan(64 << 10);
+
+        long block = heap.allocate(24 << 10, 1);
+
+        assertThat(source.bytesOut()).isEqualTo(64 << 10);
+        heap.free(block);
+    }
+
     /** Blocks until a second range is needed; that one has gone back. */
     private List<Long> fillOneRange() throws Refusal {
         List<Long> blocks = new ArrayList<>(List.of(heap.allocate(BLOCK_BYTES, 1)));
