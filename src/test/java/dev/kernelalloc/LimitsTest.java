@@ -218,7 +218,7 @@ class LimitsTest {
             // Of another size: nothing of what is kept serves as it is.
             List<MemorySegment> blocks = fill(limited, 100_000);
             assertThat(limited.charged()).isEqualTo(4 * MIB);
-            assertThat(blocks).hasSizeGreaterThan(30);
+            assertThat(blocks).hasSizeGreaterThan(25); // of 41, in slabs of one block or eight
             blocks.forEach(limited::free);
         }
     }

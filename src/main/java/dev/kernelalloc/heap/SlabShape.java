@@ -49,7 +49,8 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
         return Math.ceilDiv(stride, Range.GRANULE_BYTES);
     }
 
-    private long bytes() {
+    /** Of one. */
+    long bytes() {
         return (long) granules * Range.GRANULE_BYTES;
     }
 

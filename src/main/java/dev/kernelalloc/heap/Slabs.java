@@ -19,8 +19,8 @@ import java.util.function.ToIntFunction;
  * <p>Every class has a bin for each <i>home</i>, and a thread's number tells its home. So two
  * threads seldom have blocks of one slab, whose states lie side by side: without homes they wrote
  * to the same cache lines with every allocate and free of raw blocks, and two threads had 0.6 to
- * 0.9 of their throughput. Memory comes before homes: where no range has room for another slab, a
- * thread takes what others have before it asks the source.
+ * 0.9 of their throughput. Memory comes before homes: where no range has room for another slab, or
+ * ranges are small, a thread takes what others have before it has a slab made.
  */
 final class Slabs {
 
@@ -31,6 +31,12 @@ final class Slabs {
     private static final int REFILL_SLABS = 8;
 
     private static final int MAX_HOMES = 16;
+
+    /**
+     * Homes have slabs of their own where a range has room for so many. With 8 MiB that may be
+     * locked, three homes of some forty classes would have it all, and hand out a tenth.
+     */
+    private static final int SLABS_OF_A_RANGE = 64;
 
     private static final VarHandle RANGES;
     private static final VarHandle BIN = MethodHandles.arrayElementVarHandle(Bin[].class);
@@ -59,6 +65,9 @@ final class Slabs {
 
     private final SlabTable table = new SlabTable();
     private volatile Range[] ranges = {};
+
+    /** Of the newest. */
+    private volatile long rangeBytes;
 
     /** Of slabs that are idle and keep their pages. */
     private final AtomicLong idleBytes = new AtomicLong();
@@ -163,10 +172,12 @@ final class Slabs {
     /** A slab with free blocks, whose token the caller has; what its home has left is no more. */
     private Slab claimElsewhereOrMake(Bin own, int sizeClass) throws Refusal {
         Slab slab = null;
-        try {
-            slab = makeInRanges(own, own.shape());
-        } catch (Refusal _) {
-            // What others have needs nothing of the source.
+        if (rangeBytes >= SLABS_OF_A_RANGE * own.shape().bytes()) {
+            try {
+                slab = makeInRanges(own, own.shape());
+            } catch (Refusal _) {
+                // What others have needs nothing of the source.
+            }
         }
         for (int home = 0; home < homes && slab == null; home++) {
             Bin other = binAt(sizeClass, home);
@@ -318,6 +329,7 @@ final class Slabs {
                 Range[] more = Arrays.copyOf(now, now.length + 1);
                 more[now.length] = range;
                 if (RANGES.compareAndSet(this, now, more)) {
+                    rangeBytes = chunk.bytes();
                     return;
                 }
             }

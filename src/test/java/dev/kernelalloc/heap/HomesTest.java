@@ -24,26 +24,22 @@ class HomesTest {
             new CountedChunks(new SystemChunks(new FakeOperatingSystem()));
     private final SlabHeap heap = new SlabHeap(new HeapSettings("homes", 1 << 20, 4 << 20), source);
 
+    private final List<Long> ofEven = new ArrayList<>();
+    private final List<Long> ofOdd = new ArrayList<>();
+
     @AfterEach
     void allGoesBack() {
+        ofEven.forEach(heap::free);
+        ofOdd.forEach(heap::free);
         heap.close();
         assertThat(source.bytesOut()).isZero();
     }
 
     @Test
     void threadsOfDifferentHomesHaveNoSlabInCommon() throws Exception {
-        List<Long> ofEven = new ArrayList<>();
-        List<Long> ofOdd = new ArrayList<>();
-        inThread(
-                0,
-                () -> { // alive, so that the other cannot take over its cache
-                    ofEven.addAll(allocate(1000));
-                    return ofOdd.addAll(inThread(1, () -> allocate(1000)));
-                });
+        inTwoThreadsOfDifferentHomes(() -> allocate(1000));
 
         assertThat(slabs(ofEven)).doesNotContainAnyElementsOf(slabs(ofOdd));
-        ofEven.forEach(heap::free);
-        ofOdd.forEach(heap::free);
     }
 
     @Test
@@ -60,6 +56,14 @@ class HomesTest {
         assertThat(slabs(left)).containsAll(slabs(more));
         left.forEach(heap::free);
         more.forEach(heap::free);
+    }
+
+    @Test
+    void whereRangesAreSmallAllShareSlabs() throws Exception {
+        source.refuseLargerThan(1 << 20);
+        inTwoThreadsOfDifferentHomes(() -> allocate(1));
+
+        assertThat(slabs(ofEven)).isEqualTo(slabs(ofOdd));
     }
 
     @Test
@@ -103,6 +107,16 @@ class HomesTest {
             some.add(blocks.get(i));
         }
         return some;
+    }
+
+    /** The first is alive meanwhile, so that the second cannot take over its cache. */
+    private void inTwoThreadsOfDifferentHomes(Callable<List<Long>> work) throws Exception {
+        inThread(
+                0,
+                () -> {
+                    ofEven.addAll(work.call());
+                    return ofOdd.addAll(inThread(1, work));
+                });
     }
 
     /** In a thread whose number is even or odd. There are at least two homes. */
