@@ -32,13 +32,17 @@ import java.util.concurrent.Callable;
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:done",
-            "1:memory was refused, or a block was not as it was left",
+            "1:memory was refused, a block was not as it was left, or a thread ended early",
             "2:wrong usage"
         })
 final class StressCommand implements Callable<Integer> {
 
     private static final long LOOK_MILLIS = 200;
     private static final int MOST_THREADS = 1024;
+
+    /** Of the Java heap, for each live block: its segment, and the place that refers to it. */
+    private static final int BLOCK_HEAP_BYTES = 64;
+
     private static final double[] PERCENTILES = {50, 90, 99, 99.9};
 
     /** The allocator that is tried. */
@@ -140,9 +144,12 @@ final class StressCommand implements Callable<Integer> {
             allocator.close();
         }
         print(workload, peaks, seconds, left);
-        return workload.damaged() > 0 || workload.refusals() > 0 || left > 0
-                ? Tool.NOT_HAD
-                : Tool.DONE;
+        boolean isGood =
+                workload.damaged() == 0
+                        && workload.refusals() == 0
+                        && workload.failure().isEmpty()
+                        && left == 0;
+        return isGood ? Tool.DONE : Tool.NOT_HAD;
     }
 
     private void check() {
@@ -155,6 +162,19 @@ final class StressCommand implements Callable<Integer> {
             throw wrong(
                     "--threads must be 1 to %d, --live at least 1, --shared 0 to 100"
                             .formatted(MOST_THREADS));
+        }
+        long heapBytes = Runtime.getRuntime().maxMemory();
+        long mostLive = heapBytes / 2 / BLOCK_HEAP_BYTES / threads;
+        if (live > mostLive) {
+            throw wrong(
+                    ("--live: %,d blocks for each of %,d threads take some %s of the Java heap,"
+                                    + " which may grow to %s: at most %,d, or more by java -Xmx")
+                            .formatted(
+                                    live,
+                                    threads,
+                                    ByteCount.text((long) live * threads * BLOCK_HEAP_BYTES),
+                                    ByteCount.text(heapBytes),
+                                    mostLive));
         }
     }
 
@@ -183,7 +203,7 @@ final class StressCommand implements Callable<Integer> {
         long millis = time.toMillis();
         try (Progress progress = new Progress("stress", millis)) {
             long spent = 0;
-            while (spent < millis) {
+            while (spent < millis && !workload.isOver()) {
                 Thread.sleep(Math.min(LOOK_MILLIS, millis - spent));
                 peaks.look(allocator);
                 spent = (System.nanoTime() - start) / 1_000_000;
@@ -220,6 +240,7 @@ final class StressCommand implements Callable<Integer> {
         latencies.print(out);
         out.println("Times include looking at the clock, some 25 ns.");
         workload.firstRefusal().ifPresent(why -> out.println("first refusal: " + why));
+        workload.failure().ifPresent(why -> out.println("ended early: " + why));
         out.flush();
     }
 

@@ -45,6 +45,7 @@ final class Workload {
     private final AtomicLong operations = new AtomicLong();
     private final AtomicLong refusals = new AtomicLong();
     private final AtomicReference<String> firstRefusal = new AtomicReference<>();
+    private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private final AtomicLong damaged = new AtomicLong();
     private final Histogram allocateNanos = new Histogram(HIGHEST_NANOS, DIGITS);
     private final Histogram freeNanos = new Histogram(HIGHEST_NANOS, DIGITS);
@@ -85,6 +86,16 @@ final class Workload {
         over = true;
     }
 
+    /** Whether the threads have been told to end. */
+    boolean isOver() {
+        return over;
+    }
+
+    /** What ended a thread, and with it all of them, before the end. */
+    Optional<Throwable> failure() {
+        return Optional.ofNullable(failure.get());
+    }
+
     /** Allocations and frees so far, to within a burst of each thread. */
     long operations() {
         return operations.get();
@@ -123,21 +134,34 @@ final class Workload {
         }
     }
 
+    /** Whatever a thread ends with ends all: it must not look as if it had gone on. */
     private void work(long seed) {
+        try {
+            replaceUntilTheEnd(seed);
+        } catch (Throwable e) { // the Java heap may be exhausted: no text is made here
+            over = true;
+            failure.compareAndSet(null, e);
+        }
+    }
+
+    private void replaceUntilTheEnd(long seed) {
         RandomGenerator random = RandomGeneratorFactory.of(RANDOM).create(seed);
         MemorySegment[] own = new MemorySegment[livePerThread];
         Histogram allocations = new Histogram(HIGHEST_NANOS, DIGITS);
         Histogram frees = new Histogram(HIGHEST_NANOS, DIGITS);
-        while (!over) {
-            long done = 0;
-            for (int i = 0; i < BURST; i++) {
-                done += replaceOne(own, random, i % TIMED_ONE_OF == 0, allocations, frees);
+        try {
+            while (!over) {
+                long done = 0;
+                for (int i = 0; i < BURST; i++) {
+                    done += replaceOne(own, random, i % TIMED_ONE_OF == 0, allocations, frees);
+                }
+                operations.addAndGet(done);
             }
-            operations.addAndGet(done);
-        }
-        for (MemorySegment block : own) {
-            if (block != null) {
-                free(block);
+        } finally {
+            for (MemorySegment block : own) {
+                if (block != null) {
+                    free(block);
+                }
             }
         }
         synchronized (this) {

@@ -3,6 +3,8 @@ package dev.kernelalloc.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.PoolAllocator;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -50,6 +52,40 @@ class StressTest {
                 .contains("first refusal: ", "ulimit -l")
                 .containsPattern("left alive +0\n");
         assertThat(stress.err()).isEmpty();
+    }
+
+    @Test
+    void whatEndsAThreadEndsTheRunAndIsTold() throws InterruptedException {
+        PoolAllocator closed = PoolAllocator.create();
+        closed.close(); // as a mistake of the library would, allocate throws what nobody expects
+        Workload workload = new Workload(closed, 16, 64, 10, 0);
+        for (Thread thread : workload.start(2)) {
+            thread.join();
+        }
+        assertThat(workload.isOver()).isTrue();
+        assertThat(workload.failure()).get().isInstanceOf(IllegalStateException.class);
+    }
+
+    /** Each thread has tables of latencies, of some hundred kilobytes. */
+    @Test
+    void threadsThatTheJavaHeapCannotServeMakeTheRunFail() {
+        ToolProcess.Result stress =
+                new ToolProcess()
+                        .with("-Xmx16m")
+                        .start("stress", "--threads=50", "--live=1", "--seconds=20");
+        assertThat(stress.exitCode()).describedAs(stress.toString()).isEqualTo(Tool.NOT_HAD);
+        assertThat(stress.out()).contains("ended early: java.lang.OutOfMemoryError");
+        assertThat(stress.err()).isEmpty();
+    }
+
+    @Test
+    void moreLiveBlocksThanTheJavaHeapCanReferToAreWrongUsage() {
+        ToolProcess.Result stress = ToolProcess.runHere("stress", "--live=2000000000");
+        assertThat(stress.exitCode()).isEqualTo(Tool.USAGE);
+        assertThat(stress.out()).isEmpty();
+        assertThat(stress.err())
+                .containsPattern("--live: 2,000,000,000 blocks .* at most [1-9][0-9,]*, .*-Xmx")
+                .contains("Usage: kernel-alloc stress");
     }
 
     @ParameterizedTest
