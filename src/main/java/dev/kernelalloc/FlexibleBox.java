@@ -26,7 +26,7 @@ record FlexibleBox<T>(
     @Override
     public void close() {
         lifetime.close();
-        block().free();
+        origin.freeOwned(segment.address(), segment.byteSize(), type.byteAlignment());
     }
 
     @Override

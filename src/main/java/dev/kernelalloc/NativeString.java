@@ -195,7 +195,12 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     private static long sizeOf(long length) {
-        return Math.addExact(PREFIX_BYTES + NUL_BYTES, length);
+        if (length > Long.MAX_VALUE - PREFIX_BYTES - NUL_BYTES) {
+            throw new IllegalArgumentException(
+                    "a text of %d bytes, with its length and a NUL, exceeds Long.MAX_VALUE"
+                            .formatted(length));
+        }
+        return PREFIX_BYTES + length + NUL_BYTES;
     }
 
     // ---- the memory ---------------------------------------------------------------------------

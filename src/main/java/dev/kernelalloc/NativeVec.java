@@ -156,8 +156,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when the array belongs to another thread
      */
     public static <T> NativeVec<T> from(NativeArray<T> array) {
-        OwnedBlock block = array.block().handOver(array.block().usableBytes());
-        return VecOf.make(array.type(), block, array.length());
+        OwnedBlock block = array.block();
+        block.requireAccess();
+        OwnedBlock all = block.handOver(block.usableBytes());
+        return VecOf.make(array.type(), all, array.length());
     }
 
     private static <T> NativeVec<T> filled(NativeVec<T> vec, Consumer<NativeVec<T>> filling) {
@@ -366,7 +368,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         long bytes = source.byteSize();
         boolean own = source.scope().equals(memory.scope());
         long offset = source.address() - memory.address();
-        reserve(elements.length());
+        long end = offset + bytes; // beyond the size where elements were removed since
+        reserve(elements.length(), own ? Math.max(size * stride, end) : size * stride);
         MemorySegment.copy(own ? memory : source, own ? offset : 0, memory, size * stride, bytes);
         size += elements.length();
     }
@@ -381,6 +384,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws IllegalStateException as for {@link #add}
      */
     public final void reserve(long additional) {
+        reserve(additional, size * stride);
+    }
+
+    private void reserve(long additional, long keptBytes) {
         block().requireAccess();
         if (additional < 0) {
             throw new IllegalArgumentException(
@@ -394,7 +401,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
             }
             long needed = Math.max(size + additional, FIRST_CAPACITY);
             long bytes = NativeSlice.bytes(type, needed);
-            exchange(() -> room.enlarge(size * stride, bytes));
+            exchange(() -> room.enlarge(keptBytes, bytes));
         }
     }
 
@@ -633,7 +640,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         NativeSlice<T> elements = slice();
         OwnedBlock copy =
                 OwnedBlock.take(block().source(), size * stride, type.byteAlignment(), false);
-        copy.segment().copyFrom(elements.segment());
+        try {
+            copy.segment().copyFrom(elements.segment());
+        } catch (RuntimeException | Error e) {
+            copy.close(); // a pressure listener has closed this vec
+            throw e;
+        }
         return NativeArray.owning(type, copy, size);
     }
 

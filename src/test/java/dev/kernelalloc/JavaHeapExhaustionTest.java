@@ -7,6 +7,7 @@ import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.struct.Flexible;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
@@ -54,8 +55,8 @@ class JavaHeapExhaustionTest {
                         .run(CloseWhereFull.class, allocator);
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())
-                .contains("alive before: 160")
-                .containsPattern("closed then: 1[46]0") // with or without the arenas
+                .contains("alive before: 180")
+                .containsPattern("closed then: 1[68]0") // with or without the arenas
                 .contains("alive after: 0");
     }
 
@@ -245,6 +246,15 @@ class JavaHeapExhaustionTest {
 
         private record Pair(long a, long b) {}
 
+        private interface Numbers {
+            long first();
+
+            @Flexible
+            long other(long index);
+        }
+
+        private static final StructType<Numbers> NUMBERS =
+                StructType.of(MethodHandles.lookup(), Numbers.class);
         private static final StructType<Pair> PAIR =
                 StructType.of(MethodHandles.lookup(), Pair.class);
 
@@ -275,7 +285,7 @@ class JavaHeapExhaustionTest {
             private static final int OF_EACH = 20;
 
             private final KernelAllocator allocator;
-            private final AutoCloseable[] owners = new AutoCloseable[6 * OF_EACH];
+            private final AutoCloseable[] owners = new AutoCloseable[7 * OF_EACH];
             private final MemorySegment[] raw = new MemorySegment[2 * OF_EACH];
             private int rawLeft = raw.length;
             private int closed;
@@ -285,6 +295,7 @@ class JavaHeapExhaustionTest {
                 int count = 0;
                 for (int i = 0; i < OF_EACH; i++) {
                     owners[count++] = NativeBox.of(allocator, PAIR, new Pair(i, i));
+                    owners[count++] = NativeBox.zeroed(allocator, NUMBERS, 5);
                     owners[count++] = SharedBox.of(allocator, PAIR, new Pair(i, i));
                     owners[count++] = NativeArray.zeroed(allocator, PAIR, 10);
                     owners[count++] = NativeVec.copyOf(allocator, PAIR, List.of(new Pair(i, i)));

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.testing.CFunctions;
 
 import net.jqwik.api.Arbitraries;
@@ -200,6 +201,14 @@ class NativeStringTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NativeString.ofUtf8(bytes))
                 .withMessageContaining("offset 9, where 0xc0 stands");
+    }
+
+    @Test
+    void aTextWithoutRoomForItsNulIsRefused() {
+        MemorySegment everything = NativeMemory.segment(4096, Long.MAX_VALUE);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> NativeString.ofUtf8(KernelAllocator.global(), everything))
+                .withMessageContaining("a text of 9223372036854775807 bytes");
     }
 
     // ---- comparing and searching --------------------------------------------------------------

@@ -72,6 +72,64 @@ class NativeVecTest {
 
     @ParameterizedTest
     @EnumSource
+    void aSliceIsAddedWhollyAlsoWhereElementsWereRemovedSince(EveryAllocator allocators)
+            throws Exception {
+        allocators.use(
+                allocator -> {
+                    try (NativeVec<Point> vec = NativeVec.withCapacity(allocator, POINT, 4)) {
+                        List<Point> expected = new ArrayList<>();
+                        while (vec.size() < vec.capacity()) {
+                            Point next = point(expected.size());
+                            vec.add(next);
+                            expected.add(next);
+                        }
+                        NativeSlice<Point> all = vec.slice();
+                        vec.truncate(1);
+                        vec.addAll(all);
+                        expected.addFirst(point(0));
+                        assertThat(vec.slice().asList()).isEqualTo(expected);
+                    }
+                });
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void anArrayThatIsClosedBecomesNoVec(EveryAllocator allocators) throws Exception {
+        allocators.use(
+                allocator -> {
+                    for (int length : new int[] {1, 3_000_000}) {
+                        if (allocators.isPhysical() && length > 1) {
+                            continue; // what may be locked is little
+                        }
+                        NativeArray<Point> closed = NativeArray.zeroed(allocator, POINT, length);
+                        closed.close();
+                        assertThatIllegalStateException().isThrownBy(() -> NativeVec.from(closed));
+                    }
+                });
+    }
+
+    @Test
+    void aCopyOfAVecThatAPressureListenerClosesIsNotLost() {
+        List<NativeVec<Point>> closable = new ArrayList<>();
+        try (PoolAllocator pool =
+                PoolAllocator.builder()
+                        .limit(4 << 20)
+                        .onPressure(
+                                _ -> {
+                                    closable.forEach(NativeVec::close);
+                                    closable.clear();
+                                })
+                        .build()) {
+            NativeVec<Point> vec = NativeVec.withCapacity(pool, POINT, 300_000);
+            IntStream.range(0, 300_000).forEach(i -> vec.add(point(i)));
+            closable.add(vec);
+            assertThatIllegalStateException().isThrownBy(vec::toArray);
+            assertThat(closable).isEmpty();
+        } // or it would have a live block
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void allOfTheCapacityCanBeWritten(EveryAllocator allocators) throws Exception {
         allocators.use(
                 allocator -> {

@@ -155,10 +155,17 @@ public final class LiveBlocks implements Blocks {
         } catch (Error e) { // the Java heap or stack is exhausted
             if (old.origin() == Block.Origin.PAGES) { // C's realloc may have moved another before
                 entries.put(new Start(address), new Entry(old, owner));
+            } else {
+                count(freed, -old.capacityBytes());
             }
             throw e;
         }
-        register(resized, owner);
+        try {
+            register(resized, owner);
+        } catch (Error e) { // the same: the block has ended
+            count(freed, -old.capacityBytes());
+            throw e;
+        }
         change(resized.capacityBytes() - old.capacityBytes());
         return resized.address();
     }

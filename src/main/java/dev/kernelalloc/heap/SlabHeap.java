@@ -389,6 +389,9 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         } catch (OutOfMemoryError e) {
             throw javaHeapExhausted();
         }
+        if (!watched) { // the source took so long that this heap was found empty
+            watchIfPossible();
+        }
         VarHandle.fullFence(); // either the closer sees the block taken, or it is seen here
         if (closed) {
             giveBackTo(sizeClass, block, raw);
@@ -742,6 +745,16 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
         watched = false; // before the second look: who makes a slab after it asks to be watched
         return !isEmpty() && WATCHED.compareAndSet(this, false, true);
+    }
+
+    private void watchIfPossible() {
+        try {
+            if (WATCHED.compareAndSet(this, false, true)) {
+                watch();
+            }
+        } catch (OutOfMemoryError e) {
+            // The Java heap is exhausted, and the block is had: the next slow call asks.
+        }
     }
 
     private void watch() {

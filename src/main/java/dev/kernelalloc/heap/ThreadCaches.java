@@ -28,6 +28,7 @@ public final class ThreadCaches {
 
     private static final VarHandle TABLE;
     private static final VarHandle ALL;
+    private static final VarHandle DISPERSALS;
     private static final VarHandle ELEMENT =
             MethodHandles.arrayElementVarHandle(ThreadCache[].class);
 
@@ -36,6 +37,7 @@ public final class ThreadCaches {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             TABLE = lookup.findVarHandle(ThreadCaches.class, "table", ThreadCache[].class);
             ALL = lookup.findVarHandle(ThreadCaches.class, "all", ThreadCache[].class);
+            DISPERSALS = lookup.findVarHandle(ThreadCaches.class, "dispersals", int.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -183,8 +185,8 @@ public final class ThreadCaches {
      * Makes every thread come to the slow path with its next call, where it finds {@link
      * #dispersals} changed.
      */
-    synchronized void disperse() {
-        dispersals++;
+    void disperse() {
+        DISPERSALS.getAndAdd(this, 1);
         table = empty(table.length);
     }
 

@@ -24,6 +24,7 @@ public final class CountedChunks implements ChunkSource {
     private final AtomicLong callsUntilFailure = new AtomicLong(Long.MAX_VALUE);
     private volatile Failure failure = Failure.REFUSAL;
     private volatile long largest = Long.MAX_VALUE;
+    private volatile Runnable before = () -> {};
 
     public CountedChunks(ChunkSource source) {
         this(source, true);
@@ -37,6 +38,11 @@ public final class CountedChunks implements ChunkSource {
     /** The chunks of the same source, counted anew, of which what grows is copied. */
     public CountedChunks withoutResize() {
         return new CountedChunks(source, false);
+    }
+
+    /** What is done first whenever memory is wanted, from now on. */
+    public void beforeEach(Runnable action) {
+        before = action;
     }
 
     /** Bytes obtained and not given back. */
@@ -62,6 +68,7 @@ public final class CountedChunks implements ChunkSource {
 
     @Override
     public Chunk obtain(long bytes, long alignment) throws Refusal {
+        before.run();
         failIfSaid();
         if (bytes > largest) {
             throw new Refusal.LockLimit("refused by the test");

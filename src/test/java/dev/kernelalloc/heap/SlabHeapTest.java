@@ -6,6 +6,7 @@ import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.testing.Await;
+import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.Stamp;
 
 import org.junit.jupiter.api.AfterEach;
@@ -302,6 +303,44 @@ class SlabHeapTest {
             addresses[i] = heap.allocate(bytes, 8, false);
         }
         return addresses;
+    }
+
+    @Test
+    void aHeapThatWasFoundEmptyWhileItsSourceWasSlowIsTrimmedAllTheSame() throws Exception {
+        ChildJvm.Result result = ChildJvm.onModulePath().withNativeAccess().run(SlowSource.class);
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assertThat(result.output()).contains("all given back");
+    }
+
+    /** A process of its own: there is no other heap for the trim thread to visit. */
+    static final class SlowSource {
+
+        private SlowSource() {}
+
+        static void main() throws Exception {
+            FakeOperatingSystem os = new FakeOperatingSystem();
+            CountedChunks slow = new CountedChunks(new SystemChunks(os));
+            slow.beforeEach(() -> Await.until("trim thread gone", () -> !trimThreadRuns()));
+            SlabHeap heap = new SlabHeap(new HeapSettings("slow", 1 << 20, 4 << 20), slow);
+            Thread thread =
+                    new Thread(
+                            () -> {
+                                try {
+                                    heap.free(heap.allocate(64, 1));
+                                } catch (Refusal e) {
+                                    throw new IllegalStateException(e);
+                                }
+                            });
+            thread.start();
+            thread.join();
+            Await.until("all given back", () -> slow.bytesOut() == 0);
+            IO.println("all given back");
+        }
+
+        private static boolean trimThreadRuns() {
+            return Thread.getAllStackTraces().keySet().stream()
+                    .anyMatch(thread -> thread.getName().equals("kernel-alloc-trim"));
+        }
     }
 
     private void freeAll(long[] blocks) {
