@@ -206,7 +206,9 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         if (index >= 0 && slab.states[index] == Slab.RAW) {
             slab.states[index] = Slab.OUT;
             giveRawSlowly(slab, index, address);
-        } else if (!large.free(address, true)) {
+        } else if (large.free(address, true)) {
+            watchWhatIsKept();
+        } else {
             throw notALiveBlock(address);
         }
     }
@@ -389,9 +391,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         } catch (OutOfMemoryError e) {
             throw javaHeapExhausted();
         }
-        if (!watched) { // the source took so long that this heap was found empty
-            watchIfPossible();
-        }
+        watchWhatIsKept(); // the source may have been so slow that this heap was found empty
         VarHandle.fullFence(); // either the closer sees the block taken, or it is seen here
         if (closed) {
             giveBackTo(sizeClass, block, raw);
@@ -421,6 +421,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     private void giveBackTo(int sizeClass, long block, boolean raw) {
         if (sizeClass == SizeClasses.NONE) {
             large.free(block & ~Magazine.ZEROED, raw);
+            watchWhatIsKept();
         } else {
             slabs.give(block);
         }
@@ -477,6 +478,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         StackReserve.require();
         if (sizeClass == SizeClasses.NONE) {
             large.free(address, false);
+            watchWhatIsKept();
         } else if (closed) {
             giveToClosed(address);
         } else if (sizeClass >= MagazineShape.CLASSES || !giveToCache(sizeClass, address)) {
@@ -747,13 +749,19 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         return !isEmpty() && WATCHED.compareAndSet(this, false, true);
     }
 
-    private void watchIfPossible() {
+    /** Whether the trim thread visits it: not while it has nothing that can be given back. */
+    boolean isWatched() {
+        return watched;
+    }
+
+    /** What was taken, or is kept since its block ended, goes back when it has been idle. */
+    private void watchWhatIsKept() {
         try {
-            if (WATCHED.compareAndSet(this, false, true)) {
+            if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
                 watch();
             }
         } catch (OutOfMemoryError e) {
-            // The Java heap is exhausted, and the block is had: the next slow call asks.
+            // The Java heap is exhausted, and what was asked for is done: the next slow call asks.
         }
     }
 

@@ -306,6 +306,14 @@ class SlabHeapTest {
     }
 
     @Test
+    void aLargeBlockThatWasAloneForLongGoesBackByItself() throws Exception {
+        long block = heap.allocate(20 << 20, 1);
+        Await.until("found empty", () -> !heap.isWatched());
+        heap.free(block);
+        Await.until("given back", () -> os.liveBlocks() == 0);
+    }
+
+    @Test
     void aHeapThatWasFoundEmptyWhileItsSourceWasSlowIsTrimmedAllTheSame() throws Exception {
         ChildJvm.Result result = ChildJvm.onModulePath().withNativeAccess().run(SlowSource.class);
         assertThat(result.exitCode()).as(result.output()).isZero();
