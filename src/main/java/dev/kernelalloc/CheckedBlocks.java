@@ -347,8 +347,7 @@ final class CheckedBlocks implements Origin {
 
     /** Ends a block of {@link #makeOwned}, once: it was asked for with nobody knows what. */
     void freeOnceRaw(long address) {
-        blocks.makeRaw(address);
-        blocks.free(address);
+        blocks.freeOnceRaw(address);
     }
 
     @Override

@@ -8,7 +8,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Spliterator;
-import java.util.Spliterators;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.ToLongFunction;
@@ -183,7 +182,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Copies the values of a Java array.
+     * Copies the values of a Java array, one after the other: of views of these elements, each as
+     * it is when its turn comes.
      *
      * @param values as many as there are elements
      * @throws IllegalArgumentException when there are more or fewer, and nothing is written; or
@@ -338,7 +338,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /** The elements in their order. A loop by index makes less garbage. */
     @Override
     public final Iterator<T> iterator() {
-        return Spliterators.iterator(new ElementSpliterator<>(this));
+        return new ElementIterator<>(this);
     }
 
     /**

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Spliterator;
-import java.util.Spliterators;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -594,7 +593,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     @Override
     public final Iterator<T> iterator() {
-        return Spliterators.iterator(spliterator());
+        return new VecIterator<>(this);
     }
 
     /**

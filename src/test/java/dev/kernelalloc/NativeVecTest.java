@@ -109,6 +109,23 @@ class NativeVecTest {
     }
 
     @Test
+    void anIteratorReadsAnElementWhenItIsAskedForIt() {
+        try (NativeVec<Point> vec =
+                NativeVec.copyOf(KernelAllocator.global(), POINT, List.of(point(1), point(2)))) {
+            Iterator<Point> ofSlice = vec.slice().iterator();
+            assertThat(ofSlice.hasNext()).isTrue();
+            vec.set(0, point(3));
+            assertThat(ofSlice.next()).isEqualTo(point(3));
+
+            Iterator<Point> ofVec = vec.iterator();
+            assertThat(ofVec.hasNext()).isTrue();
+            vec.removeAt(0);
+            assertThatExceptionOfType(ConcurrentModificationException.class)
+                    .isThrownBy(ofVec::next);
+        }
+    }
+
+    @Test
     void aCopyOfAVecThatAPressureListenerClosesIsNotLost() {
         List<NativeVec<Point>> closable = new ArrayList<>();
         try (PoolAllocator pool =

@@ -51,8 +51,14 @@ public final class FrameChunks implements ChunkSource {
         PhysicalRequest aligned =
                 alignment <= Pages.HUGE_BYTES ? request : request.of(0, alignment);
         FrameSlab slab = frames.scattered(aligned, bytes, FrameSlab.Use.ENGINE);
-        heldBytes.addAndGet(slab.bytes());
-        return new Chunk(slab.address(), slab.bytes(), true);
+        try {
+            Chunk chunk = new Chunk(slab.address(), slab.bytes(), true);
+            heldBytes.addAndGet(chunk.bytes());
+            return chunk;
+        } catch (Error e) {
+            frames.giveBack(slab.address()); // the Java heap is exhausted
+            throw e;
+        }
     }
 
     @Override

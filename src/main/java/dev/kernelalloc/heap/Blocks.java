@@ -88,12 +88,18 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
 
     /**
      * Makes a raw block an owned one: {@link #free} refuses it from now on, as it does a block of
-     * {@link #allocateOwned}. It ends by {@link #makeRaw} and {@link #free}.
+     * {@link #allocateOwned}. It ends by {@link #freeOnceRaw}, or becomes raw again.
      *
      * @throws IllegalArgumentException when no live raw block starts there; nothing has changed
      *     then
      */
     void makeOwned(long address);
+
+    /** Ends a block of {@link #makeOwned}, once: it was asked for with nobody knows what. */
+    default void freeOnceRaw(long address) {
+        makeRaw(address);
+        free(address);
+    }
 
     /**
      * Makes an owned block raw: one of {@link #allocateOwned} or {@link #makeOwned}, called by its

@@ -4,6 +4,8 @@ import dev.kernelalloc.os.Refusal;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -12,9 +14,10 @@ import java.util.concurrent.atomic.AtomicLong;
  * The blocks of one allocator that are alive, each with its owner, found by their start address.
  *
  * <p>An address is in the table from the moment its block is handed out until the moment before the
- * source gets it back. Removing an entry is the one decision that ends a block: of two threads that
- * free the same block one removes it, and the other is refused. So nothing is ever given back
- * twice, and nothing that is not in the table is given back at all.
+ * source gets it back. To take it from its owner is the one decision that ends a block: of two
+ * threads that free the same block one takes it, and the other is refused. So nothing is ever given
+ * back twice, and nothing that is not in the table is given back at all. Ending a block, and giving
+ * it another owner, make no Java object: who has closed a box cannot try again.
  *
  * <p>Blocks end legally after {@link #close}; only new ones are refused.
  */
@@ -23,7 +26,8 @@ public final class LiveBlocks implements Blocks {
     /** Who may end a block. */
     private enum Owner {
         CALLER("the caller"),
-        BOX_OR_ARENA("a box or an arena, whose close frees it");
+        BOX_OR_ARENA("a box or an arena, whose close frees it"),
+        NOBODY("nobody any more: it is being freed");
 
         private final String description;
 
@@ -32,7 +36,29 @@ public final class LiveBlocks implements Blocks {
         }
     }
 
-    private record Entry(Block block, Owner owner) {}
+    private static final class Entry {
+        private static final VarHandle OWNER;
+
+        static {
+            try {
+                OWNER = MethodHandles.lookup().findVarHandle(Entry.class, "owner", Owner.class);
+            } catch (ReflectiveOperationException e) {
+                throw new ExceptionInInitializerError(e);
+            }
+        }
+
+        private final Block block;
+        private volatile Owner owner;
+
+        Entry(Block block, Owner owner) {
+            this.block = block;
+            this.owner = owner;
+        }
+
+        boolean change(Owner from, Owner to) {
+            return OWNER.compareAndSet(this, from, to);
+        }
+    }
 
     private final String tag;
     private final BlockSource source;
@@ -81,6 +107,11 @@ public final class LiveBlocks implements Blocks {
     }
 
     @Override
+    public void freeOnceRaw(long address) {
+        end(take(address, Owner.BOX_OR_ARENA));
+    }
+
+    @Override
     public void makeOwned(long address) {
         change(address, Owner.CALLER, Owner.BOX_OR_ARENA);
     }
@@ -91,9 +122,7 @@ public final class LiveBlocks implements Blocks {
     }
 
     private void change(long address, Owner from, Owner to) {
-        Entry entry = find(address, from);
-        Entry changed = new Entry(entry.block, to);
-        if (!entries.replace(new Start(address), entry, changed)) {
+        if (!find(address, from).change(from, to)) {
             throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
         }
     }
@@ -113,7 +142,7 @@ public final class LiveBlocks implements Blocks {
         Block block = source.obtain(bytes, alignment, zeroed);
         Entry entry = register(block, owner);
         count(allocated, block.capacityBytes());
-        if (closed && remove(block.address(), entry)) {
+        if (closed && take(entry, owner)) {
             // Closed meanwhile. The closer has counted either before or after this block: it is
             // gone.
             end(block);
@@ -239,7 +268,7 @@ public final class LiveBlocks implements Blocks {
             stale = entries.put(new Start(block.address()), entry);
         } catch (Error e) { // the Java heap or stack is exhausted
             if (entry != null) {
-                remove(block.address(), entry); // it may have come into the table
+                remove(entry); // it may have come into the table
             }
             source.giveBack(block);
             throw e;
@@ -259,11 +288,10 @@ public final class LiveBlocks implements Blocks {
         }
     }
 
-    /** Whether the entry was in the table. */
-    private boolean remove(long address, Entry entry) {
-        Start key = keys.take(address);
+    private void remove(Entry entry) {
+        Start key = keys.take(entry.block.address());
         try {
-            return entries.remove(key, entry);
+            entries.remove(key, entry);
         } finally {
             keys.giveBack(key);
         }
@@ -286,10 +314,24 @@ public final class LiveBlocks implements Blocks {
 
     private Block take(long address, Owner owner) {
         Entry entry = find(address, owner);
-        if (!remove(address, entry)) {
+        if (!take(entry, owner)) {
             throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
         }
         return entry.block;
+    }
+
+    /** Whether the block was the owner's; it is in the table no more then. */
+    private boolean take(Entry entry, Owner owner) {
+        if (!entry.change(owner, Owner.NOBODY)) {
+            return false;
+        }
+        try {
+            remove(entry);
+        } catch (Error e) { // the Java stack is exhausted
+            entry.change(Owner.NOBODY, owner);
+            throw e;
+        }
+        return true;
     }
 
     private Entry find(long address, Owner owner) {
@@ -297,10 +339,11 @@ public final class LiveBlocks implements Blocks {
         if (entry == null) {
             throw new IllegalArgumentException(notALiveBlock(address));
         }
-        if (entry.owner != owner) {
+        Owner known = entry.owner;
+        if (known != owner) {
             throw new IllegalArgumentException(
                     "block at 0x%x (%d bytes) belongs to %s"
-                            .formatted(address, entry.block.bytes(), entry.owner.description));
+                            .formatted(address, entry.block.bytes(), known.description));
         }
         return entry;
     }
@@ -308,7 +351,7 @@ public final class LiveBlocks implements Blocks {
     /** Cold: looks through all blocks to tell an interior address from a foreign one. */
     private String notALiveBlock(long address) {
         return entries.values().stream()
-                .map(Entry::block)
+                .map(entry -> entry.block)
                 .filter(block -> block.covers(address))
                 .findAny()
                 .map(
