@@ -85,7 +85,7 @@ final class BoxRows {
                             "box, zeroed, size not known, after other types",
                             polluted("boxOfUnknownSizeZeroed"),
                             unknown,
-                            Bar.REPORTED));
+                            AS_CLEAN));
             rows.add(
                     time(
                             "box, zeroed, escaping, after other types",
