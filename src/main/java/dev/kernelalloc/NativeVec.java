@@ -618,6 +618,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         return StreamSupport.stream(spliterator(), false);
     }
 
+    /** Throws when this vec is closed, or another thread's. */
+    final void requireAccess() {
+        block().requireAccess();
+    }
+
     final void requireUnchanged(int since, long sizeThen) {
         if (changes != since || size != sizeThen) {
             throw new ConcurrentModificationException(

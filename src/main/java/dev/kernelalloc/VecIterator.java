@@ -19,13 +19,15 @@ final class VecIterator<T> implements Iterator<T> {
 
     @Override
     public boolean hasNext() {
+        elements.requireAccess();
         elements.requireUnchanged(changes, size);
         return next < size;
     }
 
     @Override
     public T next() {
-        if (!hasNext()) {
+        elements.requireUnchanged(changes, size);
+        if (next == size) {
             throw new NoSuchElementException();
         }
         return elements.get(next++);
