@@ -2,8 +2,12 @@ package dev.kernelalloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.ProcessSettings;
 import dev.kernelalloc.testing.host.HostGuardian;
 import dev.kernelalloc.testing.host.HostTest;
 import dev.kernelalloc.testing.host.MemoryCage;
@@ -28,7 +32,11 @@ class CagedProcessTest {
         ONE_BLOCK,
         MANY_BLOCKS,
         ONE_SECRET,
-        MANY_SECRETS
+        MANY_SECRETS,
+        PINNED,
+        HUGE,
+        CONTIGUOUS,
+        REGIONS_OF_THE_KERNEL
     }
 
     @ParameterizedTest
@@ -65,6 +73,17 @@ class CagedProcessTest {
 
         private AskForTooMuch() {}
 
+        private static PhysicalRequest.Builder part() {
+            return PhysicalRequest.ofBytes(PART_BYTES);
+        }
+
+        private static void takeTooMany(
+                PhysicalAllocator physical, PhysicalRequest part, List<MemorySegment> blocks) {
+            for (long done = 0; done < TOO_MANY_BYTES; done += PART_BYTES) {
+                blocks.add(physical.allocate(part));
+            }
+        }
+
         static void main(String[] way) {
             List<SecretMemory> secrets = new ArrayList<>();
             List<MemorySegment> blocks = new ArrayList<>();
@@ -76,6 +95,22 @@ class CagedProcessTest {
                             for (long done = 0; done < TOO_MANY_BYTES; done += PART_BYTES) {
                                 blocks.add(physical.allocate(PART_BYTES, 4096));
                             }
+                        }
+                        case PINNED ->
+                                takeTooMany(
+                                        physical,
+                                        part().atLeast(Guarantee.NEVER_MOVED).build(),
+                                        blocks);
+                        case HUGE ->
+                                takeTooMany(
+                                        physical,
+                                        part().pages(PagePolicy.HUGE_ONLY).build(),
+                                        blocks);
+                        case CONTIGUOUS ->
+                                takeTooMany(physical, part().contiguous().build(), blocks);
+                        case REGIONS_OF_THE_KERNEL -> {
+                            ProcessSettings.forbidHugePages();
+                            takeTooMany(physical, part().contiguous().build(), blocks);
                         }
                         case ONE_SECRET -> secrets.add(SecretMemory.allocate(TOO_MANY_BYTES));
                         case MANY_SECRETS -> {

@@ -18,7 +18,6 @@ import dev.kernelalloc.testing.host.Mapping;
 import dev.kernelalloc.testing.host.Merging;
 import dev.kernelalloc.testing.host.PagePlaces;
 
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -42,8 +41,7 @@ class MovedPagesTest {
     /** How many pages one moves depends on what the machine did before. */
     private static final int MOST_COMPACTIONS = 20;
 
-    @BeforeEach
-    void needsHiddenMemory() {
+    private static void requireHiddenMemory() {
         try {
             hidden(1).close();
         } catch (AllocationException e) {
@@ -55,6 +53,7 @@ class MovedPagesTest {
     /** Between each two hidden pages lie many locked ones, so that all lie in the same places. */
     @Test
     void compactionMovesLockedPagesAndNoHiddenOnesAndVerifyTellsWhich() {
+        requireHiddenMemory();
         List<MemorySegment> blocks = new ArrayList<>();
         List<SecretMemory> secrets = new ArrayList<>();
         PhysicalAllocator physical = ofBasePages(Guarantee.NEVER_SWAPPED);
@@ -146,6 +145,7 @@ class MovedPagesTest {
     @ParameterizedTest
     @ValueSource(strings = {"before", "after"})
     void equalPagesOfOursAreMergedOnlyWhenThatIsAskedForAfterwards(String asked) throws Exception {
+        requireHiddenMemory();
         try (HostGuardian guardian = HostGuardian.start()) {
             Merging.start(guardian);
             ChildJvm.Result result =
@@ -157,7 +157,8 @@ class MovedPagesTest {
                             asked.equals("before")
                                     ? "moved 0 of 64 locked pages"
                                     : "moved [1-9][0-9]* of 64 locked pages")
-                    .contains("moved 0 of 64 pinned pages", "moved 0 of 8 hidden pages");
+                    .contains("moved 0 of 64 pinned pages", "moved 0 of 8 hidden pages")
+                    .contains("verify tells of each: true", "verify of the pinned: CONFIRMED");
         }
         assertThat(Merging.isOn()).isFalse();
     }
@@ -204,6 +205,10 @@ class MovedPagesTest {
                                         locked.moved().size(),
                                         pinned.moved().size(),
                                         hidden.moved().size()));
+                List<Long> told =
+                        physical.verify().drifts().stream().map(Drift::virtualAddress).toList();
+                IO.println("verify tells of each: " + told.containsAll(locked.moved()));
+                IO.println("verify of the pinned: " + pinning.verify().verdict());
                 blocks.forEach(physical::free);
                 pinnedBlocks.forEach(pinning::free);
             } finally {

@@ -281,6 +281,21 @@ class PhysicalFailureTest {
     }
 
     @Test
+    void anAddressIsToldWithoutTheKernel() {
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(HUGE_BYTES));
+        MemorySegment small = physical.allocate(64, 64);
+        os.forgetCalls();
+        for (long offset = 0; offset < HUGE_BYTES; offset += 4096) {
+            physical.addressOf(block, offset);
+        }
+        physical.extents(block);
+        physical.addressOf(small);
+        assertThat(os.calls()).isEmpty();
+        physical.free(small);
+        physical.free(block);
+    }
+
+    @Test
     void memoryIsPinnedAfterItIsLockedAndResolvedAfterThat() {
         os.forgetCalls();
         MemorySegment block =
