@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
@@ -10,6 +11,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.ProcessSettings;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -23,6 +25,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 
 /**
@@ -49,6 +52,41 @@ class PhysicalSoakTest {
 
     @Test
     void everythingIsWhereItWasAskedForAndGoesBack() {
+        Optional<Way> huge = way(PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_ONLY).build());
+        soak();
+        assertThat(obtained).containsKey(Way.BASE_PAGES);
+        huge.ifPresent(way -> assertThat(obtained).containsKey(way));
+    }
+
+    /** What lies in one piece comes from regions of the kernel then, where those can be had. */
+    @Test
+    void everythingIsAlsoWithoutHugePages() {
+        assumeTrue(
+                ProcessSettings.forbidHugePages(),
+                "skipped: this kernel forbids a process no huge pages");
+        try {
+            Optional<Way> row = way(PhysicalRequest.ofBytes(64 << 10).contiguous().build());
+            soak();
+            assertThat(obtained).containsKey(Way.BASE_PAGES);
+            row.ifPresent(way -> assertThat(obtained).containsKey(way));
+        } finally {
+            ProcessSettings.allowHugePages();
+        }
+    }
+
+    /** How that is had here, if it is. */
+    private static Optional<Way> way(PhysicalRequest request) {
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            MemorySegment block = physical.allocate(request);
+            Way way = physical.provenance(block).way();
+            physical.free(block);
+            return Optional.of(way);
+        } catch (AllocationException e) {
+            return Optional.empty();
+        }
+    }
+
+    private void soak() {
         long locked = LinuxProcess.lockedBytes();
         long pinned = LinuxProcess.pinnedBytes();
         long mapped = LinuxProcess.bytesKeptFromChildren();

@@ -27,23 +27,28 @@ public final class ProcessSettings {
 
     /** Its page map may be opened again, after it has changed its user. */
     public static boolean allowDumps() {
-        return set(PR_SET_DUMPABLE);
+        return set(PR_SET_DUMPABLE, 1);
     }
 
     /** It gets no transparent huge pages. */
     public static boolean forbidHugePages() {
-        return set(PR_SET_THP_DISABLE);
+        return set(PR_SET_THP_DISABLE, 1);
+    }
+
+    /** It gets transparent huge pages again. */
+    public static boolean allowHugePages() {
+        return set(PR_SET_THP_DISABLE, 0);
     }
 
     /** All its mappings that can be are merged with equal pages, now and later; since Linux 6.4. */
     public static boolean mergeEverything() {
-        return set(PR_SET_MEMORY_MERGE);
+        return set(PR_SET_MEMORY_MERGE, 1);
     }
 
     /** Whether the kernel knows the setting. */
-    private static boolean set(int option) {
+    private static boolean set(int option, long value) {
         try {
-            return (int) PRCTL.invokeExact(option, 1L, 0L, 0L, 0L) == 0;
+            return (int) PRCTL.invokeExact(option, value, 0L, 0L, 0L) == 0;
         } catch (Throwable e) {
             throw new AssertionError(e);
         }
