@@ -43,7 +43,14 @@ class CagedProcessTest {
     @EnumSource
     void moreThanACageAllowsIsRefused(Way way) throws Exception {
         assertThat(inCage(AskForTooMuch.class, way.name()))
-                .contains("OUT_OF_MEMORY", "and goes on", "left: 0 locked, 0 kept from children");
+                .contains("OUT_OF_MEMORY", "and goes on", "left: 0 locked, 0 kept from children")
+                .contains(
+                        switch (way) {
+                            case PINNED -> "the first from base pages";
+                            case HUGE -> "huge pages";
+                            case REGIONS_OF_THE_KERNEL -> "the first from a kernel region";
+                            default -> "";
+                        });
     }
 
     @Test
@@ -81,6 +88,9 @@ class CagedProcessTest {
                 PhysicalAllocator physical, PhysicalRequest part, List<MemorySegment> blocks) {
             for (long done = 0; done < TOO_MANY_BYTES; done += PART_BYTES) {
                 blocks.add(physical.allocate(part));
+                if (blocks.size() == 1) {
+                    IO.println("the first from " + physical.provenance(blocks.getFirst()).way());
+                }
             }
         }
 

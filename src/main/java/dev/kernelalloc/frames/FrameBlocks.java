@@ -15,6 +15,9 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class FrameBlocks implements BlockSource {
 
+    /** No more: looking for pages side by side takes milliseconds each time. */
+    private static final int MOST_ATTEMPTS = 2;
+
     private final Frames frames;
     private final PhysicalRequest request;
 
@@ -55,7 +58,7 @@ public final class FrameBlocks implements BlockSource {
             try {
                 return frames.take(wanted);
             } catch (Refusal e) {
-                if (!frames.relieve(e, attempt)) {
+                if (attempt == MOST_ATTEMPTS || !frames.relieve(e, attempt)) {
                     throw e;
                 }
             }
