@@ -19,10 +19,18 @@ final class MagazineShape {
 
     private static final int MAX_BYTES = 16 << 10;
 
+    /**
+     * Buffers of files and sockets come in bursts. With one each, a burst cost a slab each time.
+     */
+    private static final int BUFFERS = 4;
+
+    private static final int MAX_BUFFER_BYTES = 64 << 10;
+
     private MagazineShape() {}
 
     static int blocks(int sizeClass) {
-        return Math.clamp(MAX_BYTES / SizeClasses.bytes(sizeClass), 1, MAX_BLOCKS);
+        int bytes = SizeClasses.bytes(sizeClass);
+        return Math.clamp(MAX_BYTES / bytes, bytes <= MAX_BUFFER_BYTES ? BUFFERS : 1, MAX_BLOCKS);
     }
 
     /** What a full one holds, and takes of the Java heap. */
