@@ -131,12 +131,14 @@ final class StressCommand implements Callable<Integer> {
                         allocator, sizes.getFirst().bytes(), sizes.getLast().bytes(), live, shared);
         Peaks peaks = new Peaks();
         long start = System.nanoTime();
-        List<Thread> started = workload.start(threads);
-        watch(workload, allocator, peaks, start);
-        workload.end();
-        for (Thread thread : started) {
-            thread.join();
+        try {
+            workload.start(threads);
+            watch(workload, allocator, peaks, start);
+        } catch (OutOfMemoryError e) { // what the threads have of the Java heap goes back
+            workload.fail(e);
         }
+        workload.end();
+        workload.join();
         double seconds = (System.nanoTime() - start) / 1e9;
         workload.freeShared();
         long left = source.isClosable() ? allocator.stats().liveBlocks() : 0;

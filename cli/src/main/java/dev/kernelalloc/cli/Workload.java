@@ -50,6 +50,7 @@ final class Workload {
     private final Histogram allocateNanos = new Histogram(HIGHEST_NANOS, DIGITS);
     private final Histogram freeNanos = new Histogram(HIGHEST_NANOS, DIGITS);
 
+    private final List<Thread> started = new ArrayList<>();
     private volatile boolean over;
 
     /**
@@ -73,13 +74,24 @@ final class Workload {
         this.sharedPercent = sharedPercent;
     }
 
-    List<Thread> start(int threads) {
-        List<Thread> started = new ArrayList<>();
+    void start(int threads) {
         for (int number = 0; number < threads; number++) {
             long seed = number + 1;
             started.add(Thread.ofPlatform().name("stress-" + number).start(() -> work(seed)));
         }
-        return started;
+    }
+
+    /** Waits for all threads, which have been told to end. */
+    void join() throws InterruptedException {
+        for (Thread thread : started) {
+            thread.join();
+        }
+    }
+
+    /** Whatever it is, it ends all: it must not look as if the others had gone on. */
+    void fail(Throwable why) {
+        over = true;
+        failure.compareAndSet(null, why); // no text is made here: the Java heap may be exhausted
     }
 
     void end() {
@@ -134,13 +146,11 @@ final class Workload {
         }
     }
 
-    /** Whatever a thread ends with ends all: it must not look as if it had gone on. */
     private void work(long seed) {
         try {
             replaceUntilTheEnd(seed);
-        } catch (Throwable e) { // the Java heap may be exhausted: no text is made here
-            over = true;
-            failure.compareAndSet(null, e);
+        } catch (Throwable e) {
+            fail(e);
         }
     }
 
