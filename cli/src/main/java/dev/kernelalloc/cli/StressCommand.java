@@ -134,7 +134,7 @@ final class StressCommand implements Callable<Integer> {
         try {
             workload.start(threads);
             watch(workload, allocator, peaks, start);
-        } catch (OutOfMemoryError e) { // what the threads have of the Java heap goes back
+        } catch (Throwable e) { // a full Java heap, most likely: what the threads have goes back
             workload.fail(e);
         }
         workload.end();
