@@ -335,7 +335,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     @Override
     public abstract void forEach(Consumer<? super T> action);
 
-    /** The elements in their order. A loop by index makes less garbage. */
+    /**
+     * The elements in their order, each read when it is asked for.
+     *
+     * @return an iterator that cannot remove; no garbage where the JIT inlines the loop around it
+     */
     @Override
     public final Iterator<T> iterator() {
         return new ElementIterator<>(this);

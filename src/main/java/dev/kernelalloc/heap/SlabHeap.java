@@ -421,7 +421,6 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     private void giveBackTo(int sizeClass, long block, boolean raw) {
         if (sizeClass == SizeClasses.NONE) {
             large.free(block & ~Magazine.ZEROED, raw);
-            watchWhatIsKept();
         } else {
             slabs.give(block);
         }
@@ -760,8 +759,9 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
                 watch();
             }
-        } catch (OutOfMemoryError e) {
-            // The Java heap is exhausted, and what was asked for is done: the next slow call asks.
+        } catch (Error e) {
+            // The Java heap or stack is exhausted. What was asked for is done, and must not be lost
+            // for that: the next slow call asks again.
         }
     }
 

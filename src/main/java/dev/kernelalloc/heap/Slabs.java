@@ -66,9 +66,6 @@ final class Slabs {
     private final SlabTable table = new SlabTable();
     private volatile Range[] ranges = {};
 
-    /** Of the newest. */
-    private volatile long rangeBytes;
-
     /** Of slabs that are idle and keep their pages. */
     private final AtomicLong idleBytes = new AtomicLong();
 
@@ -172,7 +169,7 @@ final class Slabs {
     /** A slab with free blocks, whose token the caller has; what its home has left is no more. */
     private Slab claimElsewhereOrMake(Bin own, int sizeClass) throws Refusal {
         Slab slab = null;
-        if (rangeBytes >= SLABS_OF_A_RANGE * own.shape().bytes()) {
+        if (newestRangeBytes() >= SLABS_OF_A_RANGE * own.shape().bytes()) {
             try {
                 slab = makeInRanges(own, own.shape());
             } catch (Refusal _) {
@@ -184,6 +181,11 @@ final class Slabs {
             slab = other == null ? null : other.claim();
         }
         return slab != null ? slab : make(own);
+    }
+
+    private long newestRangeBytes() {
+        Range[] now = ranges;
+        return now.length == 0 ? 0 : now[now.length - 1].chunk().bytes();
     }
 
     private int take(Slab slab, long[] magazine, int wanted) {
@@ -329,7 +331,6 @@ final class Slabs {
                 Range[] more = Arrays.copyOf(now, now.length + 1);
                 more[now.length] = range;
                 if (RANGES.compareAndSet(this, now, more)) {
-                    rangeBytes = chunk.bytes();
                     return;
                 }
             }
