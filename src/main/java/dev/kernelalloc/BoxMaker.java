@@ -82,9 +82,12 @@ interface BoxMaker {
             }
         }
 
-        /** No box of anything: it makes others. */
+        /**
+         * No box of anything: it makes others. The struct's generated class holds it, so code of
+         * the caller's package reaches it by reflection; it must give and take no memory.
+         */
         private static BoxMaker prototype(StructType<?> type) {
-            Origin nowhere = new Origin.Elsewhere(MemorySegment.NULL, _ -> {});
+            Origin nowhere = Origin.Nowhere.INSTANCE;
             try {
                 return (BoxMaker)
                         (Object)

@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /** Where memory that has one owner goes back to. */
-sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Tracked {
+sealed interface Origin
+        permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Origin.Nowhere, Tracked {
 
     /** Takes memory back from its owner, once. */
     void freeOwned(long address, long bytes, long alignment);
@@ -153,6 +154,45 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
         @Override
         public MemorySegment raw(MemorySegment owned) {
             return original;
+        }
+    }
+
+    /** There is no memory, and none can be had: of a box that only makes others. */
+    enum Nowhere implements Origin {
+        INSTANCE;
+
+        @Override
+        public void freeOwned(long address, long bytes, long alignment) {
+            throw noMemory();
+        }
+
+        @Override
+        public void makeRaw(long address) {
+            throw noMemory();
+        }
+
+        @Override
+        public CheckedBlocks forCopies() {
+            throw noMemory();
+        }
+
+        @Override
+        public String guarantee() {
+            return "no memory";
+        }
+
+        @Override
+        public List<PhysicalExtent> extents(long address, long bytes) {
+            throw noMemory();
+        }
+
+        @Override
+        public Tracker tracker() {
+            throw noMemory();
+        }
+
+        private static UnsupportedOperationException noMemory() {
+            return new UnsupportedOperationException("a box without memory makes other boxes");
         }
     }
 }
