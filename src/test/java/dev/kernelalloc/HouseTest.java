@@ -15,6 +15,10 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 
+import dev.kernelalloc.observe.AllocatorMXBean;
+import dev.kernelalloc.struct.StructType;
+import dev.kernelalloc.struct.StructView;
+
 import org.junit.jupiter.api.Test;
 
 import java.lang.foreign.AddressLayout;
@@ -22,10 +26,14 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.module.ModuleDescriptor;
+import java.lang.reflect.Modifier;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The floors of the house: nothing imports upward, nothing runs in a circle, little is shown. */
 class HouseTest {
@@ -152,6 +160,47 @@ class HouseTest {
                 .extracting(ModuleDescriptor.Requires::name)
                 .containsExactlyInAnyOrder(
                         "java.base", "jdk.jfr", "java.management", "org.jspecify");
+    }
+
+    /**
+     * Sizes, addresses and origins come from final code only: a type that others can extend is one
+     * whose answers no owner of memory trusts, or whose constructor refuses them.
+     */
+    @Test
+    void whatOthersCanExtendIsKnown() {
+        ModuleDescriptor module = KernelAllocator.class.getModule().getDescriptor();
+        Set<String> exported =
+                module.exports().stream()
+                        .map(ModuleDescriptor.Exports::source)
+                        .collect(Collectors.toSet());
+        assertThat(
+                        HOUSE.stream()
+                                .filter(type -> exported.contains(type.getPackageName()))
+                                .map(JavaClass::reflect)
+                                .filter(HouseTest::isExtensible))
+                .containsExactlyInAnyOrder(
+                        StructType.class, // its constructor refuses every other subclass
+                        StructView.class, // where it comes from outside, its segment alone is used
+                        AllocatorMXBean.class); // management proxies implement it; nothing takes it
+    }
+
+    private static boolean isExtensible(Class<?> type) {
+        boolean visible =
+                Stream.<Class<?>>iterate(type, Objects::nonNull, Class::getEnclosingClass)
+                        .allMatch(outer -> isVisible(outer.getModifiers()));
+        if (!visible
+                || type.isAnnotation()
+                || type.isSealed()
+                || Modifier.isFinal(type.getModifiers())) {
+            return false;
+        }
+        return type.isInterface()
+                || Arrays.stream(type.getDeclaredConstructors())
+                        .anyMatch(constructor -> isVisible(constructor.getModifiers()));
+    }
+
+    private static boolean isVisible(int modifiers) {
+        return Modifier.isPublic(modifiers) || Modifier.isProtected(modifiers);
     }
 
     private static boolean isRestricted(JavaMethodCall call) {

@@ -32,7 +32,7 @@ public final class AllocatorBean {
     private AllocatorBean() {}
 
     /** An allocator that is registered. Safe to use from any thread. */
-    public interface Registration extends AutoCloseable {
+    public sealed interface Registration extends AutoCloseable permits RegisteredAllocator {
 
         /**
          * The name it has.

@@ -28,6 +28,15 @@ final class StructModel {
         this.type = type;
     }
 
+    /** Returns the model that a new type is made for: each has one type. */
+    static StructModel requireUnlinked(@Nullable Object model) {
+        if (model instanceof StructModel own && own.structType == null) {
+            return own;
+        }
+        throw new IllegalCallerException(
+                "StructType cannot be extended: get a type from StructType.of");
+    }
+
     void place(Placement found) {
         placement = found;
     }

@@ -63,13 +63,17 @@ public abstract class StructType<T> {
     private final StructModel model;
 
     /**
-     * For generated subclasses, which alone can have the argument.
+     * For generated subclasses, which alone have the argument. Owners of memory trust the sizes
+     * that a type reports, so nobody else can make one.
      *
-     * @param model what this package knows of the struct
-     * @throws ClassCastException if {@code model} is anything else
+     * @param model the struct as this package knows it, which has no type yet
+     * @throws IllegalCallerException if {@code model} is anything else
      */
     protected StructType(Object model) {
-        this.model = (StructModel) model;
+        // Before super(): an object that does not exist has no finalizer to escape through.
+        StructModel unlinked = StructModel.requireUnlinked(model);
+        super();
+        this.model = unlinked;
     }
 
     /**
