@@ -9,7 +9,6 @@ import dev.kernelalloc.event.RefusalEvent;
 import dev.kernelalloc.event.SlabMappedEvent;
 import dev.kernelalloc.event.SlabUnmappedEvent;
 import dev.kernelalloc.event.TrimEvent;
-import dev.kernelalloc.heap.HeapListener;
 import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
@@ -38,71 +37,11 @@ final class FlightJournal {
     private static final SlabUnmappedEvent UNMAPPED = new SlabUnmappedEvent();
     private static final TrimEvent TRIM = new TrimEvent();
 
-    private static final String LARGE_BLOCK = "large block";
-
     private FlightJournal() {}
 
-    /** Loads the events before the Java heap may be full. */
+    /** Loads and registers the events. */
     static void prepare() {
         ALLOCATION.isEnabled();
-    }
-
-    /** What a heap tells of blocks. */
-    record OfBlocks(String tag) implements HeapListener {
-
-        @Override
-        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
-            FlightJournal.refilled(tag, blockBytes, blocks, fromDepot);
-        }
-
-        @Override
-        public void tookLarge(long address, long bytes) {
-            allocated(tag, LARGE_BLOCK, address, bytes, false);
-        }
-
-        @Override
-        public void freeingLarge(long address, long bytes) {
-            freed(tag, LARGE_BLOCK, address, bytes, false);
-        }
-
-        @Override
-        public void trimmed(long bytes, long nanos) {
-            FlightJournal.trimmed(tag, bytes, nanos);
-        }
-    }
-
-    /** What a heap tells of blocks and of its chunks. */
-    record OfHeap(String tag) implements HeapListener {
-
-        @Override
-        public void obtained(long address, long bytes) {
-            mapped(tag, address, bytes, "");
-        }
-
-        @Override
-        public void givingBack(long address, long bytes) {
-            unmapped(tag, address, bytes);
-        }
-
-        @Override
-        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
-            FlightJournal.refilled(tag, blockBytes, blocks, fromDepot);
-        }
-
-        @Override
-        public void tookLarge(long address, long bytes) {
-            allocated(tag, LARGE_BLOCK, address, bytes, false);
-        }
-
-        @Override
-        public void freeingLarge(long address, long bytes) {
-            freed(tag, LARGE_BLOCK, address, bytes, false);
-        }
-
-        @Override
-        public void trimmed(long bytes, long nanos) {
-            FlightJournal.trimmed(tag, bytes, nanos);
-        }
     }
 
     static void allocated(String tag, String owner, long address, long bytes, boolean sampled) {
@@ -154,7 +93,7 @@ final class FlightJournal {
         }
     }
 
-    private static void refilled(String tag, long blockBytes, int blocks, boolean fromDepot) {
+    static void refilled(String tag, long blockBytes, int blocks, boolean fromDepot) {
         if (REFILL.isEnabled()) {
             StackReserve.requireForCaller();
             RefillEvent event = new RefillEvent();
@@ -166,7 +105,7 @@ final class FlightJournal {
         }
     }
 
-    private static void trimmed(String tag, long bytes, long nanos) {
+    static void trimmed(String tag, long bytes, long nanos) {
         if (TRIM.isEnabled()) {
             StackReserve.requireForCaller();
             TrimEvent event = new TrimEvent();

@@ -15,103 +15,182 @@ import dev.kernelalloc.physical.PhysicalSlab;
 record Journal(String tag) {
 
     private static final String RECORDER = "jdk.jfr";
+    private static final String LARGE_BLOCK = "large block";
 
-    /** Whether there is a recorder: no class of it is loaded otherwise. */
-    static final boolean HAS_RECORDER =
-            ModuleLayer.boot()
-                    .findModule(RECORDER)
-                    .filter(Journal.class.getModule()::canRead)
-                    .isPresent();
+    /** Whether there can be a recorder: no class of it is loaded otherwise. */
+    private static final boolean HAS_RECORDER = findRecorder();
 
     Journal {
-        if (HAS_RECORDER) {
-            FlightJournal.prepare();
-        }
+        isRecording(); // a recorder that is there already is loaded here, not deep in a heap
+    }
+
+    private static boolean findRecorder() {
+        Module recorder = ModuleLayer.boot().findModule(RECORDER).orElse(null);
+        return recorder != null && Journal.class.getModule().canRead(recorder);
+    }
+
+    /** Whether events are written: none of their classes is loaded before. */
+    static boolean isRecording() {
+        return HAS_RECORDER && FlightRecording.isRunning();
     }
 
     /** Writes down what a heap tells, all of it. */
     HeapListener ofHeap() {
-        return HAS_RECORDER ? new FlightJournal.OfHeap(tag) : HeapListener.NONE;
+        return HAS_RECORDER ? new OfHeap(tag) : HeapListener.NONE;
     }
 
     /** The same but for chunks: those of physical memory {@link #mapped} knows better. */
     HeapListener ofHeapWithoutChunks() {
-        return HAS_RECORDER ? new FlightJournal.OfBlocks(tag) : HeapListener.NONE;
+        return HAS_RECORDER ? new OfBlocks(tag) : HeapListener.NONE;
     }
 
     void mapped(PhysicalSlab slab) {
-        if (HAS_RECORDER) {
-            try {
+        try {
+            if (isRecording()) {
                 FlightJournal.mapped(
                         tag,
                         slab.memory().address(),
                         slab.memory().byteSize(),
                         FlightJournal.text(slab.guarantees()));
-            } catch (Throwable _) {
-                // missed
             }
+        } catch (Throwable _) {
+            // missed
         }
     }
 
     void unmapped(PhysicalSlab slab) {
-        if (HAS_RECORDER) {
-            try {
+        try {
+            if (isRecording()) {
                 FlightJournal.unmapped(tag, slab.memory().address(), slab.memory().byteSize());
-            } catch (Throwable _) {
-                // missed
             }
+        } catch (Throwable _) {
+            // missed
         }
     }
 
     void drifted(Drift drift) {
-        if (HAS_RECORDER) {
-            try {
+        try {
+            if (isRecording()) {
                 FlightJournal.drifted(tag, drift);
-            } catch (Throwable _) {
-                // missed
             }
+        } catch (Throwable _) {
+            // missed
         }
     }
 
     static void refused(String tag, Refusal refusal, long bytes, long alignment) {
-        if (HAS_RECORDER) {
-            try {
+        try {
+            if (isRecording()) {
                 FlightJournal.refused(tag, refusal, bytes, alignment);
-            } catch (Throwable _) {
-                // missed
             }
+        } catch (Throwable _) {
+            // missed
         }
     }
 
     /** An owner is tracked from now on. */
     static void tracked(String tag, LeakReport.Kind kind, long address, long bytes) {
-        if (HAS_RECORDER) {
-            try {
+        try {
+            if (isRecording()) {
                 FlightJournal.allocated(tag, kind.title(), address, bytes, true);
-            } catch (Throwable _) {
-                // missed
             }
+        } catch (Throwable _) {
+            // missed
         }
     }
 
     /** A tracked owner ends. */
     static void ended(String tag, LeakReport.Kind kind, long address, long bytes) {
-        if (HAS_RECORDER) {
-            try {
+        try {
+            if (isRecording()) {
                 FlightJournal.freed(tag, kind.title(), address, bytes, true);
-            } catch (Throwable _) {
-                // missed
             }
+        } catch (Throwable _) {
+            // missed
         }
     }
 
     static void leaked(LeakReport report) {
-        if (HAS_RECORDER) {
-            try {
+        try {
+            if (isRecording()) {
                 FlightJournal.leaked(report);
-            } catch (Throwable _) {
-                // missed
             }
+        } catch (Throwable _) {
+            // missed
+        }
+    }
+
+    /** What a heap tells of blocks. */
+    private record OfBlocks(String tag) implements HeapListener {
+
+        @Override
+        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
+            if (isRecording()) {
+                FlightJournal.refilled(tag, blockBytes, blocks, fromDepot);
+            }
+        }
+
+        @Override
+        public void tookLarge(long address, long bytes) {
+            if (isRecording()) {
+                FlightJournal.allocated(tag, LARGE_BLOCK, address, bytes, false);
+            }
+        }
+
+        @Override
+        public void freeingLarge(long address, long bytes) {
+            if (isRecording()) {
+                FlightJournal.freed(tag, LARGE_BLOCK, address, bytes, false);
+            }
+        }
+
+        @Override
+        public void trimmed(long bytes, long nanos) {
+            if (isRecording()) {
+                FlightJournal.trimmed(tag, bytes, nanos);
+            }
+        }
+    }
+
+    /** What a heap tells of blocks and of its chunks. */
+    private record OfHeap(String tag, OfBlocks blocks) implements HeapListener {
+
+        OfHeap(String tag) {
+            this(tag, new OfBlocks(tag));
+        }
+
+        @Override
+        public void obtained(long address, long bytes) {
+            if (isRecording()) {
+                FlightJournal.mapped(tag, address, bytes, "");
+            }
+        }
+
+        @Override
+        public void givingBack(long address, long bytes) {
+            if (isRecording()) {
+                FlightJournal.unmapped(tag, address, bytes);
+            }
+        }
+
+        @Override
+        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
+            this.blocks.refilled(blockBytes, blocks, fromDepot);
+        }
+
+        @Override
+        public void tookLarge(long address, long bytes) {
+            blocks.tookLarge(address, bytes);
+        }
+
+        @Override
+        public void freeingLarge(long address, long bytes) {
+            blocks.freeingLarge(address, bytes);
+        }
+
+        @Override
+        public void trimmed(long bytes, long nanos) {
+            blocks.trimmed(bytes, nanos);
         }
     }
 }

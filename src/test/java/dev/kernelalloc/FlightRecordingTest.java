@@ -25,6 +25,7 @@ import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,6 +35,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
@@ -219,6 +221,88 @@ class FlightRecordingTest {
         assertThat(result.output())
                 .contains("refused: true", "sum: 42")
                 .doesNotContain("jdk.jfr.", "dev.kernelalloc.event.", "FlightJournal");
+    }
+
+    @Test
+    @DisplayName("Without a recording one class of the recorder is loaded, and no event")
+    void firstUse_withoutRecording_loadsNoEvent() throws Exception {
+        ChildJvm.Result result =
+                ChildJvm.onClassPath()
+                        .withNativeAccess()
+                        .with("-Xlog:class+load")
+                        .run(WithoutRecorder.class);
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assertThat(result.output().lines().filter(line -> line.contains(" jdk.jfr.")))
+                .as("how the library learns that a recording has started")
+                .singleElement()
+                .asString()
+                .contains(" jdk.jfr.FlightRecorder ");
+        assertThat(result.output())
+                .contains("refused: true", "sum: 42")
+                .doesNotContain("dev.kernelalloc.event.", "FlightJournal");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    @DisplayName("Records from the first allocation on under -XX:StartFlightRecording")
+    void recording_startedWithTheProcess_hasTheFirstRange(boolean modular) throws Exception {
+        Path file = directory.resolve("started-with-the-process.jfr");
+        ChildJvm child = modular ? ChildJvm.onModulePath() : ChildJvm.onClassPath();
+        ChildJvm.Result result =
+                child.withNativeAccess()
+                        .with("--add-modules", "jdk.jfr")
+                        .with(
+                                "-XX:StartFlightRecording:settings=%s,filename=%s"
+                                        .formatted(ROOT.resolve("docs/kernel-alloc.jfc"), file))
+                        .run(WithoutRecorder.class);
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        List<RecordedEvent> events = RecordingFile.readAllEvents(file);
+        assertThat(of(events, "SlabMapped", "pool")).isNotEmpty();
+        assertThat(of(events, "Refusal", "pool")).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("Records allocators that are older than a recording started by jcmd")
+    void recording_startedByJcmd_hasWhatComesAfter() throws Exception {
+        Path file = directory.resolve("started-by-jcmd.jfr");
+        ChildJvm.Result result =
+                ChildJvm.onClassPath()
+                        .withNativeAccess()
+                        .run(
+                                StartsRecordingLate.class,
+                                ROOT.resolve("docs/kernel-alloc.jfc").toString(),
+                                file.toString());
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assertThat(of(RecordingFile.readAllEvents(file), "Allocation", "older"))
+                .as(result.output())
+                .extracting(event -> event.getLong("bytes"))
+                .containsExactly(2 * LARGE_BYTES);
+    }
+
+    /** Allocates before a recording, and during one that another process starts. */
+    static final class StartsRecordingLate {
+        private StartsRecordingLate() {}
+
+        public static void main(String[] arguments) throws Exception {
+            try (PoolAllocator pool =
+                    PoolAllocator.builder().tag("older").tracking(Tracking.OFF).build()) {
+                pool.free(pool.allocate(LARGE_BYTES, 8));
+                jcmd("JFR.start", "name=late", "settings=" + arguments[0]);
+                pool.free(pool.allocate(2 * LARGE_BYTES, 8));
+                jcmd("JFR.dump", "name=late", "filename=" + arguments[1]);
+            }
+        }
+
+        private static void jcmd(String... command) throws Exception {
+            List<String> line = new ArrayList<>();
+            line.add(Path.of(System.getProperty("java.home"), "bin", "jcmd").toString());
+            line.add(Long.toString(ProcessHandle.current().pid()));
+            line.addAll(List.of(command));
+            int exitCode = new ProcessBuilder(line).inheritIO().start().waitFor();
+            if (exitCode != 0) {
+                throw new IllegalStateException("exitCode=" + exitCode + " of " + line);
+            }
+        }
     }
 
     /** Allocates, is refused and trims. */
