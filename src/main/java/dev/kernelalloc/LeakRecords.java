@@ -56,6 +56,16 @@ final class LeakRecords {
         }
     }
 
+    /** Returns whether any record is not over. */
+    boolean hasAlive() {
+        for (Stripe stripe : stripes) {
+            if (stripe.hasAlive()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** How many there are, with those that are over and not yet unlinked. */
     int size() {
         int size = 0;
@@ -110,6 +120,14 @@ final class LeakRecords {
             }
             linked.addAndGet(-unlinked);
             over.addAndGet(-unlinked);
+        }
+
+        boolean hasAlive() {
+            LeakRecord record = newest.get();
+            while (record != null && record.isOver()) {
+                record = record.older;
+            }
+            return record != null;
         }
 
         void forEach(Consumer<LeakRecord> action) {

@@ -1,16 +1,19 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.heap.BackgroundThread;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.System.Logger.Level;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /**
- * The thread that tells of what is lost: one for the process, a daemon, from the first record on.
- * The collector tells it of what was dropped; owners in reach of the program that have outlived
- * their thread it looks for itself.
+ * The thread that reports leaks: one for the process, which runs while any owner is tracked. The
+ * collector enqueues what was dropped; owners in reach of the program that have outlived their
+ * thread are found by a look at all records.
  */
 final class LeakWatch {
 
@@ -20,54 +23,45 @@ final class LeakWatch {
     static final ReferenceQueue<Sentinel> DROPPED = new ReferenceQueue<>();
 
     private static final long PERIOD_MILLIS = TimeUnit.SECONDS.toMillis(1);
-    private static final AtomicBoolean RUNNING = new AtomicBoolean();
+
+    private static final BackgroundThread THREAD =
+            new BackgroundThread("kernel-alloc-leaks", new Watching());
 
     private LeakWatch() {}
 
-    static void ensureRunning() {
-        if (!RUNNING.get() && RUNNING.compareAndSet(false, true)) {
-            start();
-        }
-    }
+    private static final class Watching implements BackgroundThread.Work {
 
-    private static void start() {
-        try {
-            Thread thread =
-                    Thread.ofPlatform()
-                            .daemon()
-                            .name("kernel-alloc-leaks")
-                            .inheritInheritableThreadLocals(false)
-                            .unstarted(LeakWatch::run);
-            thread.setContextClassLoader(null); // not the loader of whoever allocated first
-            thread.start();
-        } catch (OutOfMemoryError e) {
-            RUNNING.set(false); // no thread can be had now: the next record tries again
-        }
-    }
+        private @Nullable Reference<? extends Sentinel> dropped;
 
-    private static void run() {
-        try {
-            while (true) {
-                watch();
+        @Override
+        public boolean isPending() {
+            if (LeakRecords.ALL.hasAlive()) {
+                return true;
             }
-        } finally {
-            RUNNING.set(false); // whatever ends this thread, the next record starts another
+            while (DROPPED.poll() != null) {
+                // over: the collector found it in the moment of its end
+            }
+            return false;
         }
-    }
 
-    private static void watch() {
-        try {
-            Reference<? extends Sentinel> dropped = DROPPED.remove(PERIOD_MILLIS);
+        @Override
+        public void await() throws InterruptedException {
+            dropped = DROPPED.remove(PERIOD_MILLIS);
+        }
+
+        @Override
+        public void round() {
             if (dropped instanceof LeakRecord record) {
+                dropped = null; // also where the report fails: the next look finds it again
                 lost(record);
             } else {
                 LeakRecords.ALL.forEach(LeakWatch::look);
             }
-        } catch (InterruptedException _) {
-            // whoever did that meant another thread
-        } catch (OutOfMemoryError _) {
-            // the next look finds what was missed, and there may be more memory then
         }
+    }
+
+    static void ensureRunning() {
+        THREAD.ensureRunning();
     }
 
     private static void look(LeakRecord record) {

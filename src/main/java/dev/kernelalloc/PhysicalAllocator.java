@@ -4,7 +4,6 @@ import dev.kernelalloc.frames.FrameBlocks;
 import dev.kernelalloc.frames.FrameChunks;
 import dev.kernelalloc.frames.FrameListener;
 import dev.kernelalloc.frames.Frames;
-import dev.kernelalloc.frames.PeriodicVerifier;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Budget;
@@ -125,7 +124,7 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 with(journal::unmapped, counting(settings.unmapped, unclosed, -1)),
                                 with(journal::drifted, settings.drifted)),
                         budget);
-        settings.verifyPeriod.ifPresent(period -> PeriodicVerifier.start(frames, period));
+        settings.verifyPeriod.ifPresent(frames::verifyEvery);
         this.source = new FrameBlocks(frames, request);
         HighWater capacity = new HighWater();
         this.requested = new LiveBlocks(tag, source, capacity);
@@ -698,9 +697,9 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * A thread of its own calls {@link PhysicalAllocator#verify} again and again, until the
-         * allocator is closed and its last slab gone. What it finds, also of pinned pages, {@link
-         * #onDrift} listeners hear on that thread.
+         * Calls {@link PhysicalAllocator#verify} periodically on a thread of the library, {@code
+         * kernel-alloc-verify}, which runs while the allocator has slabs. Listeners of {@link
+         * #onDrift} are called on that thread with what it finds, pinned pages included.
          *
          * @param period from the end of one verification to the beginning of the next
          * @return this builder

@@ -54,7 +54,7 @@ class HouseTest {
                     "heap", Set.of("os"),
                     "frames", Set.of("os", "heap", "physical"),
                     "", Set.of("os", "event", "heap", "frames", "struct", "physical"),
-                    "observe", Set.of(""));
+                    "observe", Set.of("", "heap"));
 
     @Test
     void everyPackageHasAFloor() {

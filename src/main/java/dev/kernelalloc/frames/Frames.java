@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -52,6 +53,9 @@ public final class Frames {
     private final HeldRuns held;
     private final Verifier verifier;
     private volatile boolean closed;
+
+    /** Verifies the slabs periodically, where that is wanted. */
+    private volatile @Nullable PeriodicVerifier periodicVerifier;
 
     /** A block's memory. */
     record Memory(long address, long bytes, boolean zeroed) {}
@@ -290,6 +294,7 @@ public final class Frames {
                             use,
                             translation);
             table.add(slab);
+            ensureVerified();
             for (var mappedListener : listener.mapped()) {
                 mappedListener.accept(described(slab));
             }
@@ -451,13 +456,13 @@ public final class Frames {
         closeIfDone();
     }
 
-    /** Whether there are no slabs, and never will be. */
-    boolean isDone() {
-        return closed && table.all().isEmpty();
+    /** Returns whether there are slabs now. */
+    boolean hasSlabs() {
+        return !table.all().isEmpty();
     }
 
     private void closeIfDone() {
-        if (isDone()) {
+        if (closed && !hasSlabs()) {
             pageMap.close();
         }
     }
@@ -584,6 +589,25 @@ public final class Frames {
                         ? List.copyOf(table.all())
                         : List.of(slabOf(address.getAsLong(), 1));
         return verifier.verify(slabs, slab -> table.find(slab.address()) == slab);
+    }
+
+    /**
+     * Verifies all slabs periodically from now on, on a thread that runs while there are any.
+     *
+     * @param period from the end of one verification to the next, more than 0
+     */
+    public void verifyEvery(Duration period) {
+        periodicVerifier = PeriodicVerifier.of(this, period);
+        if (hasSlabs()) {
+            ensureVerified();
+        }
+    }
+
+    private void ensureVerified() {
+        PeriodicVerifier periodic = periodicVerifier;
+        if (periodic != null) {
+            periodic.ensureRunning();
+        }
     }
 
     /** An entry whose frame is not the page's own is marked when that is the page of zeros. */

@@ -1,53 +1,66 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.heap.BackgroundThread;
+
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.OptionalLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A thread that verifies all slabs of an allocator again and again; what it finds, listeners hear.
- * It keeps no allocator alive, and ends with it.
+ * The thread that verifies all slabs of an allocator periodically; listeners are told what it
+ * finds. It runs while the allocator has slabs, and does not keep the allocator reachable.
  */
 public final class PeriodicVerifier {
 
-    private PeriodicVerifier() {}
+    private static final class Verifications implements BackgroundThread.Work {
+
+        private final WeakReference<Frames> reference;
+        private final long periodNanos;
+
+        Verifications(Frames frames, long periodNanos) {
+            this.reference = new WeakReference<>(frames);
+            this.periodNanos = periodNanos;
+        }
+
+        @Override
+        public boolean isPending() {
+            Frames frames = reference.get();
+            return frames != null && frames.hasSlabs();
+        }
+
+        @Override
+        public void await() {
+            LockSupport.parkNanos(this, periodNanos);
+        }
+
+        @Override
+        public void round() {
+            Frames frames = reference.get();
+            if (frames != null) {
+                frames.verify(OptionalLong.empty());
+            }
+        }
+    }
+
+    private final BackgroundThread thread;
+
+    private PeriodicVerifier(Verifications verifications) {
+        this.thread = new BackgroundThread("kernel-alloc-verify", verifications);
+    }
 
     /**
-     * Starts the thread, a daemon.
+     * Creates the thread of an allocator; {@link #ensureRunning} starts it.
      *
+     * @param frames the slabs to verify
      * @param period from the end of one verification to the next, more than 0
      */
-    public static void start(Frames frames, Duration period) {
-        WeakReference<Frames> reference = new WeakReference<>(frames);
-        long nanos = Math.max(1, period.toNanos());
-        Thread thread =
-                Thread.ofPlatform()
-                        .daemon()
-                        .name("kernel-alloc-verify")
-                        .inheritInheritableThreadLocals(false)
-                        .unstarted(() -> run(reference, nanos));
-        thread.setContextClassLoader(null); // not the loader of whoever made the allocator
-        thread.start();
+    public static PeriodicVerifier of(Frames frames, Duration period) {
+        return new PeriodicVerifier(new Verifications(frames, Math.max(1, period.toNanos())));
     }
 
-    private static void run(WeakReference<Frames> reference, long nanos) {
-        do {
-            LockSupport.parkNanos(nanos);
-        } while (verified(reference));
-    }
-
-    /** Whether there will be something to verify later. */
-    private static boolean verified(WeakReference<Frames> reference) {
-        Frames frames = reference.get();
-        if (frames == null || frames.isDone()) {
-            return false;
-        }
-        try {
-            frames.verify(OptionalLong.empty());
-        } catch (OutOfMemoryError e) {
-            return true; // next time there may be more
-        }
-        return true;
+    /** Starts the thread unless it runs: the allocator has a slab. */
+    public void ensureRunning() {
+        thread.ensureRunning();
     }
 }

@@ -3,10 +3,10 @@ package dev.kernelalloc.heap;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.ref.WeakReference;
+import java.util.Iterator;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
@@ -21,76 +21,72 @@ final class Trimmer {
     private static final long PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private static final Queue<Supplier<@Nullable Trimmed>> WATCHED = new ConcurrentLinkedQueue<>();
-    private static final AtomicBoolean RUNNING = new AtomicBoolean();
+
+    private static final BackgroundThread THREAD =
+            new BackgroundThread("kernel-alloc-trim", new Visits());
 
     private Trimmer() {}
+
+    private static final class Visits implements BackgroundThread.Work {
+
+        @Override
+        public boolean isPending() {
+            return !WATCHED.isEmpty();
+        }
+
+        @Override
+        public void await() {
+            LockSupport.parkNanos(Trimmer.class, PERIOD_NANOS);
+        }
+
+        @Override
+        public void round() {
+            visitAll();
+        }
+    }
 
     /** Visits a heap from now on, until it has nothing left. */
     static void watch(Trimmed heap) {
         WATCHED.add(new WeakReference<>(heap)::get);
-        start();
+        THREAD.ensureRunning();
     }
 
-    /** Tries again where no thread could be had, or where it has died. */
+    /** Tries again where no thread could be had. */
     static void ensureRunning() {
-        if (!RUNNING.get()) {
-            start();
+        if (!THREAD.isRunning() && !WATCHED.isEmpty()) {
+            THREAD.ensureRunning();
         }
     }
 
     /** Visits a closed heap from now on, until it has nothing left. */
     static void watchClosed(Trimmed heap) {
         WATCHED.add(() -> heap);
-        start();
-    }
-
-    private static void start() {
-        if (!RUNNING.compareAndSet(false, true)) {
-            return;
-        }
-        try {
-            unstarted().start();
-        } catch (OutOfMemoryError e) {
-            RUNNING.set(false); // no thread can be had now: the next slow call tries again
-        }
+        THREAD.ensureRunning();
     }
 
     /** A thread that has not started: before there are any, what makes one is loaded with it. */
     static Thread unstarted() {
-        Thread thread =
-                Thread.ofPlatform()
-                        .daemon()
-                        .name("kernel-alloc-trim")
-                        .inheritInheritableThreadLocals(false)
-                        .unstarted(Trimmer::run);
-        thread.setContextClassLoader(null); // not the loader of whoever allocated first
-        return thread;
+        return THREAD.unstarted();
     }
 
-    private static void run() {
-        do {
-            try {
-                while (!WATCHED.isEmpty()) {
-                    Thread.interrupted(); // or it would not park any more
-                    LockSupport.parkNanos(PERIOD_NANOS);
-                    visitAll();
-                }
-            } finally {
-                RUNNING.set(false); // whatever ends this thread, the next heap starts another
-            }
-        } while (!WATCHED.isEmpty() && RUNNING.compareAndSet(false, true));
-    }
-
+    /** Visits every heap, whatever the visit of another has thrown. */
     private static void visitAll() {
-        try {
-            WATCHED.removeIf(Trimmer::isDone);
-        } catch (OutOfMemoryError e) {
-            return; // at the next visit there may be more
+        Throwable failure = null;
+        for (Iterator<Supplier<@Nullable Trimmed>> all = WATCHED.iterator(); all.hasNext(); ) {
+            Trimmed heap = all.next().get();
+            try {
+                if (heap == null || !heap.trimIdle()) {
+                    all.remove();
+                }
+            } catch (Throwable e) {
+                failure = e;
+            }
         }
-    }
-
-    private static boolean isDone(Supplier<@Nullable Trimmed> reference) {
-        Trimmed heap = reference.get();
-        return heap == null || !heap.trimIdle();
+        if (failure instanceof Error e) {
+            throw e;
+        }
+        if (failure instanceof RuntimeException e) {
+            throw e;
+        }
     }
 }

@@ -3,11 +3,18 @@ package dev.kernelalloc.observe;
 import dev.kernelalloc.AllocatorStats;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.Tracking;
+import dev.kernelalloc.heap.BackgroundThread;
 
-import java.lang.ref.Cleaner;
+import org.jspecify.annotations.Nullable;
+
+import java.lang.ref.PhantomReference;
 import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 import javax.management.InstanceAlreadyExistsException;
@@ -18,11 +25,42 @@ import javax.management.MalformedObjectNameException;
 import javax.management.ObjectName;
 import javax.management.StandardMBean;
 
-/** A bean and its place in a server; one cleaner for all, as there are few allocators. */
-record RegisteredAllocator(ObjectName name, Cleaner.Cleanable end)
+/**
+ * A registered bean. One thread unregisters the beans of allocators that nothing refers to any
+ * more; it runs while any bean is registered.
+ */
+final class RegisteredAllocator extends PhantomReference<KernelAllocator>
         implements AllocatorBean.Registration {
 
-    private static final Cleaner CLEANER = Cleaner.create();
+    private static final Set<RegisteredAllocator> OPEN = ConcurrentHashMap.newKeySet();
+    private static final ReferenceQueue<KernelAllocator> GONE = new ReferenceQueue<>();
+    private static final long PERIOD_MILLIS = TimeUnit.SECONDS.toMillis(1);
+
+    private static final BackgroundThread THREAD =
+            new BackgroundThread("kernel-alloc-beans", new Unregistering());
+
+    private static final class Unregistering implements BackgroundThread.Work {
+
+        private @Nullable Reference<? extends KernelAllocator> gone;
+
+        @Override
+        public boolean isPending() {
+            return !OPEN.isEmpty();
+        }
+
+        @Override
+        public void await() throws InterruptedException {
+            gone = GONE.remove(PERIOD_MILLIS);
+        }
+
+        @Override
+        public void round() {
+            if (gone instanceof RegisteredAllocator registration) {
+                gone = null;
+                registration.close();
+            }
+        }
+    }
 
     /** What stands in a name without quotes. */
     private static final Pattern PLAIN = Pattern.compile("[^,=:\"*?\\n]+");
@@ -74,14 +112,30 @@ record RegisteredAllocator(ObjectName name, Cleaner.Cleanable end)
         }
     }
 
+    private final ObjectName name;
+    private final MBeanServer server;
+
+    private RegisteredAllocator(KernelAllocator allocator, ObjectName name, MBeanServer server) {
+        super(allocator, GONE);
+        this.name = name;
+        this.server = server;
+    }
+
+    @Override
+    public ObjectName name() {
+        return name;
+    }
+
     /** Registers an allocator, to be unregistered by whoever closes it, or when it is gone. */
     static RegisteredAllocator of(KernelAllocator allocator, MBeanServer server) {
         StandardMBean bean =
                 new StandardMBean(
                         new Bean(new WeakReference<>(allocator)), AllocatorMXBean.class, true);
         ObjectName name = register(bean, allocator.stats().tag(), server);
-        return new RegisteredAllocator(
-                name, CLEANER.register(allocator, () -> unregister(name, server)));
+        RegisteredAllocator registration = new RegisteredAllocator(allocator, name, server);
+        OPEN.add(registration);
+        THREAD.ensureRunning();
+        return registration;
     }
 
     private static ObjectName register(StandardMBean bean, String tag, MBeanServer server) {
@@ -114,6 +168,9 @@ record RegisteredAllocator(ObjectName name, Cleaner.Cleanable end)
 
     @Override
     public void close() {
-        end.clean();
+        if (OPEN.remove(this)) {
+            clear();
+            unregister(name, server);
+        }
     }
 }
