@@ -352,16 +352,20 @@ final class ContiguousPages {
         try {
             long alignment = Math.max(unit, Pages.HUGE_BYTES);
             Ground ground = Ground.reserve(os, request, bytes, alignment, callState);
-            try {
-                long to = ground.address();
-                for (Piece piece : kept) {
+            long to = ground.address();
+            for (Piece piece : kept) {
+                gone.add(piece);
+                try {
                     os.move(piece.address, to, piece.bytes, callState);
-                    gone.add(piece);
-                    to += piece.bytes;
+                } catch (Refusal e) {
+                    gone.removeLast();
+                    releaseAllBut(ground.reservation(), to, piece.bytes, callState);
+                    throw e;
+                } catch (RuntimeException | Error e) { // moved or not: its old place is lost too
+                    releaseAllBut(ground.reservation(), to, piece.bytes, callState);
+                    throw e;
                 }
-            } catch (Refusal | RuntimeException | Error e) {
-                reservations.release(ground.reservation(), callState);
-                throw e;
+                to += piece.bytes;
             }
             boolean huge = batch.huge() && bytes % unit == 0;
             return new Kept(
@@ -370,6 +374,16 @@ final class ContiguousPages {
         } finally {
             releaseRest(batch, gone, callState);
         }
+    }
+
+    /**
+     * Gives a reservation back but for a place into which pages could not be moved: the kernel may
+     * have unmapped that before it refused, and what lies there by now may be another thread's.
+     */
+    private void releaseAllBut(
+            Reservation reservation, long place, long bytes, MemorySegment callState) {
+        releasePart(reservation.address(), place, callState);
+        releasePart(place + bytes, reservation.address() + reservation.bytes(), callState);
     }
 
     /** A part of some units as pieces of the mapping. */

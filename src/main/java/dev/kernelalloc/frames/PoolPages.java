@@ -24,9 +24,8 @@ record PoolPages(
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         long capacity = mappedBytes(request, bytes);
         requireFree(request, capacity / unitBytes);
-        Ground ground = Ground.reserve(os, request, capacity, unitBytes, callState);
+        Ground ground = Ground.reserveHuge(os, request, capacity, unitBytes, callState);
         try {
-            os.commitHuge(ground.address(), capacity, unitBytes, callState);
             pages.advise(ground.address(), capacity, request, null, callState);
             pages.populate(ground.address(), capacity, callState);
             return new Mapped(ground.reservation(), ground.address(), capacity, way, true);

@@ -16,7 +16,6 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     static final int MAP_ANONYMOUS = 0x20;
 
     static final int MAP_SHARED = 0x01;
-    static final int MAP_FIXED = 0x10;
     static final int MAP_HUGETLB = 0x40000;
     static final int MAP_HUGE_SHIFT = 26;
 
@@ -311,32 +310,42 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
 
     /** Shared memory, so that a child's or a parent's write moves no page. */
     @Override
-    public void commitHuge(long address, long bytes, long hugePageBytes, MemorySegment callState)
+    public long reserveHuge(
+            long bytes,
+            long guardBytes,
+            long alignment,
+            long hugePageBytes,
+            MemorySegment callState)
             throws Refusal {
         int size = Long.numberOfTrailingZeros(hugePageBytes) << MAP_HUGE_SHIFT;
-        int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB | size;
-        long mapped = calls.mmap(address, bytes, PROT_READ | PROT_WRITE, flags, -1, 0, callState);
-        if (mapped != MAP_FAILED) {
-            return;
-        }
-        String what = Posix.range("taking pages of the huge page pool,", address, bytes);
-        ErrorCode error = error(callState);
-        throw switch (error.number()) {
+        int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | size;
+        return new MappingBetweenGuards(this, bytes, guardBytes, alignment)
+                .map(
+                        bytes + " bytes of the huge page pool",
+                        flags,
+                        -1,
+                        error -> noHugePages(error, bytes, hugePageBytes),
+                        callState);
+    }
+
+    private Refusal noHugePages(ErrorCode error, long bytes, long hugePageBytes) {
+        String what =
+                "taking %d bytes of the pool of %d KiB pages: %s"
+                        .formatted(bytes, hugePageBytes >> 10, error);
+        return switch (error.number()) {
             case ENOMEM ->
                     new Refusal.OutOfMemory(
                             what
-                                    + ": ENOMEM (12). "
+                                    + ". "
                                     + hugePools()
                                     + ". Add pages to it: sysctl vm.nr_hugepages, or hugepagesz="
                                     + " and hugepages= at boot");
             case EINVAL ->
                     new Refusal.NotSupported(
-                            what
-                                    + ": EINVAL (22), there are no pages of "
-                                    + hugePageBytes
-                                    + " bytes here: "
-                                    + hugePools());
-            default -> refused(what, callState);
+                            what + ", this system has no pages of that size: " + hugePools());
+            case EPERM, EACCES ->
+                    new Refusal.NotPermitted(what + ", the system's policy forbids it");
+            default -> new Refusal.SystemError(what, error);
         };
     }
 

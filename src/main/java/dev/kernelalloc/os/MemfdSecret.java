@@ -1,8 +1,5 @@
 package dev.kernelalloc.os;
 
-import static dev.kernelalloc.os.Posix.PROT_READ;
-import static dev.kernelalloc.os.Posix.PROT_WRITE;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -15,19 +12,20 @@ import java.lang.foreign.MemorySegment;
  */
 record MemfdSecret(Linux linux, LinuxCalls calls) {
 
-    static final int MAP_SHARED = 0x01;
-    static final int MAP_FIXED_NOREPLACE = 0x100000;
-
-    /** How often another thread may take the place between the guards. */
-    private static final int PLACE_ATTEMPTS = 16;
-
     private static final String ZEROS = "/dev/zero";
 
     /** See {@link OperatingSystem#reserveHidden}. */
     long reserve(long bytes, long guardBytes, MemorySegment callState) throws Refusal {
         int file = open(bytes, callState);
         try {
-            long start = map(file, bytes, guardBytes, callState);
+            long start =
+                    new MappingBetweenGuards(linux, bytes, guardBytes, linux.pageBytes())
+                            .map(
+                                    bytes + " bytes of memfd_secret",
+                                    Linux.MAP_SHARED,
+                                    file,
+                                    error -> unmapped(bytes, error),
+                                    callState);
             try {
                 populate(start + guardBytes, bytes, callState);
             } catch (Refusal | RuntimeException | Error e) {
@@ -51,47 +49,6 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
             throw refusal;
         }
         return file;
-    }
-
-    /**
-     * A place for everything is reserved, the middle of it is given up, and the file is mapped
-     * there unless another thread has been faster. To map it over the reservation would be shorter;
-     * but that may leave a hole when it fails, and nobody could tell whose memory lies there next.
-     */
-    private long map(int file, long bytes, long guardBytes, MemorySegment callState)
-            throws Refusal {
-        for (int attempt = 0; attempt < PLACE_ATTEMPTS; attempt++) {
-            long start = linux.reserve(bytes + 2 * guardBytes, linux.pageBytes(), callState);
-            long middle = start + guardBytes;
-            if (calls.munmap(middle, bytes, callState) != 0) {
-                Refusal refusal =
-                        linux.refused(Posix.range("making room for", middle, bytes), callState);
-                calls.munmap(start, bytes + 2 * guardBytes, callState);
-                throw refusal;
-            }
-            if (mapAt(middle, bytes, file, callState)) {
-                return start;
-            }
-            ErrorCode error = linux.error(callState);
-            calls.munmap(start, guardBytes, callState);
-            calls.munmap(middle + bytes, guardBytes, callState);
-            if (error.number() != Linux.EEXIST) {
-                throw unmapped(bytes, error);
-            }
-        }
-        throw unmapped(bytes, new ErrorCode(Linux.EEXIST, "EEXIST"));
-    }
-
-    private boolean mapAt(long address, long bytes, int file, MemorySegment callState) {
-        return calls.mmap(
-                        address,
-                        bytes,
-                        PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_FIXED_NOREPLACE,
-                        file,
-                        0,
-                        callState)
-                == address;
     }
 
     /**
@@ -157,13 +114,6 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
             case Posix.ENOMEM -> new Refusal.OutOfMemory(what + ", " + linux.outOfPages());
             case Posix.EPERM, Posix.EACCES ->
                     new Refusal.NotPermitted(what + ", the system's policy forbids it");
-            case Linux.EEXIST ->
-                    new Refusal.SystemError(
-                            what
-                                    + ", other threads have taken each of "
-                                    + PLACE_ATTEMPTS
-                                    + " places: try again",
-                            error);
             default -> new Refusal.SystemError(what, error);
         };
     }

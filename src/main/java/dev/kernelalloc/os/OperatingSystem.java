@@ -77,20 +77,32 @@ public interface OperatingSystem {
     void commit(long address, long bytes, MemorySegment callState) throws Refusal;
 
     /**
-     * Puts pages of the huge page pool in the place of reserved ones: readable, writable, zeros,
-     * and shared with children that do not lose them by advice. Refused with {@link
-     * Refusal.OutOfMemory} when the pool has too few that nobody has reserved.
+     * Reserves pages of the huge page pool between two guards that cannot be accessed: readable,
+     * writable, zeros, and shared with children that do not lose them by advice. Refused with
+     * {@link Refusal.OutOfMemory} when the pool has too few that nobody has reserved.
      *
-     * @param hugePageBytes of a pool of {@link #hugePools}; address and size are multiples of it
+     * @param bytes of the pages, a multiple of {@code hugePageBytes}
+     * @param guardBytes of each guard, 0 for none; a multiple of {@code alignment}
+     * @param alignment of the pages, a power of two not below {@code hugePageBytes}
+     * @param hugePageBytes of a pool of {@link #hugePools}
+     * @return the address of the first guard; the reservation, for {@link #release}, is {@code
+     *     bytes + 2 * guardBytes} long
      */
-    default void commitHuge(long address, long bytes, long hugePageBytes, MemorySegment callState)
+    default long reserveHuge(
+            long bytes,
+            long guardBytes,
+            long alignment,
+            long hugePageBytes,
+            MemorySegment callState)
             throws Refusal {
         throw new Refusal.NotSupported(name() + " has no pool of huge pages");
     }
 
     /**
      * Moves pages with their frames, contents and locks to another place, which is reserved. What
-     * they leave is no longer reserved: it is anybody's. mremap(2).
+     * they leave is no longer reserved: it is anybody's. Refused, the pages are where they were,
+     * and the {@code bytes} at {@code to} must not be given back: they may be reserved still, or be
+     * unmapped by now and belong to another thread. mremap(2).
      */
     default void move(long from, long to, long bytes, MemorySegment callState) throws Refusal {
         throw new Refusal.NotSupported(name() + " has no way to move pages");
@@ -114,7 +126,7 @@ public interface OperatingSystem {
 
     /**
      * The size of the pages of {@link #reserveLarge}, a power of two; 0 where there are none, or
-     * they come from {@link #commitHuge} and {@link #collapse} instead.
+     * they come from {@link #reserveHuge} and {@link #collapse} instead.
      */
     default long largePageBytes() {
         return 0;

@@ -27,6 +27,8 @@ import java.util.function.Supplier;
  *       {@link #transparentHugePages}, and in the pool as many as {@link #poolPages}.
  *   <li>Pins and kernel regions are counted; {@link #pinnedBytes} and {@link #liveReservations}.
  *   <li>{@link #refuse} makes any call fail, always or the nth time, before it has any effect.
+ *       {@link #move} alone has one, as Linux may: a hole where the pages were to go, which is not
+ *       the caller's any more.
  *   <li>{@link #calls} tells what was called; {@link #assertNothingLeaked} that all came back.
  * </ul>
  *
@@ -60,7 +62,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
         READ_FRAME_FLAGS,
         READ_FRAME_COUNTS,
         OPEN_PAGE_MAP,
-        COMMIT_HUGE,
+        RESERVE_HUGE,
         MOVE,
         RELEASE_PART,
         KERNEL_REGION,
@@ -476,7 +478,14 @@ public final class FakeOperatingSystem implements OperatingSystem {
     @Override
     public synchronized void move(long from, long to, long bytes, MemorySegment callState)
             throws Refusal {
-        enter(Operation.MOVE, from, bytes);
+        try {
+            enter(Operation.MOVE, from, bytes);
+        } catch (Refusal e) {
+            expectReserved(to, bytes);
+            memory.releasePart(to, bytes, callState);
+            cut(to, bytes);
+            throw e;
+        }
         expectCommitted(from, bytes);
         expectReserved(to, bytes);
         memory.move(from, to, bytes, callState);
@@ -497,20 +506,29 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
-    public synchronized void commitHuge(
-            long address, long bytes, long hugePageBytes, MemorySegment callState) throws Refusal {
-        enter(Operation.COMMIT_HUGE, address, bytes);
-        expectReserved(address, bytes);
-        expect(bytes % hugePageBytes == 0 && address % hugePageBytes == 0, "huge page", address);
+    public synchronized long reserveHuge(
+            long bytes,
+            long guardBytes,
+            long alignment,
+            long hugePageBytes,
+            MemorySegment callState)
+            throws Refusal {
+        enter(Operation.RESERVE_HUGE, 0, bytes);
+        expect(bytes % hugePageBytes == 0, "part of a huge page", bytes);
+        expect(guardBytes % alignment == 0, "guard of part of the alignment", guardBytes);
         if (hugePageBytes != HUGE_PAGE_BYTES || bytes / HUGE_PAGE_BYTES > poolPages) {
             throw new Refusal.OutOfMemory("the pool has " + poolPages + " pages");
         }
+        long whole = bytes + 2 * guardBytes;
+        long start = live(reservations, memory.reserve(whole, alignment, callState), whole);
+        long address = start + guardBytes;
         poolPages -= bytes / HUGE_PAGE_BYTES;
         memory.commit(address, bytes, callState);
         committedPages.addAll(pages(address, bytes));
         for (long at = address; at < address + bytes; at += HUGE_PAGE_BYTES) {
             giveHugeFrame(at);
         }
+        return start;
     }
 
     @Override

@@ -80,11 +80,10 @@ class LinuxMemoryTest {
         HugePool pool = linux.hugePools().stream().findFirst().orElse(null);
         assumeTrue(pool != null, "skipped: this kernel has no huge page pools");
         long tooMuch = (pool.availablePages() + 1) * pool.pageBytes();
-        long address = linux.reserve(tooMuch, pool.pageBytes(), callState);
-        assertThatThrownBy(() -> linux.commitHuge(address, tooMuch, pool.pageBytes(), callState))
+        long pageBytes = pool.pageBytes();
+        assertThatThrownBy(() -> linux.reserveHuge(tooMuch, 0, pageBytes, pageBytes, callState))
                 .isInstanceOf(Refusal.OutOfMemory.class)
                 .hasMessageContainingAll("ENOMEM", "vm.nr_hugepages", "free");
-        linux.release(address, tooMuch, callState);
     }
 
     @Test
@@ -96,8 +95,8 @@ class LinuxMemoryTest {
                                         pool.pageBytes() == HUGE_PAGE_BYTES
                                                 && pool.availablePages() > 0);
         assumeTrue(hasSome, "skipped: no huge pages of 2 MiB are reserved (vm.nr_hugepages)");
-        long address = linux.reserve(HUGE_PAGE_BYTES, HUGE_PAGE_BYTES, callState);
-        linux.commitHuge(address, HUGE_PAGE_BYTES, HUGE_PAGE_BYTES, callState);
+        long address =
+                linux.reserveHuge(HUGE_PAGE_BYTES, 0, HUGE_PAGE_BYTES, HUGE_PAGE_BYTES, callState);
         linux.populate(address, HUGE_PAGE_BYTES, callState);
         assertThat(linux.hugeBytes(address, HUGE_PAGE_BYTES, callState)).isEqualTo(HUGE_PAGE_BYTES);
         linux.release(address, HUGE_PAGE_BYTES, callState);
