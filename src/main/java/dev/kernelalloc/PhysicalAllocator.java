@@ -63,7 +63,9 @@ import java.util.function.Consumer;
  * asks for that later (prctl(2), {@code PR_SET_MEMORY_MERGE}).
  *
  * <p>Linux limits the mappings of a process, 65,530 by default ({@code vm.max_map_count}). Half of
- * them may be slabs and blocks of such allocators; beyond there is an {@link AllocationException}.
+ * them may belong to slabs and blocks of such allocators; beyond that an {@link
+ * AllocationException} is thrown. A slab or block takes one, a guarded one three, and a contiguous
+ * one of base pages one for each run of pages that was moved into place.
  */
 public final class PhysicalAllocator implements KernelAllocator {
 

@@ -24,7 +24,8 @@ record BasePages(OperatingSystem os, Reservations reservations, Pages pages) imp
 
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
-        Ground ground = Ground.reserve(os, request, bytes, Pages.HUGE_BYTES, callState);
+        Ground ground =
+                Ground.reserve(os, reservations, request, bytes, Pages.HUGE_BYTES, 1, callState);
         try {
             os.commit(ground.address(), bytes, callState);
             pages.name(ground.address(), bytes);

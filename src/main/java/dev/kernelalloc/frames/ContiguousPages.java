@@ -328,10 +328,7 @@ final class ContiguousPages {
             throws Refusal {
         if (kept.size() == 1 && !request.guarded()) {
             Piece piece = kept.getFirst();
-            releaseRest(batch, kept, callState);
-            boolean whole = piece.bytes == batch.bytes();
-            Reservation reservation =
-                    whole ? batch.reservation() : new Reservation(piece.address, piece.bytes, true);
+            Reservation reservation = part(batch, piece, callState);
             return new Kept(
                     new Mapped(reservation, piece.address, piece.bytes, batch.way(), batch.huge()),
                     found.offset());
@@ -348,10 +345,13 @@ final class ContiguousPages {
             MemorySegment callState)
             throws Refusal {
         long bytes = kept.stream().mapToLong(Piece::bytes).sum();
+        int pieces = kept.size();
         List<Piece> gone = new ArrayList<>();
+        reservations.count(pieces); // each that leaves the batch splits it
         try {
             long alignment = Math.max(unit, Pages.HUGE_BYTES);
-            Ground ground = Ground.reserve(os, request, bytes, alignment, callState);
+            Ground ground =
+                    Ground.reserve(os, reservations, request, bytes, alignment, pieces, callState);
             long to = ground.address();
             for (Piece piece : kept) {
                 gone.add(piece);
@@ -373,17 +373,20 @@ final class ContiguousPages {
                     request.guarded() ? 0 : offset);
         } finally {
             releaseRest(batch, gone, callState);
+            reservations.uncount(pieces);
         }
     }
 
     /**
      * Gives a reservation back but for a place into which pages could not be moved: the kernel may
-     * have unmapped that before it refused, and what lies there by now may be another thread's.
+     * have unmapped that before it refused, and what lies there by now may be another thread's. It
+     * stays counted as a mapping, which it may be still.
      */
     private void releaseAllBut(
             Reservation reservation, long place, long bytes, MemorySegment callState) {
         releasePart(reservation.address(), place, callState);
         releasePart(place + bytes, reservation.address() + reservation.bytes(), callState);
+        reservations.uncount(reservation.mappings() - 1);
     }
 
     /** A part of some units as pieces of the mapping. */
@@ -407,25 +410,39 @@ final class ContiguousPages {
         return pieces;
     }
 
-    /** Gives a batch back but for some pieces of it. */
-    private void releaseRest(Mapped batch, List<Piece> pieces, MemorySegment callState) {
-        if (pieces.isEmpty()) {
+    /** Gives a batch back but for one piece. */
+    private Reservation part(Mapped batch, Piece piece, MemorySegment callState) {
+        Reservation whole = batch.reservation();
+        if (piece.bytes == batch.bytes()) {
+            return whole;
+        }
+        long end = piece.address + piece.bytes;
+        releasePart(batch.address(), piece.address, callState);
+        releasePart(end, batch.address() + batch.bytes(), callState);
+        return new Reservation(piece.address, piece.bytes, true, whole.mappings());
+    }
+
+    /** Gives a batch back but for the pieces that have left it. */
+    private void releaseRest(Mapped batch, List<Piece> gone, MemorySegment callState) {
+        if (gone.isEmpty()) {
             reservations.release(batch.reservation(), callState);
             return;
         }
         long from = batch.address();
         List<Piece> ascending =
-                pieces.stream().sorted(Comparator.comparingLong(Piece::address)).toList();
+                gone.stream().sorted(Comparator.comparingLong(Piece::address)).toList();
         for (Piece piece : ascending) {
             releasePart(from, piece.address, callState);
             from = piece.address + piece.bytes;
         }
         releasePart(from, batch.address() + batch.bytes(), callState);
+        reservations.uncount(batch.reservation().mappings());
     }
 
+    /** What a part is counted as stays with the whole. */
     private void releasePart(long from, long to, MemorySegment callState) {
         if (from < to) {
-            reservations.release(new Reservation(from, to - from, true), callState);
+            reservations.release(new Reservation(from, to - from, true, 0), callState);
         }
     }
 

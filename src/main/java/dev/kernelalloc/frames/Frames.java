@@ -116,17 +116,11 @@ public final class Frames {
                 requireLeft(source, request, charged);
                 budget.charge(charged);
                 try {
-                    reservations.count();
-                    try {
-                        Mapped mapped = source.map(request, capacity, callState);
-                        if (mapped.way() != source.way()) {
-                            declined.add(new Declined(source.way(), "the kernel gave none"));
-                        }
-                        return prepare(mapped, request, declined, use, callState);
-                    } catch (Refusal | RuntimeException | Error e) {
-                        reservations.uncount();
-                        throw e;
+                    Mapped mapped = source.map(request, capacity, callState);
+                    if (mapped.way() != source.way()) {
+                        declined.add(new Declined(source.way(), "the kernel gave none"));
                     }
+                    return prepare(mapped, request, declined, use, callState);
                 } catch (Refusal | RuntimeException | Error e) {
                     budget.release(charged);
                     throw e;
@@ -169,13 +163,7 @@ public final class Frames {
         for (PageSource source : ways.contiguous(request)) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-                reservations.count();
-                try {
-                    return contiguous(source, request, placement, bytes, declined, callState);
-                } catch (Refusal | RuntimeException | Error e) {
-                    reservations.uncount();
-                    throw e;
-                }
+                return contiguous(source, request, placement, bytes, declined, callState);
             } catch (Refusal e) {
                 last = e;
                 declined.add(new Declined(source.way(), e.getMessage()));
@@ -383,7 +371,6 @@ public final class Frames {
         try (Arena scratch = Arena.ofConfined()) {
             end(slab, scratch.allocate(CallState.LAYOUT));
         }
-        reservations.uncount();
         budget.release(slab.bytes());
         closeIfDone();
     }

@@ -15,23 +15,35 @@ import java.lang.foreign.MemorySegment;
  */
 record Ground(Reservation reservation, long address) {
 
+    /**
+     * Reserves it.
+     *
+     * @param pieces that the pages will be mapped in, without guards
+     */
     static Ground reserve(
             OperatingSystem os,
+            Reservations reservations,
             PhysicalRequest request,
             long bytes,
             long pageAlignment,
+            int pieces,
             MemorySegment callState)
             throws Refusal {
         long alignment = alignment(request, pageAlignment);
         long guard = guardBytes(request, alignment, bytes);
         long whole = bytes + 2 * guard;
-        long start = os.reserve(whole, alignment, callState);
-        return new Ground(new Reservation(start, whole, false), start + guard);
+        Reservation reservation =
+                reservations.make(
+                        whole,
+                        mappings(request, pieces),
+                        () -> os.reserve(whole, alignment, callState));
+        return new Ground(reservation, reservation.address() + guard);
     }
 
     /** The same with pages of the huge page pool in it. */
     static Ground reserveHuge(
             OperatingSystem os,
+            Reservations reservations,
             PhysicalRequest request,
             long bytes,
             long hugePageBytes,
@@ -39,8 +51,16 @@ record Ground(Reservation reservation, long address) {
             throws Refusal {
         long alignment = alignment(request, hugePageBytes);
         long guard = guardBytes(request, alignment, bytes);
-        long start = os.reserveHuge(bytes, guard, alignment, hugePageBytes, callState);
-        return new Ground(new Reservation(start, bytes + 2 * guard, false), start + guard);
+        Reservation reservation =
+                reservations.make(
+                        bytes + 2 * guard,
+                        mappings(request, 1),
+                        () -> os.reserveHuge(bytes, guard, alignment, hugePageBytes, callState));
+        return new Ground(reservation, reservation.address() + guard);
+    }
+
+    private static int mappings(PhysicalRequest request, int pieces) {
+        return request.guarded() ? pieces + 2 : pieces;
     }
 
     private static long alignment(PhysicalRequest request, long pageAlignment) {

@@ -36,8 +36,9 @@ record KernelRegions(OperatingSystem os, Reservations reservations, Pages pages)
         if (request.guarded()) {
             throw new Refusal.NotSupported("a region lies where the kernel puts it: no guards");
         }
-        long address = os.kernelRegion(bytes, callState);
-        Reservation reservation = new Reservation(address, bytes, false);
+        Reservation reservation =
+                reservations.make(bytes, 1, () -> os.kernelRegion(bytes, callState));
+        long address = reservation.address();
         try {
             pages.advise(address, bytes, request, null, callState);
             return new Mapped(reservation, address, bytes, way(), false);

@@ -28,8 +28,10 @@ record LargePages(OperatingSystem os, Reservations reservations, Pages pages, lo
         }
         long capacity = Ways.roundUp(bytes, unitBytes);
         long alignment = Math.max(unitBytes, request.contiguous() ? 1 : request.alignment());
-        long address = os.reserveLarge(capacity, alignment, callState);
-        Reservation reservation = new Reservation(address, capacity, false);
+        Reservation reservation =
+                reservations.make(
+                        capacity, 1, () -> os.reserveLarge(capacity, alignment, callState));
+        long address = reservation.address();
         try {
             pages.advise(address, capacity, request, null, callState);
             return new Mapped(reservation, address, capacity, way(), true);

@@ -24,7 +24,8 @@ record PoolPages(
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         long capacity = mappedBytes(request, bytes);
         requireFree(request, capacity / unitBytes);
-        Ground ground = Ground.reserveHuge(os, request, capacity, unitBytes, callState);
+        Ground ground =
+                Ground.reserveHuge(os, reservations, request, capacity, unitBytes, callState);
         try {
             pages.advise(ground.address(), capacity, request, null, callState);
             pages.populate(ground.address(), capacity, callState);

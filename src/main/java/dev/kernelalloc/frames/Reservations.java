@@ -10,11 +10,23 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Address space as it is taken from the system and given back, and how much of it there is. */
+/**
+ * Address space as it is taken from the system and given back, and how many mappings it takes: the
+ * kernel limits those of a process, and a JVM that gets none for a thread's stack or for its heap
+ * aborts. Each reservation is counted from before it is made until the system has taken it back, as
+ * the mappings that the kernel makes of it.
+ */
 final class Reservations {
 
-    /** All slabs of the process: the kernel limits its mappings, and the JVM needs some itself. */
-    private static final AtomicLong LIVE = new AtomicLong();
+    /** Mappings of all slabs of the process. */
+    private static final AtomicLong MAPPINGS = new AtomicLong();
+
+    /** Makes address space. */
+    interface Call {
+
+        /** Returns its first address. */
+        long reserve() throws Refusal;
+    }
 
     private final OperatingSystem os;
     private final long most;
@@ -29,21 +41,37 @@ final class Reservations {
         this.most = os.maxMappings() / 2;
     }
 
-    /** Counts a slab that is about to be made; {@link #uncount} undoes it. */
-    void count() throws Refusal {
-        long live = LIVE.incrementAndGet();
-        if (live > most) {
-            LIVE.decrementAndGet();
-            throw new Refusal.OutOfMemory(
-                    ("this process has %d slabs or blocks of pages, each a mapping, and the kernel"
-                         + " allows it %d mappings, of which the JVM needs some: use fewer and"
-                         + " larger blocks, or raise sysctl vm.max_map_count")
-                            .formatted(live - 1, os.maxMappings()));
+    /**
+     * Makes a reservation and counts its mappings.
+     *
+     * @throws Refusal also when they are more than may be
+     */
+    Reservation make(long bytes, int mappings, Call call) throws Refusal {
+        count(mappings);
+        try {
+            return new Reservation(call.reserve(), bytes, false, mappings);
+        } catch (Refusal | RuntimeException | Error e) {
+            uncount(mappings);
+            throw e;
         }
     }
 
-    void uncount() {
-        LIVE.decrementAndGet();
+    /** Counts mappings that are about to be made; {@link #uncount} undoes it. */
+    void count(int mappings) throws Refusal {
+        long now = MAPPINGS.addAndGet(mappings);
+        if (now > most) {
+            MAPPINGS.addAndGet(-mappings);
+            throw new Refusal.OutOfMemory(
+                    ("the slabs and blocks of pages of this process have %d mappings, %d more are"
+                         + " wanted, and the kernel allows it %d mappings, half of which are left"
+                         + " to the JVM and others: use fewer and larger blocks, or raise sysctl"
+                         + " vm.max_map_count")
+                            .formatted(now - mappings, mappings, os.maxMappings()));
+        }
+    }
+
+    void uncount(int mappings) {
+        MAPPINGS.addAndGet(-mappings);
     }
 
     /** Gives address space back with all that is in it, now or later. */
@@ -54,6 +82,7 @@ final class Reservations {
             } else {
                 os.release(reservation.address(), reservation.bytes(), callState);
             }
+            uncount(reservation.mappings());
         } catch (Refusal e) {
             unreleased.add(reservation);
         }

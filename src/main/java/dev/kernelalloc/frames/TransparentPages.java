@@ -36,7 +36,8 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         long capacity = mappedBytes(request, bytes);
-        Ground ground = Ground.reserve(os, request, capacity, unitBytes(), callState);
+        Ground ground =
+                Ground.reserve(os, reservations, request, capacity, unitBytes(), 1, callState);
         try {
             os.commit(ground.address(), capacity, callState);
             pages.name(ground.address(), capacity);
