@@ -1,6 +1,5 @@
 package dev.kernelalloc.os;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -22,6 +21,10 @@ import java.util.Optional;
 final class Downcall {
 
     static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
+
+    /** {@code void *f(size_t, size_t)}, as aligned_alloc is, with an address as a number. */
+    static final FunctionDescriptor TWO_TO_ADDRESS =
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG);
 
     /** {@code int f(void *address, size_t bytes)}, as most functions on pages are. */
     static final FunctionDescriptor RANGE = FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG);
@@ -54,16 +57,16 @@ final class Downcall {
                 : LINKER.downcallHandle(inWholeProgram(dlsym.get(), name), type);
     }
 
+    /** Calls dlsym in the shape of aligned_alloc, as each new shape takes milliseconds to link. */
     private static MemorySegment inWholeProgram(MemorySegment dlsym, String name) {
-        MethodHandle find =
-                LINKER.downcallHandle(dlsym, FunctionDescriptor.of(ADDRESS, JAVA_LONG, ADDRESS));
+        MethodHandle find = LINKER.downcallHandle(dlsym, TWO_TO_ADDRESS);
         try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment found =
-                    (MemorySegment) find.invokeExact(WHOLE_PROGRAM, scratch.allocateFrom(name));
-            if (found.address() == 0) {
+            long found =
+                    (long) find.invokeExact(WHOLE_PROGRAM, scratch.allocateFrom(name).address());
+            if (found == 0) {
                 throw new NoSuchElementException("symbol not found: " + name);
             }
-            return found;
+            return MemorySegment.ofAddress(found);
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }

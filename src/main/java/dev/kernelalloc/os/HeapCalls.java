@@ -7,13 +7,17 @@ import java.lang.invoke.MethodHandle;
 
 /**
  * The C heap's functions as they are: 0 is the null pointer. Default methods call the real
- * function, linked at its first use; a test overrides them.
+ * function; a test overrides them. Addresses and {@code size_t} are passed as {@code long}s: every
+ * supported platform has 64 bits.
+ *
+ * <p>Each handle is the constant of a class of its own, so that a function is linked at its first
+ * use: that takes milliseconds, and a process uses few of them.
  */
 interface HeapCalls {
 
     default long malloc(long bytes) {
         try {
-            return (long) Handles.MALLOC.invokeExact(bytes);
+            return (long) Malloc.HANDLE.invokeExact(bytes);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -21,7 +25,7 @@ interface HeapCalls {
 
     default long calloc(long count, long bytes) {
         try {
-            return (long) Handles.CALLOC.invokeExact(count, bytes);
+            return (long) Calloc.HANDLE.invokeExact(count, bytes);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -29,7 +33,7 @@ interface HeapCalls {
 
     default long realloc(long address, long bytes) {
         try {
-            return (long) Handles.REALLOC.invokeExact(address, bytes);
+            return (long) Realloc.HANDLE.invokeExact(address, bytes);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -37,7 +41,7 @@ interface HeapCalls {
 
     default void free(long address) {
         try {
-            Handles.FREE.invokeExact(address);
+            Free.HANDLE.invokeExact(address);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -46,37 +50,54 @@ interface HeapCalls {
     /** C11; not on Windows. */
     default long alignedAlloc(long alignment, long bytes) {
         try {
-            return (long) AlignedHandle.ALIGNED_ALLOC.invokeExact(alignment, bytes);
+            return (long) AlignedAlloc.HANDLE.invokeExact(alignment, bytes);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
-    /**
-     * Addresses and {@code size_t} are passed as {@code long}s: every supported platform has 64
-     * bits.
-     */
-    final class Handles {
-        static final MethodHandle MALLOC =
-                Downcall.linkReplaceable("malloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
-        static final MethodHandle CALLOC =
-                Downcall.linkReplaceable(
-                        "calloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
-        static final MethodHandle REALLOC =
-                Downcall.linkReplaceable(
-                        "realloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
-        static final MethodHandle FREE =
+    /** {@code free(3)}. */
+    final class Free {
+        private static final MethodHandle HANDLE =
                 Downcall.linkReplaceable("free", FunctionDescriptor.ofVoid(JAVA_LONG));
 
-        private Handles() {}
+        private Free() {}
+
+        /** Links a function that allocates, after the one above that frees its blocks. */
+        static MethodHandle linkAllocator(String name, FunctionDescriptor type) {
+            return Downcall.linkReplaceable(name, type);
+        }
     }
 
-    /** Apart from the others, which exist everywhere. */
-    final class AlignedHandle {
-        static final MethodHandle ALIGNED_ALLOC =
-                Downcall.linkReplaceable(
-                        "aligned_alloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
+    /** {@code malloc(3)}. */
+    final class Malloc {
+        private static final MethodHandle HANDLE =
+                Free.linkAllocator("malloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
 
-        private AlignedHandle() {}
+        private Malloc() {}
+    }
+
+    /** {@code calloc(3)}. */
+    final class Calloc {
+        private static final MethodHandle HANDLE =
+                Free.linkAllocator("calloc", Downcall.TWO_TO_ADDRESS);
+
+        private Calloc() {}
+    }
+
+    /** {@code realloc(3)}. */
+    final class Realloc {
+        private static final MethodHandle HANDLE =
+                Free.linkAllocator("realloc", Downcall.TWO_TO_ADDRESS);
+
+        private Realloc() {}
+    }
+
+    /** {@code aligned_alloc(3)}. */
+    final class AlignedAlloc {
+        private static final MethodHandle HANDLE =
+                Free.linkAllocator("aligned_alloc", Downcall.TWO_TO_ADDRESS);
+
+        private AlignedAlloc() {}
     }
 }

@@ -12,6 +12,8 @@ import java.util.Map;
  */
 record Linux(LinuxCalls calls, long pageBytes) implements Posix {
 
+    private static final long AMD64_PAGE_BYTES = 4096;
+
     static final int MAP_PRIVATE = 0x02;
     static final int MAP_ANONYMOUS = 0x20;
 
@@ -84,7 +86,14 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     Linux(LinuxCalls calls) {
-        this(calls, calls.getpagesize());
+        this(calls, pageBytes(calls));
+    }
+
+    /** The processor has but one size, or the kernel is asked; that links another function. */
+    private static long pageBytes(LinuxCalls calls) {
+        return System.getProperty("os.arch").equals("amd64")
+                ? AMD64_PAGE_BYTES
+                : calls.getpagesize();
     }
 
     @Override

@@ -16,7 +16,7 @@ interface LinuxCalls extends PosixCalls {
     int SYS_memfd_secret = 447;
 
     default int madvise(long address, long bytes, int advice, MemorySegment callState) {
-        return Downcall.call(Handles.MADVISE, callState, address, bytes, advice);
+        return Downcall.call(Madvise.HANDLE, callState, address, bytes, advice);
     }
 
     /** A mapping of a file. */
@@ -30,7 +30,7 @@ interface LinuxCalls extends PosixCalls {
             MemorySegment callState) {
         try {
             return (long)
-                    Handles.MMAP.invokeExact(
+                    Mmap.HANDLE.invokeExact(
                             callState, address, bytes, protection, flags, file, offset);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
@@ -40,8 +40,7 @@ interface LinuxCalls extends PosixCalls {
     default long mremap(
             long from, long oldBytes, long newBytes, int flags, long to, MemorySegment callState) {
         try {
-            return (long)
-                    Handles.MREMAP.invokeExact(callState, from, oldBytes, newBytes, flags, to);
+            return (long) Mremap.HANDLE.invokeExact(callState, from, oldBytes, newBytes, flags, to);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -55,7 +54,7 @@ interface LinuxCalls extends PosixCalls {
             MemorySegment text,
             MemorySegment callState) {
         try {
-            return (int) Handles.PRCTL.invokeExact(callState, option, what, address, bytes, text);
+            return (int) Prctl.HANDLE.invokeExact(callState, option, what, address, bytes, text);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -63,7 +62,7 @@ interface LinuxCalls extends PosixCalls {
 
     default int ioctl(int file, long command, MemorySegment argument, MemorySegment callState) {
         try {
-            return (int) Handles.IOCTL.invokeExact(callState, file, command, argument);
+            return (int) Ioctl.HANDLE.invokeExact(callState, file, command, argument);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -81,7 +80,7 @@ interface LinuxCalls extends PosixCalls {
             MemorySegment callState) {
         try {
             return (long)
-                    Handles.SYSCALL.invokeExact(
+                    Syscall.HANDLE.invokeExact(
                             callState, number, first, second, third, fourth, fifth, sixth);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
@@ -95,7 +94,7 @@ interface LinuxCalls extends PosixCalls {
 
     default int ftruncate(int file, long bytes, MemorySegment callState) {
         try {
-            return (int) Handles.FTRUNCATE.invokeExact(callState, file, bytes);
+            return (int) Ftruncate.HANDLE.invokeExact(callState, file, bytes);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -103,7 +102,7 @@ interface LinuxCalls extends PosixCalls {
 
     default int open(MemorySegment path, int flags, MemorySegment callState) {
         try {
-            return (int) Handles.OPEN.invokeExact(callState, path, flags);
+            return (int) Open.HANDLE.invokeExact(callState, path, flags);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -112,7 +111,7 @@ interface LinuxCalls extends PosixCalls {
     default long pread(
             int file, MemorySegment buffer, long bytes, long position, MemorySegment callState) {
         try {
-            return (long) Handles.PREAD.invokeExact(callState, file, buffer, bytes, position);
+            return (long) Pread.HANDLE.invokeExact(callState, file, buffer, bytes, position);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -120,49 +119,72 @@ interface LinuxCalls extends PosixCalls {
 
     default int close(int file) {
         try {
-            return (int) Handles.CLOSE.invokeExact(file);
+            return (int) Close.HANDLE.invokeExact(file);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
-    /** Linked when the first of them is used. */
-    final class Handles {
-        private static final MethodHandle MADVISE =
+    /** {@code madvise(2)}. */
+    final class Madvise {
+        private static final MethodHandle HANDLE =
                 Downcall.link("madvise", Downcall.RANGE_AND_INT, Downcall.ERRNO);
-        private static final MethodHandle MMAP =
-                Downcall.link(
-                        "mmap",
-                        FunctionDescriptor.of(
-                                JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT,
-                                JAVA_LONG),
-                        Downcall.ERRNO);
-        private static final MethodHandle FTRUNCATE =
+
+        private Madvise() {}
+    }
+
+    /** {@code ftruncate(2)}. */
+    final class Ftruncate {
+        private static final MethodHandle HANDLE =
                 Downcall.link(
                         "ftruncate",
                         FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG),
                         Downcall.ERRNO);
-        private static final MethodHandle MREMAP =
+
+        private Ftruncate() {}
+    }
+
+    /** {@code mremap(2)}. */
+    final class Mremap {
+        private static final MethodHandle HANDLE =
                 Downcall.link(
                         "mremap",
                         FunctionDescriptor.of(
                                 JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG),
                         Downcall.ERRNO,
                         Linker.Option.firstVariadicArg(4));
-        private static final MethodHandle PRCTL =
+
+        private Mremap() {}
+    }
+
+    /** {@code prctl(2)}. */
+    final class Prctl {
+        private static final MethodHandle HANDLE =
                 Downcall.link(
                         "prctl",
                         FunctionDescriptor.of(
                                 JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS),
                         Downcall.ERRNO,
                         Linker.Option.firstVariadicArg(1));
-        private static final MethodHandle IOCTL =
+
+        private Prctl() {}
+    }
+
+    /** {@code ioctl(2)}. */
+    final class Ioctl {
+        private static final MethodHandle HANDLE =
                 Downcall.link(
                         "ioctl",
                         FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS),
                         Downcall.ERRNO,
                         Linker.Option.firstVariadicArg(2));
-        private static final MethodHandle SYSCALL =
+
+        private Ioctl() {}
+    }
+
+    /** {@code syscall(2)}. */
+    final class Syscall {
+        private static final MethodHandle HANDLE =
                 Downcall.link(
                         "syscall",
                         FunctionDescriptor.of(
@@ -170,20 +192,42 @@ interface LinuxCalls extends PosixCalls {
                                 JAVA_LONG, JAVA_LONG),
                         Downcall.ERRNO,
                         Linker.Option.firstVariadicArg(1));
-        private static final MethodHandle OPEN =
-                Downcall.link(
-                        "open",
-                        FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
-                        Downcall.ERRNO,
-                        Linker.Option.firstVariadicArg(2));
-        private static final MethodHandle PREAD =
+
+        private Syscall() {}
+    }
+
+    /** {@code open(2)}. */
+    final class Open {
+        private static final MethodHandle HANDLE = Close.linkOpen();
+
+        private Open() {}
+    }
+
+    /** {@code pread(2)}. */
+    final class Pread {
+        private static final MethodHandle HANDLE =
                 Downcall.link(
                         "pread",
                         FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG),
                         Downcall.ERRNO);
-        private static final MethodHandle CLOSE =
+
+        private Pread() {}
+    }
+
+    /** {@code close(2)}. */
+    final class Close {
+        private static final MethodHandle HANDLE =
                 Downcall.link("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
 
-        private Handles() {}
+        private Close() {}
+
+        /** Links open(2), after what closes its files. */
+        static MethodHandle linkOpen() {
+            return Downcall.link(
+                    "open",
+                    FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
+                    Downcall.ERRNO,
+                    Linker.Option.firstVariadicArg(2));
+        }
     }
 }

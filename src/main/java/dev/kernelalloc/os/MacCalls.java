@@ -14,35 +14,47 @@ interface MacCalls extends PosixCalls {
     /** Returns an error code, and does not set errno. */
     default int posixMemalign(MemorySegment result, long alignment, long bytes) {
         try {
-            return (int) Handles.POSIX_MEMALIGN.invokeExact(result, alignment, bytes);
+            return (int) PosixMemalign.HANDLE.invokeExact(result, alignment, bytes);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
     default int minherit(long address, long bytes, int inherit, MemorySegment callState) {
-        return Downcall.call(Handles.MINHERIT, callState, address, bytes, inherit);
+        return Downcall.call(Minherit.HANDLE, callState, address, bytes, inherit);
     }
 
     default int getrlimit(int resource, MemorySegment limits) {
         try {
-            return (int) Handles.GETRLIMIT.invokeExact(resource, limits);
+            return (int) GetRlimit.HANDLE.invokeExact(resource, limits);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
-    /** Linked when the first of them is used. */
-    final class Handles {
-        private static final MethodHandle POSIX_MEMALIGN =
-                Downcall.linkReplaceable(
+    /** {@code posix_memalign(3)}. */
+    final class PosixMemalign {
+        private static final MethodHandle HANDLE =
+                Free.linkAllocator(
                         "posix_memalign",
                         FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
-        private static final MethodHandle MINHERIT =
+
+        private PosixMemalign() {}
+    }
+
+    /** {@code minherit(2)}. */
+    final class Minherit {
+        private static final MethodHandle HANDLE =
                 Downcall.link("minherit", Downcall.RANGE_AND_INT, Downcall.ERRNO);
-        private static final MethodHandle GETRLIMIT =
+
+        private Minherit() {}
+    }
+
+    /** {@code getrlimit(2)}. */
+    final class GetRlimit {
+        private static final MethodHandle HANDLE =
                 Downcall.link("getrlimit", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
 
-        private Handles() {}
+        private GetRlimit() {}
     }
 }

@@ -7,7 +7,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** The page functions of POSIX as they are, on top of the C heap's. */
+/** The page functions of POSIX as they are, on top of the C heap's; linked like those. */
 interface PosixCalls extends HeapCalls {
 
     /** An anonymous mapping: no file, offset 0. */
@@ -15,56 +15,94 @@ interface PosixCalls extends HeapCalls {
             long address, long bytes, int protection, int flags, MemorySegment callState) {
         try {
             return (long)
-                    Handles.MMAP.invokeExact(callState, address, bytes, protection, flags, -1, 0L);
+                    Mmap.HANDLE.invokeExact(callState, address, bytes, protection, flags, -1, 0L);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
     default int munmap(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Handles.MUNMAP, callState, address, bytes);
+        return Downcall.call(Munmap.HANDLE, callState, address, bytes);
     }
 
     default int mprotect(long address, long bytes, int protection, MemorySegment callState) {
-        return Downcall.call(Handles.MPROTECT, callState, address, bytes, protection);
+        return Downcall.call(Mprotect.HANDLE, callState, address, bytes, protection);
     }
 
     default int mlock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Handles.MLOCK, callState, address, bytes);
+        return Downcall.call(Mlock.HANDLE, callState, address, bytes);
     }
 
     default int munlock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Handles.MUNLOCK, callState, address, bytes);
+        return Downcall.call(Munlock.HANDLE, callState, address, bytes);
     }
 
     default int getpagesize() {
         try {
-            return (int) Handles.GETPAGESIZE.invokeExact();
+            return (int) GetPageSize.HANDLE.invokeExact();
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
-    /** Linked when the first of them is used. */
-    final class Handles {
-        private static final MethodHandle MMAP =
-                Downcall.link(
-                        "mmap",
-                        FunctionDescriptor.of(
-                                JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT,
-                                JAVA_LONG),
-                        Downcall.ERRNO);
-        private static final MethodHandle MUNMAP =
+    /** {@code munmap(2)}. */
+    final class Munmap {
+        private static final MethodHandle HANDLE =
                 Downcall.link("munmap", Downcall.RANGE, Downcall.ERRNO);
-        private static final MethodHandle MPROTECT =
+
+        private Munmap() {}
+
+        /** Links mmap(2), after what ends its mappings. */
+        static MethodHandle linkMmap() {
+            return Downcall.link(
+                    "mmap",
+                    FunctionDescriptor.of(
+                            JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT,
+                            JAVA_LONG),
+                    Downcall.ERRNO);
+        }
+    }
+
+    /** {@code mmap(2)}. */
+    final class Mmap {
+        static final MethodHandle HANDLE = Munmap.linkMmap();
+
+        private Mmap() {}
+    }
+
+    /** {@code mprotect(2)}. */
+    final class Mprotect {
+        private static final MethodHandle HANDLE =
                 Downcall.link("mprotect", Downcall.RANGE_AND_INT, Downcall.ERRNO);
-        private static final MethodHandle MLOCK =
-                Downcall.link("mlock", Downcall.RANGE, Downcall.ERRNO);
-        private static final MethodHandle MUNLOCK =
+
+        private Mprotect() {}
+    }
+
+    /** {@code munlock(2)}. */
+    final class Munlock {
+        private static final MethodHandle HANDLE =
                 Downcall.link("munlock", Downcall.RANGE, Downcall.ERRNO);
-        private static final MethodHandle GETPAGESIZE =
+
+        private Munlock() {}
+
+        /** Links mlock(2), after what undoes it. */
+        static MethodHandle linkMlock() {
+            return Downcall.link("mlock", Downcall.RANGE, Downcall.ERRNO);
+        }
+    }
+
+    /** {@code mlock(2)}. */
+    final class Mlock {
+        private static final MethodHandle HANDLE = Munlock.linkMlock();
+
+        private Mlock() {}
+    }
+
+    /** {@code getpagesize(2)}. */
+    final class GetPageSize {
+        private static final MethodHandle HANDLE =
                 Downcall.link("getpagesize", FunctionDescriptor.of(JAVA_INT));
 
-        private Handles() {}
+        private GetPageSize() {}
     }
 }

@@ -16,7 +16,7 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
 
     default long alignedMalloc(long bytes, long alignment) {
         try {
-            return (long) Handles.ALIGNED_MALLOC.invokeExact(bytes, alignment);
+            return (long) Aligned.MALLOC.invokeExact(bytes, alignment);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -24,7 +24,7 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
 
     default void alignedFree(long address) {
         try {
-            Handles.ALIGNED_FREE.invokeExact(address);
+            Aligned.FREE.invokeExact(address);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -33,33 +33,31 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
     default long virtualAlloc(
             long address, long bytes, int type, int protection, MemorySegment callState) {
         try {
-            return (long)
-                    Handles.VIRTUAL_ALLOC.invokeExact(callState, address, bytes, type, protection);
+            return (long) Virtual.ALLOC.invokeExact(callState, address, bytes, type, protection);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
     default int virtualFree(long address, long bytes, int type, MemorySegment callState) {
-        return Downcall.call(Handles.VIRTUAL_FREE, callState, address, bytes, type);
+        return Downcall.call(Virtual.FREE, callState, address, bytes, type);
     }
 
     default int virtualProtect(
             long address, long bytes, int protection, MemorySegment old, MemorySegment callState) {
         try {
-            return (int)
-                    Handles.VIRTUAL_PROTECT.invokeExact(callState, address, bytes, protection, old);
+            return (int) Virtual.PROTECT.invokeExact(callState, address, bytes, protection, old);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
     }
 
     default int virtualLock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Handles.VIRTUAL_LOCK, callState, address, bytes);
+        return Downcall.call(Locking.LOCK, callState, address, bytes);
     }
 
     default int virtualUnlock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Handles.VIRTUAL_UNLOCK, callState, address, bytes);
+        return Downcall.call(Locking.UNLOCK, callState, address, bytes);
     }
 
     default int getProcessWorkingSetSizeEx(
@@ -69,9 +67,7 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
             MemorySegment flags,
             MemorySegment callState) {
         try {
-            return (int)
-                    Handles.GET_WORKING_SET.invokeExact(
-                            callState, process, minimum, maximum, flags);
+            return (int) WorkingSet.GET.invokeExact(callState, process, minimum, maximum, flags);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -80,9 +76,7 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
     default int setProcessWorkingSetSizeEx(
             long process, long minimum, long maximum, int flags, MemorySegment callState) {
         try {
-            return (int)
-                    Handles.SET_WORKING_SET.invokeExact(
-                            callState, process, minimum, maximum, flags);
+            return (int) WorkingSet.SET.invokeExact(callState, process, minimum, maximum, flags);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -90,7 +84,7 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
 
     default void getSystemInfo(MemorySegment systemInfo) {
         try {
-            Handles.GET_SYSTEM_INFO.invokeExact(systemInfo);
+            SystemInfo.GET.invokeExact(systemInfo);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -99,7 +93,7 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
     /** 0 where the processor has no large pages. */
     default long getLargePageMinimum() {
         try {
-            return (long) Handles.GET_LARGE_PAGE_MINIMUM.invokeExact();
+            return (long) LargePageMinimum.GET.invokeExact();
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -107,7 +101,7 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
 
     default int globalMemoryStatusEx(MemorySegment status) {
         try {
-            return (int) Handles.GLOBAL_MEMORY_STATUS.invokeExact(status);
+            return (int) MemoryStatus.GET.invokeExact(status);
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -117,49 +111,92 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
         return CallState.read(callState, "GetLastError");
     }
 
-    /** Linked when the first of them is used. */
+    /** Aligned blocks of the C heap. */
+    final class Aligned {
+        private static final MethodHandle FREE =
+                Downcall.link("_aligned_free", FunctionDescriptor.ofVoid(JAVA_LONG));
+        private static final MethodHandle MALLOC =
+                Downcall.link("_aligned_malloc", Downcall.TWO_TO_ADDRESS);
+
+        private Aligned() {}
+    }
+
+    /** Pages. */
+    final class Virtual {
+        private static final MethodHandle FREE = Kernel.link("VirtualFree", Downcall.RANGE_AND_INT);
+        private static final MethodHandle ALLOC =
+                Kernel.link(
+                        "VirtualAlloc",
+                        FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT));
+        private static final MethodHandle PROTECT =
+                Kernel.link(
+                        "VirtualProtect", Downcall.RANGE_AND_INT.appendArgumentLayouts(ADDRESS));
+
+        private Virtual() {}
+    }
+
+    /** Locked pages. */
+    final class Locking {
+        private static final MethodHandle UNLOCK = Kernel.link("VirtualUnlock", Downcall.RANGE);
+        private static final MethodHandle LOCK = Kernel.link("VirtualLock", Downcall.RANGE);
+
+        private Locking() {}
+    }
+
+    /** How much may be locked. */
+    final class WorkingSet {
+        private static final MethodHandle GET =
+                Kernel.link(
+                        "GetProcessWorkingSetSizeEx",
+                        FunctionDescriptor.of(JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS));
+        private static final MethodHandle SET =
+                Kernel.link(
+                        "SetProcessWorkingSetSizeEx",
+                        FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT));
+
+        private WorkingSet() {}
+    }
+
+    /** {@code GetSystemInfo}. */
+    final class SystemInfo {
+        private static final MethodHandle GET =
+                Downcall.link(Kernel.LIBRARY, "GetSystemInfo", FunctionDescriptor.ofVoid(ADDRESS));
+
+        private SystemInfo() {}
+    }
+
+    /** {@code GetLargePageMinimum}. */
+    final class LargePageMinimum {
+        private static final MethodHandle GET =
+                Downcall.link(
+                        Kernel.LIBRARY, "GetLargePageMinimum", FunctionDescriptor.of(JAVA_LONG));
+
+        private LargePageMinimum() {}
+    }
+
+    /** {@code GlobalMemoryStatusEx}. */
+    final class MemoryStatus {
+        private static final MethodHandle GET =
+                Downcall.link(
+                        Kernel.LIBRARY,
+                        "GlobalMemoryStatusEx",
+                        FunctionDescriptor.of(JAVA_INT, ADDRESS));
+
+        private MemoryStatus() {}
+    }
+
+    /** The library that these functions are in. */
     @SuppressWarnings("restricted")
-    final class Handles {
-        private static final SymbolLookup KERNEL =
+    final class Kernel {
+        private static final SymbolLookup LIBRARY =
                 SymbolLookup.libraryLookup("kernel32", Arena.global());
         private static final Linker.Option LAST_ERROR =
                 Linker.Option.captureCallState("GetLastError");
 
-        private static final MethodHandle ALIGNED_MALLOC =
-                Downcall.link(
-                        "_aligned_malloc", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
-        private static final MethodHandle ALIGNED_FREE =
-                Downcall.link("_aligned_free", FunctionDescriptor.ofVoid(JAVA_LONG));
-        private static final MethodHandle VIRTUAL_ALLOC =
-                kernel(
-                        "VirtualAlloc",
-                        FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT));
-        private static final MethodHandle VIRTUAL_FREE =
-                kernel("VirtualFree", Downcall.RANGE_AND_INT);
-        private static final MethodHandle VIRTUAL_PROTECT =
-                kernel("VirtualProtect", Downcall.RANGE_AND_INT.appendArgumentLayouts(ADDRESS));
-        private static final MethodHandle VIRTUAL_LOCK = kernel("VirtualLock", Downcall.RANGE);
-        private static final MethodHandle VIRTUAL_UNLOCK = kernel("VirtualUnlock", Downcall.RANGE);
-        private static final MethodHandle GET_WORKING_SET =
-                kernel(
-                        "GetProcessWorkingSetSizeEx",
-                        FunctionDescriptor.of(JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS));
-        private static final MethodHandle SET_WORKING_SET =
-                kernel(
-                        "SetProcessWorkingSetSizeEx",
-                        FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT));
-        private static final MethodHandle GET_SYSTEM_INFO =
-                Downcall.link(KERNEL, "GetSystemInfo", FunctionDescriptor.ofVoid(ADDRESS));
-        private static final MethodHandle GET_LARGE_PAGE_MINIMUM =
-                Downcall.link(KERNEL, "GetLargePageMinimum", FunctionDescriptor.of(JAVA_LONG));
-        private static final MethodHandle GLOBAL_MEMORY_STATUS =
-                Downcall.link(
-                        KERNEL, "GlobalMemoryStatusEx", FunctionDescriptor.of(JAVA_INT, ADDRESS));
+        private Kernel() {}
 
-        private Handles() {}
-
-        private static MethodHandle kernel(String name, FunctionDescriptor type) {
-            return Downcall.link(KERNEL, name, type, LAST_ERROR);
+        private static MethodHandle link(String name, FunctionDescriptor type) {
+            return Downcall.link(LIBRARY, name, type, LAST_ERROR);
         }
     }
 }
