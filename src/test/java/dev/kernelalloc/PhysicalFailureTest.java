@@ -23,6 +23,7 @@ import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.Await;
 
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -441,6 +442,43 @@ class PhysicalFailureTest {
     }
 
     @Test
+    @DisplayName(
+            "After a refusal for want of memory, little is looked at too, until there is enough")
+    void allocate_smallAfterRefusal_isRefusedUntilThereIsMemory() {
+        os.memoryGroups(new MemoryGroup("/small", 64 << 20, 62 << 20, 0));
+        PhysicalRequest small = PhysicalRequest.ofBytes(64 << 10).build();
+        List<MemorySegment> blocks = new ArrayList<>();
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(
+                        () -> {
+                            while (true) {
+                                blocks.add(physical.allocate(small));
+                            }
+                        })
+                .withMessageContaining("/small");
+        assertThat(blocks).hasSizeLessThan((1 << 20) / (64 << 10));
+        for (int again = 0; again < 3; again++) {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.allocate(small));
+        }
+        os.memoryGroups(new MemoryGroup("/small", 64 << 20, 40 << 20, 0));
+        blocks.add(physical.allocate(small));
+        blocks.forEach(physical::free);
+    }
+
+    @Test
+    @DisplayName("The part of the Java heap that is not touched yet counts as taken")
+    void allocate_whereTheJavaHeapMayTakeTheRest_isRefused() {
+        os.memoryGroups(new MemoryGroup("/small", 64 << 20, 40 << 20, 0));
+        os.untouchedHeapBytes(14 << 20);
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> allocate(PhysicalRequest.ofBytes(4 << 20)))
+                .withMessageContaining("the Java heap may still take 14680064");
+        os.untouchedHeapBytes(8 << 20);
+        physical.free(allocate(PhysicalRequest.ofBytes(4 << 20)));
+    }
+
+    @Test
     void aSmallBlockOfHugePagesIsLookedAtAsTheWholePageThatItTakes() {
         os.memoryGroups(new MemoryGroup("/small", 64 << 20, 60 << 20, 0));
         assertThatExceptionOfType(AllocationException.class)
@@ -460,9 +498,9 @@ class PhysicalFailureTest {
     }
 
     @Test
-    void afterEverySixteenMebibytesThereIsANewLook() {
+    void beforeEverySixteenMebibytesThereIsANewLookAndOneAheadAtAll() {
         MemorySegment block = allocate(PhysicalRequest.ofBytes(100 << 20));
-        assertThat(os.count(Operation.AVAILABLE_BYTES)).isEqualTo(7);
+        assertThat(os.count(Operation.AVAILABLE_BYTES)).isEqualTo(1 + 7);
         assertThat(os.count(Operation.POPULATE)).isEqualTo(7);
         physical.free(block);
     }

@@ -166,7 +166,7 @@ class SecretMemoryFailuresTest {
     @ParameterizedTest
     @EnumSource(
             value = Operation.class,
-            names = {"RESERVE_HIDDEN", "ADVISE", "PROTECT", "AVAILABLE_BYTES"})
+            names = {"RESERVE_HIDDEN", "ADVISE", "PROTECT"})
     void whatIsRefusedOfHiddenMemoryIsAnException(Operation refused) {
         assertThat(refusalOf(refused).getCause().getSuppressed()).isEmpty();
         assertThat(os.count(Operation.LOCK)).isZero();

@@ -283,13 +283,17 @@ final class ContiguousPages {
             long bytes,
             MemorySegment callState)
             throws Refusal {
-        preflight.requireMemory(bytes);
-        budget.charge(bytes);
+        preflight.enter(bytes);
         try {
-            return ofRegion(source, request, placement, bytes, callState);
-        } catch (Refusal | RuntimeException | Error e) {
-            budget.release(bytes);
-            throw e;
+            budget.charge(bytes);
+            try {
+                return ofRegion(source, request, placement, bytes, callState);
+            } catch (Refusal | RuntimeException | Error e) {
+                budget.release(bytes);
+                throw e;
+            }
+        } finally {
+            preflight.exit(bytes);
         }
     }
 

@@ -83,7 +83,7 @@ public final class Frames {
                     case UNKNOWN -> PhysicalAddress.Scope.UNKNOWN;
                 };
         this.reservations = new Reservations(os);
-        this.preflight = new Preflight(os);
+        this.preflight = Preflight.of(os);
         this.pageMap = new PageMap(os, givenPageMap);
         this.pages = new Pages(os, preflight, pageMap, new MappingName(os, tag));
         this.ways = new Ways(os, reservations, pages);

@@ -92,14 +92,16 @@ final class Pages {
         }
     }
 
-    /** Gives pages their frames, with a new look at what is left before each step. */
+    /** Gives pages their frames, with a look at what is left before each step. */
     void populate(long address, long bytes, MemorySegment callState) throws Refusal {
         for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
             long step = Math.min(Preflight.STEP_BYTES, bytes - done);
-            if (done > 0) {
-                preflight.requireMemory(step);
+            preflight.enter(step);
+            try {
+                os.populate(address + done, step, callState);
+            } finally {
+                preflight.exit(step);
             }
-            os.populate(address + done, step, callState);
         }
     }
 

@@ -28,7 +28,7 @@ record PoolPages(
                 Ground.reserveHuge(os, reservations, request, capacity, unitBytes, callState);
         try {
             pages.advise(ground.address(), capacity, request, null, callState);
-            pages.populate(ground.address(), capacity, callState);
+            os.populate(ground.address(), capacity, callState); // set aside: nothing to look at
             return new Mapped(ground.reservation(), ground.address(), capacity, way, true);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(ground.reservation(), callState);

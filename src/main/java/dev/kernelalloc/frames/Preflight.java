@@ -3,13 +3,16 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.LockBudget;
 import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
+import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
 
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A look at what is left before memory is taken: beyond some limits the kernel does not refuse, it
- * kills. The look makes that unlikely, not impossible: others take memory in the same moment.
+ * kills. The look makes that unlikely, not impossible: other processes take memory in the same
+ * moment. Threads of this one are counted, and so is the Java heap that is committed and not yet
+ * touched: the collector takes that without asking.
  */
 final class Preflight {
 
@@ -23,49 +26,100 @@ final class Preflight {
     private static final long RESERVE_BYTES = 16L << 20;
 
     /** Of a group's limit, where that is less. */
-    private static final int RESERVE_SHARE = 16;
+    private static final int RESERVE_SHARE = 8;
 
     private final OperatingSystem os;
+
+    /** Bytes taken since the last look that found enough. */
     private final AtomicLong uncheckedBytes = new AtomicLong();
 
-    Preflight(OperatingSystem os) {
+    /** Bytes that threads are taking at this moment. */
+    private final AtomicLong enteredBytes = new AtomicLong();
+
+    private Preflight(OperatingSystem os) {
         this.os = os;
     }
 
-    /** Refuses what the machine, or a group of processes that this one belongs to, has not left. */
-    void requireMemory(long bytes) throws Refusal {
+    /** All allocators of the process count together. */
+    private static final class OfProcess {
+        static final Preflight INSTANCE = new Preflight(Platform.current());
+    }
+
+    /** The looks at a system. */
+    static Preflight of(OperatingSystem os) {
+        return os == Platform.current() ? OfProcess.INSTANCE : new Preflight(os);
+    }
+
+    /**
+     * Begins to take memory; {@link #exit} ends it. Little is looked at only when it has come to
+     * {@link #UNCHECKED_BYTES}, and after a refusal each time until there is enough again.
+     *
+     * @throws Refusal when the machine, or a group of processes that this one belongs to, has not
+     *     as much left
+     */
+    void enter(long bytes) throws Refusal {
+        long othersBytes = enteredBytes.getAndAdd(bytes);
         if (uncheckedBytes.addAndGet(bytes) < UNCHECKED_BYTES) {
             return;
         }
-        uncheckedBytes.set(0);
-        look(os, bytes);
+        try {
+            look(bytes, othersBytes);
+        } catch (Refusal | RuntimeException | Error e) {
+            exit(bytes);
+            throw e;
+        }
+        uncheckedBytes.set(0); // not before: what follows a refusal is looked at too
     }
 
-    /** The same, of little too. */
-    static void look(OperatingSystem os, long bytes) throws Refusal {
+    /** Ends what {@link #enter} has begun, whether memory was taken or not. */
+    void exit(long bytes) {
+        enteredBytes.addAndGet(-bytes);
+    }
+
+    /** Looks ahead at much that will be entered in parts; of little the parts tell soon enough. */
+    void requireMemory(long bytes) throws Refusal {
+        if (bytes >= UNCHECKED_BYTES) {
+            look(bytes, enteredBytes.get());
+        }
+    }
+
+    private void look(long bytes, long othersBytes) throws Refusal {
         long available = os.availableBytes();
-        if (bytes > available - RESERVE_BYTES) {
+        if (isTooMuch(bytes, othersBytes, available - RESERVE_BYTES)) {
             throw new Refusal.OutOfMemory(
-                    ("%d bytes of memory that stays: the machine has about %d bytes left, and"
+                    ("%d bytes of memory that stays: the machine has about %d bytes left%s, and"
                          + " taking them would end a process. Ask for less, or free memory first")
-                            .formatted(bytes, available));
+                            .formatted(bytes, available, besides(othersBytes)));
         }
         for (MemoryGroup group : os.memoryGroups()) {
             long reserve = Math.min(RESERVE_BYTES, group.limitBytes() / RESERVE_SHARE);
-            if (bytes > group.availableBytes() - reserve) {
+            if (isTooMuch(bytes, othersBytes, group.availableBytes() - reserve)) {
                 throw new Refusal.OutOfMemory(
                         ("%d bytes of memory that stays: the control group %s may use %d bytes and"
-                             + " uses %d, of which %d could be taken back; beyond its limit the"
-                             + " kernel would kill this process. Ask for less, or raise the limit"
-                             + " (memory.max, docker run --memory)")
+                             + " uses %d, of which %d could be taken back%s; beyond its limit the"
+                             + " kernel would kill this process. Ask for less, lower -Xmx, or raise"
+                             + " the limit (memory.max, docker run --memory)")
                                 .formatted(
                                         bytes,
                                         group.name(),
                                         group.limitBytes(),
                                         group.usedBytes(),
-                                        group.reclaimableBytes()));
+                                        group.reclaimableBytes(),
+                                        besides(othersBytes)));
             }
         }
+    }
+
+    /** How much of the heap has been touched takes long to find out, and seldom matters. */
+    private boolean isTooMuch(long bytes, long othersBytes, long leftBytes) {
+        long left = leftBytes - othersBytes - bytes;
+        return left < 0
+                || left < Runtime.getRuntime().totalMemory() && left < os.untouchedHeapBytes();
+    }
+
+    private String besides(long othersBytes) {
+        return ", the Java heap may still take %d without asking, and other threads are taking %d"
+                .formatted(os.untouchedHeapBytes(), othersBytes);
     }
 
     /** Refuses what may not be locked; of little, and where nobody tells, the lock itself does. */

@@ -55,14 +55,21 @@ public record SecretPages(
     public static SecretPages obtain(
             OperatingSystem os, long bytes, ForkBehaviour onFork, boolean mustBeHidden)
             throws Refusal {
-        Preflight.look(os, bytes);
+        Preflight preflight = Preflight.of(os);
+        preflight.requireMemory(bytes);
         takeMappings(os);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             return switch (onFork) {
-                case ABSENT -> hiddenOrLocked(os, bytes, mustBeHidden, callState);
+                case ABSENT -> hiddenOrLocked(os, preflight, bytes, mustBeHidden, callState);
                 case WIPED ->
-                        locked(os, bytes, Advice.WIPE_ON_FORK, sharedWithChildren(), callState);
+                        locked(
+                                os,
+                                preflight,
+                                bytes,
+                                Advice.WIPE_ON_FORK,
+                                sharedWithChildren(),
+                                callState);
                 case COPIED -> throw new IllegalArgumentException("a secret is never copied");
             };
         } catch (Refusal | RuntimeException | Error e) {
@@ -72,19 +79,23 @@ public record SecretPages(
     }
 
     private static SecretPages hiddenOrLocked(
-            OperatingSystem os, long bytes, boolean mustBeHidden, MemorySegment callState)
+            OperatingSystem os,
+            Preflight preflight,
+            long bytes,
+            boolean mustBeHidden,
+            MemorySegment callState)
             throws Refusal {
         long guard = os.pageBytes();
         long start;
         try {
-            start = os.reserveHidden(bytes, guard, callState);
+            start = reserveHidden(os, preflight, bytes, callState);
         } catch (Refusal e) {
             if (mustBeHidden
                     || e instanceof Refusal.LockLimit
                     || e instanceof Refusal.OutOfMemory) {
                 throw e;
             }
-            return lockedInstead(os, bytes, e, callState);
+            return lockedInstead(os, preflight, bytes, e, callState);
         }
         try {
             Map<Advice, Refusal> missing =
@@ -96,11 +107,26 @@ public record SecretPages(
         }
     }
 
+    private static long reserveHidden(
+            OperatingSystem os, Preflight preflight, long bytes, MemorySegment callState)
+            throws Refusal {
+        preflight.enter(bytes);
+        try {
+            return os.reserveHidden(bytes, os.pageBytes(), callState);
+        } finally {
+            preflight.exit(bytes);
+        }
+    }
+
     private static SecretPages lockedInstead(
-            OperatingSystem os, long bytes, Refusal whyNotHidden, MemorySegment callState)
+            OperatingSystem os,
+            Preflight preflight,
+            long bytes,
+            Refusal whyNotHidden,
+            MemorySegment callState)
             throws Refusal {
         try {
-            return locked(os, bytes, Advice.DONT_FORK, whyNotHidden, callState);
+            return locked(os, preflight, bytes, Advice.DONT_FORK, whyNotHidden, callState);
         } catch (Refusal e) {
             e.addSuppressed(whyNotHidden);
             throw e;
@@ -113,6 +139,7 @@ public record SecretPages(
      */
     private static SecretPages locked(
             OperatingSystem os,
+            Preflight preflight,
             long bytes,
             Advice onFork,
             Refusal whyNotHidden,
@@ -126,11 +153,13 @@ public record SecretPages(
             Map<Advice, Refusal> missing = advise(os, address, bytes, onFork, callState);
             for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
                 long step = Math.min(Preflight.STEP_BYTES, bytes - done);
-                if (done > 0) {
-                    Preflight.look(os, step);
+                preflight.enter(step);
+                try {
+                    os.lock(address + done, step, callState);
+                    os.populate(address + done, step, callState);
+                } finally {
+                    preflight.exit(step);
                 }
-                os.lock(address + done, step, callState);
-                os.populate(address + done, step, callState);
             }
             return new SecretPages(os, address, bytes, Optional.of(whyNotHidden), missing);
         } catch (Refusal | RuntimeException | Error e) {

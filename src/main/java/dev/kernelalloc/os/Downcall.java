@@ -14,8 +14,9 @@ import java.util.Optional;
 
 /**
  * Handles of native functions. They belong into {@code static final} fields, where the JIT compiles
- * through them. None is ever linked as {@code critical}: every function here can wait for a lock or
- * fault in a page, and a thread inside a critical call holds up the garbage collector.
+ * through them. None but that of {@link JavaHeap} is linked as {@code critical}: every other
+ * function can wait for a lock or fault in a page, and a thread inside a critical call holds up the
+ * garbage collector.
  */
 @SuppressWarnings("restricted")
 final class Downcall {

@@ -238,6 +238,11 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         return Proc.lockBudget();
     }
 
+    @Override
+    public long untouchedHeapBytes() {
+        return JavaHeap.OF_PROCESS.untouchedBytes();
+    }
+
     /** The kernel's own estimate, {@code MemAvailable}; a container's limit is not part of it. */
     @Override
     public long availableBytes() throws Refusal {

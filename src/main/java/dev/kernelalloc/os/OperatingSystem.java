@@ -273,6 +273,14 @@ public interface OperatingSystem {
         return List.of();
     }
 
+    /**
+     * Bytes of the Java heap that are committed and have no frames yet: the collector takes them
+     * whenever it wants to. 0 where nobody tells.
+     */
+    default long untouchedHeapBytes() {
+        return 0;
+    }
+
     /** Bytes that could be populated now without pushing others out of memory; an estimate. */
     long availableBytes() throws Refusal;
 

@@ -116,6 +116,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
     private long nextFrame = 0x1000;
     private long lockLimit = Long.MAX_VALUE;
     private long availableBytes = Long.MAX_VALUE;
+    private long untouchedHeapBytes;
     private Machine machine = Machine.PHYSICAL;
     private long maxMappings = 65530;
     private final Set<Long> hugePages = new HashSet<>();
@@ -202,6 +203,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     /** The answer of {@link #availableBytes()}. */
     public synchronized void availableBytes(long bytes) {
         availableBytes = bytes;
+    }
+
+    /** The answer of {@link #untouchedHeapBytes()}. */
+    public synchronized void untouchedHeapBytes(long bytes) {
+        untouchedHeapBytes = bytes;
     }
 
     /** The answer of {@link #machine()}. */
@@ -714,6 +720,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     public synchronized LockBudget lockBudget() throws Refusal {
         enter(Operation.LOCK_BUDGET, 0, 0);
         return new LockBudget(lockedBytes(), lockLimit, lockLimit, false);
+    }
+
+    @Override
+    public synchronized long untouchedHeapBytes() {
+        return untouchedHeapBytes;
     }
 
     @Override
