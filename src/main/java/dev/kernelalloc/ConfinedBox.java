@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -188,7 +189,7 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
     private ConfinedBox<T> copyTo(BoxedBlock block) {
         ConfinedBox<T> copy = take(type(), block);
         try {
-            copy.segment().copyFrom(segment());
+            BulkMemory.copy(segment(), 0, copy.segment(), 0, copy.segment().byteSize());
             return copy;
         } catch (RuntimeException | Error e) {
             copy.close(); // this box is closed, or another thread's

@@ -25,12 +25,4 @@ final class ElementBytes {
             other.set(JAVA_BYTE, offset, kept);
         }
     }
-
-    /** Copies the first element over all others, twice as many each time. */
-    static void repeat(MemorySegment elements, long stride) {
-        long bytes = elements.byteSize();
-        for (long done = stride; done < bytes; done += Math.min(done, bytes - done)) {
-            MemorySegment.copy(elements, 0, elements, done, Math.min(done, bytes - done));
-        }
-    }
 }

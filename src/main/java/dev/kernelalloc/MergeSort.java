@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
@@ -103,6 +104,6 @@ final class MergeSort<T> {
     }
 
     private void copy(MemorySegment from, long first, MemorySegment to, long place, long count) {
-        MemorySegment.copy(from, first * stride, to, place * stride, count * stride);
+        BulkMemory.copy(from, first * stride, to, place * stride, count * stride);
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
@@ -178,7 +179,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
             return;
         }
         set(0, value);
-        ElementBytes.repeat(segment(), stride(type()));
+        BulkMemory.repeat(segment(), stride(type()));
     }
 
     /**
@@ -206,7 +207,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     public final void copyFrom(NativeSlice<T> source) {
         requireSameLayout(source.type());
         requireLength(source.length(), "elements given");
-        segment().copyFrom(source.segment());
+        BulkMemory.copy(source.segment(), 0, segment(), 0, segment().byteSize());
     }
 
     /**
@@ -218,7 +219,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public final void copyFrom(MemorySegment bytes) {
         requireBytes(bytes);
-        segment().copyFrom(bytes);
+        BulkMemory.copy(bytes, 0, segment(), 0, bytes.byteSize());
     }
 
     /**
@@ -242,7 +243,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public final void copyTo(MemorySegment target) {
         requireBytes(target);
-        target.copyFrom(segment());
+        BulkMemory.copy(segment(), 0, target, 0, target.byteSize());
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 
@@ -176,7 +177,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
                 OwnedBlock.take(
                         CheckedBlocks.of(allocator), sizeOf(bytes.byteSize()), ALIGNMENT, false);
         try {
-            MemorySegment.copy(bytes, 0, block.segment(), PREFIX_BYTES, bytes.byteSize());
+            BulkMemory.copy(bytes, 0, block.segment(), PREFIX_BYTES, bytes.byteSize());
             NativeString string = finished(block, bytes.byteSize());
             if (unchecked) {
                 Utf8.requireWellFormed(string.text); // the copy: others may write to the original
@@ -358,7 +359,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     public int compareTo(NativeString other) {
         block.requireAccess();
         other.block.requireAccess();
-        long at = text.mismatch(other.text);
+        long at = BulkMemory.mismatch(text, other.text);
         if (at == -1) {
             return 0;
         }
@@ -477,7 +478,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
      */
     public boolean contentEquals(String other) {
         block.requireAccess();
-        return text.mismatch(Utf8.encode(other)) == -1;
+        return BulkMemory.mismatch(text, Utf8.encode(other)) == -1;
     }
 
     private long indexOf(MemorySegment part, long from) {
@@ -507,7 +508,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         long bytes = part.byteSize();
         return at >= 0
                 && bytes <= byteLength() - at
-                && MemorySegment.mismatch(text, at, at + bytes, part, 0, bytes) == -1;
+                && BulkMemory.mismatch(text, at, part, 0, bytes) == -1;
     }
 
     private static long indexOf(MemorySegment bytes, byte value, long from) {
@@ -647,7 +648,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
 
         private Builder append(MemorySegment bytes) {
             reserve(bytes.byteSize());
-            MemorySegment.copy(bytes, 0, room.memory(), PREFIX_BYTES + length, bytes.byteSize());
+            BulkMemory.copy(bytes, 0, room.memory(), PREFIX_BYTES + length, bytes.byteSize());
             length += bytes.byteSize();
             return this;
         }

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
@@ -369,7 +370,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         long offset = source.address() - memory.address();
         long end = offset + bytes; // beyond the size where elements were removed since
         reserve(elements.length(), own ? Math.max(size * stride, end) : size * stride);
-        MemorySegment.copy(own ? memory : source, own ? offset : 0, memory, size * stride, bytes);
+        BulkMemory.copy(own ? memory : source, own ? offset : 0, memory, size * stride, bytes);
         size += elements.length();
     }
 
@@ -645,7 +646,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         OwnedBlock copy =
                 OwnedBlock.take(block().source(), size * stride, type.byteAlignment(), false);
         try {
-            copy.segment().copyFrom(elements.segment());
+            BulkMemory.copy(elements.segment(), 0, copy.segment(), 0, size * stride);
         } catch (RuntimeException | Error e) {
             copy.close(); // a pressure listener has closed this vec
             throw e;
@@ -693,6 +694,6 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     private void copy(MemorySegment from, long first, MemorySegment to, long place, long count) {
-        MemorySegment.copy(from, first * stride, to, place * stride, count * stride);
+        BulkMemory.copy(from, first * stride, to, place * stride, count * stride);
     }
 }

@@ -1,5 +1,7 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -79,7 +81,7 @@ final class Room {
             old.requireAccess();
         }
         try {
-            MemorySegment.copy(old.segment(), 0, other.segment(), 0, used);
+            BulkMemory.copy(old.segment(), 0, other.segment(), 0, used);
             old.close();
         } finally {
             if (old.isAlive()) {

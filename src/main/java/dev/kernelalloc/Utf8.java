@@ -3,6 +3,8 @@ package dev.kernelalloc;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 
@@ -38,7 +40,7 @@ final class Utf8 {
 
     /** The text of well-formed bytes. */
     static String decode(MemorySegment bytes) {
-        return new String(bytes.toArray(JAVA_BYTE), StandardCharsets.UTF_8);
+        return new String(BulkMemory.toByteArray(bytes), StandardCharsets.UTF_8);
     }
 
     /**

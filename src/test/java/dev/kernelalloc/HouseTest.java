@@ -15,6 +15,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.observe.AllocatorMXBean;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.struct.StructView;
@@ -47,13 +48,14 @@ class HouseTest {
     /** For each package what it may use of the house, itself aside. */
     private static final Map<String, Set<String>> FLOORS =
             Map.of(
-                    "os", Set.of(),
+                    "bulk", Set.of(),
+                    "os", Set.of("bulk"),
                     "event", Set.of(),
-                    "struct", Set.of(),
+                    "struct", Set.of("bulk"),
                     "physical", Set.of(),
-                    "heap", Set.of("os"),
-                    "frames", Set.of("os", "heap", "physical"),
-                    "", Set.of("os", "event", "heap", "frames", "struct", "physical"),
+                    "heap", Set.of("bulk", "os"),
+                    "frames", Set.of("bulk", "os", "heap", "physical"),
+                    "", Set.of("bulk", "os", "event", "heap", "frames", "struct", "physical"),
                     "observe", Set.of("", "heap"));
 
     @Test
@@ -114,7 +116,10 @@ class HouseTest {
                 .dependOnClassesThat(
                         DescribedPredicate.not(
                                 resideInAnyPackage(
-                                        "java..", "org.jspecify..", packageOf("struct"))))
+                                        "java..",
+                                        "org.jspecify..",
+                                        packageOf("struct"),
+                                        packageOf("bulk"))))
                 .check(HOUSE);
     }
 
@@ -204,6 +209,31 @@ class HouseTest {
 
     private static boolean isVisible(int modifiers) {
         return Modifier.isPublic(modifiers) || Modifier.isProtected(modifiers);
+    }
+
+    /** In one piece they hold up every safepoint; few bytes of a known number may be. */
+    @Test
+    void memoryIsCopiedAndFilledAndComparedInPieces() {
+        noClasses()
+                .that()
+                .doNotHaveFullyQualifiedName(BulkMemory.class.getName())
+                .and()
+                .doNotHaveFullyQualifiedName(ROOT + ".ArenaSlots") // 64 KiB at most
+                .and()
+                .doNotHaveFullyQualifiedName(ROOT + ".heap.HardenedHeap") // the pattern
+                .and()
+                .doNotHaveFullyQualifiedName(ROOT + ".os.NativeMemory") // the pattern, again
+                .and()
+                .doNotHaveFullyQualifiedName(ROOT + ".os.WindowsPrivilege") // one LUID
+                .should()
+                .callMethodWhere(DescribedPredicate.describe("it is bulk", HouseTest::isBulk))
+                .check(HOUSE);
+    }
+
+    private static boolean isBulk(JavaMethodCall call) {
+        return call.getTarget().getOwner().isAssignableTo(MemorySegment.class)
+                && Set.of("copy", "copyFrom", "fill", "mismatch", "toArray")
+                        .contains(call.getTarget().getName());
     }
 
     private static boolean isRestricted(JavaMethodCall call) {

@@ -43,7 +43,7 @@ public final class FrameBlocks implements BlockSource {
         Frames.Memory memory = take(wanted);
         try {
             if (zeroed && !memory.zeroed()) {
-                NativeMemory.segment(memory.address(), memory.bytes()).fill((byte) 0);
+                NativeMemory.zero(memory.address(), memory.bytes());
             }
             requests.put(memory.address(), wanted);
             return new Block(memory.address(), wanted.size(), memory.bytes(), Block.Origin.PAGES);

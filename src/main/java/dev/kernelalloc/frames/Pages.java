@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
@@ -195,7 +196,9 @@ final class Pages {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment read = scratch.allocate(ValueLayout.JAVA_LONG, pages);
             pageMap.read(address, read, callState);
-            return read.toArray(ValueLayout.JAVA_LONG);
+            long[] entries = new long[pages];
+            BulkMemory.copy(read, ValueLayout.JAVA_LONG, 0, entries, pages);
+            return entries;
         }
     }
 }

@@ -192,7 +192,7 @@ public record SecretPages(
 
     /** Writes zeros everywhere; the pages can be written. */
     public void zero() {
-        NativeMemory.segment(address, bytes).fill((byte) 0);
+        NativeMemory.zero(address, bytes);
     }
 
     /** Gives them back, with their guards. */

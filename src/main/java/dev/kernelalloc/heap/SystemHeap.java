@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.heap.Block.Origin;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
@@ -22,7 +23,7 @@ public record SystemHeap(OperatingSystem os) implements BlockSource {
             long address = os.alignedAlloc(alignment, capacity);
             try {
                 if (zeroed) {
-                    NativeMemory.segment(address, capacity).fill((byte) 0);
+                    BulkMemory.fill(NativeMemory.segment(address, capacity), (byte) 0);
                 }
                 return new Block(address, bytes, capacity, Origin.C_HEAP_ALIGNED);
             } catch (Error e) {

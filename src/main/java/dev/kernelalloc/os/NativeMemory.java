@@ -2,6 +2,8 @@ package dev.kernelalloc.os;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
@@ -49,7 +51,7 @@ public final class NativeMemory {
 
     /** Copies memory that the caller owns. */
     public static void copy(long from, long to, long bytes) {
-        MemorySegment.copy(EVERYTHING, from, EVERYTHING, to, bytes);
+        BulkMemory.copy(EVERYTHING, from, EVERYTHING, to, bytes);
     }
 
     /** Fills memory that the caller owns with copies of what stands in another segment. */
@@ -154,7 +156,7 @@ public final class NativeMemory {
     /** From the first size on the JIT's vectors are faster than the JDK's stub, to the second. */
     private static void zeroMany(MemorySegment words) {
         if (words.byteSize() < 512 || words.byteSize() > 1 << 20) {
-            words.fill((byte) 0);
+            BulkMemory.fill(words, (byte) 0);
             return;
         }
         int bytes = (int) words.byteSize();

@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -23,15 +25,15 @@ record FixedText(String member, Charset charset, int unitBytes, int length, bool
     }
 
     Object get(MemorySegment segment, long offset) {
-        byte[] bytes = segment.asSlice(offset, byteSize()).toArray(ValueLayout.JAVA_BYTE);
+        byte[] bytes = BulkMemory.toByteArray(segment.asSlice(offset, byteSize()));
         return new String(bytes, 0, terminator(bytes), charset);
     }
 
     void set(MemorySegment segment, long offset, Object value) {
         byte[] bytes = encode((String) value);
         MemorySegment field = segment.asSlice(offset, byteSize());
-        MemorySegment.copy(bytes, 0, field, ValueLayout.JAVA_BYTE, 0, bytes.length);
-        field.asSlice(bytes.length).fill((byte) 0);
+        BulkMemory.copy(bytes, bytes.length, field, ValueLayout.JAVA_BYTE, 0);
+        BulkMemory.fill(field.asSlice(bytes.length), (byte) 0);
     }
 
     private byte[] encode(String text) {

@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -31,12 +33,12 @@ record InlineArray(String member, int length, long stride, MethodHandle newArray
 
         @Override
         public void load(MemorySegment segment, long offset, Object array, InlineArray shape) {
-            MemorySegment.copy(segment, layout, offset, array, 0, shape.length);
+            BulkMemory.copy(segment, layout, offset, array, shape.length);
         }
 
         @Override
         public void store(MemorySegment segment, long offset, Object array, InlineArray shape) {
-            MemorySegment.copy(array, 0, segment, layout, offset, shape.length);
+            BulkMemory.copy(array, shape.length, segment, layout, offset);
         }
     }
 

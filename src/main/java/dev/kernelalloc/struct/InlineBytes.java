@@ -1,7 +1,8 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * Inline bytes, copied in and out.
@@ -11,8 +12,7 @@ import java.lang.foreign.ValueLayout;
 record InlineBytes(String member, long byteSize) {
 
     Object get(MemorySegment segment, long offset) {
-        return MemorySegment.ofArray(
-                segment.asSlice(offset, byteSize).toArray(ValueLayout.JAVA_BYTE));
+        return MemorySegment.ofArray(BulkMemory.toByteArray(segment.asSlice(offset, byteSize)));
     }
 
     void set(MemorySegment segment, long offset, Object value) {
@@ -22,6 +22,6 @@ record InlineBytes(String member, long byteSize) {
                     "%s: %d bytes given, its length is %d"
                             .formatted(member, bytes.byteSize(), byteSize));
         }
-        MemorySegment.copy(bytes, 0, segment, offset, byteSize);
+        BulkMemory.copy(bytes, 0, segment, offset, byteSize);
     }
 }

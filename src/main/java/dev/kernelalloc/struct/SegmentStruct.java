@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
@@ -117,11 +119,6 @@ final class SegmentStruct extends StructType<MemorySegment> {
     }
 
     @Override
-    public void clear(MemorySegment segment) {
-        get(segment).fill((byte) 0);
-    }
-
-    @Override
     public void set(MemorySegment segment, MemorySegment value) {
         set(segment, 0, value);
     }
@@ -132,6 +129,6 @@ final class SegmentStruct extends StructType<MemorySegment> {
             throw new IllegalArgumentException(
                     "%d bytes given, %s has %d".formatted(value.byteSize(), this, byteSize));
         }
-        MemorySegment.copy(value, 0, segment, offset, byteSize);
+        BulkMemory.copy(value, 0, segment, offset, byteSize);
     }
 }

@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.GroupLayout;
@@ -237,7 +239,9 @@ public abstract class StructType<T> {
      * @throws IndexOutOfBoundsException if the segment is smaller than the struct; the bytes that
      *     it has may be written
      */
-    public abstract void clear(MemorySegment segment);
+    public void clear(MemorySegment segment) {
+        BulkMemory.fill(segment.asSlice(0, byteSize()), (byte) 0);
+    }
 
     // ---- single members -------------------------------------------------------------------------
 

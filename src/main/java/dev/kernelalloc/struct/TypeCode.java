@@ -6,7 +6,6 @@ import static dev.kernelalloc.struct.AccessCode.desc;
 import static java.lang.constant.ConstantDescs.CD_Class;
 import static java.lang.constant.ConstantDescs.CD_Object;
 import static java.lang.constant.ConstantDescs.CD_boolean;
-import static java.lang.constant.ConstantDescs.CD_byte;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 import static java.lang.constant.ConstantDescs.INIT_NAME;
@@ -121,8 +120,13 @@ final class TypeCode {
                 code -> code.loadConstant(model.isView() ? 1 : 0).ireturn());
         constant(builder, "byteSize", model.layout().byteSize());
         constant(builder, "byteAlignment", model.layout().byteAlignment());
-        builder.withMethodBody(
-                "clear", MethodTypeDesc.of(CD_void, SEGMENT), ClassFile.ACC_PUBLIC, this::clear);
+        if (model.layout().byteSize() <= MAX_BYTES_CLEARED_BY_WORDS) {
+            builder.withMethodBody(
+                    "clear",
+                    MethodTypeDesc.of(CD_void, SEGMENT),
+                    ClassFile.ACC_PUBLIC,
+                    this::clear);
+        }
         builder.withMethodBody(
                 "get",
                 MethodTypeDesc.of(CD_Object, SEGMENT),
@@ -151,15 +155,8 @@ final class TypeCode {
      * nodes after which HotSpot stops inlining.
      */
     private void clear(CodeBuilder code) {
-        long bytes = model.layout().byteSize();
-        if (bytes > MAX_BYTES_CLEARED_BY_WORDS) {
-            code.aload(1).lconst_0().loadConstant(bytes);
-            code.invokeinterface(SEGMENT, "asSlice", MethodTypeDesc.of(SEGMENT, CD_long, CD_long));
-            code.iconst_0().invokeinterface(SEGMENT, "fill", MethodTypeDesc.of(SEGMENT, CD_byte));
-            code.pop().return_();
-            return;
-        }
-        int words = (int) bytes & -Long.BYTES;
+        int bytes = (int) model.layout().byteSize();
+        int words = bytes & -Long.BYTES;
         if (words > 0) {
             Label head = code.newLabel();
             Label end = code.newLabel();

@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.BulkMemory;
+
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -16,6 +18,6 @@ record ViewBytes(Class<?> type, long byteSize, boolean flexible) {
                             .formatted(value.getClass().getName(), type.getSimpleName()));
         }
         MemorySegment source = view.asSegment();
-        MemorySegment.copy(source, 0, segment, offset, flexible ? source.byteSize() : byteSize);
+        BulkMemory.copy(source, 0, segment, offset, flexible ? source.byteSize() : byteSize);
     }
 }
