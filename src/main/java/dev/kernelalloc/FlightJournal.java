@@ -2,6 +2,7 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.event.AllocationEvent;
 import dev.kernelalloc.event.FreeEvent;
+import dev.kernelalloc.event.GuaranteeLostEvent;
 import dev.kernelalloc.event.LeakEvent;
 import dev.kernelalloc.event.PhysicalDriftEvent;
 import dev.kernelalloc.event.RefillEvent;
@@ -13,6 +14,7 @@ import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
 
 import java.util.Set;
@@ -31,6 +33,7 @@ final class FlightJournal {
     private static final FreeEvent FREE = new FreeEvent();
     private static final LeakEvent LEAK = new LeakEvent();
     private static final PhysicalDriftEvent DRIFT = new PhysicalDriftEvent();
+    private static final GuaranteeLostEvent LOST = new GuaranteeLostEvent();
     private static final RefillEvent REFILL = new RefillEvent();
     private static final RefusalEvent REFUSAL = new RefusalEvent();
     private static final SlabMappedEvent MAPPED = new SlabMappedEvent();
@@ -147,14 +150,27 @@ final class FlightJournal {
 
     static void drifted(String tag, Drift drift) {
         if (DRIFT.isEnabled()) {
+            PhysicalAddress before = drift.before();
             PhysicalAddress after = drift.after();
             PhysicalDriftEvent event = new PhysicalDriftEvent();
             event.tag = tag;
             event.address = drift.virtualAddress();
-            event.before = drift.before().value();
+            event.before = before == null ? -1 : before.value();
             event.after = after == null ? -1 : after.value();
             event.pinned = drift.pinned();
             event.finding = drift.finding();
+            event.commit();
+        }
+    }
+
+    static void lost(String tag, LostGuarantee lost) {
+        if (LOST.isEnabled()) {
+            GuaranteeLostEvent event = new GuaranteeLostEvent();
+            event.tag = tag;
+            event.guarantee = lost.guarantee().name();
+            event.address = lost.virtualAddress();
+            event.pages = lost.pages();
+            event.finding = lost.finding();
             event.commit();
         }
     }

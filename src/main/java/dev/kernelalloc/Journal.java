@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.heap.HeapListener;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalSlab;
 
 /**
@@ -72,6 +73,16 @@ record Journal(String tag) {
         try {
             if (isRecording()) {
                 FlightJournal.drifted(tag, drift);
+            }
+        } catch (Throwable _) {
+            // missed
+        }
+    }
+
+    void lost(LostGuarantee lost) {
+        try {
+            if (isRecording()) {
+                FlightJournal.lost(tag, lost);
             }
         } catch (Throwable _) {
             // missed

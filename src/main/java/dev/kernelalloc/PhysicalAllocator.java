@@ -18,6 +18,7 @@ import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.FrameReport;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -124,7 +125,8 @@ public final class PhysicalAllocator implements KernelAllocator {
                         new FrameListener(
                                 with(journal::mapped, counting(settings.mapped, unclosed, 1)),
                                 with(journal::unmapped, counting(settings.unmapped, unclosed, -1)),
-                                with(journal::drifted, settings.drifted)),
+                                with(journal::drifted, settings.drifted),
+                                with(journal::lost, settings.lost)),
                         budget);
         settings.verifyPeriod.ifPresent(frames::verifyEvery);
         this.source = new FrameBlocks(frames, request);
@@ -378,7 +380,8 @@ public final class PhysicalAllocator implements KernelAllocator {
     // ---- what is promised ---------------------------------------------------------------------
 
     /**
-     * What is promised of the pages of a segment: what was asked for, or more.
+     * What is promised of the pages of a segment: what was asked for, or more; less what {@link
+     * #verify} has found lost.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the guarantees its block has
@@ -402,15 +405,24 @@ public final class PhysicalAllocator implements KernelAllocator {
     }
 
     /**
-     * Reads the page map of all memory of this allocator again, and compares: some 40 ns a page of
-     * the base size, less in huge ones. Where the records of frames can be read, as by root, frames
-     * that are no longer the page's own are found too, for 0.3 µs a page and more. Addresses that
-     * have changed are the new ones from then on, and {@linkplain Builder#onDrift listeners} are
-     * told of each.
+     * Audits all memory of this allocator: reads the page map again and compares, and checks that
+     * every guarantee holds. {@link Guarantee#LOCKED} is read from the flags of frames or of
+     * mappings, {@link Guarantee#HUGE} from the page map, {@link Guarantee#PINNED} from the
+     * kernel's count of pinned bytes and from the io_uring that holds the pins, {@link
+     * Guarantee#CONTIGUOUS} from the frames.
      *
-     * @return what was found; without the right to see frames, that nothing is known
+     * <p>It takes some 40 ns a page of the base size, less in huge ones. Where the records of
+     * frames can be read, as by root, frames that are no longer the page's own are found too, for
+     * 0.3 µs a page and more; where they cannot, and something is locked, the process's mappings
+     * are read once, which takes milliseconds. Addresses that have changed are the new ones from
+     * then on, and {@linkplain Builder#onDrift listeners} are told of each. A guarantee that is
+     * found lost stays lost: {@link #guarantee} does not name it any more, each verification does,
+     * and {@linkplain Builder#onGuaranteeLost listeners} are told once.
+     *
+     * @return what was found; without the right to see frames {@link
+     *     Verification.Verdict#NOT_VERIFIABLE}, unless a guarantee was lost
      * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} when
-     *     a page has moved that was {@link Guarantee#PINNED}
+     *     a page has moved that was {@link Guarantee#PINNED} until now
      */
     public Verification verify() {
         return requirePinned(frames.verify(OptionalLong.empty()));
@@ -569,6 +581,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         private final List<Consumer<PhysicalSlab>> mapped = new ArrayList<>();
         private final List<Consumer<PhysicalSlab>> unmapped = new ArrayList<>();
         private final List<Consumer<Drift>> drifted = new ArrayList<>();
+        private final List<Consumer<LostGuarantee>> lost = new ArrayList<>();
 
         private Tracking tracking = Tracking.ofProcess();
         private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
@@ -585,6 +598,7 @@ public final class PhysicalAllocator implements KernelAllocator {
             this.mapped.addAll(other.mapped);
             this.unmapped.addAll(other.unmapped);
             this.drifted.addAll(other.drifted);
+            this.lost.addAll(other.lost);
             this.tracking = other.tracking;
             this.leakListeners.addAll(other.leakListeners);
             this.pressureListeners.addAll(other.pressureListeners);
@@ -669,6 +683,18 @@ public final class PhysicalAllocator implements KernelAllocator {
          */
         public Builder onDrift(Consumer<Drift> listener) {
             drifted.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
+         * Adds a listener that is told once of each guarantee that {@link PhysicalAllocator#verify}
+         * finds lost. It runs on the thread that verifies. What it throws is logged.
+         *
+         * @param listener to be told
+         * @return this builder
+         */
+        public Builder onGuaranteeLost(Consumer<LostGuarantee> listener) {
+            lost.add(Objects.requireNonNull(listener, "listener"));
             return this;
         }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kernelalloc.event.AllocationEvent;
 import dev.kernelalloc.event.FreeEvent;
+import dev.kernelalloc.event.GuaranteeLostEvent;
 import dev.kernelalloc.event.LeakEvent;
 import dev.kernelalloc.event.PhysicalDriftEvent;
 import dev.kernelalloc.event.RefillEvent;
@@ -13,6 +14,7 @@ import dev.kernelalloc.event.SlabMappedEvent;
 import dev.kernelalloc.event.SlabUnmappedEvent;
 import dev.kernelalloc.event.TrimEvent;
 import dev.kernelalloc.os.FakeOperatingSystem;
+import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.Await;
@@ -51,6 +53,7 @@ class FlightRecordingTest {
             List.of(
                     AllocationEvent.class,
                     FreeEvent.class,
+                    GuaranteeLostEvent.class,
                     LeakEvent.class,
                     PhysicalDriftEvent.class,
                     RefillEvent.class,
@@ -121,6 +124,10 @@ class FlightRecordingTest {
         assertThat(drift.getBoolean("pinned")).isFalse();
         assertThat(of(events, "SlabMapped", "drifting"))
                 .allMatch(event -> event.getString("guarantee").equals("RESIDENT LOCKED"));
+        RecordedEvent lost = of(events, "GuaranteeLost", "drifting").findAny().orElseThrow();
+        assertThat(lost.getString("guarantee")).isEqualTo("LOCKED");
+        assertThat(lost.getLong("address")).isEqualTo(block);
+        assertThat(lost.getLong("pages")).isEqualTo(1);
         RecordedEvent leak = of(events, "Leak", "leaking").findAny().orElseThrow();
         assertThat(leak.getString("kind")).isEqualTo("BOX");
         assertThat(leak.getLong("bytes")).isEqualTo(8);
@@ -323,7 +330,7 @@ class FlightRecordingTest {
         }
     }
 
-    private static long drift() {
+    private static long drift() throws Refusal {
         FakeOperatingSystem os = new FakeOperatingSystem();
         try (PhysicalAllocator physical = PhysicalAllocator.builder().tag("drifting").build(os)) {
             MemorySegment block =
@@ -331,6 +338,8 @@ class FlightRecordingTest {
             os.pageMapEntry(
                     block.address(),
                     FakeOperatingSystem.PRESENT | FakeOperatingSystem.EXCLUSIVE | 0x777);
+            physical.verify(block);
+            os.unlock(block.address(), os.pageBytes(), MemorySegment.NULL);
             physical.verify(block);
             physical.free(block);
             return block.address();

@@ -2,6 +2,7 @@ package dev.kernelalloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.tuple;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
@@ -13,6 +14,7 @@ import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.FrameFlag;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -540,6 +542,64 @@ class PhysicalFailureTest {
                 .isEqualTo(PhysicalAddressException.Reason.MOVED);
         assertThat(drifts).hasSize(1);
         physical.free(block);
+    }
+
+    @Test
+    @DisplayName("A page that is on its way elsewhere during one look is no drift")
+    void verify_pageIsBeingMigrated_looksAgain() {
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(4 * page));
+        os.pageMapEntryFor(2, block.address() + page, 1L << 62);
+        assertThat(physical.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+        assertThat(drifts).isEmpty();
+        physical.free(block);
+    }
+
+    @Test
+    @DisplayName("Base pages side by side are pinned unasked, and are not moved apart")
+    void contiguous_ofBasePages_pinned() {
+        MemorySegment block = allocate(contiguous(4 * page).pages(PagePolicy.BASE));
+        assertThat(physical.guarantee(block)).contains(Guarantee.CONTIGUOUS, Guarantee.PINNED);
+        assertThat(os.pinnedBytes()).isEqualTo(4 * page);
+        physical.free(block);
+        MemorySegment one = allocate(contiguous(page).pages(PagePolicy.BASE));
+        assertThat(physical.guarantee(one)).contains(Guarantee.CONTIGUOUS);
+        assertThat(os.pinnedBytes()).isZero(); // a page is in one piece wherever it lies
+        physical.free(one);
+    }
+
+    @Test
+    @DisplayName("Where no pin can be had, pages that were moved apart are a lost guarantee")
+    void verify_contiguousBlockWithoutPinIsMovedApart_broken() {
+        os.refuse(Operation.PIN, () -> new Refusal.NotPermitted("no io_uring here"));
+        List<LostGuarantee> told = new ArrayList<>();
+        PhysicalAllocator watched =
+                PhysicalAllocator.builder().onGuaranteeLost(told::add).build(os);
+        MemorySegment block = watched.allocate(contiguous(4 * page).pages(PagePolicy.BASE).build());
+        assertThat(watched.guarantee(block))
+                .contains(Guarantee.CONTIGUOUS)
+                .doesNotContain(Guarantee.PINNED);
+        os.pageMapEntry(block.address() + page, OWN_FRAME | 0x777);
+        for (int audit = 0; audit < 2; audit++) {
+            Verification found = watched.verify();
+            assertThat(found.verdict()).isEqualTo(Verification.Verdict.BROKEN);
+            assertThat(found.lost())
+                    .extracting(LostGuarantee::guarantee, LostGuarantee::virtualAddress)
+                    .containsExactly(tuple(Guarantee.CONTIGUOUS, block.address() + page));
+        }
+        assertThat(told).hasSize(1);
+        assertThat(watched.guarantee(block)).doesNotContain(Guarantee.CONTIGUOUS);
+        watched.free(block);
+        watched.close();
+    }
+
+    @Test
+    @DisplayName("An allocator without memory and without rights does not call that fine")
+    void verify_noSlabsAndNoRights_notVerifiable() {
+        assertThat(physical.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+        os.refuse(Operation.READ_PAGE_MAP, () -> new Refusal.NotPermitted("no rights"));
+        Verification found = physical.verify();
+        assertThat(found.verdict()).isEqualTo(Verification.Verdict.NOT_VERIFIABLE);
+        assertThat(found.unverifiable().orElseThrow()).contains("no rights");
     }
 
     @Test

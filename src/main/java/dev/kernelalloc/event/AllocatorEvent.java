@@ -11,6 +11,7 @@ public abstract sealed class AllocatorEvent extends Event
         permits AllocationEvent,
                 FreeEvent,
                 LeakEvent,
+                GuaranteeLostEvent,
                 PhysicalDriftEvent,
                 RefillEvent,
                 RefusalEvent,

@@ -21,9 +21,9 @@ public final class PhysicalDriftEvent extends AllocatorEvent {
     @MemoryAddress
     public long address;
 
-    /** The physical address where it lay. */
+    /** The physical address where it lay; -1 where that was not known. */
     @Label("Before")
-    @Description("The physical address where it lay")
+    @Description("The physical address where it lay; -1 where that was not known")
     @MemoryAddress
     public long before;
 

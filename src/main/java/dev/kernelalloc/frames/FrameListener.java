@@ -1,6 +1,7 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalSlab;
 
 import java.util.List;
@@ -13,17 +14,21 @@ import java.util.function.Consumer;
  *     and the slab, of which {@code unmapped} is told then
  * @param unmapped told of each slab before its memory goes; what it throws is logged
  * @param drifted told of each page found elsewhere; what it throws is logged
+ * @param lost told once of each guarantee of a slab that does not hold any more; what it throws is
+ *     logged
  */
 public record FrameListener(
         List<Consumer<PhysicalSlab>> mapped,
         List<Consumer<PhysicalSlab>> unmapped,
-        List<Consumer<Drift>> drifted) {
+        List<Consumer<Drift>> drifted,
+        List<Consumer<LostGuarantee>> lost) {
 
     /** Keeps copies. */
     public FrameListener {
         mapped = List.copyOf(mapped);
         unmapped = List.copyOf(unmapped);
         drifted = List.copyOf(drifted);
+        lost = List.copyOf(lost);
     }
 
     static <T> void tell(List<Consumer<T>> listeners, T what) {

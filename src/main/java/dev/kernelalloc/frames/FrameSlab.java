@@ -1,11 +1,15 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Provenance;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 
 /** Pages that were prepared together: locked, pinned and resolved once. Blocks are cut from it. */
@@ -35,7 +39,11 @@ final class FrameSlab {
     private final long address;
     private final long bytes;
     private final PhysicalRequest request;
-    private final Set<Guarantee> guarantees;
+
+    /** Those that still hold. Only the verifier takes any away. */
+    private volatile Set<Guarantee> guarantees;
+
+    private volatile List<LostGuarantee> lost = List.of();
     private final Provenance provenance;
     private final int[] pins;
 
@@ -95,6 +103,21 @@ final class FrameSlab {
 
     Set<Guarantee> guarantees() {
         return guarantees;
+    }
+
+    /** Guarantees that it had and does not have any more. */
+    List<LostGuarantee> lost() {
+        return lost;
+    }
+
+    /** A guarantee does not hold, and never will again. */
+    void lose(LostGuarantee one) {
+        Set<Guarantee> left = EnumSet.copyOf(guarantees); // RESIDENT is never lost
+        left.remove(one.guarantee());
+        List<LostGuarantee> all = new ArrayList<>(lost);
+        all.add(one);
+        guarantees = Set.copyOf(left);
+        lost = List.copyOf(all);
     }
 
     Provenance provenance() {

@@ -266,6 +266,14 @@ public final class Frames {
             } else if (request.least().contains(Guarantee.PINNED)) {
                 pins = pin(mapped, callState);
                 reached.add(Guarantee.PINNED);
+            } else if (request.contiguous() && moveApart(mapped, request)) {
+                pins = pinIfAllowed(mapped, callState);
+                if (pins.length > 0) {
+                    reached.add(Guarantee.PINNED);
+                }
+            }
+            if (request.contiguous()) {
+                reached.add(Guarantee.CONTIGUOUS); // or the caller ends the slab
             }
             requireReached(request, reached);
             requireNode(request, mapped.address(), callState);
@@ -310,6 +318,24 @@ public final class Frames {
         }
     }
 
+    /** Whether the kernel may move pages that lie side by side, or where they must, one by one. */
+    private boolean moveApart(Mapped mapped, PhysicalRequest request) {
+        boolean anyPlace =
+                mapped.bytes() <= os.pageBytes()
+                        && !request.hasWindow()
+                        && request.alignment() <= os.pageBytes();
+        return !mapped.huge() && !anyPlace && !isNeverSwapped(mapped.way());
+    }
+
+    /** None where pins are refused: nobody has asked for these. */
+    private int[] pinIfAllowed(Mapped mapped, MemorySegment callState) {
+        try {
+            return pin(mapped, callState);
+        } catch (Refusal _) {
+            return new int[0];
+        }
+    }
+
     private static void requireReached(PhysicalRequest request, Set<Guarantee> reached)
             throws Refusal {
         if (!reached.containsAll(request.least())) {
@@ -340,7 +366,8 @@ public final class Frames {
             return true; // in one huge page, as was proven
         }
         long address = frames.addressOf(offset);
-        return frames.isContiguous(offset, bytes) && placement.firstFit(address, bytes) == address;
+        return frames.isContiguous(0, slab.bytes())
+                && placement.firstFit(address, bytes) == address;
     }
 
     private static boolean isNeverSwapped(Way way) {

@@ -1,28 +1,38 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.LockedMappings;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.FrameFlag;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.physical.Way;
+
+import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
 import java.util.function.Predicate;
-import java.util.stream.IntStream;
 
 /**
- * Reads the page map of slabs again and compares. Where the records of frames can be read too, a
- * frame that lies where it did and yet is not the page's own is found as well.
+ * Audits slabs: reads their page map again and compares, and asks the kernel whether what was
+ * promised of their pages still holds. Where the records of frames can be read too, a frame that
+ * lies where it did and yet is not the page's own is found as well.
+ *
+ * <p>A page that the kernel is moving has no frame for a moment, and one that it has just moved
+ * lies in a frame whose record tells of somebody else. So what looks wrong is looked at again, and
+ * counts when it was seen in {@link #SIGHTINGS} looks in a row.
  */
 final class Verifier {
 
@@ -34,6 +44,11 @@ final class Verifier {
                     | bit(FrameFlag.KSM)
                     | bit(FrameFlag.HWPOISON)
                     | bit(FrameFlag.OFFLINE);
+
+    private static final int SIGHTINGS = 3;
+
+    /** Pages that come and go in that many looks are reported as the last one shows them. */
+    private static final int MOST_LOOKS = 16;
 
     private final OperatingSystem os;
     private final Pages pages;
@@ -52,125 +67,399 @@ final class Verifier {
     }
 
     /**
-     * Compares slabs; those that are given back meanwhile do not count.
+     * Audits slabs; those that are given back meanwhile do not count.
      *
      * @param isLive whether a slab is still in the table
      */
     Verification verify(List<FrameSlab> slabs, Predicate<FrameSlab> isLive) {
-        Verification found = compare(slabs, isLive);
+        List<LostGuarantee> lostNow = new ArrayList<>();
+        Verification found = audit(slabs, isLive, lostNow);
         found.drifts().forEach(drift -> FrameListener.tell(listener.drifted(), drift));
+        lostNow.forEach(one -> FrameListener.tell(listener.lost(), one));
         return found;
     }
 
-    /** One at a time, so that each drift is found once. */
-    private synchronized Verification compare(List<FrameSlab> slabs, Predicate<FrameSlab> isLive) {
+    /** One at a time, so that each drift and each loss is found once. */
+    private synchronized Verification audit(
+            List<FrameSlab> slabs, Predicate<FrameSlab> isLive, List<LostGuarantee> lostNow) {
         long checked = 0;
         List<Drift> drifts = new ArrayList<>();
+        List<LostGuarantee> lost = new ArrayList<>();
         Optional<String> unverifiable = Optional.empty();
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            ProcessView process = new ProcessView(callState);
             for (FrameSlab slab : slabs) {
-                Translation before = slab.translation();
-                Translation now =
-                        pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
-                if (before.isHidden() || now.isHidden()) {
-                    unverifiable = Optional.of(why(before.isHidden() ? before : now, slab));
-                    continue;
-                }
-                List<Drift> found = compare(slab, before, now, callState);
+                Audit audit = new Audit(slab, process);
+                audit.run();
                 // A slab leaves the table before its pages go, so these were still its own.
                 if (isLive.test(slab)) {
-                    checked += now.pages();
-                    drifts.addAll(found);
-                    slab.retranslate(now);
+                    checked += audit.compared;
+                    drifts.addAll(audit.drifts);
+                    audit.lost.forEach(slab::lose);
+                    lostNow.addAll(audit.lost);
+                    lost.addAll(slab.lost());
+                    if (!audit.look.now.isHidden()) {
+                        slab.retranslate(audit.look.now);
+                    }
+                    unverifiable = unverifiable.or(() -> Optional.ofNullable(audit.unverifiable));
                 }
             }
+            if (checked == 0 && unverifiable.isEmpty()) {
+                unverifiable = whyHiddenFromAll(callState);
+            }
         }
-        return new Verification(checked, drifts, unverifiable);
+        return new Verification(checked, drifts, lost, unverifiable);
+    }
+
+    /** Without a page of its own to look at: whether this process may see frames at all. */
+    private Optional<String> whyHiddenFromAll(MemorySegment callState) {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment byteOfAPage = scratch.allocate(1); // written, so the page is present
+            long address = byteOfAPage.address() & -os.pageBytes();
+            Translation frame = pages.resolve(address, os.pageBytes(), true, callState);
+            return frame.isHidden()
+                    ? Optional.of(frame.unknown(0, address).getMessage())
+                    : Optional.empty();
+        }
     }
 
     /** Pages of the pool and of the kernel's own are not marked as the process's alone. */
     private static boolean mayBeShared(FrameSlab slab) {
+        return isNeverSwapped(slab);
+    }
+
+    private static boolean isNeverSwapped(FrameSlab slab) {
         return slab.provenance().way() != Way.BASE_PAGES
                 && slab.provenance().way() != Way.TRANSPARENT_HUGE;
     }
 
-    private static String why(Translation hidden, FrameSlab slab) {
-        return hidden.unknown(0, slab.address()).getMessage();
-    }
+    /** What is read once of the process, and only when a slab needs it. */
+    private final class ProcessView {
 
-    private List<Drift> compare(
-            FrameSlab slab, Translation before, Translation now, MemorySegment callState) {
-        boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
-        List<Drift> drifts = new ArrayList<>();
-        for (int page = 0; page < now.pages(); page++) {
-            if (now.pageAddress(page) != before.pageAddress(page)) {
-                drifts.add(moved(slab, before, now, page, pinned));
-            }
+        private final MemorySegment callState;
+        private @Nullable LockedMappings locked;
+        private @Nullable IntPredicate held;
+
+        private ProcessView(MemorySegment callState) {
+            this.callState = callState;
         }
-        compareRecords(slab, now, pinned, callState, drifts);
-        return drifts;
+
+        private LockedMappings locked() throws Refusal {
+            LockedMappings known = locked;
+            if (known == null) {
+                known = os.lockedMappings();
+                locked = known;
+            }
+            return known;
+        }
+
+        private IntPredicate heldPins() throws Refusal {
+            IntPredicate known = held;
+            if (known == null) {
+                known = os.heldPins(callState);
+                held = known;
+            }
+            return known;
+        }
     }
 
-    private Drift moved(
-            FrameSlab slab, Translation before, Translation now, int page, boolean pinned) {
-        long address = slab.address() + page * os.pageBytes();
-        long from = before.pageAddress(page);
-        long to = now.pageAddress(page);
-        String finding =
-                to == Translation.UNKNOWN
-                        ? now.unknown(page, address).getMessage()
-                        : "the page was moved to another frame";
-        return new Drift(
-                address,
-                new PhysicalAddress(Math.max(0, from), scope),
-                to == Translation.UNKNOWN ? null : new PhysicalAddress(to, scope),
-                pinned,
-                finding);
+    /**
+     * What the kernel said of the pages of a slab at one moment.
+     *
+     * @param now where they lie
+     * @param flags of the frame of each page; null where the records cannot be read
+     * @param counts how often each frame is mapped
+     */
+    private record Look(Translation now, long @Nullable [] flags, long[] counts) {
+
+        /** Whether a page has no frame, or one that is not its own. */
+        private boolean isWrong(int page, boolean ofNobodyElse) {
+            if (now.pageAddress(page) == Translation.UNKNOWN) {
+                return true;
+            }
+            return flags != null && isForeign(page, ofNobodyElse);
+        }
+
+        private boolean isForeign(int page, boolean ofNobodyElse) {
+            return flags != null
+                    && now.pageAddress(page) != Translation.UNKNOWN
+                    && ((flags[page] & FOREIGN) != 0 || ofNobodyElse && counts[page] != 1);
+        }
     }
 
-    /** None where only root may. */
-    private void compareRecords(
-            FrameSlab slab,
-            Translation now,
-            boolean pinned,
-            MemorySegment callState,
-            List<Drift> drifts) {
-        int[] known =
-                IntStream.range(0, now.pages())
-                        .filter(page -> now.pageAddress(page) != Translation.UNKNOWN)
-                        .toArray();
-        long[] frames =
-                Arrays.stream(known)
-                        .mapToLong(page -> now.pageAddress(page) / os.pageBytes())
-                        .toArray();
-        boolean ofNobodyElse = !mayBeShared(slab);
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
-            MemorySegment counts = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
-            os.readFrameFlagsOf(frames, flags, callState);
-            os.readFrameCountsOf(frames, counts, callState);
-            for (int i = 0; i < frames.length; i++) {
-                long bits = flags.getAtIndex(ValueLayout.JAVA_LONG, i);
-                long count = counts.getAtIndex(ValueLayout.JAVA_LONG, i);
-                if ((bits & FOREIGN) != 0 || ofNobodyElse && count != 1) {
-                    drifts.add(foreign(slab, now, known[i], bits, count, pinned));
+    /** The audit of one slab. */
+    private final class Audit {
+
+        private final FrameSlab slab;
+        private final ProcessView process;
+        private final Translation before;
+        private final boolean ofNobodyElse;
+        private final List<Drift> drifts = new ArrayList<>();
+        private final List<LostGuarantee> lost = new ArrayList<>();
+        private Look look;
+        private long compared;
+        private @Nullable String unverifiable;
+
+        private Audit(FrameSlab slab, ProcessView process) {
+            this.slab = slab;
+            this.process = process;
+            this.before = slab.translation();
+            this.ofNobodyElse = !mayBeShared(slab);
+            this.look = look();
+        }
+
+        private void run() {
+            settle();
+            if (before.isHidden() || look.now.isHidden()) {
+                Translation hidden = before.isHidden() ? before : look.now;
+                unverifiable = hidden.unknown(0, slab.address()).getMessage();
+            } else {
+                compare();
+                compared = look.now.pages();
+            }
+            for (Guarantee guarantee : EnumSet.copyOf(slab.guarantees())) { // HUGE first
+                try {
+                    check(guarantee);
+                } catch (Refusal e) {
+                    if (unverifiable == null) {
+                        unverifiable = guarantee + ": " + e.getMessage();
+                    }
                 }
             }
-        } catch (Refusal unreadable) {
-            // The page map alone has to do.
         }
-    }
 
-    private Drift foreign(
-            FrameSlab slab, Translation now, int page, long bits, long count, boolean pinned) {
-        PhysicalAddress at = new PhysicalAddress(now.pageAddress(page), scope);
-        return new Drift(
-                slab.address() + page * os.pageBytes(),
-                at,
-                at,
-                pinned,
-                "its frame is not its own: kpageflags 0x%x, mapped %d times (kpagecount)"
-                        .formatted(bits, count));
+        private void check(Guarantee guarantee) throws Refusal {
+            switch (guarantee) {
+                case LOCKED -> checkLocked();
+                case HUGE -> checkHuge();
+                case PINNED -> checkPinned();
+                case CONTIGUOUS -> checkContiguous();
+                case RESIDENT, HIDDEN -> {} // of the moment; of no slab
+            }
+        }
+
+        // ---- where pages lie ------------------------------------------------------------------
+
+        private Look look() {
+            Translation now =
+                    pages.resolve(
+                            slab.address(), slab.bytes(), mayBeShared(slab), process.callState);
+            int[] known = now.isHidden() ? new int[0] : known(now);
+            if (known.length == 0) {
+                return new Look(now, null, new long[0]);
+            }
+            long[] frames = new long[known.length];
+            Arrays.setAll(frames, i -> now.pageAddress(known[i]) / os.pageBytes());
+            try (Arena scratch = Arena.ofConfined()) {
+                MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
+                MemorySegment counts = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
+                os.readFrameFlagsOf(frames, flags, process.callState);
+                os.readFrameCountsOf(frames, counts, process.callState);
+                return new Look(now, spread(flags, known, now), spread(counts, known, now));
+            } catch (Refusal unreadable) {
+                return new Look(now, null, new long[0]); // the page map alone has to do
+            }
+        }
+
+        private static int[] known(Translation now) {
+            int[] known = new int[now.pages()];
+            int count = 0;
+            for (int page = 0; page < known.length; page++) {
+                if (now.pageAddress(page) != Translation.UNKNOWN) {
+                    known[count++] = page;
+                }
+            }
+            return Arrays.copyOf(known, count);
+        }
+
+        /** From those pages whose frame is known to all. */
+        private static long[] spread(MemorySegment values, int[] known, Translation now) {
+            long[] ofAll = new long[now.pages()];
+            for (int i = 0; i < known.length; i++) {
+                ofAll[known[i]] = values.getAtIndex(ValueLayout.JAVA_LONG, i);
+            }
+            return ofAll;
+        }
+
+        /** Looks again until what is wrong has been so several times, or nothing is. */
+        private void settle() {
+            Look last = look;
+            int sightings = 1;
+            for (int looks = 1;
+                    looks < MOST_LOOKS && sightings < SIGHTINGS && isSuspicious(last);
+                    looks++) {
+                Thread.yield();
+                Look next = look();
+                sightings = hasNewWrongs(last, next) ? 1 : sightings + 1;
+                last = next;
+            }
+            look = last;
+        }
+
+        private boolean isSuspicious(Look one) {
+            if (one.now.isHidden()) {
+                return false;
+            }
+            for (int page = 0; page < one.now.pages(); page++) {
+                if (one.isWrong(page, ofNobodyElse)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private boolean hasNewWrongs(Look last, Look next) {
+            for (int page = 0; page < next.now.pages(); page++) {
+                if (next.isWrong(page, ofNobodyElse) && !last.isWrong(page, ofNobodyElse)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private void compare() {
+            boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
+            for (int page = 0; page < look.now.pages(); page++) {
+                if (look.now.pageAddress(page) != before.pageAddress(page)) {
+                    drifts.add(moved(page, pinned));
+                } else if (look.isForeign(page, ofNobodyElse)) {
+                    drifts.add(foreign(page, pinned));
+                }
+            }
+        }
+
+        private Drift moved(int page, boolean pinned) {
+            long address = addressOf(page);
+            long to = look.now.pageAddress(page);
+            String finding =
+                    to == Translation.UNKNOWN
+                            ? look.now.unknown(page, address).getMessage()
+                            : before.pageAddress(page) == Translation.UNKNOWN
+                                    ? "the page has a frame now, and had none that was known"
+                                    : "the page was moved to another frame";
+            return new Drift(
+                    address, physical(before.pageAddress(page)), physical(to), pinned, finding);
+        }
+
+        private Drift foreign(int page, boolean pinned) {
+            PhysicalAddress at = physical(look.now.pageAddress(page));
+            String finding =
+                    "its frame is not its own: kpageflags 0x%x, mapped %d times (kpagecount)"
+                            .formatted(look.flags[page], look.counts[page]);
+            return new Drift(addressOf(page), at, at, pinned, finding);
+        }
+
+        private @Nullable PhysicalAddress physical(long address) {
+            return address == Translation.UNKNOWN ? null : new PhysicalAddress(address, scope);
+        }
+
+        private long addressOf(int page) {
+            return slab.address() + page * os.pageBytes();
+        }
+
+        // ---- what was promised ----------------------------------------------------------------
+
+        private void lose(Guarantee guarantee, long address, long bytes, String finding) {
+            lost.add(new LostGuarantee(guarantee, address, bytes / os.pageBytes(), finding));
+        }
+
+        /**
+         * The flag of the frame proves a lock. Its absence proves nothing: of a huge page that is
+         * mapped in part the kernel locks the mapping alone, so that is asked then.
+         */
+        private void checkLocked() throws Refusal {
+            if (isNeverSwapped(slab) || everyFrameHas(bit(FrameFlag.MLOCKED))) {
+                return;
+            }
+            long end = slab.address() + slab.bytes();
+            LockedMappings locked = process.locked();
+            long first = locked.firstOutside(slab.address(), end);
+            if (first < end) {
+                lose(
+                        Guarantee.LOCKED,
+                        first,
+                        locked.bytesOutside(slab.address(), end),
+                        "the mapping is not locked any more: munlock(2), munlockall(2) or a new"
+                                + " mapping in its place");
+            }
+        }
+
+        private boolean everyFrameHas(long bits) {
+            return look.flags != null
+                    && look.now.isKnown()
+                    && Arrays.stream(look.flags).allMatch(flags -> (flags & bits) != 0);
+        }
+
+        private void checkHuge() throws Refusal {
+            long huge = 0;
+            for (int sighting = 0; sighting < SIGHTINGS && huge < slab.bytes(); sighting++) {
+                try {
+                    huge = os.hugeBytes(slab.address(), slab.bytes(), process.callState);
+                } catch (Refusal.NotSupported e) {
+                    if (everyFrameHas(bit(FrameFlag.HUGE) | bit(FrameFlag.THP))) {
+                        return; // a kernel before 6.7
+                    }
+                    throw e;
+                }
+            }
+            if (huge < slab.bytes()) {
+                lose(
+                        Guarantee.HUGE,
+                        slab.address(),
+                        slab.bytes() - huge,
+                        "%d of %d bytes are mapped by huge pages: the others were split, paged out"
+                                        .formatted(huge, slab.bytes())
+                                + " or replaced");
+            }
+        }
+
+        private void checkPinned() throws Refusal {
+            long moved = drifts.size();
+            if (moved > 0) {
+                lose(
+                        Guarantee.PINNED,
+                        drifts.getFirst().virtualAddress(),
+                        moved * os.pageBytes(),
+                        drifts.getFirst().finding());
+                return;
+            }
+            if (slab.pins().length == 0) {
+                return; // the kernel's own pages
+            }
+            IntPredicate held = process.heldPins();
+            if (!Arrays.stream(slab.pins()).allMatch(held)) {
+                lose(
+                        Guarantee.PINNED,
+                        slab.address(),
+                        slab.bytes(),
+                        "the io_uring that held the pins was closed or emptied by other code of"
+                                + " the process");
+            }
+        }
+
+        private void checkContiguous() throws Refusal {
+            if (!look.now.isHidden()) {
+                if (!look.now.isContiguous(0, slab.bytes())) {
+                    int end = look.now.endOfRun(0);
+                    lose(
+                            Guarantee.CONTIGUOUS,
+                            addressOf(Math.min(end, look.now.pages() - 1)),
+                            slab.bytes() - end * os.pageBytes(),
+                            "pages were moved: the longest run is of %d of %d bytes"
+                                    .formatted(look.now.longestRunBytes(), slab.bytes()));
+                }
+            } else if (slab.bytes() > os.pageBytes() && !isOneHugePage()) {
+                throw new Refusal.NotPermitted(
+                        "these are no huge page any more, and frames are hidden from this process");
+            }
+        }
+
+        /** As was proven when it was made, and still holds. */
+        private boolean isOneHugePage() {
+            return isNeverSwapped(slab)
+                    || slab.guarantees().contains(Guarantee.HUGE)
+                            && lost.stream().noneMatch(one -> one.guarantee() == Guarantee.HUGE);
+        }
     }
 }

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntPredicate;
 
 /**
  * Linux. A record, because the JIT trusts its fields: through {@link Platform#current()} every call
@@ -451,6 +452,16 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     @Override
     public void unpin(int pin, MemorySegment callState) throws Refusal {
         PinRing.OF_PROCESS.unpin(this, pin, callState);
+    }
+
+    @Override
+    public IntPredicate heldPins(MemorySegment callState) throws Refusal {
+        return PinRing.OF_PROCESS.held(this, callState);
+    }
+
+    @Override
+    public LockedMappings lockedMappings() throws Refusal {
+        return LockedMappings.ofProcess();
     }
 
     @Override

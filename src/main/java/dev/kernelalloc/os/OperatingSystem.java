@@ -3,6 +3,7 @@ package dev.kernelalloc.os;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntPredicate;
 
 /**
  * What this library asks of an operating system. Every method is safe to call from any thread.
@@ -238,6 +239,11 @@ public interface OperatingSystem {
     /** Allows pages to leave memory again, also those that are not locked. */
     void unlock(long address, long bytes, MemorySegment callState) throws Refusal;
 
+    /** The mappings of this process whose pages the system keeps in memory, as of now. */
+    default LockedMappings lockedMappings() throws Refusal {
+        throw new Refusal.NotSupported(name() + " does not tell which pages are locked");
+    }
+
     /** What this process has locked and may lock. */
     LockBudget lockBudget() throws Refusal;
 
@@ -255,6 +261,16 @@ public interface OperatingSystem {
 
     /** Ends a pin of {@link #pin}. */
     default void unpin(int pin, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " has no pins");
+    }
+
+    /**
+     * Compares the pins of this process with what the system knows of them: other code of the
+     * process may have ended some.
+     *
+     * @return whether a pin of {@link #pin} that has not been ended holds its pages, as of now
+     */
+    default IntPredicate heldPins(MemorySegment callState) throws Refusal {
         throw new Refusal.NotSupported(name() + " has no pins");
     }
 

@@ -5,13 +5,23 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntPredicate;
 
 /**
  * Pins: pages that are registered as buffers of an io_uring are held as for a device
  * (FOLL_LONGTERM), and the kernel moves none of them. One ring for the process, with a table of
  * buffers that are entered and removed one by one; it is never used otherwise, and ends with the
  * process.
+ *
+ * <p>The descriptor is open to all code of the process. Whoever closes it ends all pins, and the
+ * number may become another file's. So the file is identified before each use, and one that is no
+ * longer the ring is never touched: its pins are lost, and the next pin opens another ring. A pin's
+ * number names its ring too.
  */
 final class PinRing {
 
@@ -36,29 +46,50 @@ final class PinRing {
 
     static final long IOVEC_BYTES = 16;
 
-    private static final int NONE = -1;
+    /** Pins of a ring, of which {@link #SLOTS} are numbered together. */
+    private static final class Ring {
+
+        private final int file;
+        private final FileIdentity identity;
+        private final Map<Integer, Long> bytesOfSlot = new HashMap<>();
+        private final BitSet taken = new BitSet();
+
+        /** Pages of some pins were let go, by whoever closed or emptied it. */
+        private boolean lost;
+
+        /** The descriptor is not the ring's any more. */
+        private boolean gone;
+
+        private Ring(int file, FileIdentity identity) {
+            this.file = file;
+            this.identity = identity;
+        }
+
+        private long pinnedBytes() {
+            return bytesOfSlot.values().stream().mapToLong(Long::longValue).sum();
+        }
+    }
 
     // Guarded by this:
-    private int ring = NONE;
-    private final BitSet taken = new BitSet();
+    /** The last is in use; those before it were lost. */
+    private final List<Ring> rings = new ArrayList<>();
 
-    private PinRing() {}
+    PinRing() {}
 
     synchronized int pin(Linux linux, long address, long bytes, MemorySegment callState)
             throws Refusal {
-        if (ring == NONE) {
-            ring = open(linux, callState);
-        }
-        int slot = taken.nextClearBit(0);
+        Ring ring = current(linux, callState);
+        int slot = ring.taken.nextClearBit(0);
         if (slot == SLOTS) {
             throw new Refusal.OutOfMemory(
                     "pinning: this process has %d pins, and the kernel allows no more: use larger"
                                     .formatted(SLOTS)
                             + " blocks");
         }
-        if (update(linux, slot, address, bytes, callState) == 1) {
-            taken.set(slot);
-            return slot;
+        if (update(linux, ring, slot, address, bytes, callState) == 1) {
+            ring.taken.set(slot);
+            ring.bytesOfSlot.put(slot, bytes);
+            return (rings.size() - 1) * SLOTS + slot;
         }
         ErrorCode error = linux.error(callState);
         String what = Posix.range("pinning", address, bytes) + ": " + error;
@@ -70,6 +101,53 @@ final class PinRing {
         };
     }
 
+    /** The ring that new pins go to. */
+    private Ring current(Linux linux, MemorySegment callState) throws Refusal {
+        if (!rings.isEmpty()) {
+            Ring last = rings.getLast();
+            identify(linux, last, callState);
+            if (!last.lost) {
+                return last;
+            }
+        }
+        if (rings.size() == Integer.MAX_VALUE / SLOTS) {
+            throw new Refusal.OutOfMemory(
+                    "pinning: the io_uring that holds pins was closed %d times by other code"
+                            .formatted(rings.size()));
+        }
+        int file = open(linux, callState);
+        Ring ring = new Ring(file, FileIdentity.of(linux, file, callState));
+        rings.add(ring);
+        return ring;
+    }
+
+    /** Notices that the descriptor is another file's by now, or nobody's. */
+    private static void identify(Linux linux, Ring ring, MemorySegment callState) {
+        if (!ring.gone && !FileIdentity.of(linux, ring.file, callState).equals(ring.identity)) {
+            ring.gone = true;
+            ring.lost = true;
+        }
+    }
+
+    /**
+     * Compares the pins with what the kernel counts. A ring of which some were let go is lost with
+     * all its pins, as nothing tells which they were.
+     *
+     * @return whether a pin holds, as it is now
+     */
+    synchronized IntPredicate held(Linux linux, MemorySegment callState) throws Refusal {
+        rings.forEach(ring -> identify(linux, ring, callState));
+        long bytes = rings.stream().filter(ring -> !ring.lost).mapToLong(Ring::pinnedBytes).sum();
+        if (bytes > 0 && Proc.pinBudget().lockedBytes() < bytes) {
+            rings.forEach(ring -> ring.lost = true);
+        }
+        BitSet lost = new BitSet();
+        for (int i = 0; i < rings.size(); i++) {
+            lost.set(i, rings.get(i).lost);
+        }
+        return pin -> !lost.get(pin / SLOTS);
+    }
+
     private static Refusal refusedMemory(String what, long bytes) throws Refusal {
         OperatingSystem.LockBudget budget = Proc.pinBudget();
         return budget.exempt()
@@ -77,12 +155,21 @@ final class PinRing {
                 : budget.exceeded(what + " (a user's processes count together)", "pinned", "pin");
     }
 
-    synchronized void unpin(Linux linux, int slot, MemorySegment callState) throws Refusal {
-        if (update(linux, slot, 0, 0, callState) != 1) {
+    /** Ends a pin; one whose ring is gone has ended with it. */
+    synchronized void unpin(Linux linux, int pin, MemorySegment callState) throws Refusal {
+        Ring ring = rings.get(pin / SLOTS);
+        int slot = pin % SLOTS;
+        identify(linux, ring, callState);
+        if (!ring.gone && update(linux, ring, slot, 0, 0, callState) != 1 && !ring.lost) {
             ErrorCode error = linux.error(callState);
             throw new Refusal.SystemError("ending pin " + slot + ": " + error, error);
         }
-        taken.clear(slot);
+        ring.taken.clear(slot);
+        ring.bytesOfSlot.remove(slot);
+        if (ring.lost && !ring.gone && ring.taken.isEmpty()) {
+            linux.calls().close(ring.file);
+            ring.gone = true;
+        }
     }
 
     private static int open(Linux linux, MemorySegment callState) throws Refusal {
@@ -116,7 +203,8 @@ final class PinRing {
     }
 
     /** No bytes at address 0 empty the slot. */
-    private long update(Linux linux, int slot, long address, long bytes, MemorySegment callState) {
+    private static long update(
+            Linux linux, Ring ring, int slot, long address, long bytes, MemorySegment callState) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment buffer = arena.allocate(IOVEC_BYTES, Long.BYTES);
             buffer.set(JAVA_LONG, 0, address);
@@ -127,7 +215,7 @@ final class PinRing {
             update.set(JAVA_INT, UPDATE_NR, 1);
             return IoUring.register(
                     linux,
-                    ring,
+                    ring.file,
                     IoUring.IORING_REGISTER_BUFFERS_UPDATE,
                     update,
                     (int) IO_URING_RSRC_UPDATE2_BYTES,

@@ -3,8 +3,10 @@ package dev.kernelalloc.physical;
 import java.util.Set;
 
 /**
- * What is promised of the pages of a block, for as long as it lives. A block has a set of them; the
- * common sets have names here.
+ * What is promised of the pages of a block, for as long as it lives and nobody undoes it: native
+ * code of the process can unlock, split or replace any page. {@code PhysicalAllocator.verify} finds
+ * that, and the block loses the guarantee. A block has a set of them; the common sets have names
+ * here.
  */
 public enum Guarantee {
     /** Every page had a frame of its own when the block was handed out. */
@@ -26,6 +28,14 @@ public enum Guarantee {
      * takes for memory as it likes.
      */
     PINNED,
+    /**
+     * All bytes lie side by side in physical memory. A block asked for as contiguous has it when it
+     * is handed out. Of a single page, of whole huge pages of which it takes no more than one, and
+     * of {@link #PINNED} pages it stays; so base pages are pinned for it, unasked, whenever the
+     * system allows a pin. Where it does not, nothing holds them: the next compaction of memory may
+     * move each page elsewhere.
+     */
+    CONTIGUOUS,
     /** The kernel has no mapping of the pages, so that its own mistakes do not show them. */
     HIDDEN;
 

@@ -17,14 +17,16 @@ import java.util.Set;
  *
  * @param size in bytes; 0 is legal
  * @param alignment a power of two
- * @param contiguous whether all bytes must lie side by side in physical memory
+ * @param contiguous whether all bytes must lie side by side in physical memory; always when {@code
+ *     least} has {@link Guarantee#CONTIGUOUS}
  * @param lowest no byte has a lower physical address
  * @param highest no byte has a higher physical address
  * @param boundary a power of two, of which no multiple lies between two bytes; 0 for none
  * @param node the NUMA node that the memory should be of; empty for any
  * @param nodeRequired whether it must be
  * @param pages that are wanted
- * @param least what must hold at least; always {@link Guarantee#RESIDENT}
+ * @param least what must hold at least; always {@link Guarantee#RESIDENT}, and {@link
+ *     Guarantee#CONTIGUOUS} when {@code contiguous}
  * @param guarded whether an inaccessible page stands before the first and behind the last page
  * @param fork what a child process finds
  * @param dumped whether core dumps show the contents
@@ -57,6 +59,7 @@ public record PhysicalRequest(
      *     message names them
      */
     public PhysicalRequest {
+        contiguous |= least.contains(Guarantee.CONTIGUOUS);
         require(size >= 0, "size=%d must not be negative", size);
         require(isPowerOfTwo(alignment), "alignment=%d must be a power of two", alignment);
         require(
@@ -97,6 +100,9 @@ public record PhysicalRequest(
                 least);
         EnumSet<Guarantee> all = EnumSet.of(Guarantee.RESIDENT);
         all.addAll(least);
+        if (contiguous) {
+            all.add(Guarantee.CONTIGUOUS);
+        }
         least = Set.copyOf(all);
         Objects.requireNonNull(pages, "pages");
         Objects.requireNonNull(fork, "fork");
@@ -208,7 +214,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * All bytes lie side by side in physical memory.
+         * All bytes lie side by side in physical memory, {@link Guarantee#CONTIGUOUS}. Base pages
+         * are pinned for that where the system allows a pin, without being asked for; where it does
+         * not they may move later, and {@link Guarantee#PINNED} asked for is refused.
          *
          * @return this builder
          */

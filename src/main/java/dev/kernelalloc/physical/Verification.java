@@ -4,35 +4,48 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a look at the page map has found, compared with what was resolved before.
+ * What an audit of memory has found: where its pages lie, compared with what was resolved before,
+ * and whether each guarantee still holds.
  *
  * @param checkedPages how many pages of the base size were compared
  * @param drifts the pages that differ
- * @param unverifiable why pages could not be compared; empty when all were
+ * @param lost the guarantees that do not hold any more, those found lost before included
+ * @param unverifiable why pages or guarantees could not be checked; empty when all were
  */
-public record Verification(long checkedPages, List<Drift> drifts, Optional<String> unverifiable) {
+public record Verification(
+        long checkedPages,
+        List<Drift> drifts,
+        List<LostGuarantee> lost,
+        Optional<String> unverifiable) {
 
-    /** Keeps a copy of the list. */
+    /** Keeps copies of the lists. */
     public Verification {
         drifts = List.copyOf(drifts);
+        lost = List.copyOf(lost);
     }
 
     /** What is known now. */
     public enum Verdict {
-        /** Every page was compared, and lies where it did. */
+        /** Every page was compared and lies where it did, and every guarantee holds. */
         CONFIRMED,
-        /** A page does not. */
+        /** A page does not lie where it did; every guarantee that could be checked holds. */
         DRIFTED,
-        /** The right to see frames is missing, in part or as a whole: nothing is known. */
+        /** A guarantee was lost, now or before. */
+        BROKEN,
+        /** Nothing wrong was found, but something could not be checked. */
         NOT_VERIFIABLE
     }
 
     /**
-     * The short answer.
+     * Returns the short answer.
      *
-     * @return the verdict; {@link Verdict#DRIFTED} also where other pages could not be compared
+     * @return {@link Verdict#BROKEN} when a guarantee was lost, else {@link Verdict#DRIFTED} when a
+     *     page lies elsewhere, also where other pages could not be checked
      */
     public Verdict verdict() {
+        if (!lost.isEmpty()) {
+            return Verdict.BROKEN;
+        }
         if (!drifts.isEmpty()) {
             return Verdict.DRIFTED;
         }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 
 /**
@@ -72,6 +73,8 @@ public final class FakeOperatingSystem implements OperatingSystem {
         NODE_OF,
         PIN,
         UNPIN,
+        HELD_PINS,
+        LOCKED_MAPPINGS,
         PIN_BUDGET
     }
 
@@ -110,6 +113,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
     private final Set<Long> committedPages = new HashSet<>();
     private final Set<Long> lockedPages = new HashSet<>();
     private final Map<Long, Long> pageMap = new HashMap<>();
+    private final Map<Long, long[]> passing = new HashMap<>();
     private final Map<Long, Long> frameFlags = new HashMap<>();
     private final Map<Long, Long> frameCounts = new HashMap<>();
     private final Map<Long, Set<Advice>> advice = new HashMap<>();
@@ -228,6 +232,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     /** Sets the page map entry of the page that holds {@code address}, as if the page had moved. */
     public synchronized void pageMapEntry(long address, long entry) {
         pageMap.put(page(address), entry);
+    }
+
+    /** The same for the next readings of it alone, as if the page was on its way elsewhere. */
+    public synchronized void pageMapEntryFor(int readings, long address, long entry) {
+        passing.put(page(address), new long[] {readings, entry});
     }
 
     /** Sets a frame's flags; they are 0 otherwise. */
@@ -610,6 +619,20 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
+    public synchronized IntPredicate heldPins(MemorySegment callState) throws Refusal {
+        enter(Operation.HELD_PINS, 0, 0);
+        return Set.copyOf(pins.keySet())::contains;
+    }
+
+    @Override
+    public synchronized LockedMappings lockedMappings() throws Refusal {
+        enter(Operation.LOCKED_MAPPINGS, 0, 0);
+        LockedMappings locked = new LockedMappings();
+        lockedPages.forEach(address -> locked.add(address, address + pageBytes()));
+        return locked;
+    }
+
+    @Override
     public synchronized LockBudget pinBudget() throws Refusal {
         enter(Operation.PIN_BUDGET, 0, 0);
         return new LockBudget(pinnedBytes(), pinLimit, pinLimit, false);
@@ -758,7 +781,10 @@ public final class FakeOperatingSystem implements OperatingSystem {
             long address, MemorySegment entries, MemorySegment callState) throws Refusal {
         enter(Operation.READ_PAGE_MAP, address, entries.byteSize());
         for (long i = 0; i < entries.byteSize() / Long.BYTES; i++) {
-            long entry = pageMap.getOrDefault(page(address) + i * pageBytes(), 0L);
+            long page = page(address) + i * pageBytes();
+            long[] passed = passing.get(page);
+            long entry =
+                    passed != null && passed[0]-- > 0 ? passed[1] : pageMap.getOrDefault(page, 0L);
             entries.setAtIndex(ValueLayout.JAVA_LONG, i, entry);
         }
     }

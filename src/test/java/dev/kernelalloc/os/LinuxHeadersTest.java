@@ -121,6 +121,13 @@ class LinuxHeadersTest {
         ours.put("offsetof(struct io_uring_rsrc_update2, offset)", PinRing.UPDATE_OFFSET);
         ours.put("offsetof(struct io_uring_rsrc_update2, data)", PinRing.UPDATE_DATA);
         ours.put("offsetof(struct io_uring_rsrc_update2, nr)", PinRing.UPDATE_NR);
+        ours.put("sizeof(struct statx)", FileIdentity.STATX_BYTES);
+        ours.put("offsetof(struct statx, stx_ino)", FileIdentity.STX_INO);
+        ours.put("offsetof(struct statx, stx_dev_major)", FileIdentity.STX_DEV_MAJOR);
+        ours.put("offsetof(struct statx, stx_dev_minor)", FileIdentity.STX_DEV_MINOR);
+        ours.put("(long) SYS_statx", (long) FileIdentity.SYS_STATX);
+        ours.put("(long) STATX_INO", (long) FileIdentity.STATX_INO);
+        ours.put("(long) AT_EMPTY_PATH", (long) FileIdentity.AT_EMPTY_PATH);
         assertThat(numbers(ours)).isEqualTo(ours);
 
         Map<String, Long> scan = new TreeMap<>();
@@ -228,6 +235,7 @@ class LinuxHeadersTest {
                 #include <linux/mempolicy.h>
                 #include <linux/mman.h>
                 #include <linux/prctl.h>
+                #include <linux/stat.h>
                 #include <linux/version.h>
                 int main(void) {
                 %s

@@ -1,12 +1,15 @@
 package dev.kernelalloc.cli;
 
 import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.Verification;
 
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.LinkedHashSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 
 /** Looks again and again whether pages are where they were, and tells of those that are not. */
@@ -18,6 +21,7 @@ final class Watch {
     private final PrintWriter out;
 
     private long drifts;
+    private final Set<LostGuarantee> known = new LinkedHashSet<>();
     private Optional<String> unverifiable = Optional.empty();
 
     /**
@@ -51,7 +55,7 @@ final class Watch {
         }
         out.println("looked %d times: %s".formatted(looks, summary()));
         out.flush();
-        return drifts == 0 ? Tool.DONE : Tool.DRIFTED;
+        return drifts == 0 && known.isEmpty() ? Tool.DONE : Tool.DRIFTED;
     }
 
     /** Without a bar there is a line for each look: so a reader that is gone is noticed, too. */
@@ -67,9 +71,22 @@ final class Watch {
                                 .formatted(
                                         number,
                                         drift.virtualAddress(),
-                                        drift.before(),
+                                        drift.before() == null ? "no known frame" : drift.before(),
                                         drift.after() == null ? "no frame" : drift.after(),
                                         drift.finding()));
+            }
+            for (LostGuarantee one : found.lost()) {
+                if (known.add(one)) {
+                    progress.print(
+                            out,
+                            "look %d: 0x%016x lost %s, %d pages: %s"
+                                    .formatted(
+                                            number,
+                                            one.virtualAddress(),
+                                            one.guarantee(),
+                                            one.pages(),
+                                            one.finding()));
+                }
             }
             if (!progress.isShown()) {
                 progress.print(
@@ -88,8 +105,14 @@ final class Watch {
     }
 
     private String summary() {
+        String moved =
+                "%d page%s found elsewhere".formatted(drifts, drifts == 1 ? " was" : "s were");
+        if (!known.isEmpty()) {
+            return "%d guarantee%s lost, %s"
+                    .formatted(known.size(), known.size() == 1 ? " was" : "s were", moved);
+        }
         if (drifts > 0) {
-            return "%d page%s found elsewhere".formatted(drifts, drifts == 1 ? " was" : "s were");
+            return moved;
         }
         return unverifiable
                 .map(why -> "nothing is known: " + why)

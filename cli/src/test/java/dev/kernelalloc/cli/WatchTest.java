@@ -3,6 +3,8 @@ package dev.kernelalloc.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddress.Scope;
 import dev.kernelalloc.physical.PhysicalAddressException;
@@ -21,7 +23,8 @@ import java.util.function.Supplier;
 
 class WatchTest {
 
-    private static final Verification FINE = new Verification(512, List.of(), Optional.empty());
+    private static final Verification FINE =
+            new Verification(512, List.of(), List.of(), Optional.empty());
 
     private final StringWriter printed = new StringWriter();
 
@@ -42,11 +45,30 @@ class WatchTest {
                         new PhysicalAddress(0x2000, Scope.HOST),
                         false,
                         "moved");
-        Verification found = new Verification(512, List.of(drift), Optional.empty());
+        Verification found = new Verification(512, List.of(drift), List.of(), Optional.empty());
         assertThat(watch(1, () -> found)).isEqualTo(Tool.DRIFTED);
         assertThat(printed.toString())
                 .contains("0x0000000000007000 was at 0x0000000000001000, is at 0x0000000000002000")
                 .contains("1 page was found elsewhere");
+    }
+
+    @Test
+    void aLostGuaranteeIsShownOnceAndCounts() throws InterruptedException {
+        LostGuarantee lost = new LostGuarantee(Guarantee.LOCKED, 0x7000, 3, "unlocked");
+        Verification found = new Verification(512, List.of(), List.of(lost), Optional.empty());
+        assertThat(watch(2, () -> found)).isEqualTo(Tool.DRIFTED);
+        assertThat(printed.toString())
+                .containsOnlyOnce("0x0000000000007000 lost LOCKED, 3 pages: unlocked")
+                .contains("look 2: BROKEN", "1 guarantee was lost, 0 pages were found elsewhere");
+    }
+
+    @Test
+    void aPageWithoutAKnownPlaceIsShownAsThat() throws InterruptedException {
+        Drift drift =
+                new Drift(0x7000, null, new PhysicalAddress(0x2000, Scope.HOST), false, "appeared");
+        Verification found = new Verification(512, List.of(drift), List.of(), Optional.empty());
+        assertThat(watch(1, () -> found)).isEqualTo(Tool.DRIFTED);
+        assertThat(printed.toString()).contains("was at no known frame, is at 0x0000000000002000");
     }
 
     @Test
@@ -62,7 +84,7 @@ class WatchTest {
 
     @Test
     void whatCannotBeSeenIsNotCalledFine() throws InterruptedException {
-        Verification hidden = new Verification(0, List.of(), Optional.of("no right"));
+        Verification hidden = new Verification(0, List.of(), List.of(), Optional.of("no right"));
         assertThat(watch(1, () -> hidden)).isEqualTo(Tool.DONE);
         assertThat(printed.toString())
                 .contains("NOT_VERIFIABLE", "nothing is known: no right")

@@ -1,0 +1,58 @@
+package dev.kernelalloc.os;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Which file a descriptor stands for: a number that was closed may be another file's a moment
+ * later. The device and inode, as statx(2) tells them; each io_uring has an inode of its own.
+ *
+ * @param device major and minor number; -1 where the descriptor is not open
+ * @param inode of the device
+ */
+record FileIdentity(long device, long inode) {
+
+    private static final boolean IS_X86 = System.getProperty("os.arch").equals("amd64");
+
+    static final int SYS_STATX = IS_X86 ? 332 : 291;
+
+    static final int AT_EMPTY_PATH = 0x1000;
+    static final int STATX_INO = 0x100;
+
+    /** {@code struct statx}. */
+    static final long STATX_BYTES = 256;
+
+    static final long STX_INO = 32;
+    static final long STX_DEV_MAJOR = 136;
+    static final long STX_DEV_MINOR = 140;
+
+    private static final FileIdentity NONE = new FileIdentity(-1, -1);
+
+    /** Of a descriptor; all that are not open, or that the system does not tell of, are equal. */
+    static FileIdentity of(Linux linux, int file, MemorySegment callState) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment path = arena.allocateFrom("");
+            MemorySegment answer = arena.allocate(STATX_BYTES, Long.BYTES);
+            long result =
+                    linux.calls()
+                            .syscall(
+                                    SYS_STATX,
+                                    file,
+                                    path.address(),
+                                    AT_EMPTY_PATH,
+                                    STATX_INO,
+                                    answer.address(),
+                                    0,
+                                    callState);
+            if (result != 0) {
+                return NONE;
+            }
+            long major = Integer.toUnsignedLong(answer.get(JAVA_INT, STX_DEV_MAJOR));
+            long minor = Integer.toUnsignedLong(answer.get(JAVA_INT, STX_DEV_MINOR));
+            return new FileIdentity(major << 32 | minor, answer.get(JAVA_LONG, STX_INO));
+        }
+    }
+}
