@@ -6,7 +6,6 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.PhantomReference;
 import java.lang.ref.WeakReference;
-import java.util.List;
 
 /**
  * What is remembered of one owner of memory, until its end, or until it is found to be lost. One of
@@ -47,8 +46,10 @@ final class LeakRecord extends PhantomReference<Sentinel> {
     private static final int ENDED = 1;
     private static final int LOST = 2;
 
-    private final Tracker tracker;
-    private final Place place;
+    /** Null once it is over, as is the place: both lead to classes of the owner's program. */
+    private volatile @Nullable Tracker tracker;
+
+    private volatile @Nullable Place place;
     private volatile Holder holder;
     private volatile long address;
     private volatile long bytes;
@@ -68,7 +69,8 @@ final class LeakRecord extends PhantomReference<Sentinel> {
         this.bytes = bytes;
     }
 
-    Tracker tracker() {
+    /** Returns who tracks the owner, or null when that is over. */
+    @Nullable Tracker tracker() {
         return tracker;
     }
 
@@ -98,21 +100,28 @@ final class LeakRecord extends PhantomReference<Sentinel> {
 
     /** The owner gives the memory back, or leaves it to somebody else. */
     void end() {
-        if (STATE.compareAndSet(this, ALIVE, ENDED)) {
-            clear(); // so that the collector need not look at it
-            LeakRecords.ALL.over(this);
-            Journal.ended(tracker.tag(), holder.kind, address, bytes);
+        Tracker tracked = over(ENDED);
+        if (tracked != null) {
+            Journal.ended(tracked.tag(), holder.kind, address, bytes);
         }
     }
 
-    /** Whether the caller is the one to report it. */
-    boolean lose() {
-        if (STATE.compareAndSet(this, ALIVE, LOST)) {
-            clear();
-            LeakRecords.ALL.over(this);
-            return true;
+    /** Returns who tracked the owner to the one caller that is to report it; null to others. */
+    @Nullable Tracker lose() {
+        return over(LOST);
+    }
+
+    /** The record may stay in {@link LeakRecords} for long, and must pin no class loader there. */
+    private @Nullable Tracker over(int outcome) {
+        Tracker tracked = tracker;
+        if (!STATE.compareAndSet(this, ALIVE, outcome)) {
+            return null;
         }
-        return false;
+        tracker = null;
+        place = null;
+        clear(); // so that the collector need not look at it
+        LeakRecords.ALL.over(this);
+        return tracked;
     }
 
     /** Whether it has ended, or was found to be lost. */
@@ -132,20 +141,25 @@ final class LeakRecord extends PhantomReference<Sentinel> {
     }
 
     /** The owner is known of from now on. */
-    void begin() {
+    void begin(Tracker by) {
         LeakRecords.ALL.add(this);
-        Journal.tracked(tracker.tag(), holder.kind, address, bytes);
+        Journal.tracked(by.tag(), holder.kind, address, bytes);
     }
 
-    LeakReport report() {
+    /** Describes the owner; null when it is over meanwhile. */
+    @Nullable LeakReport report() {
+        Tracker by = tracker;
+        Place made = place;
         Holder last = holder;
-        List<StackTraceElement> callers = place.callers();
+        if (by == null || made == null) {
+            return null;
+        }
         return new LeakReport(
                 last.kind,
-                tracker.tag(),
+                by.tag(),
                 address,
                 bytes,
-                callers,
+                made.callers(),
                 last.name,
                 last.id,
                 last.hasEnded());

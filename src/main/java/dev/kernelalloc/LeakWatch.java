@@ -76,8 +76,9 @@ final class LeakWatch {
             return;
         }
         LeakReport report = record.report(); // first: it may find the Java heap full
-        if (record.lose()) {
-            tell(report, record.tracker());
+        Tracker tracker = report == null ? null : record.lose();
+        if (tracker != null) {
+            tell(report, tracker);
         }
     }
 

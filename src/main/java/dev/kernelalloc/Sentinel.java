@@ -9,16 +9,18 @@ import java.lang.ref.Reference;
  */
 final class Sentinel {
 
+    private final Tracker tracker;
     private final LeakRecord record;
 
     /** Not yet on its {@link #post}. */
     Sentinel(Tracker tracker, LeakReport.Kind kind, long address, long bytes) {
+        this.tracker = tracker;
         this.record = new LeakRecord(this, tracker, kind, address, bytes);
     }
 
     /** From now on its loss is noticed. */
     Sentinel post() {
-        record.begin();
+        record.begin(tracker);
         LeakWatch.ensureRunning();
         return this;
     }

@@ -260,7 +260,9 @@ final class Tracker {
                 record -> {
                     if (record.tracker() == this) {
                         LeakReport report = record.report();
-                        add(sums, report.kind(), report.place(), report.bytes());
+                        if (report != null) {
+                            add(sums, report.kind(), report.place(), report.bytes());
+                        }
                     }
                 });
         rawBlocks
