@@ -55,6 +55,7 @@ public final class SystemChunks implements ChunkSource {
                     && bytes >= SEPARATE_MAPPING_BYTES) {
                 names.give(chunk);
             }
+            OutstandingChunks.add(address);
             return chunk;
         } catch (Error e) {
             os.alignedFree(address); // the Java heap or stack is exhausted
@@ -67,6 +68,7 @@ public final class SystemChunks implements ChunkSource {
         if (names != null) {
             names.takeOff(chunk);
         }
+        OutstandingChunks.remove(chunk.address());
         os.alignedFree(chunk.address());
     }
 
@@ -81,11 +83,22 @@ public final class SystemChunks implements ChunkSource {
      */
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
-        Chunk resized = new Chunk(os.alignedRealloc(chunk.address(), bytes), bytes, false);
+        Chunk resized = new Chunk(reallocate(chunk.address(), bytes), bytes, false);
         if (bytes >= SEPARATE_MAPPING_BYTES && bytes > chunk.bytes()) {
             wantHugePages(resized);
         }
         return resized;
+    }
+
+    private long reallocate(long address, long bytes) throws Refusal {
+        OutstandingChunks.remove(address); // first: moved away from, it may be another thread's
+        long now = address;
+        try {
+            now = os.alignedRealloc(address, bytes);
+            return now;
+        } finally {
+            OutstandingChunks.add(now);
+        }
     }
 
     /**

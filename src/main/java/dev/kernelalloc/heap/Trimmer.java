@@ -14,6 +14,10 @@ import java.util.function.Supplier;
  * The thread that gives idle memory back: one for the process, a daemon, there only while some heap
  * holds memory. It keeps no heap alive, but for closed ones: who has closed a heap need not
  * remember it until other threads have given up what they hold of it.
+ *
+ * <p>A thread keeps the class loader of its code. Where that is not one of the JVM's own, as in a
+ * web application, the thread also ends when no heap has been used for {@value #QUIET_VISITS}
+ * visits, though blocks are alive or in caches of live threads; the next slow call starts it again.
  */
 final class Trimmer {
 
@@ -21,6 +25,12 @@ final class Trimmer {
     private static final long PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private static final Queue<Supplier<@Nullable Trimmed>> WATCHED = new ConcurrentLinkedQueue<>();
+
+    /** Twice what memory takes from its last use until it is given back. */
+    private static final int QUIET_VISITS = 4;
+
+    /** Since a heap was used last. Benign race: a lost update moves the end by a visit. */
+    private static volatile int quietVisits;
 
     private static final BackgroundThread THREAD =
             new BackgroundThread("kernel-alloc-trim", new Visits());
@@ -31,7 +41,8 @@ final class Trimmer {
 
         @Override
         public boolean isPending() {
-            return !WATCHED.isEmpty();
+            return !WATCHED.isEmpty()
+                    && (!OutstandingChunks.UNLOADABLE || quietVisits < QUIET_VISITS);
         }
 
         @Override
@@ -41,6 +52,9 @@ final class Trimmer {
 
         @Override
         public void round() {
+            if (OutstandingChunks.UNLOADABLE) {
+                quietVisits++;
+            }
             visitAll();
         }
     }
@@ -48,11 +62,15 @@ final class Trimmer {
     /** Visits a heap from now on, until it has nothing left. */
     static void watch(Trimmed heap) {
         WATCHED.add(new WeakReference<>(heap)::get);
+        quietVisits = 0;
         THREAD.ensureRunning();
     }
 
-    /** Tries again where no thread could be had. */
+    /** Called at each slow call: starts the thread where it has ended, or could not be started. */
     static void ensureRunning() {
+        if (quietVisits != 0) {
+            quietVisits = 0;
+        }
         if (!THREAD.isRunning() && !WATCHED.isEmpty()) {
             THREAD.ensureRunning();
         }
@@ -61,6 +79,7 @@ final class Trimmer {
     /** Visits a closed heap from now on, until it has nothing left. */
     static void watchClosed(Trimmed heap) {
         WATCHED.add(() -> heap);
+        quietVisits = 0;
         THREAD.ensureRunning();
     }
 

@@ -63,6 +63,10 @@ interface HeapCalls {
 
         private Free() {}
 
+        static MethodHandle handle() {
+            return HANDLE;
+        }
+
         /** Links a function that allocates, after the one above that frees its blocks. */
         static MethodHandle linkAllocator(String name, FunctionDescriptor type) {
             return Downcall.linkReplaceable(name, type);

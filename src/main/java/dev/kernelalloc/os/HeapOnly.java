@@ -1,6 +1,7 @@
 package dev.kernelalloc.os;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 
 /** A system of which the library knows the C heap alone. */
 record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
@@ -28,6 +29,11 @@ record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
     @Override
     public void alignedFree(long address) {
         calls.free(address);
+    }
+
+    @Override
+    public MethodHandle alignedFreeHandle() {
+        return HeapCalls.Free.handle();
     }
 
     /** What most systems have; nothing here depends on it. */

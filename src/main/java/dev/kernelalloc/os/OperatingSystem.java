@@ -1,6 +1,7 @@
 package dev.kernelalloc.os;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
@@ -62,6 +63,11 @@ public interface OperatingSystem {
      * Gives back a block of {@link #alignedAlloc}. On Windows this is another function than free.
      */
     void alignedFree(long address);
+
+    /** Returns {@link #alignedFree} as a {@code (long)void} that keeps no class of the library. */
+    default MethodHandle alignedFreeHandle() {
+        throw new UnsupportedOperationException(name() + " has no functions of C");
+    }
 
     // ---- pages --------------------------------------------------------------------------------
 

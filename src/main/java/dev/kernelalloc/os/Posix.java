@@ -1,6 +1,7 @@
 package dev.kernelalloc.os;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import java.util.Map;
 
 /**
@@ -42,6 +43,11 @@ interface Posix extends CHeap {
     @Override
     default void alignedFree(long address) {
         calls().free(address);
+    }
+
+    @Override
+    default MethodHandle alignedFreeHandle() {
+        return HeapCalls.Free.handle();
     }
 
     /**

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import java.util.Map;
 
 /**
@@ -96,6 +97,11 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     @Override
     public void alignedFree(long address) {
         calls.alignedFree(address);
+    }
+
+    @Override
+    public MethodHandle alignedFreeHandle() {
+        return WindowsCalls.Aligned.freeHandle();
     }
 
     /**

@@ -119,6 +119,10 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
                 Downcall.link("_aligned_malloc", Downcall.TWO_TO_ADDRESS);
 
         private Aligned() {}
+
+        static MethodHandle freeHandle() {
+            return FREE;
+        }
     }
 
     /** Pages. */
