@@ -16,6 +16,7 @@ final class ArrayOf<T> extends NativeArray<T> {
     private final OwnedBlock block;
     private final MemorySegment segment;
     private final long length;
+    private final ChangeGuard guard = new ChangeGuard();
 
     ArrayOf(StructType<T> type, OwnedBlock block, long length) {
         this.type = type;
@@ -59,6 +60,11 @@ final class ArrayOf<T> extends NativeArray<T> {
     }
 
     @Override
+    ChangeGuard guard() {
+        return guard;
+    }
+
+    @Override
     public T get(long index) {
         return type.get(segment, Objects.checkIndex(index, length) * stride());
     }
@@ -78,8 +84,13 @@ final class ArrayOf<T> extends NativeArray<T> {
 
     @Override
     public void forEach(Consumer<? super T> action) {
-        for (long i = 0; i < length; i++) {
-            action.accept(type.get(segment, i * stride()));
+        guard.enter();
+        try {
+            for (long i = 0; i < length; i++) {
+                action.accept(type.get(segment, i * stride()));
+            }
+        } finally {
+            guard.exit();
         }
     }
 

@@ -6,6 +6,8 @@ import java.util.AbstractList;
 import java.util.Comparator;
 import java.util.RandomAccess;
 import java.util.Spliterator;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /** The elements of a slice as a list of their number. */
 final class ElementList<T> extends AbstractList<T> implements RandomAccess {
@@ -38,6 +40,28 @@ final class ElementList<T> extends AbstractList<T> implements RandomAccess {
         T old = elements.get(index);
         elements.set(index, value);
         return old;
+    }
+
+    @Override
+    public void forEach(Consumer<? super T> action) {
+        elements.forEach(action);
+    }
+
+    @Override
+    public void replaceAll(UnaryOperator<T> operator) {
+        elements.guard().enter();
+        try {
+            for (int i = 0; i < size; i++) {
+                set(i, operator.apply(get(i)));
+            }
+        } finally {
+            elements.guard().exit();
+        }
+    }
+
+    /** What it is a list of. */
+    NativeSlice<T> elements() {
+        return elements;
     }
 
     /** In the memory: what a list does otherwise, with an array of views, would mix them up. */

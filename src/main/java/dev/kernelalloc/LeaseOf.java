@@ -20,6 +20,7 @@ final class LeaseOf<T> extends ArrayLease<T> {
     private final SharedArray<T> array;
     private final MemorySegment segment;
     private final long length;
+    private final ChangeGuard guard = new ChangeGuard();
 
     LeaseOf(StructType<T> type, Lease<T> lease, SharedArray<T> array, long length) {
         this.type = type;
@@ -70,6 +71,11 @@ final class LeaseOf<T> extends ArrayLease<T> {
     }
 
     @Override
+    ChangeGuard guard() {
+        return guard;
+    }
+
+    @Override
     public T get(long index) {
         return type.get(segment, Objects.checkIndex(index, length) * stride());
     }
@@ -94,13 +100,19 @@ final class LeaseOf<T> extends ArrayLease<T> {
 
     @Override
     void forEach(long from, long to, Consumer<? super T> action) {
-        for (long i = from; i < to; i++) {
-            action.accept(type.get(segment, i * stride()));
+        guard.enter();
+        try {
+            for (long i = from; i < to; i++) {
+                action.accept(type.get(segment, i * stride()));
+            }
+        } finally {
+            guard.exit();
         }
     }
 
     @Override
     public void close() {
+        guard.requireEndable();
         lease.close();
     }
 

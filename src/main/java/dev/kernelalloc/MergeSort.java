@@ -9,9 +9,9 @@ import java.util.Comparator;
 /**
  * Sorts elements where they lie, stably, with room beside them for half of them.
  *
- * <p>A comparator may throw at any time. So none is called while an element is missing: an element
- * is moved when its place is known, and a merge that ends early puts the rest of its left half back
- * into the gap, which is as large.
+ * <p>A comparator may throw at any time, but cannot end or move the elements. So none is called
+ * while an element is missing: an element is moved when its place is known, and a merge that ends
+ * early puts the rest of its left half back into the gap, which is as large.
  */
 final class MergeSort<T> {
 
@@ -45,7 +45,12 @@ final class MergeSort<T> {
                         slice.type().byteAlignment(),
                         false);
         try {
-            new MergeSort<>(slice, room.segment(), order).sort(0, length);
+            slice.guard().enter();
+            try {
+                new MergeSort<>(slice, room.segment(), order).sort(0, length);
+            } finally {
+                slice.guard().exit();
+            }
         } finally {
             room.close();
         }

@@ -231,6 +231,7 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
      * @throws WrongThreadException when called by another thread
      */
     public final SharedArray<T> share() {
+        guard().requireEndable();
         return SharedArray.of(this);
     }
 
@@ -262,6 +263,7 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
      */
     @Override
     public final void close() {
+        guard().requireEndable();
         block().close();
     }
 

@@ -26,6 +26,12 @@ import java.util.stream.StreamSupport;
  * Those of an interface type are live views of the memory, and so are slices of a bare layout; to
  * copy one is to copy its bytes.
  *
+ * <p><b>Code that an operation calls</b>, such as the accessors of a record, a comparator, a
+ * function or an action, may read and set elements. It must not end the owner of the memory, nor
+ * add elements to a vec that owns it or remove some: that throws {@link
+ * java.util.ConcurrentModificationException} and changes nothing. Iterators and streams show the
+ * memory as long as it lives.
+ *
  * <p>As in C, an element takes the size of its type rounded up to its alignment. Indexes are
  * counted from 0, and every index is checked. An access costs what the raw loop over the segment
  * costs, and makes no garbage unless the value escapes.
@@ -98,6 +104,9 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public abstract MemorySegment segment();
 
+    /** Refuses changes to the owner of the memory while one of its operations is in the middle. */
+    abstract ChangeGuard guard();
+
     /**
      * The memory of one element.
      *
@@ -118,7 +127,12 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * @throws IndexOutOfBoundsException when there is no such element
      */
     public final void update(long index, UnaryOperator<T> change) {
-        set(index, change.apply(get(index)));
+        guard().enter();
+        try {
+            set(index, change.apply(get(index)));
+        } finally {
+            guard().exit();
+        }
     }
 
     /**
@@ -163,7 +177,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
         Objects.checkFromToIndex(from, to, length());
         long stride = stride(type());
         return SliceOf.make(
-                type(), segment().asSlice(from * stride, (to - from) * stride), to - from);
+                type(), segment().asSlice(from * stride, (to - from) * stride), to - from, guard());
     }
 
     // ---- many at once -------------------------------------------------------------------------
@@ -178,7 +192,12 @@ public abstract class NativeSlice<T> implements Iterable<T> {
             Objects.requireNonNull(value, "value");
             return;
         }
-        set(0, value);
+        guard().enter();
+        try {
+            set(0, value);
+        } finally {
+            guard().exit();
+        }
         BulkMemory.repeat(segment(), stride(type()));
     }
 
@@ -192,8 +211,13 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public final void copyFrom(T[] values) {
         requireLength(values.length, "values given");
-        for (int i = 0; i < values.length; i++) {
-            set(i, values[i]);
+        guard().enter();
+        try {
+            for (int i = 0; i < values.length; i++) {
+                set(i, values[i]);
+            }
+        } finally {
+            guard().exit();
         }
     }
 
@@ -230,8 +254,13 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public final void copyTo(T[] target) {
         requireLength(target.length, "places given");
-        for (int i = 0; i < target.length; i++) {
-            target[i] = get(i);
+        guard().enter();
+        try {
+            for (int i = 0; i < target.length; i++) {
+                target[i] = get(i);
+            }
+        } finally {
+            guard().exit();
         }
     }
 
@@ -291,6 +320,15 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      *     would keep the order at {@code i}
      */
     public final long binarySearch(T value, Comparator<? super T> order) {
+        guard().enter();
+        try {
+            return search(value, order);
+        } finally {
+            guard().exit();
+        }
+    }
+
+    private long search(T value, Comparator<? super T> order) {
         long low = 0;
         long high = length() - 1;
         while (low <= high) {
@@ -315,6 +353,15 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * @return as {@link #binarySearch} does
      */
     public final long binarySearchByLong(long value, ToLongFunction<? super T> key) {
+        guard().enter();
+        try {
+            return searchByLong(value, key);
+        } finally {
+            guard().exit();
+        }
+    }
+
+    private long searchByLong(long value, ToLongFunction<? super T> key) {
         long low = 0;
         long high = length() - 1;
         while (low <= high) {

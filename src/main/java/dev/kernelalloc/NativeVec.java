@@ -38,6 +38,12 @@ import java.util.stream.StreamSupport;
  * they were. Views, slices and segments live on then, but for those of a vec of a mebibyte or more,
  * which may have ended.
  *
+ * <p><b>Code that a vec calls</b>, such as the accessors of a record, a comparator, a condition or
+ * a collection to be added, may read the vec and set elements. It must not add or remove elements,
+ * move, hand over or close the vec: that throws {@link ConcurrentModificationException} and changes
+ * nothing. An iterator or a stream, which runs between its steps whatever its user likes, throws at
+ * the next step.
+ *
  * <p>What is taken from a vec shows its memory, not its elements: after a removal an older view
  * shows whatever has moved there.
  *
@@ -56,6 +62,9 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
 
     private static final long FIRST_CAPACITY = 4;
 
+    /** Larger elements change places by being swapped, not by way of a Java array. */
+    private static final long MOST_COPIED_BYTES = 1 << 16;
+
     private final StructType<T> type;
     private final long stride;
     private final Room room;
@@ -68,6 +77,9 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
 
     /** How often elements were removed, or have moved. What is added, the size tells. */
     int changes;
+
+    /** Refuses changes by code that this vec calls. */
+    final ChangeGuard guard = new ChangeGuard();
 
     /** Of this package alone. */
     NativeVec(StructType<T> type, OwnedBlock block, long size) {
@@ -158,6 +170,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     public static <T> NativeVec<T> from(NativeArray<T> array) {
         OwnedBlock block = array.block();
         block.requireAccess();
+        array.guard().requireEndable();
         OwnedBlock all = block.handOver(block.usableBytes());
         return VecOf.make(array.type(), all, array.length());
     }
@@ -280,7 +293,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     public final NativeSlice<T> slice(long from, long to) {
         block().requireAccess();
         Objects.checkFromToIndex(from, to, size);
-        return SliceOf.make(type, memory.asSlice(from * stride, (to - from) * stride), to - from);
+        return SliceOf.make(
+                type, memory.asSlice(from * stride, (to - from) * stride), to - from, guard);
     }
 
     /**
@@ -322,34 +336,95 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     public final void insert(long index, T value) {
         Objects.checkIndex(index, size + 1);
-        MemorySegment one = oneElement();
+        MemorySegment spare = index == size ? MemorySegment.NULL : spareElement();
         add(value);
-        long last = size - 1;
-        copy(memory, last, one, 0, 1);
-        copy(memory, index, memory, index + 1, last - index);
-        copy(one, 0, memory, index, 1);
+        moveElement(size - 1, index, spare);
     }
 
     /**
      * Adds elements behind the last one.
      *
-     * @param values to be copied, in the order of their iterator
+     * @param values to be copied, in the order of their iterator; also views of this vec's own
      * @throws IllegalArgumentException when one does not fit; the elements are what they were then
      * @throws AllocationException when memory cannot be had; the elements are what they were
      * @throws IllegalStateException as for {@link #add}
      */
+    @SuppressWarnings("unchecked") // a list of elements of the same type
     public final void addAll(Collection<? extends T> values) {
-        long before = size;
-        reserve(values.size());
+        block().requireAccess();
+        guard.requireFree();
+        if (values instanceof ElementList<?> list && list.elements().type() == type) {
+            addAll((NativeSlice<T>) list.elements());
+            return;
+        }
+        int count;
+        guard.enter();
         try {
-            for (T value : values) {
-                add(value);
+            count = values.size();
+        } finally {
+            guard.exit();
+        }
+        if (count > capacity - size && capacity > 0 && type.isView()) {
+            addAllMoving(values);
+        } else {
+            reserve(count);
+            addEach(values);
+        }
+    }
+
+    /** Copies the views before the memory that they may be of ends. */
+    private void addAllMoving(Collection<? extends T> values) {
+        try (NativeVec<T> copies =
+                VecOf.make(type, OwnedBlock.none(block().source(), type.byteAlignment()), 0)) {
+            guard.enter();
+            try {
+                copies.addAll(values);
+            } finally {
+                guard.exit();
+            }
+            addAll(copies.slice());
+        }
+    }
+
+    private void addEach(Collection<? extends T> values) {
+        long before = size;
+        try {
+            Iterator<? extends T> iterator = iterator(values);
+            while (hasNext(iterator)) {
+                add(next(iterator));
             }
         } catch (RuntimeException | Error e) {
             if (block().isAlive()) {
                 truncate(before);
             }
             throw e;
+        }
+    }
+
+    private Iterator<? extends T> iterator(Collection<? extends T> values) {
+        guard.enter();
+        try {
+            return values.iterator();
+        } finally {
+            guard.exit();
+        }
+    }
+
+    private boolean hasNext(Iterator<?> values) {
+        guard.enter();
+        try {
+            return values.hasNext();
+        } finally {
+            guard.exit();
+        }
+    }
+
+    private T next(Iterator<? extends T> values) {
+        guard.enter();
+        try {
+            return values.next();
+        } finally {
+            guard.exit();
         }
     }
 
@@ -389,6 +464,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
 
     private void reserve(long additional, long keptBytes) {
         block().requireAccess();
+        guard.requireFree();
         if (additional < 0) {
             throw new IllegalArgumentException(
                     "additional=" + additional + " must not be negative");
@@ -415,6 +491,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     public final void shrinkToFit() {
         block().requireAccess();
+        guard.requireFree();
         if (size == capacity || stride == 0) {
             return;
         }
@@ -426,7 +503,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         block().requireAccess();
         OwnedBlock copy = OwnedBlock.take(block().source(), stride, type.byteAlignment(), false);
         try {
-            type.set(copy.segment(), value);
+            guard.enter();
+            try {
+                type.set(copy.segment(), value);
+            } finally {
+                guard.exit();
+            }
             reserve(1);
             copy(copy.segment(), 0, memory, size, 1);
             size++;
@@ -437,9 +519,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
 
     private void exchange(Runnable exchange) {
         MemorySegment before = memory;
+        guard.enterMove();
         try {
             exchange.run();
         } finally {
+            guard.exitMove();
             look(); // also where the old block was found overrun
             if (memory != before) {
                 changes++;
@@ -471,10 +555,24 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         if (size == 0) {
             throw new NoSuchElementException("the vec has no element");
         }
-        T removed = type.get(memory, (size - 1) * stride);
-        size--;
-        changes++;
+        guard.requireFree();
+        T removed = read(size - 1);
+        removeFrom(size - 1);
         return removed;
+    }
+
+    private T read(long index) {
+        guard.enter();
+        try {
+            return type.get(memory, index * stride);
+        } finally {
+            guard.exit();
+        }
+    }
+
+    private void removeFrom(long newSize) {
+        size = newSize;
+        changes++;
     }
 
     /**
@@ -489,11 +587,15 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     public final T removeAt(long index) {
         block().requireAccess();
         Objects.checkIndex(index, size);
-        MemorySegment one = oneElement();
-        copy(memory, index, one, 0, 1);
+        guard.requireFree();
+        if (type.isView()) {
+            moveElement(index, size - 1, spareElement());
+            return removeLast();
+        }
+        T removed = read(index);
         copy(memory, index + 1, memory, index, size - 1 - index);
-        copy(one, 0, memory, size - 1, 1);
-        return removeLast();
+        removeFrom(size - 1);
+        return removed;
     }
 
     /**
@@ -507,40 +609,50 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final T swapRemove(long index) {
-        slice().swap(index, size - 1);
-        return removeLast();
+        block().requireAccess();
+        Objects.checkIndex(index, size);
+        guard.requireFree();
+        if (type.isView()) {
+            slice().swap(index, size - 1);
+            return removeLast();
+        }
+        T removed = read(index);
+        copy(memory, size - 1, memory, index, 1);
+        removeFrom(size - 1);
+        return removed;
     }
 
     /**
      * Removes the elements that a condition holds for.
      *
      * @param condition of the elements to be removed; when it throws, those it has held for are
-     *     removed and all others kept
+     *     removed and all others kept. Those in front of the one that it is asked about may have
+     *     moved already
      * @return whether there were any
-     * @throws ConcurrentModificationException when {@code condition} changes this vec
+     * @throws ConcurrentModificationException when {@code condition} tries to change this vec, and
+     *     lets the refusal through
      * @throws IllegalStateException when this vec is closed
      * @throws WrongThreadException when called by another thread
      */
     public final boolean removeIf(Predicate<? super T> condition) {
         block().requireAccess();
+        guard.requireFree();
         long all = size;
-        int before = changes;
         long kept = 0;
         long next = 0;
+        guard.enter();
         try {
             while (next < all) {
-                boolean remove = condition.test(type.get(memory, next * stride));
-                requireUnchanged(before, all);
-                if (!remove) {
+                if (!condition.test(type.get(memory, next * stride))) {
                     copy(memory, next, memory, kept++, 1);
                 }
                 next++;
             }
         } finally {
-            if (changes == before && size == all && next > kept) {
+            guard.exit();
+            if (next > kept) {
                 copy(memory, next, memory, kept, all - next);
-                size = kept + all - next;
-                changes++;
+                removeFrom(kept + all - next);
             }
         }
         return size < all;
@@ -559,9 +671,9 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         if (newSize < 0) {
             throw new IllegalArgumentException("newSize=" + newSize + " must not be negative");
         }
+        guard.requireFree();
         if (newSize < size) {
-            size = newSize;
-            changes++;
+            removeFrom(newSize);
         }
     }
 
@@ -581,7 +693,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * Does something with every element.
      *
      * @param action takes a value, or a live view
-     * @throws ConcurrentModificationException when {@code action} adds or removes elements
+     * @throws ConcurrentModificationException when {@code action} tries to add or remove elements,
+     *     and lets the refusal through
      */
     @Override
     public abstract void forEach(Consumer<? super T> action);
@@ -664,6 +777,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException when called by another thread
      */
     public final NativeArray<T> intoArray() {
+        guard.requireEndable();
         return NativeArray.owning(type, block().handOver(size * stride), size);
     }
 
@@ -677,6 +791,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     @Override
     public final void close() {
+        guard.requireEndable();
         block().close();
     }
 
@@ -689,8 +804,33 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         return block().show("NativeVec", () -> slice().contents() + ", room for " + capacity);
     }
 
-    private MemorySegment oneElement() {
-        return MemorySegment.ofArray(new byte[Math.toIntExact(stride)]);
+    /** Room for an element on its way; none where elements are large. */
+    private MemorySegment spareElement() {
+        return stride > MOST_COPIED_BYTES
+                ? MemorySegment.NULL
+                : MemorySegment.ofArray(new byte[(int) stride]);
+    }
+
+    /** Moves an element to another place, and those between by one. */
+    private void moveElement(long from, long to, MemorySegment spare) {
+        if (from == to) {
+            return;
+        }
+        if (stride > MOST_COPIED_BYTES) {
+            NativeSlice<T> elements = slice();
+            int step = from < to ? 1 : -1;
+            for (long i = from; i != to; i += step) {
+                elements.swap(i, i + step);
+            }
+            return;
+        }
+        copy(memory, from, spare, 0, 1);
+        if (from < to) {
+            copy(memory, from + 1, memory, from, to - from);
+        } else {
+            copy(memory, to, memory, to + 1, from - to);
+        }
+        copy(spare, 0, memory, to, 1);
     }
 
     private void copy(MemorySegment from, long first, MemorySegment to, long place, long count) {

@@ -10,23 +10,33 @@ import java.util.function.Consumer;
 final class SliceOf<T> extends NativeSlice<T> {
 
     private static final CopyPerType COPIES =
-            new CopyPerType(SliceOf.class, StructType.class, MemorySegment.class, long.class);
+            new CopyPerType(
+                    SliceOf.class,
+                    StructType.class,
+                    MemorySegment.class,
+                    long.class,
+                    ChangeGuard.class);
 
     private final StructType<T> type;
     private final MemorySegment segment;
     private final long length;
 
-    SliceOf(StructType<T> type, MemorySegment segment, long length) {
+    /** That of the owner. */
+    private final ChangeGuard guard;
+
+    SliceOf(StructType<T> type, MemorySegment segment, long length, ChangeGuard guard) {
         this.type = type;
         this.segment = segment;
         this.length = length;
+        this.guard = guard;
     }
 
     @SuppressWarnings("unchecked") // a copy for T
-    static <T> NativeSlice<T> make(StructType<T> type, MemorySegment segment, long length) {
+    static <T> NativeSlice<T> make(
+            StructType<T> type, MemorySegment segment, long length, ChangeGuard guard) {
         try {
             return (NativeSlice<T>)
-                    (Object) COPIES.constructor(type).invokeExact(type, segment, length);
+                    (Object) COPIES.constructor(type).invokeExact(type, segment, length, guard);
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }
@@ -45,6 +55,11 @@ final class SliceOf<T> extends NativeSlice<T> {
     @Override
     public MemorySegment segment() {
         return segment;
+    }
+
+    @Override
+    ChangeGuard guard() {
+        return guard;
     }
 
     @Override
@@ -67,8 +82,13 @@ final class SliceOf<T> extends NativeSlice<T> {
 
     @Override
     public void forEach(Consumer<? super T> action) {
-        for (long i = 0; i < length; i++) {
-            action.accept(type.get(segment, i * stride()));
+        guard.enter();
+        try {
+            for (long i = 0; i < length; i++) {
+                action.accept(type.get(segment, i * stride()));
+            }
+        } finally {
+            guard.exit();
         }
     }
 

@@ -41,7 +41,13 @@ final class VecOf<T> extends NativeVec<T> {
 
     @Override
     public void set(long index, T value) {
-        known().set(memory, Objects.checkIndex(index, size) * stride(), value);
+        long offset = Objects.checkIndex(index, size) * stride();
+        guard.enter();
+        try {
+            known().set(memory, offset, value);
+        } finally {
+            guard.exit();
+        }
     }
 
     @Override
@@ -58,6 +64,7 @@ final class VecOf<T> extends NativeVec<T> {
      */
     @Override
     public void add(T value) {
+        guard.requireFree();
         long next = size;
         if (next == capacity) {
             if (known().isView()) {
@@ -66,17 +73,24 @@ final class VecOf<T> extends NativeVec<T> {
             }
             reserve(1);
         }
-        known().set(memory, next * stride(), value);
+        guard.enter();
+        try {
+            known().set(memory, next * stride(), value);
+        } finally {
+            guard.exit();
+        }
         size = next + 1;
     }
 
     @Override
     public void forEach(Consumer<? super T> action) {
-        int before = changes;
-        long all = size;
-        for (long i = 0; i < all; i++) {
-            action.accept(known().get(memory, i * stride()));
-            requireUnchanged(before, all);
+        guard.enter();
+        try {
+            for (long i = 0; i < size; i++) {
+                action.accept(known().get(memory, i * stride()));
+            }
+        } finally {
+            guard.exit();
         }
     }
 

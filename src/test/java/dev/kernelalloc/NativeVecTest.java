@@ -21,14 +21,17 @@ import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.Await;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.ConcurrentModificationException;
 import java.util.Iterator;
@@ -512,7 +515,40 @@ class NativeVecTest {
                                                 vec.add(point(7));
                                                 return true;
                                             }));
-            assertThat(vec.slice().asList()).containsExactly(point(4), point(5), point(7));
+            assertThat(vec.slice().asList()).containsExactly(point(4), point(5));
+        }
+    }
+
+    @DisplayName("Elements of any size are inserted and removed")
+    @Test
+    void insertAndRemove_ofLargeElements_moveThem() {
+        StructType<MemorySegment> beyondInt =
+                StructType.of(MemoryLayout.sequenceLayout(1L << 32, ValueLayout.JAVA_BYTE));
+        try (NativeVec<MemorySegment> vec =
+                NativeVec.from(NativeArray.uninitialized(beyondInt, 1))) { // never touched
+            assertThat(vec.removeAt(0).byteSize()).isEqualTo(1L << 32);
+            assertThat(vec.isEmpty()).isTrue();
+        }
+        long bytes = (1 << 16) + 24; // too many to go by way of a Java array
+        StructType<MemorySegment> large =
+                StructType.of(MemoryLayout.sequenceLayout(bytes, ValueLayout.JAVA_BYTE));
+        List<Byte> expected = new ArrayList<>();
+        try (NativeVec<MemorySegment> vec = NativeVec.create(large)) {
+            byte[] value = new byte[(int) bytes];
+            for (byte i = 1; i <= 6; i++) {
+                Arrays.fill(value, i);
+                int index = i * 7 % (expected.size() + 1);
+                vec.insert(index, MemorySegment.ofArray(value));
+                expected.add(index, i);
+            }
+            for (int index : new int[] {5, 0, 2}) {
+                assertThat(vec.removeAt(index).get(ValueLayout.JAVA_BYTE, bytes - 1))
+                        .isEqualTo(expected.remove(index));
+            }
+            for (int i = 0; i < expected.size(); i++) {
+                Arrays.fill(value, expected.get(i));
+                assertThat(vec.get(i).mismatch(MemorySegment.ofArray(value))).isEqualTo(-1);
+            }
         }
     }
 

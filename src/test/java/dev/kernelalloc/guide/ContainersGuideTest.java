@@ -1,6 +1,7 @@
 package dev.kernelalloc.guide;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.kernelalloc.AllocationException;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.util.Comparator;
+import java.util.ConcurrentModificationException;
 import java.util.List;
 
 /** The examples of docs/containers.md on arrays, vecs and strings. */
@@ -180,6 +182,20 @@ class ContainersGuideTest {
             counters.reserve(1000); // moves
             assertThatIllegalStateException().isThrownBy(first::value); // not the old memory
             assertThat(counters.view(0).value()).isZero();
+        }
+        // end
+    }
+
+    @Test
+    void calledCode() {
+        // guide: called-code
+        try (NativeVec<Point> points = NativeVec.create(POINT)) {
+            points.add(new Point(1, 2));
+            points.reserve(10);
+            assertThatExceptionOfType(ConcurrentModificationException.class)
+                    .isThrownBy(() -> points.forEach(points::add));
+            points.addAll(points.stream().map(point -> new Point(point.y(), point.x())).toList());
+            assertThat(points.size()).isEqualTo(2); // the refused point was not added
         }
         // end
     }

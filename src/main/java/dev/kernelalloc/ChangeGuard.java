@@ -1,0 +1,84 @@
+package dev.kernelalloc;
+
+import java.util.ConcurrentModificationException;
+
+/**
+ * Refuses changes to a container by code that the container itself calls: an accessor or a
+ * constructor of a record, a comparator, a condition, a collection that is added.
+ *
+ * <p>Such code runs in the middle of an operation. An element that an accessor adds would lie where
+ * the operation is about to write; a comparator that moves the memory would leave the sort without
+ * it. So the change is refused where it is tried, before anything has happened, rather than found
+ * afterwards.
+ *
+ * <p>Confined to the thread of the container: others are refused before they count.
+ */
+final class ChangeGuard {
+
+    private final Thread owner = Thread.currentThread();
+
+    /** Operations that are calling the user's code. */
+    private int running;
+
+    /** Exchanges of the memory, during which a pressure listener may run. */
+    private int moving;
+
+    /** The user's code is called from here on. */
+    void enter() {
+        if (Thread.currentThread() != owner) {
+            throw wrongThread();
+        }
+        running++;
+    }
+
+    /** Ends what {@link #enter} has begun. */
+    void exit() {
+        running--;
+    }
+
+    /** The memory is exchanged from here on. */
+    void enterMove() {
+        moving++;
+    }
+
+    /** Ends what {@link #enterMove} has begun. */
+    void exitMove() {
+        moving--;
+    }
+
+    /**
+     * Allows a change to the elements or their number.
+     *
+     * @throws ConcurrentModificationException when an operation is in the middle
+     */
+    void requireFree() {
+        if ((running | moving) != 0) {
+            throw refused();
+        }
+    }
+
+    /**
+     * Allows the end of the container, also to a pressure listener that makes room by it.
+     *
+     * @throws ConcurrentModificationException when the user's code runs in the middle of an
+     *     operation
+     */
+    void requireEndable() {
+        if (running != 0) {
+            throw refused();
+        }
+    }
+
+    private RuntimeException refused() {
+        return Thread.currentThread() != owner
+                ? wrongThread()
+                : new ConcurrentModificationException(
+                        "change refused: an operation of this container is calling the code that"
+                                + " tries to change it; make the change when the operation has"
+                                + " ended");
+    }
+
+    private WrongThreadException wrongThread() {
+        return new WrongThreadException("the elements are confined to " + owner);
+    }
+}
