@@ -7,6 +7,7 @@ import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Budget;
+import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.HighWater;
 import dev.kernelalloc.heap.LiveBlocks;
@@ -138,7 +139,6 @@ public final class PhysicalAllocator implements KernelAllocator {
                         : Long.MAX_VALUE;
         boolean wholePages = request.contiguous() || request.guarded() || request.alignment() > 1;
         Blocks served = requested;
-        Budget.Holder idle = frames::trim;
         if (!wholePages && lockable >= LEAST_LOCKABLE_FOR_SLABS) {
             SlabHeap heap =
                     new SlabHeap(
@@ -147,13 +147,8 @@ public final class PhysicalAllocator implements KernelAllocator {
                             capacity,
                             journal.ofHeapWithoutChunks());
             served = heap;
-            idle =
-                    () -> {
-                        heap.giveUpIdle();
-                        frames.trim();
-                    };
         }
-        this.idle = idle;
+        this.idle = new Idle(frames, served);
         List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);
         Ledger ledger = Ledger.open(tag, frames, all);
         this.requestedBlocks =
@@ -169,6 +164,27 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 new Tracker(tag, settings.tracking, settings.leakListeners),
                                 ledger);
         budget.heldBy(idle);
+    }
+
+    /**
+     * What can be given up: of the heap, and pages that nothing uses.
+     *
+     * @param blocks the blocks that are charged to the budget by slabs or by their pages
+     */
+    private record Idle(Frames frames, Blocks blocks) implements Budget.Holder {
+
+        @Override
+        public void giveUpIdle() {
+            if (blocks instanceof Budget.Holder heap) {
+                heap.giveUpIdle();
+            }
+            frames.trim();
+        }
+
+        @Override
+        public Counters estimate() {
+            return blocks instanceof Budget.Holder heap ? heap.estimate() : blocks.counters();
+        }
     }
 
     /** Listeners, and last of them one that counts what would stay locked. */

@@ -14,6 +14,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.ChildJvm;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -140,6 +141,20 @@ class LimitsTest {
         }
         assertThat(source.bytesOut()).isZero();
         assertThat(source.mostOut()).isLessThanOrEqualTo(64 * MIB);
+    }
+
+    @Test
+    @DisplayName("A request that no limit allows costs nobody anything: caches stay as they are")
+    void refusal_ofMoreThanTheLimit_leavesCachesAlone() {
+        try (PoolAllocator parent = pool("parent", 8 * MIB);
+                PoolAllocator child = parent.child("child", 4 * MIB)) {
+            child.free(child.allocate(100, 8));
+            AllocatorStats before = child.stats();
+            assertThat(before.cached().blocks()).isPositive();
+            assertThat(child.tryAllocate(4 * MIB + 1, 8)).isEmpty();
+            assertThat(child.tryAllocate(20 * MIB, 8)).isEmpty();
+            assertThat(child.stats().cached()).isEqualTo(before.cached());
+        }
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.BlockSource;
+import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -54,11 +55,15 @@ public final class FrameBlocks implements BlockSource {
     }
 
     private Frames.Memory take(PhysicalRequest wanted) throws Refusal {
+        Budget.Relief relief = null;
         for (int attempt = 0; ; attempt++) {
             try {
                 return frames.take(wanted);
             } catch (Refusal e) {
-                if (attempt == MOST_ATTEMPTS || !frames.relieve(e, attempt)) {
+                if (relief == null) {
+                    relief = frames.budget().relief();
+                }
+                if (attempt == MOST_ATTEMPTS || !relief.relieve(e)) {
                     throw e;
                 }
             }

@@ -79,7 +79,22 @@ public final class FrameChunks implements ChunkSource {
     }
 
     @Override
-    public boolean relieve(Refusal refusal, int attempt) {
-        return frames.relieve(refusal, attempt);
+    public Relief relief() {
+        return frames.budget().relief();
+    }
+
+    @Override
+    public boolean isFinal(Refusal refusal) {
+        return frames.budget().isFinal(refusal);
+    }
+
+    @Override
+    public boolean enter() {
+        return frames.budget().enter();
+    }
+
+    @Override
+    public void leave(boolean entered, boolean changed) {
+        frames.budget().leave(entered, changed);
     }
 }

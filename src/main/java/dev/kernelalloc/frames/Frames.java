@@ -452,9 +452,9 @@ public final class Frames {
         return budget.left();
     }
 
-    /** Whether something was done about a refusal; the caller holds nothing. */
-    boolean relieve(Refusal refusal, int attempt) {
-        return budget.relieve(refusal, attempt);
+    /** What all pages are charged to. */
+    Budget budget() {
+        return budget;
     }
 
     /** Gives back what no block uses. */

@@ -104,7 +104,22 @@ public final class BudgetedChunks implements ChunkSource {
     }
 
     @Override
-    public boolean relieve(Refusal refusal, int attempt) {
-        return budget.relieve(refusal, attempt);
+    public Relief relief() {
+        return budget.relief();
+    }
+
+    @Override
+    public boolean isFinal(Refusal refusal) {
+        return budget.isFinal(refusal);
+    }
+
+    @Override
+    public boolean enter() {
+        return budget.enter();
+    }
+
+    @Override
+    public void leave(boolean entered, boolean changed) {
+        budget.leave(entered, changed);
     }
 }

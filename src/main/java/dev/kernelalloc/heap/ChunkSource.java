@@ -84,14 +84,44 @@ public interface ChunkSource {
      */
     default void prepare(long address, int stride, int places) throws Refusal {}
 
-    /**
-     * Does what can be done about a refusal of {@link #obtain} or {@link #resize}. The caller holds
-     * nothing of its heap: what is called back may use it.
-     *
-     * @param attempt how many times the same request has been here before
-     * @return whether to try again
-     */
-    default boolean relieve(Refusal refusal, int attempt) {
+    /** What can be done about the refusals of one request. */
+    interface Relief {
+
+        /** Nothing can be done. */
+        Relief NONE = _ -> false;
+
+        /**
+         * Does the next step. The caller holds nothing of its heap and is not {@link
+         * ChunkSource#enter inside}: what is called back may use the heap.
+         *
+         * @return whether to try again
+         */
+        boolean relieve(Refusal refusal);
+    }
+
+    /** Starts what can be done about the refusals of one request, by any heap of this source. */
+    default Relief relief() {
+        return Relief.NONE;
+    }
+
+    /** Returns whether a refusal stands whatever the heap gives back and whoever is asked. */
+    default boolean isFinal(Refusal refusal) {
         return false;
     }
+
+    /**
+     * Counts the calling thread as one that may hold memory for a moment; see {@link Budget#enter}.
+     *
+     * @return what to pass to {@link #leave}
+     */
+    default boolean enter() {
+        return false;
+    }
+
+    /**
+     * Ends {@link #enter}.
+     *
+     * @param changed whether another look at the memory may find what it did not find before
+     */
+    default void leave(boolean entered, boolean changed) {}
 }

@@ -158,6 +158,11 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         engine.giveUpIdle();
     }
 
+    @Override
+    public Counters estimate() {
+        return engine.estimate();
+    }
+
     private void emptyQuarantine() {
         for (int i = 0; i < quarantine.places(); i++) {
             release(quarantine.take(i));

@@ -132,13 +132,16 @@ final class Rehearsal {
     private static void budget() throws Refusal {
         Budget budget = Budget.of("rehearsed", 1, (_, _) -> {});
         ChunkSource chunks = new BudgetedChunks(new Nowhere(), budget.child("child", 2));
-        chunks.giveBack(chunks.obtain(1, 1));
+        Chunk all = chunks.obtain(1, 1);
         try {
-            chunks.obtain(2, 1);
+            chunks.obtain(1, 1);
         } catch (Refusal e) {
-            for (int attempt = 0; chunks.relieve(e, attempt); attempt++) {
+            ChunkSource.Relief relief = chunks.relief();
+            while (relief.relieve(e)) {
                 chunks.rangeBytes();
             }
+        } finally {
+            chunks.giveBack(all);
         }
     }
 

@@ -355,14 +355,15 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     private long grow(LargeBlocks.Large block, long address, long bytes) throws Refusal {
         try {
             return large.enlarge(address, bytes);
-        } catch (Refusal _) {
-            reclaim();
+        } catch (Refusal e) {
+            reclaimFor(e);
         }
-        for (int attempt = 0; ; attempt++) {
+        ChunkSource.Relief relief = source.relief();
+        while (true) {
             try {
                 return large.enlarge(address, bytes);
             } catch (Refusal e) {
-                if (!source.relieve(e, attempt)) {
+                if (!relief.relieve(e)) {
                     throw e;
                 }
             }
@@ -403,18 +404,44 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     private long takeOrReclaim(int sizeClass, long bytes, long alignment, boolean raw)
             throws Refusal {
         try {
-            return take(sizeClass, bytes, alignment, raw);
-        } catch (Refusal _) {
-            reclaim();
+            return takeInside(sizeClass, bytes, alignment, raw);
+        } catch (Refusal e) {
+            reclaimFor(e);
         }
-        for (int attempt = 0; ; attempt++) {
+        ChunkSource.Relief relief = source.relief();
+        while (true) {
             try {
-                return take(sizeClass, bytes, alignment, raw);
+                return takeInside(sizeClass, bytes, alignment, raw);
             } catch (Refusal e) {
-                if (!source.relieve(e, attempt)) {
+                if (!relief.relieve(e)) {
                     throw e;
                 }
             }
+        }
+    }
+
+    /** Makes room for a request that was refused, where that can serve it. */
+    private void reclaimFor(Refusal refusal) throws Refusal {
+        if (source.isFinal(refusal)) {
+            throw refusal;
+        }
+        boolean entered = source.enter();
+        try {
+            reclaim();
+        } finally {
+            source.leave(entered, true);
+        }
+    }
+
+    private long takeInside(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
+        boolean entered = source.enter();
+        boolean refused = true;
+        try {
+            long block = take(sizeClass, bytes, alignment, raw);
+            refused = false;
+            return block;
+        } finally {
+            source.leave(entered, !refused);
         }
     }
 
@@ -475,6 +502,15 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             return;
         }
         StackReserve.require();
+        boolean entered = source.enter();
+        try {
+            giveInside(sizeClass, address);
+        } finally {
+            source.leave(entered, true);
+        }
+    }
+
+    private void giveInside(int sizeClass, long address) {
         if (sizeClass == SizeClasses.NONE) {
             large.free(address, false);
             watchWhatIsKept();
@@ -737,9 +773,19 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     }
 
     @Override
+    public Counters estimate() {
+        return count();
+    }
+
+    @Override
     public boolean trimIdle() {
-        synchronized (idleTrimming) {
-            returnIdle();
+        boolean entered = source.enter();
+        try {
+            synchronized (idleTrimming) {
+                returnIdle();
+            }
+        } finally {
+            source.leave(entered, true);
         }
         if (!isEmpty()) {
             return true;

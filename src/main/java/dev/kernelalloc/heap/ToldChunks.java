@@ -83,8 +83,23 @@ final class ToldChunks implements ChunkSource {
     }
 
     @Override
-    public boolean relieve(Refusal refusal, int attempt) {
-        return source.relieve(refusal, attempt);
+    public Relief relief() {
+        return source.relief();
+    }
+
+    @Override
+    public boolean isFinal(Refusal refusal) {
+        return source.isFinal(refusal);
+    }
+
+    @Override
+    public boolean enter() {
+        return source.enter();
+    }
+
+    @Override
+    public void leave(boolean entered, boolean changed) {
+        source.leave(entered, changed);
     }
 
     private void tellObtained(Chunk chunk) {

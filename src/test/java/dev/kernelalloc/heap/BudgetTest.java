@@ -9,9 +9,14 @@ import dev.kernelalloc.heap.CountedChunks.Failure;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.Refusal;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+
+import java.time.Duration;
+import java.util.List;
 
 /** What a budget counts, when it refuses, and that a refusal or a failure costs nothing. */
 class BudgetTest {
@@ -129,6 +134,161 @@ class BudgetTest {
         chunks.giveBack(smaller);
         assertThat(budget.used()).isZero();
         assertThat(source.bytesOut()).isZero();
+    }
+
+    // ---- what is done before a refusal ---------------------------------------------------------
+
+    /** Counts what it is asked for. */
+    private static final class CountingHolder implements Budget.Holder {
+
+        private final Counters counters;
+        private int givenUp;
+        private int estimates;
+        private Runnable whenEstimated = () -> {};
+
+        CountingHolder(long liveBytes) {
+            Tally live = new Tally(1, liveBytes);
+            this.counters =
+                    new Counters(List.of(), new Counters.Large(live, Tally.NONE, Tally.NONE), live);
+        }
+
+        @Override
+        public void giveUpIdle() {
+            givenUp++;
+        }
+
+        @Override
+        public Counters estimate() {
+            if (estimates++ == 0) {
+                whenEstimated.run();
+            }
+            return counters;
+        }
+    }
+
+    private static Refusal refused(Budget budget, long bytes) {
+        try {
+            budget.charge(bytes);
+        } catch (Refusal e) {
+            return e;
+        }
+        throw new AssertionError("not refused");
+    }
+
+    /** How many times a request is tried again. */
+    private static int retries(Budget budget, long bytes) {
+        Budget.Relief relief = budget.relief();
+        int retries = 0;
+        while (relief.relieve(refused(budget, bytes))) {
+            retries++;
+        }
+        return retries;
+    }
+
+    @Test
+    @DisplayName("What exceeds a limit by itself is refused at once: nobody gives up anything")
+    void refusal_ofMoreThanALimit_isFinal() {
+        CountingHolder holder = new CountingHolder(0);
+        parent.heldBy(holder);
+        child.heldBy(holder);
+        assertThat(child.isFinal(refused(child, 61))).isTrue();
+        assertThat(child.isFinal(refused(child, 101))).isTrue();
+        assertThat(retries(child, 61)).isZero();
+        assertThat(retries(child, 101)).isZero();
+        assertThat(holder.givenUp).isZero();
+        assertThat(holder.estimates).isZero();
+    }
+
+    @Test
+    @DisplayName("A listener is asked even then, since it may raise the limit")
+    void refusal_ofMoreThanALimit_isToldToTheListener() throws Refusal {
+        Budget[] raised = new Budget[1];
+        Budget listened = Budget.of("listened", 10, (_, asked) -> raised[0].limit(asked));
+        raised[0] = listened;
+        Refusal refusal = refused(listened, 11);
+        assertThat(listened.isFinal(refusal)).isFalse();
+        assertThat(listened.relief().relieve(refusal)).isTrue();
+        listened.charge(11);
+
+        int[] told = {0};
+        Budget stubborn = Budget.of("stubborn", 10, (_, _) -> told[0]++);
+        assertThat(retries(stubborn, 11)).isZero();
+        assertThat(told[0]).isOne();
+    }
+
+    @Test
+    @DisplayName("Where no thread holds anything in passing, one more look is all there is")
+    void refusal_whileNobodyIsInside_isTriedOnceMore() throws Refusal {
+        CountingHolder full = new CountingHolder(60);
+        child.heldBy(full);
+        child.charge(60);
+        assertThat(retries(child, 1)).isOne();
+        assertThat(full.givenUp).isOne();
+    }
+
+    @Test
+    @DisplayName("A thread that has left without a change is no reason to look again")
+    void refusal_afterFruitlessLooksOfOthers_isTriedOnceMore() throws Refusal {
+        child.charge(60);
+        Budget.Relief relief = child.relief();
+        assertThat(relief.relieve(refused(child, 1))).isTrue();
+        parent.leave(parent.enter(), false);
+        assertThat(relief.relieve(refused(child, 1))).isFalse();
+    }
+
+    @Test
+    @DisplayName("A thread that may have changed something is a reason to look again")
+    void refusal_afterADeparture_isTriedAgain() throws Refusal {
+        child.charge(60);
+        Budget.Relief relief = child.relief();
+        assertThat(relief.relieve(refused(child, 1))).isTrue();
+        parent.leave(parent.enter(), true);
+        assertThat(relief.relieve(refused(child, 1))).isTrue();
+        assertThat(relief.relieve(refused(child, 1))).isFalse();
+    }
+
+    @ParameterizedTest
+    @DisplayName("A thread inside is waited for long where a refusal would be wrong, else not")
+    @CsvSource({"0, true", "29, true", "30, false", "60, false"})
+    void refusal_whileAThreadStaysInside_waitsByWhatIsLive(long live, boolean again)
+            throws Refusal {
+        CountingHolder holder = new CountingHolder(live);
+        child.heldBy(holder);
+        child.charge(60);
+        boolean entered = child.enter();
+        holder.whenEstimated =
+                () -> {
+                    spinFor(Duration.ofMillis(1)); // longer than a refusal may wait by the clock
+                    child.leave(entered, true);
+                };
+        Budget.Relief relief = child.relief();
+        assertThat(relief.relieve(refused(child, 1))).isTrue();
+        assertThat(relief.relieve(refused(child, 1))).isEqualTo(again);
+        assertThat(holder.estimates).isPositive();
+    }
+
+    private static void spinFor(Duration duration) {
+        long start = System.nanoTime();
+        while (System.nanoTime() - start < duration.toNanos()) {
+            Thread.onSpinWait();
+        }
+    }
+
+    @Test
+    @DisplayName("A thread that stays inside a full allocator for ever is given up")
+    void refusal_whileAThreadNeverLeaves_ends() throws Refusal {
+        child.heldBy(new CountingHolder(60));
+        child.charge(60);
+        assertThat(child.enter()).isTrue();
+        assertThat(retries(child, 1)).isOne();
+    }
+
+    @Test
+    @DisplayName("Without a limit nothing is counted")
+    void entering_withoutALimit_countsNothing() {
+        Budget unlimited = Budget.unlimited("unlimited");
+        assertThat(unlimited.enter()).isFalse();
+        assertThat(unlimited.child("limited", 1).enter()).isTrue();
     }
 
     private static void assertRefused(Budget from, long bytes, String who, long limit, long used) {
