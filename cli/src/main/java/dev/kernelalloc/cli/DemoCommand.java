@@ -12,6 +12,8 @@ import picocli.CommandLine.Spec;
 
 import java.io.PrintWriter;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -25,7 +27,7 @@ import java.util.concurrent.Callable;
         name = "demo",
         description = {
             "The ways to have native memory, where one of each lies, and what it costs.",
-            "Costs are measured here for two seconds, to give an idea; they are no benchmark."
+            "Costs are measured here for some seconds, to give an idea; they are no benchmark."
         },
         mixinStandardHelpOptions = true,
         versionProvider = Tool.Version.class)
@@ -33,7 +35,10 @@ final class DemoCommand implements Callable<Integer> {
 
     private static final PhysicalRequest TWO_MEBIBYTES = PhysicalRequest.ofBytes(2 << 20).build();
 
-    private static final int ROUNDS = 3;
+    /** So many at least, and more until all measurements have settled. */
+    private static final int ROUNDS = 4;
+
+    private static final int MOST_ROUNDS = 20;
 
     @Spec private CommandSpec spec;
 
@@ -69,13 +74,20 @@ final class DemoCommand implements Callable<Integer> {
                 "ns: the time to have one, write to it and give it back, on one thread, at best;"
                         + " ratio: to the first line.");
         out.println(
-                "Measured here for a third of a second each, to give an idea: no benchmark, those"
-                        + " are in benchmarks/.");
+                String.format(
+                        Locale.ROOT,
+                        "Measured here until %d rounds agreed within %.0f %%, to give an idea: no"
+                                + " benchmark, those are in benchmarks/.",
+                        QuickLook.AGREEING,
+                        100 * QuickLook.MOST_SPREAD));
         out.flush();
         return refused ? Tool.NOT_HAD : Tool.DONE;
     }
 
-    /** The lines of the table. All is warmed up first: the JIT compiles while others warm up. */
+    /**
+     * The lines of the table. All is warmed up first: the JIT compiles while others warm up, and
+     * what makes it give code up again, such as a class that is loaded, comes before the rounds.
+     */
     private List<List<Object>> measure(List<MemoryWay> ways, PhysicalAllocator physical) {
         Map<MemoryWay, QuickLook> looks = new LinkedHashMap<>();
         Map<MemoryWay, Place> places = new LinkedHashMap<>();
@@ -93,12 +105,32 @@ final class DemoCommand implements Callable<Integer> {
                 }
                 progress.step();
             }
-            for (int round = 0; round < ROUNDS; round++) {
+            long compiledMillis = compilationMillis();
+            int quiet = 0;
+            for (int round = 0; round < MOST_ROUNDS; round++) {
+                if (round >= ROUNDS
+                        && quiet >= QuickLook.AGREEING
+                        && looks.values().stream().allMatch(QuickLook::isSettled)) {
+                    break;
+                }
                 for (QuickLook look : looks.values()) {
                     look.look();
-                    progress.step();
+                    if (round < ROUNDS) {
+                        progress.step();
+                    }
                 }
+                quiet = compilationMillis() == compiledMillis ? quiet + 1 : 0;
+                compiledMillis = compilationMillis();
             }
+            if (quiet < QuickLook.AGREEING) {
+                notes.add(
+                        String.format(
+                                Locale.ROOT,
+                                "Not settled: after %d rounds the JIT was compiling still. Run it"
+                                        + " again when this machine is less busy.",
+                                MOST_ROUNDS));
+            }
+            looks.forEach(this::noteUnlessSettled);
             double first = 0;
             for (MemoryWay way : looks.keySet()) {
                 double nanos = looks.get(way).nanos();
@@ -107,6 +139,30 @@ final class DemoCommand implements Callable<Integer> {
             }
         }
         return lines;
+    }
+
+    /**
+     * Time that the JIT has spent so far: code that is still to come would change what is measured.
+     */
+    private static long compilationMillis() {
+        CompilationMXBean jit = ManagementFactory.getCompilationMXBean();
+        return jit != null && jit.isCompilationTimeMonitoringSupported()
+                ? jit.getTotalCompilationTime()
+                : 0;
+    }
+
+    private void noteUnlessSettled(MemoryWay way, QuickLook look) {
+        if (!look.isSettled()) {
+            notes.add(
+                    String.format(
+                            Locale.ROOT,
+                            "Not settled: %s. Its last %d rounds of %d differ by %.0f %%: run it"
+                                    + " again when this machine is less busy.",
+                            way.name(),
+                            QuickLook.AGREEING,
+                            MOST_ROUNDS,
+                            100 * look.spread()));
+        }
     }
 
     private static List<Object> line(MemoryWay way, Place place, double nanos, double ratio) {

@@ -49,7 +49,8 @@ class ObservabilityGuideTest {
             List.of("finding: pool", "finding: control group");
 
     private static final Pattern OF_SOME_HOSTS_TEXT =
-            Pattern.compile(" *-> .*|(No|Physical|not from|and \\d+ more:|\\d+ runs?,) .*");
+            Pattern.compile(
+                    " *-> .*|(No|Not settled:|Physical|not from|and \\d+ more:|\\d+ runs?,) .*");
 
     /** Lines of which the beginning is the same on every machine. */
     private static final Pattern SAME_BEGINNING =
