@@ -321,8 +321,8 @@ public final class PhysicalAllocator implements KernelAllocator {
     /**
      * The pieces of physical memory that a segment lies in, in its order; those that touch are one.
      *
-     * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
-     * @return at least one extent
+     * @param segment memory of a live block of this allocator, or a slice of it
+     * @return at least one extent, unless the segment is empty
      * @throws PhysicalAddressException when a byte's address is not known, with the reason
      * @throws IllegalArgumentException when the segment is not memory of this allocator
      * @throws IllegalStateException when the segment's box or arena is closed
@@ -335,11 +335,11 @@ public final class PhysicalAllocator implements KernelAllocator {
      * The same as a device wants it: split into pieces that are not too long and do not cross a
      * boundary.
      *
-     * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
+     * @param segment memory of a live block of this allocator, or a slice of it
      * @param longest bytes of one piece, at least 1
      * @param boundary a power of two, of which no multiple lies between two bytes of a piece; 0 for
      *     none
-     * @return at least one extent
+     * @return at least one extent, unless the segment is empty
      * @throws PhysicalAddressException when a byte's address is not known, with the reason
      * @throws IllegalArgumentException when the segment is not memory of this allocator, or {@code
      *     longest} or {@code boundary} is not as above
@@ -351,7 +351,10 @@ public final class PhysicalAllocator implements KernelAllocator {
                     "longest=%d must be at least 1, boundary=%d a power of two or 0"
                             .formatted(longest, boundary));
         }
-        return frames.extents(addressOfLive(segment), bytesOf(segment), longest, boundary);
+        long address = addressOfLive(segment);
+        return segment.byteSize() == 0
+                ? List.of() // at its address another block may begin
+                : frames.extents(address, segment.byteSize(), longest, boundary);
     }
 
     /**

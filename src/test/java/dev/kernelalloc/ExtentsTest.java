@@ -187,6 +187,10 @@ class ExtentsTest {
             assertThat(vec.extents()).isEmpty();
             assertThat(array.extents()).isEmpty();
             assertThat(string.extents()).isEmpty();
+            MemorySegment block = physical.allocate(64, 64);
+            assertThat(physical.extents(block.asSlice(64, 0))).isEmpty(); // another block's place
+            assertThat(physical.extents(block.asSlice(0, 0), 1, 4096)).isEmpty();
+            physical.free(block);
         }
     }
 
