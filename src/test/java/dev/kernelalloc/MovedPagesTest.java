@@ -131,6 +131,39 @@ class MovedPagesTest {
         }
     }
 
+    /** Unasked, as long as io_uring is not refused. */
+    @Test
+    void compactionMovesNoContiguousBlockApart() {
+        List<MemorySegment> lockedBlocks = new ArrayList<>();
+        List<MemorySegment> contiguousBlocks = new ArrayList<>();
+        PhysicalRequest request =
+                PhysicalRequest.ofBytes(4 * Mapping.PAGE_BYTES)
+                        .contiguous()
+                        .pages(PagePolicy.BASE)
+                        .build();
+        PhysicalAllocator locking = ofBasePages(Guarantee.NEVER_SWAPPED);
+        try (PhysicalAllocator physical = PhysicalAllocator.create();
+                FragmentedMemory _ = FragmentedMemory.of(FRAGMENTED_BYTES)) {
+            for (int i = 0; i < 32; i++) {
+                contiguousBlocks.add(physical.allocate(request));
+            }
+            for (int i = 0; i < LOCKED_PAGES; i++) {
+                lockedBlocks.add(locking.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES));
+            }
+            assertThat(contiguousBlocks)
+                    .allMatch(one -> physical.guarantee(one).contains(Guarantee.PINNED));
+            PagePlaces contiguous = PagePlaces.of(addresses(contiguousBlocks));
+
+            movedByCompaction(PagePlaces.of(addresses(lockedBlocks)));
+            assertThat(contiguous.moved()).isEmpty();
+            assertThat(physical.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            contiguousBlocks.forEach(physical::free);
+        } finally {
+            lockedBlocks.forEach(locking::free);
+            locking.close();
+        }
+    }
+
     private static PhysicalAllocator ofBasePages(Set<Guarantee> guarantees) {
         return PhysicalAllocator.builder()
                 .request(

@@ -327,7 +327,7 @@ public final class Frames {
         return !mapped.huge() && !anyPlace && !isNeverSwapped(mapped.way());
     }
 
-    /** None where pins are refused: nobody has asked for these. */
+    /** Returns no pins where they are refused: the request does not ask for them. */
     private int[] pinIfAllowed(Mapped mapped, MemorySegment callState) {
         try {
             return pin(mapped, callState);

@@ -44,7 +44,7 @@ final class Reservations {
     /**
      * Makes a reservation and counts its mappings.
      *
-     * @throws Refusal also when they are more than may be
+     * @throws Refusal when the system refuses, or the mappings would exceed the limit
      */
     Reservation make(long bytes, int mappings, Call call) throws Refusal {
         count(mappings);

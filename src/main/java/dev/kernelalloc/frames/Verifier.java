@@ -31,8 +31,8 @@ import java.util.function.Predicate;
  * lies where it did and yet is not the page's own is found as well.
  *
  * <p>A page that the kernel is moving has no frame for a moment, and one that it has just moved
- * lies in a frame whose record tells of somebody else. So what looks wrong is looked at again, and
- * counts when it was seen in {@link #SIGHTINGS} looks in a row.
+ * lies in a frame whose record is not its own. So what looks wrong is looked at again, and counts
+ * when it was seen in {@link #SIGHTINGS} looks in a row.
  */
 final class Verifier {
 
@@ -67,7 +67,7 @@ final class Verifier {
     }
 
     /**
-     * Audits slabs; those that are given back meanwhile do not count.
+     * Audits slabs. Those released during the audit do not count.
      *
      * @param isLive whether a slab is still in the table
      */

@@ -271,8 +271,8 @@ public interface OperatingSystem {
     }
 
     /**
-     * Compares the pins of this process with what the system knows of them: other code of the
-     * process may have ended some.
+     * Compares the pins of this process with the system's count: other code of the process may have
+     * ended some.
      *
      * @return whether a pin of {@link #pin} that has not been ended holds its pages, as of now
      */

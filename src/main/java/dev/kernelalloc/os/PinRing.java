@@ -121,7 +121,7 @@ final class PinRing {
         return ring;
     }
 
-    /** Notices that the descriptor is another file's by now, or nobody's. */
+    /** Marks a ring whose descriptor was closed, or stands for another file. */
     private static void identify(Linux linux, Ring ring, MemorySegment callState) {
         if (!ring.gone && !FileIdentity.of(linux, ring.file, callState).equals(ring.identity)) {
             ring.gone = true;

@@ -3,10 +3,9 @@ package dev.kernelalloc.physical;
 import java.util.Set;
 
 /**
- * What is promised of the pages of a block, for as long as it lives and nobody undoes it: native
- * code of the process can unlock, split or replace any page. {@code PhysicalAllocator.verify} finds
- * that, and the block loses the guarantee. A block has a set of them; the common sets have names
- * here.
+ * What is promised of the pages of a block, for as long as it lives. Native code of the process can
+ * undo it: unlock, split or replace any page. {@code PhysicalAllocator.verify} finds that, and the
+ * block loses the guarantee. A block has a set of them; the common sets have names here.
  */
 public enum Guarantee {
     /** Every page had a frame of its own when the block was handed out. */

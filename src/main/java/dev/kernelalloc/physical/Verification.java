@@ -39,8 +39,8 @@ public record Verification(
     /**
      * Returns the short answer.
      *
-     * @return {@link Verdict#BROKEN} when a guarantee was lost, else {@link Verdict#DRIFTED} when a
-     *     page lies elsewhere, also where other pages could not be checked
+     * @return the first that applies: {@link Verdict#BROKEN}, {@link Verdict#DRIFTED}, {@link
+     *     Verdict#NOT_VERIFIABLE}, {@link Verdict#CONFIRMED}
      */
     public Verdict verdict() {
         if (!lost.isEmpty()) {

@@ -112,10 +112,14 @@ final class Kernel implements AutoCloseable {
         return (flags(place) >> KPF_KSM & 1) != 0;
     }
 
-    /** Returns whether a page never leaves memory: it is locked, or of the pool. */
-    boolean isLocked(long place) {
+    /**
+     * Returns whether a page never leaves memory: it is locked, or of the pool. Of a huge page that
+     * is mapped in part the frame has no flag; its mapping is locked, and refuses to age then.
+     */
+    boolean isLocked(long place, long page) {
         long flags = flags(place);
-        return (flags >> KPF_MLOCKED & 1 | flags >> KPF_HUGE & 1) != 0;
+        return (flags >> KPF_MLOCKED & 1 | flags >> KPF_HUGE & 1) != 0
+                || !advise(page, PAGE_BYTES, COLD);
     }
 
     private long flags(long place) {

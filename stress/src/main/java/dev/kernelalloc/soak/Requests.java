@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -366,7 +367,7 @@ final class Requests implements Scenario {
 
         private void auditOnce() {
             Set<Long> movedPages = new HashSet<>();
-            Set<Long> brokenPages = new HashSet<>();
+            Map<Long, Held> brokenPages = new HashMap<>();
             for (Held one : held) {
                 if (isShown(one)) {
                     compare(one, movedPages, brokenPages);
@@ -386,12 +387,12 @@ final class Requests implements Scenario {
                         told.contains(page),
                         "verify() does not report the moved page 0x%x: %s".formatted(page, found));
             }
-            for (long page : brokenPages) {
-                Mismatch.require(
-                        told.contains(page),
-                        "verify() does not report the page 0x%x, which is not what was promised: %s"
-                                .formatted(page, found));
-            }
+            brokenPages.forEach(
+                    (page, one) ->
+                            Mismatch.require(
+                                    told.contains(page) || hasLostSomething(one),
+                                    "verify() does not report the page 0x%x, which is not what was promised: %s"
+                                            .formatted(page, found)));
             for (Held one : held) {
                 for (Drift drift : found.drifts()) {
                     long page = drift.virtualAddress();
@@ -409,11 +410,15 @@ final class Requests implements Scenario {
             }
         }
 
+        private boolean hasLostSomething(Held one) {
+            return !physical.guarantee(one.block()).containsAll(one.promised());
+        }
+
         /**
          * Adds the pages that lie elsewhere, and those that are not what is promised now. What was
          * broken once may stay so.
          */
-        private void compare(Held one, Set<Long> movedPages, Set<Long> brokenPages) {
+        private void compare(Held one, Set<Long> movedPages, Map<Long, Held> brokenPages) {
             Set<Guarantee> promised = physical.guarantee(one.block());
             boolean isRegion = physical.provenance(one.block()).way() == Way.KERNEL_REGION;
             long[] now = kernel.places(one.firstPage(), one.pages());
@@ -431,8 +436,8 @@ final class Requests implements Scenario {
                 if (promised.contains(Guarantee.HUGE) && !kernel.isHuge(now[i])
                         || promised.contains(Guarantee.LOCKED)
                                 && !isRegion
-                                && !kernel.isLocked(now[i])) {
-                    brokenPages.add(page);
+                                && !kernel.isLocked(now[i], page)) {
+                    brokenPages.put(page, one);
                     one.broken().set(true);
                 }
             }
