@@ -30,6 +30,11 @@ public final class AllocationException extends RuntimeException {
         NOT_PERMITTED,
         /** The platform or the kernel cannot do it. */
         NOT_SUPPORTED,
+        /**
+         * The system is short of something other than memory, such as file descriptors; the same
+         * request may be met in a moment.
+         */
+        SHORTAGE,
         /** The system answered with an error that the others do not cover. */
         SYSTEM_ERROR;
 
@@ -41,6 +46,7 @@ public final class AllocationException extends RuntimeException {
                 case Refusal.LockLimit _ -> LOCK_LIMIT;
                 case Refusal.NotPermitted _ -> NOT_PERMITTED;
                 case Refusal.NotSupported _ -> NOT_SUPPORTED;
+                case Refusal.Shortage _ -> SHORTAGE;
                 case Refusal.SystemError _ -> SYSTEM_ERROR;
             };
         }

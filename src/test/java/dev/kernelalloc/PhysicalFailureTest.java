@@ -9,6 +9,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import dev.kernelalloc.AllocationException.Reason;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
+import dev.kernelalloc.os.OperatingSystem.HugeAllowance;
 import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
@@ -505,6 +506,88 @@ class PhysicalFailureTest {
         assertThat(os.count(Operation.AVAILABLE_BYTES)).isEqualTo(1 + 7);
         assertThat(os.count(Operation.POPULATE)).isEqualTo(7);
         physical.free(block);
+    }
+
+    @Test
+    @DisplayName("A refusal by the lock limit costs no call until a slab goes back")
+    void allocate_overTheLockLimit_isRememberedUntilASlabGoesBack() {
+        os.lockLimit(8 * page);
+        PhysicalRequest request = PhysicalRequest.ofBytes(2 * page).build();
+        List<MemorySegment> blocks = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            blocks.add(physical.allocate(request));
+        }
+        os.forgetCalls();
+        for (int i = 0; i < 50; i++) {
+            assertLockLimit(request);
+        }
+        assertThat(os.count(Operation.LOCK)).isZero();
+        assertThat(os.count(Operation.RESERVE)).isZero();
+        assertThat(os.count(Operation.LOCK_BUDGET)).isLessThan(50);
+
+        physical.free(blocks.removeLast());
+        blocks.add(physical.allocate(request));
+        assertLockLimit(request);
+
+        os.lockLimit(10 * page);
+        blocks.add(physical.allocate(request));
+        assertLockLimit(request);
+        blocks.forEach(physical::free);
+    }
+
+    private void assertLockLimit(PhysicalRequest request) {
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> physical.allocate(request))
+                .extracting(AllocationException::reason)
+                .isEqualTo(Reason.LOCK_LIMIT);
+    }
+
+    @Test
+    @DisplayName("A lock that is refused though it was thought to fit is looked at anew")
+    void allocate_whereOthersHaveLocked_isLookedAtAnew() {
+        PhysicalRequest request = PhysicalRequest.ofBytes(page).build();
+        physical.free(physical.allocate(request));
+        os.refuse(Operation.LOCK, () -> new Refusal.LockLimit("others have it"));
+        assertLockLimit(request);
+        os.allow(Operation.LOCK);
+        os.forgetCalls();
+        physical.free(physical.allocate(request));
+        assertThat(os.count(Operation.LOCK_BUDGET)).isOne();
+    }
+
+    @Test
+    @DisplayName("A batch that the pool refuses is tried again with what is needed")
+    void allocate_contiguousWhereThePoolGivesLittle_takesWhatIsNeeded() {
+        os.poolPages(40);
+        os.refuse(Operation.RESERVE_HUGE).onNth(1);
+        MemorySegment block = allocate(contiguous(2 * HUGE_BYTES));
+        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(os.calls())
+                .filteredOn(call -> call.operation() == Operation.RESERVE_HUGE)
+                .extracting(FakeOperatingSystem.Call::bytes)
+                .containsExactly(32 * HUGE_BYTES, 2 * HUGE_BYTES);
+        physical.free(block);
+    }
+
+    @Test
+    @DisplayName("What a control group leaves of the pool is all that is taken")
+    void allocate_contiguousInAGroup_takesWhatItLeaves() {
+        os.poolPages(40);
+        os.hugeAllowance(new HugeAllowance(3 * HUGE_BYTES, "/group/hugetlb.2MB.max"));
+        MemorySegment block = allocate(contiguous(2 * HUGE_BYTES));
+        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        physical.free(block);
+        physical.trim();
+        os.hugeAllowance(new HugeAllowance(HUGE_BYTES, "/group/hugetlb.2MB.max"));
+        os.transparentHugePages(0);
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(
+                        () ->
+                                allocate(
+                                        PhysicalRequest.ofBytes(2 * HUGE_BYTES)
+                                                .contiguous()
+                                                .pages(PagePolicy.HUGE_ONLY)))
+                .withMessageContaining("raise /group/hugetlb.2MB.max");
     }
 
     // ---- drift --------------------------------------------------------------------------------

@@ -36,6 +36,10 @@ class UnprivilegedPhysicalTest {
                         .withNativeAccess()
                         .run(EveryKindOfRequest.class, arguments);
         assertThat(result.exitCode()).as(result.output()).isZero();
+        assertThat(result.output().lines())
+                .as("a refusal names each way once")
+                .allMatch(line -> line.split("transparent huge pages: ").length <= 2)
+                .allMatch(line -> line.split("; base pages: ").length <= 2);
         assertThat(result.output())
                 .contains(EveryKindOfRequest.NOTHING_LEFT)
                 .contains("verify: NOT_VERIFIABLE")
@@ -71,6 +75,7 @@ class UnprivilegedPhysicalTest {
                 .contains("64 bytes: locked, HIDDEN")
                 .contains("1 MiB: LOCK_LIMIT")
                 .containsPattern("huge: (LOCK_LIMIT|RESIDENT, LOCKED, HUGE by the pool)")
+                .containsPattern("contiguous: (LOCK_LIMIT|locked, HIDDEN)")
                 .contains("and may lock 65536");
     }
 

@@ -86,6 +86,12 @@ final class ContiguousPages {
             if (batches.first >= batches.most) {
                 throw e;
             }
+        } catch (Refusal.OutOfMemory e) {
+            long needed = Math.ceilDiv(bytes, source.unitBytes());
+            if (needed == batches.first) {
+                throw e;
+            }
+            return ofBatch(source, needed, request, placement, bytes, callState);
         }
         requireMemory(source, batches.most);
         return ofBatch(source, batches.most, request, placement, bytes, callState);
@@ -213,6 +219,9 @@ final class ContiguousPages {
             throws Refusal {
         boolean mayBeShared = batch.way() == Way.POOL_2M || batch.way() == Way.POOL_1G;
         Translation frames = pages.resolve(batch.address(), batch.bytes(), mayBeShared, callState);
+        if (frames.isUnreadForTheMoment()) {
+            throw frames.whyUnread();
+        }
         if (frames.isHidden()) {
             return inOneUnit(batch, unit, placement, request, frames);
         }
@@ -311,6 +320,9 @@ final class ContiguousPages {
             return new Kept(mapped, 0);
         }
         reservations.release(mapped.reservation(), callState);
+        if (frames.isUnreadForTheMoment()) {
+            throw frames.whyUnread();
+        }
         if (frames.isHidden()) {
             throw new Refusal.NotPermitted(
                     "a region is contiguous only if its frames say so, and they are hidden from"

@@ -42,7 +42,7 @@ public final class Frames {
     private final OperatingSystem os;
     private final FrameListener listener;
     private final Budget budget;
-    private final PhysicalAddress.Scope scope;
+    private final AddressScope scope;
     private final FrameTable table = new FrameTable();
     private final Reservations reservations;
     private final Preflight preflight;
@@ -76,12 +76,7 @@ public final class Frames {
         this.os = os;
         this.listener = listener;
         this.budget = budget;
-        this.scope =
-                switch (os.machine()) {
-                    case PHYSICAL -> PhysicalAddress.Scope.HOST;
-                    case VIRTUAL -> PhysicalAddress.Scope.GUEST;
-                    case UNKNOWN -> PhysicalAddress.Scope.UNKNOWN;
-                };
+        this.scope = new AddressScope(os);
         this.reservations = new Reservations(os);
         this.preflight = Preflight.of(os);
         this.pageMap = new PageMap(os, givenPageMap);
@@ -108,7 +103,7 @@ public final class Frames {
         reservations.retry();
         long capacity = pagesFor(bytes);
         List<Declined> declined = new ArrayList<>();
-        Refusal last = null;
+        List<Refusal> refusals = new ArrayList<>();
         for (PageSource source : ways.scattered(request, capacity)) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
@@ -126,11 +121,11 @@ public final class Frames {
                     throw e;
                 }
             } catch (Refusal e) {
-                last = e;
-                declined.add(new Declined(source.way(), e.getMessage()));
+                refusals.add(e);
+                decline(declined, source, e.getMessage());
             }
         }
-        throw explained(last, declined);
+        throw explained(request, refusals, declined);
     }
 
     /** Looks whether there is what a source takes; pages of the pool are set aside already. */
@@ -159,21 +154,21 @@ public final class Frames {
         }
         List<Declined> declined = new ArrayList<>();
         declined.add(new Declined(Way.HELD_RUN, "no free run serves"));
-        Refusal last = null;
+        List<Refusal> refusals = new ArrayList<>();
         for (PageSource source : ways.contiguous(request)) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
                 return contiguous(source, request, placement, bytes, declined, callState);
             } catch (Refusal e) {
-                last = e;
-                declined.add(new Declined(source.way(), e.getMessage()));
+                refusals.add(e);
+                decline(declined, source, e.getMessage());
             }
         }
-        throw explained(last, declined);
+        throw explained(request, refusals, declined);
     }
 
     /** Pages that are not pinned may have moved since their slab was made. */
-    private boolean isStillThere(HeldRuns.Run run, long bytes) {
+    private boolean isStillThere(HeldRuns.Run run, long bytes) throws Refusal {
         FrameSlab slab = run.slab();
         Translation known = slab.translation();
         if (slab.guarantees().contains(Guarantee.PINNED) || known.isHidden()) {
@@ -184,6 +179,10 @@ public final class Frames {
         try (Arena scratch = Arena.ofConfined()) {
             boolean mayBeShared = isNeverSwapped(slab.provenance().way());
             now = pages.resolve(address, bytes, mayBeShared, scratch.allocate(CallState.LAYOUT));
+        }
+        if (now.isUnreadForTheMoment()) {
+            give(new Memory(address, bytes, false));
+            throw now.whyUnread();
         }
         return now.isHidden()
                 || now.isContiguous(0, bytes) && now.addressOf(0) == known.addressOf(run.offset());
@@ -250,6 +249,7 @@ public final class Frames {
             throws Refusal {
         int[] pins = {};
         FrameSlab slab = null;
+        long lockedBytes = 0;
         try {
             EnumSet<Guarantee> reached = EnumSet.of(Guarantee.RESIDENT);
             if (mapped.huge()) {
@@ -259,6 +259,7 @@ public final class Frames {
                 reached.add(Guarantee.LOCKED);
             } else if (request.least().contains(Guarantee.LOCKED)) {
                 pages.lock(mapped.address(), mapped.bytes(), callState);
+                lockedBytes = mapped.bytes();
                 reached.add(Guarantee.LOCKED);
             }
             if (mapped.way() == Way.KERNEL_REGION) {
@@ -302,6 +303,7 @@ public final class Frames {
             }
             pages.unpin(pins, pins.length, callState);
             reservations.release(mapped.reservation(), callState);
+            preflight.unlocked(lockedBytes);
             throw e;
         }
     }
@@ -377,16 +379,47 @@ public final class Frames {
         };
     }
 
-    private Refusal explained(@Nullable Refusal last, List<Declined> declined) {
-        if (last == null) {
+    /** Each way once, with the last that was found. */
+    private static void decline(List<Declined> declined, PageSource source, String why) {
+        declined.removeIf(one -> one.way() == source.way());
+        declined.add(new Declined(source.way(), why));
+    }
+
+    private static Refusal explained(
+            PhysicalRequest request, List<Refusal> refusals, List<Declined> declined) {
+        if (refusals.isEmpty()) {
             return new Refusal.NotSupported("no way is left: " + declined);
         }
+        Refusal decisive = decisive(request, refusals);
         return declined.stream().map(Declined::why).distinct().count() == 1
-                ? last
-                : last.saying(
+                ? decisive
+                : decisive.saying(
                         declined.stream()
                                 .map(Declined::toString)
                                 .collect(Collectors.joining("; ")));
+    }
+
+    /**
+     * The refusal whose remedy helps: that of the last way, which asks for least. But a contiguous
+     * request is refused there without the right to see frames, also where one huge page would do
+     * and nothing but the lock limit is in its way.
+     */
+    private static Refusal decisive(PhysicalRequest request, List<Refusal> refusals) {
+        Refusal last = refusals.getLast();
+        if (!request.contiguous()
+                || last instanceof Refusal.NotPermitted && !isInAHugePage(request)) {
+            return last;
+        }
+        return refusals.stream()
+                .filter(Refusal.LockLimit.class::isInstance)
+                .findFirst()
+                .orElse(last);
+    }
+
+    private static boolean isInAHugePage(PhysicalRequest request) {
+        return request.size() <= Pages.HUGE_BYTES
+                && request.alignment() <= Pages.HUGE_BYTES
+                && !request.hasWindow();
     }
 
     /** Ends the slab that begins at an address. */
@@ -408,6 +441,10 @@ public final class Frames {
         table.remove(slab);
         pages.unpin(slab.pins(), slab.pins().length, callState);
         reservations.release(slab.reservation(), callState);
+        if (slab.guarantees().contains(Guarantee.LOCKED)
+                && !isNeverSwapped(slab.provenance().way())) {
+            preflight.unlocked(slab.bytes());
+        }
     }
 
     private void tellUnmapped(FrameSlab slab) {
@@ -498,17 +535,24 @@ public final class Frames {
     public PhysicalAddress addressOf(long address, long bytes) {
         FrameSlab slab = slabOf(address, bytes);
         long physical = slab.physicalAddressOf(address);
-        return new PhysicalAddress(physical >= 0 ? physical : translated(slab, address), scope);
+        return new PhysicalAddress(
+                physical >= 0 ? physical : translated(slab, address), scope.now());
     }
 
     /** The same for an address that was not known, and may be now. */
     private long translated(FrameSlab slab, long address) {
-        Translation frames = slab.translation();
+        Translation frames = translation(slab);
         long physical = frames.addressOf(address - slab.address());
         if (physical == Translation.UNKNOWN) {
             throw unknown(slab, frames, address);
         }
         return physical;
+    }
+
+    /** Where its pages lie; read again where that could not be read when it was made. */
+    private Translation translation(FrameSlab slab) {
+        Translation known = slab.translation();
+        return known.isUnreadForTheMoment() ? verifier.readAgain(slab) : known;
     }
 
     private PhysicalAddressException unknown(FrameSlab slab, Translation frames, long address) {
@@ -519,7 +563,7 @@ public final class Frames {
     /** The pieces that memory lies in, split as {@link Translation#extents} does. */
     public List<PhysicalExtent> extents(long address, long bytes, long longest, long boundary) {
         FrameSlab slab = slabOf(address, bytes);
-        Translation frames = slab.translation();
+        Translation frames = translation(slab);
         if (!frames.isKnown()) {
             for (long at = pageOf(address); at < address + bytes; at += os.pageBytes()) {
                 if (frames.addressOf(at - slab.address()) == Translation.UNKNOWN) {
@@ -527,13 +571,13 @@ public final class Frames {
                 }
             }
         }
-        return frames.extents(address - slab.address(), bytes, longest, boundary, scope);
+        return frames.extents(address - slab.address(), bytes, longest, boundary, scope.now());
     }
 
     /** The virtual address of the byte at a physical one, if it came from here. */
     public OptionalLong virtualAddressOf(long physical) {
         for (FrameSlab slab : table.all()) {
-            long offset = slab.translation().offsetOf(physical);
+            long offset = translation(slab).offsetOf(physical);
             if (offset >= 0) {
                 return OptionalLong.of(slab.address() + offset);
             }
@@ -588,7 +632,7 @@ public final class Frames {
             Set<FrameFlag> flags = flags(answer.get(ValueLayout.JAVA_LONG, 0));
             os.readFrameCounts(frame, answer, callState);
             return new FrameReport(
-                    new PhysicalAddress(frame * os.pageBytes(), scope),
+                    new PhysicalAddress(frame * os.pageBytes(), scope.now()),
                     flags,
                     answer.get(ValueLayout.JAVA_LONG, 0));
         } catch (Refusal e) {

@@ -25,7 +25,7 @@ final class PageMap implements AutoCloseable {
 
     private final OperatingSystem os;
     private final ReadWriteLock open = new ReentrantReadWriteLock();
-    private State state; // under the lock
+    private volatile State state; // written under the lock
 
     /**
      * Opens it.
@@ -46,6 +46,7 @@ final class PageMap implements AutoCloseable {
     }
 
     void read(long address, MemorySegment entries, MemorySegment callState) throws Refusal {
+        openAgain();
         open.readLock().lock(); // a number that was closed may be another file's
         try {
             switch (state) {
@@ -58,12 +59,29 @@ final class PageMap implements AutoCloseable {
         }
     }
 
+    /** Where only something that passes, such as file descriptors, was short. */
+    private void openAgain() {
+        if (!(state instanceof State.Refused(Refusal why) && why instanceof Refusal.Shortage)) {
+            return;
+        }
+        open.writeLock().lock();
+        try {
+            if (state instanceof State.Refused(Refusal still)
+                    && still instanceof Refusal.Shortage) {
+                state = open(os);
+            }
+        } finally {
+            open.writeLock().unlock();
+        }
+    }
+
     @Override
     public void close() {
         open.writeLock().lock();
         try {
-            if (state instanceof State.Open(int file, boolean ours) && ours) {
-                state = new State.Refused(new Refusal.NotSupported("the allocator is closed"));
+            State last = state;
+            state = new State.Refused(new Refusal.NotSupported("the allocator is closed"));
+            if (last instanceof State.Open(int file, boolean ours) && ours) {
                 os.closePageMap(file);
             }
         } finally {

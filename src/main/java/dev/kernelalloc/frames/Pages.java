@@ -148,7 +148,7 @@ final class Pages {
     }
 
     void lock(long address, long bytes, MemorySegment callState) throws Refusal {
-        os.lock(address, bytes, callState);
+        preflight.lock(address, bytes, callState);
     }
 
     /** Pins pages; all of them or none. */

@@ -1,6 +1,7 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.OperatingSystem.HugeAllowance;
 import dev.kernelalloc.os.OperatingSystem.HugePool;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -36,15 +37,28 @@ record PoolPages(
         }
     }
 
-    /** Pages that may be had now. */
-    long available() {
-        return os.hugePools().stream()
-                .filter(pool -> pool.pageBytes() == unitBytes)
-                .mapToLong(HugePool::availablePages)
-                .sum();
+    /** Pages that may be had now: of the pool, and by the control groups. */
+    long available() throws Refusal {
+        long inPool =
+                os.hugePools().stream()
+                        .filter(pool -> pool.pageBytes() == unitBytes)
+                        .mapToLong(HugePool::availablePages)
+                        .sum();
+        return Math.min(inPool, os.hugeAllowance(unitBytes).leftBytes() / unitBytes);
     }
 
     private void requireFree(PhysicalRequest request, long count) throws Refusal {
+        HugeAllowance allowance = os.hugeAllowance(unitBytes);
+        if (count > allowance.leftBytes() / unitBytes) {
+            throw new Refusal.OutOfMemory(
+                    ("%d pages of %d KiB are wanted, and a control group leaves this process %d"
+                                    + " bytes of the pool: raise %s")
+                            .formatted(
+                                    count,
+                                    unitBytes >> 10,
+                                    allowance.leftBytes(),
+                                    allowance.file()));
+        }
         HugePool pool =
                 os.hugePools().stream()
                         .filter(one -> one.pageBytes() == unitBytes)

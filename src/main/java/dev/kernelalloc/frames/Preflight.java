@@ -6,6 +6,7 @@ import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
 
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -36,8 +37,11 @@ final class Preflight {
     /** Bytes that threads are taking at this moment. */
     private final AtomicLong enteredBytes = new AtomicLong();
 
+    private final LockRoom lockRoom;
+
     private Preflight(OperatingSystem os) {
         this.os = os;
+        this.lockRoom = new LockRoom(os);
     }
 
     /** All allocators of the process count together. */
@@ -84,7 +88,7 @@ final class Preflight {
     }
 
     private void look(long bytes, long othersBytes) throws Refusal {
-        long available = os.availableBytes();
+        long available = availableBytes();
         if (isTooMuch(bytes, othersBytes, available - RESERVE_BYTES)) {
             throw new Refusal.OutOfMemory(
                     ("%d bytes of memory that stays: the machine has about %d bytes left%s, and"
@@ -110,6 +114,15 @@ final class Preflight {
         }
     }
 
+    /** Any number where nobody tells, as without /proc/meminfo: that refuses nothing. */
+    private long availableBytes() {
+        try {
+            return os.availableBytes();
+        } catch (Refusal unknown) {
+            return Long.MAX_VALUE;
+        }
+    }
+
     /** How much of the heap has been touched takes long to find out, and seldom matters. */
     private boolean isTooMuch(long bytes, long othersBytes, long leftBytes) {
         long left = leftBytes - othersBytes - bytes;
@@ -122,20 +135,39 @@ final class Preflight {
                 .formatted(os.untouchedHeapBytes(), othersBytes);
     }
 
-    /** Refuses what may not be locked; of little, and where nobody tells, the lock itself does. */
+    /** Refuses what may not be locked; where nobody tells, the lock itself does. */
     void requireLockable(long bytes) throws Refusal {
-        if (bytes < UNCHECKED_BYTES) {
-            return;
-        }
         LockBudget budget;
         try {
-            budget = os.lockBudget();
+            budget = lockRoom.budget();
         } catch (Refusal unknown) {
             return;
         }
         if (bytes > budget.remainingBytes()) {
             throw budget.exceeded("locking %d bytes".formatted(bytes), "locked", "lock");
         }
+    }
+
+    /** Locks pages, until {@link #unlocked}. */
+    void lock(long address, long bytes, MemorySegment callState) throws Refusal {
+        lockRoom.locking(bytes);
+        try {
+            os.lock(address, bytes, callState);
+        } catch (Refusal | RuntimeException | Error e) {
+            lockRoom.unlocked(bytes);
+            lockRoom.readAgain();
+            throw e;
+        }
+    }
+
+    /** Counts pages as locked that the system locks by itself. */
+    void lockedBySystem(long bytes) {
+        lockRoom.locking(bytes);
+    }
+
+    /** Locked pages have gone back. */
+    void unlocked(long bytes) {
+        lockRoom.unlocked(bytes);
     }
 
     /** Refuses what may not be pinned; of little, and where nobody tells, the pin itself does. */
@@ -157,7 +189,7 @@ final class Preflight {
     /** Bytes that may still be locked; all there are where nobody tells. */
     long lockableBytes() {
         try {
-            return os.lockBudget().remainingBytes();
+            return lockRoom.budget().remainingBytes();
         } catch (Refusal unknown) {
             return Long.MAX_VALUE;
         }

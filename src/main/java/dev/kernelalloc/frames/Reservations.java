@@ -59,7 +59,8 @@ final class Reservations {
     /** Counts mappings that are about to be made; {@link #uncount} undoes it. */
     void count(int mappings) throws Refusal {
         long now = MAPPINGS.addAndGet(mappings);
-        if (now > most) {
+        if (now > most && now > os.maxMappings() / 2) { // raised, or unreadable at first
+
             MAPPINGS.addAndGet(-mappings);
             throw new Refusal.OutOfMemory(
                     ("the slabs and blocks of pages of this process have %d mappings, %d more are"

@@ -92,6 +92,7 @@ public record SecretPages(
         } catch (Refusal e) {
             if (mustBeHidden
                     || e instanceof Refusal.LockLimit
+                    || e instanceof Refusal.Shortage // hidden in a moment
                     || e instanceof Refusal.OutOfMemory) {
                 throw e;
             }
@@ -103,6 +104,7 @@ public record SecretPages(
             return new SecretPages(os, start + guard, bytes, Optional.empty(), missing);
         } catch (Refusal | RuntimeException | Error e) {
             release(os, start, bytes + 2 * guard, e, callState);
+            preflight.unlocked(bytes);
             throw e;
         }
     }
@@ -112,7 +114,9 @@ public record SecretPages(
             throws Refusal {
         preflight.enter(bytes);
         try {
-            return os.reserveHidden(bytes, os.pageBytes(), callState);
+            long start = os.reserveHidden(bytes, os.pageBytes(), callState);
+            preflight.lockedBySystem(bytes);
+            return start;
         } finally {
             preflight.exit(bytes);
         }
@@ -147,6 +151,7 @@ public record SecretPages(
             throws Refusal {
         long guard = os.pageBytes();
         long start = os.reserve(bytes + 2 * guard, guard, callState);
+        long locked = 0;
         try {
             long address = start + guard;
             os.commit(address, bytes, callState);
@@ -155,7 +160,8 @@ public record SecretPages(
                 long step = Math.min(Preflight.STEP_BYTES, bytes - done);
                 preflight.enter(step);
                 try {
-                    os.lock(address + done, step, callState);
+                    preflight.lock(address + done, step, callState);
+                    locked += step;
                     os.populate(address + done, step, callState);
                 } finally {
                     preflight.exit(step);
@@ -164,6 +170,7 @@ public record SecretPages(
             return new SecretPages(os, address, bytes, Optional.of(whyNotHidden), missing);
         } catch (Refusal | RuntimeException | Error e) {
             release(os, start, bytes + 2 * guard, e, callState);
+            preflight.unlocked(locked);
             throw e;
         }
     }
@@ -200,6 +207,7 @@ public record SecretPages(
         long guard = os.pageBytes();
         try (Arena scratch = Arena.ofConfined()) {
             os.release(address - guard, bytes + 2 * guard, scratch.allocate(CallState.LAYOUT));
+            Preflight.of(os).unlocked(bytes);
         } finally {
             LIVE.decrementAndGet();
         }

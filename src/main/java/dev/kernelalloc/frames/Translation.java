@@ -129,6 +129,20 @@ final class Translation {
         };
     }
 
+    /** Whether the page map may be read in a moment: only something that passes was short. */
+    boolean isUnreadForTheMoment() {
+        return source instanceof Source.Unreadable(Refusal why) && why instanceof Refusal.Shortage;
+    }
+
+    /** Why the page map could not be read at this moment. */
+    Refusal whyUnread() {
+        return switch (source) {
+            case Source.Unreadable(Refusal why) -> why.saying(why.getMessage());
+            case Source.Nothing _, Source.Entries _ ->
+                    throw new IllegalStateException("the page map was read");
+        };
+    }
+
     /** Whether the system shows nobody where pages lie. */
     boolean isShownToNobody() {
         return source instanceof Source.Unreadable(Refusal why)
@@ -149,7 +163,12 @@ final class Translation {
 
     /** What a refusal to show the page map means for who asks for an address. */
     static PhysicalAddressException absent(Refusal why) {
-        Reason reason = why instanceof Refusal.NotSupported ? Reason.NOT_SUPPORTED : Reason.HIDDEN;
+        Reason reason =
+                switch (why) {
+                    case Refusal.NotSupported _ -> Reason.NOT_SUPPORTED;
+                    case Refusal.NotPermitted _ -> Reason.HIDDEN;
+                    default -> Reason.UNREADABLE;
+                };
         return new PhysicalAddressException(reason, "no physical address: " + why.getMessage());
     }
 

@@ -53,9 +53,9 @@ final class Verifier {
     private final OperatingSystem os;
     private final Pages pages;
     private final FrameListener listener;
-    private final PhysicalAddress.Scope scope;
+    private final AddressScope scope;
 
-    Verifier(OperatingSystem os, Pages pages, FrameListener listener, PhysicalAddress.Scope scope) {
+    Verifier(OperatingSystem os, Pages pages, FrameListener listener, AddressScope scope) {
         this.os = os;
         this.pages = pages;
         this.listener = listener;
@@ -77,6 +77,20 @@ final class Verifier {
         found.drifts().forEach(drift -> FrameListener.tell(listener.drifted(), drift));
         lostNow.forEach(one -> FrameListener.tell(listener.lost(), one));
         return found;
+    }
+
+    /** Where the pages of a slab lie whose page map could not be read when it was made. */
+    synchronized Translation readAgain(FrameSlab slab) {
+        if (!slab.translation().isUnreadForTheMoment()) {
+            return slab.translation();
+        }
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            Translation now =
+                    pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
+            slab.retranslate(now);
+            return now;
+        }
     }
 
     /** One at a time, so that each drift and each loss is found once. */
@@ -204,7 +218,7 @@ final class Verifier {
         private Audit(FrameSlab slab, ProcessView process) {
             this.slab = slab;
             this.process = process;
-            this.before = slab.translation();
+            this.before = readAgain(slab);
             this.ofNobodyElse = !mayBeShared(slab);
             this.look = look();
         }
@@ -351,7 +365,9 @@ final class Verifier {
         }
 
         private @Nullable PhysicalAddress physical(long address) {
-            return address == Translation.UNKNOWN ? null : new PhysicalAddress(address, scope);
+            return address == Translation.UNKNOWN
+                    ? null
+                    : new PhysicalAddress(address, scope.now());
         }
 
         private long addressOf(int page) {

@@ -30,14 +30,15 @@ interface CHeap extends OperatingSystem {
         calls().free(address);
     }
 
-    static long block(long address, String function, long bytes) throws Refusal {
+    default long block(long address, String function, long bytes) throws Refusal {
         if (address == 0) {
-            throw outOfMemory(function, bytes);
+            throw noBlock(function, bytes);
         }
         return address;
     }
 
-    private static Refusal outOfMemory(String function, long bytes) {
+    /** Why the C heap has no block, as far as can be told. */
+    default Refusal noBlock(String function, long bytes) {
         return new Refusal.OutOfMemory(
                 function
                         + ": the C heap has no block of "

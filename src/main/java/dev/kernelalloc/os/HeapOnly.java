@@ -23,7 +23,7 @@ record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
                 bytes > Long.MAX_VALUE - multiple
                         ? 0
                         : calls.alignedAlloc(multiple, (bytes + multiple - 1) & -multiple);
-        return CHeap.block(address, "aligned_alloc", bytes);
+        return block(address, "aligned_alloc", bytes);
     }
 
     @Override

@@ -1,77 +1,118 @@
 package dev.kernelalloc.os;
 
+import dev.kernelalloc.os.ControlGroups.Group;
+import dev.kernelalloc.os.ControlGroups.Limit;
+import dev.kernelalloc.os.KernelFiles.Content;
+import dev.kernelalloc.os.OperatingSystem.HugeAllowance;
 import dev.kernelalloc.os.OperatingSystem.HugePool;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 
 /** The pools of huge pages as sysfs shows them; what cannot be read is not there. */
 final class HugePools {
 
-    private static final String PREFIX = "hugepages-";
+    private static final String POOLS = "/sys/kernel/mm/hugepages/";
+    private static final String NODES = "/sys/devices/system/node/";
+
+    /** Page sizes of Linux's architectures are between these. */
+    private static final long LEAST_PAGE_BYTES = 64L << 10;
+
+    private static final long MOST_PAGE_BYTES = 16L << 30;
+
+    private static final int MOST_NODES = 1 << 10;
 
     private HugePools() {}
 
     /**
      * All pools, the largest pages first.
      *
-     * @param sysfs where it is mounted
+     * @throws Refusal.Shortage when something that passes keeps them from being read
      */
-    static List<HugePool> read(Path sysfs) {
+    static List<HugePool> read(KernelFiles files) throws Refusal {
         List<HugePool> pools = new ArrayList<>();
-        for (Path pool : children(sysfs.resolve("kernel/mm/hugepages"), PREFIX)) {
-            String name = pool.getFileName().toString();
-            long kibibytes = Long.parseLong(name.substring(PREFIX.length(), name.length() - 2));
-            pools.add(
-                    new HugePool(
-                            kibibytes << 10,
-                            number(pool.resolve("nr_hugepages")),
-                            number(pool.resolve("free_hugepages")),
-                            number(pool.resolve("resv_hugepages")),
-                            Math.max(
-                                    0,
-                                    number(pool.resolve("nr_overcommit_hugepages"))
-                                            - number(pool.resolve("surplus_hugepages"))),
-                            freeOfNode(sysfs, name)));
+        for (long bytes = MOST_PAGE_BYTES; bytes >= LEAST_PAGE_BYTES; bytes >>= 1) {
+            String name = "hugepages-" + (bytes >> 10) + "kB";
+            Content total = files.read(POOLS + name + "/nr_hugepages");
+            if (total.isForTheMoment()) {
+                throw new Refusal.Shortage(
+                        "the pools of huge pages cannot be read: %s. %s"
+                                .formatted(total.why(), Refusal.Shortage.REMEDY));
+            }
+            if (total.isRead()) {
+                pools.add(read(files, bytes, name, total.number().orElse(0)));
+            }
         }
-        pools.sort(Comparator.comparingLong(HugePool::pageBytes).reversed());
         return pools;
     }
 
-    private static Map<Integer, Long> freeOfNode(Path sysfs, String name) {
+    private static HugePool read(KernelFiles files, long bytes, String name, long total) {
+        String pool = POOLS + name;
+        return new HugePool(
+                bytes,
+                total,
+                number(files, pool + "/free_hugepages"),
+                number(files, pool + "/resv_hugepages"),
+                Math.max(
+                        0,
+                        number(files, pool + "/nr_overcommit_hugepages")
+                                - number(files, pool + "/surplus_hugepages")),
+                freeOfNode(files, name));
+    }
+
+    /** The nodes stand there as {@code 0-1,4}. */
+    private static Map<Integer, Long> freeOfNode(KernelFiles files, String name) {
         Map<Integer, Long> free = new TreeMap<>();
-        for (Path node : children(sysfs.resolve("devices/system/node"), "node")) {
-            Path count = node.resolve("hugepages").resolve(name).resolve("free_hugepages");
-            if (Files.isReadable(count)) {
-                String number = node.getFileName().toString().substring("node".length());
-                free.put(Integer.parseInt(number), number(count));
+        for (String range : files.read(NODES + "online").text().strip().split(",")) {
+            String[] ends = range.split("-", 2);
+            long first = KernelFiles.number(ends[0]).orElse(MOST_NODES);
+            long last = KernelFiles.number(ends[ends.length - 1]).orElse(-1);
+            for (long node = first; node <= Math.min(last, MOST_NODES - 1); node++) {
+                Content count =
+                        files.read(
+                                NODES + "node" + node + "/hugepages/" + name + "/free_hugepages");
+                if (count.number().isPresent()) {
+                    free.put((int) node, count.number().getAsLong());
+                }
             }
         }
         return free;
     }
 
-    private static List<Path> children(Path directory, String prefix) {
-        try (Stream<Path> children = Files.list(directory)) {
-            return children.filter(
-                            child -> child.getFileName().toString().matches(prefix + "[0-9]+(kB)?"))
-                    .toList();
-        } catch (IOException absent) {
-            return List.of();
-        }
+    private static long number(KernelFiles files, String file) {
+        return files.read(file).number().orElse(0);
     }
 
-    private static long number(Path file) {
-        try {
-            return Long.parseLong(Files.readString(file).strip());
-        } catch (IOException | NumberFormatException absent) {
-            return 0;
+    // ---- control groups -----------------------------------------------------------------------
+
+    /** What both kinds of limit leave: on pages in use, and since Linux 5.7 on reserved ones. */
+    static HugeAllowance allowance(KernelFiles files, long pageBytes) throws Refusal {
+        ControlGroups groups = ControlGroups.of(files, "hugetlb");
+        HugeAllowance least = HugeAllowance.ANY;
+        for (Group group : groups.groups()) {
+            for (String kind : List.of("", "rsvd.")) {
+                String prefix = "hugetlb." + sizeName(pageBytes) + "." + kind;
+                String file = prefix + (group.isVersion2() ? "max" : "limit_in_bytes");
+                Limit limit = group.limit(file);
+                if (limit.isSet()) {
+                    String usage = prefix + (group.isVersion2() ? "current" : "usage_in_bytes");
+                    long left = Math.max(0, limit.bytes() - group.number(usage).orElse(0));
+                    if (left < least.leftBytes()) {
+                        least = new HugeAllowance(left, group + "/" + file);
+                    }
+                }
+            }
         }
+        return least;
+    }
+
+    /** A page size as control groups write it, for example {@code 2MB}. */
+    static String sizeName(long bytes) {
+        if (bytes >= 1L << 30) {
+            return (bytes >> 30) + "GB";
+        }
+        return bytes >= 1L << 20 ? (bytes >> 20) + "MB" : (bytes >> 10) + "KB";
     }
 }

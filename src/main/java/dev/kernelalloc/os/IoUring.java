@@ -60,7 +60,7 @@ final class IoUring {
             case Posix.ENOMEM ->
                     new Refusal.LockLimit(
                             what + ", the limit of locked memory leaves no room for it: ulimit -l");
-            default -> new Refusal.SystemError(what, error);
+            default -> Linux.other(what, error);
         };
     }
 

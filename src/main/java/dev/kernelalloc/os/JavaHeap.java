@@ -4,15 +4,10 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import java.io.BufferedReader;
-import java.io.FileInputStream;
-import java.io.IOException;
-import java.io.InputStreamReader;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
-import java.nio.charset.StandardCharsets;
 
 /**
  * How much of the Java heap is committed and has no frames yet. The collector touches that without
@@ -60,55 +55,61 @@ final class JavaHeap {
     private static long measure() {
         Runtime runtime = Runtime.getRuntime();
         long used = runtime.totalMemory() - runtime.freeMemory();
-        try {
-            return Math.max(used, residentBytes(anyAddress(), runtime.maxMemory()));
-        } catch (IOException | NumberFormatException unreadable) {
-            return used;
-        }
+        return Math.max(used, residentBytes(anyAddress(), runtime.maxMemory()));
     }
 
     /** The resident bytes of the adjoining mappings around an address. */
-    private static long residentBytes(long address, long mostBytes) throws IOException {
-        long lowest = address - mostBytes;
-        long highest = address + mostBytes;
-        long resident = 0;
-        long end = 0;
-        boolean found = false;
-        boolean counted = false;
-        try (var lines =
-                new BufferedReader(
-                        new InputStreamReader(
-                                new FileInputStream(SMAPS), StandardCharsets.ISO_8859_1))) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                if (line.startsWith("Rss:")) {
-                    resident += counted ? kibibytes(line) : 0;
-                } else if (isMapping(line)) {
-                    int dash = line.indexOf('-');
-                    long start = Long.parseUnsignedLong(line, 0, dash, 16);
-                    if (start != end && found) {
-                        return resident;
-                    }
-                    resident = start == end ? resident : 0;
-                    end = Long.parseUnsignedLong(line, dash + 1, line.indexOf(' '), 16);
-                    found |= start <= address && address < end;
-                    counted = end > lowest && start < highest;
-                }
+    private static long residentBytes(long address, long mostBytes) {
+        Adjoining heap = new Adjoining(address, mostBytes);
+        KernelFiles.ofSystem().lines(SMAPS, heap::line);
+        return heap.residentBytes();
+    }
+
+    /** Of a list of mappings in the order of addresses, those that adjoin. */
+    private static final class Adjoining {
+
+        private final long address;
+        private final long lowest;
+        private final long highest;
+        private long resident;
+        private long end;
+        private boolean found;
+        private boolean counted;
+        private boolean complete;
+
+        Adjoining(long address, long mostBytes) {
+            this.address = address;
+            this.lowest = address - mostBytes;
+            this.highest = address + mostBytes;
+        }
+
+        void line(String line) {
+            if (complete) {
+                return;
+            }
+            if (line.startsWith("Rss:")) {
+                String size = line.substring("Rss:".length());
+                resident += counted ? KernelFiles.kibibytes(size).orElse(0) : 0;
+            } else {
+                MappingLine.of(line).ifPresent(this::begin);
             }
         }
-        return found ? resident : 0;
-    }
 
-    /** {@code f0000000-ffe00000 rw-p 00000000 00:00 0}; all other lines begin with a capital. */
-    private static boolean isMapping(String line) {
-        return !line.isEmpty()
-                && Character.digit(line.charAt(0), 16) >= 0
-                && line.indexOf('-') > 0
-                && line.indexOf(' ') > line.indexOf('-');
-    }
+        private void begin(MappingLine mapping) {
+            long start = mapping.start();
+            if (start != end && found) {
+                complete = true;
+                return;
+            }
+            resident = start == end ? resident : 0;
+            end = mapping.end();
+            found |= start <= address && address < end;
+            counted = end > lowest && start < highest;
+        }
 
-    private static long kibibytes(String line) {
-        String digits = line.substring("Rss:".length(), line.length() - "kB".length()).strip();
-        return Long.parseLong(digits) << 10;
+        long residentBytes() {
+            return found ? resident : 0;
+        }
     }
 
     /** Where an object of the heap lies at this moment. */

@@ -67,7 +67,7 @@ final class KernelRegion {
                     new Refusal.OutOfMemory(
                             what + ", more than the kernel gives or the limit of locked memory is");
             case Posix.EINVAL -> new Refusal.NotSupported(what + ", the kernel is older than 6.13");
-            default -> new Refusal.SystemError(what, error);
+            default -> Linux.other(what, error);
         };
     }
 }

@@ -2,7 +2,6 @@ package dev.kernelalloc.os;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
@@ -42,11 +41,13 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     static final int O_RDONLY = 0;
     static final int O_CLOEXEC = 0x80000;
 
+    static final int EINTR = 4;
     static final int E2BIG = 7;
     static final int EAGAIN = 11;
     static final int EFAULT = 14;
     static final int EBUSY = 16;
     static final int EEXIST = 17;
+    static final int ENOTDIR = 20;
     static final int ENFILE = 23;
     static final int EMFILE = 24;
     static final int ENOTTY = 25;
@@ -58,6 +59,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
             Map.ofEntries(
                     Map.entry(EPERM, "EPERM"),
                     Map.entry(ENOENT, "ENOENT"),
+                    Map.entry(EINTR, "EINTR"),
                     Map.entry(E2BIG, "E2BIG"),
                     Map.entry(EAGAIN, "EAGAIN"),
                     Map.entry(ENOMEM, "ENOMEM"),
@@ -65,6 +67,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                     Map.entry(EFAULT, "EFAULT"),
                     Map.entry(EBUSY, "EBUSY"),
                     Map.entry(EEXIST, "EEXIST"),
+                    Map.entry(ENOTDIR, "ENOTDIR"),
                     Map.entry(EINVAL, "EINVAL"),
                     Map.entry(ENFILE, "ENFILE"),
                     Map.entry(EMFILE, "EMFILE"),
@@ -72,6 +75,20 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                     Map.entry(ENOSYS, "ENOSYS"),
                     Map.entry(EOPNOTSUPP, "EOPNOTSUPP"),
                     Map.entry(EHWPOISON, "EHWPOISON"));
+
+    /**
+     * Whether an error of a call on files may be gone in a moment; where it is ENOMEM, that too.
+     */
+    static boolean isShortage(int errno) {
+        return errno == EMFILE || errno == ENFILE || errno == EINTR || errno == EAGAIN;
+    }
+
+    /** What an error means that has no meaning of its own for a call. */
+    static Refusal other(String what, ErrorCode error) {
+        return isShortage(error.number())
+                ? new Refusal.Shortage(what + ". " + Refusal.Shortage.REMEDY)
+                : new Refusal.SystemError(what, error);
+    }
 
     private static final String PAGE_MAP = "/proc/self/pagemap";
     private static final String FRAME_FLAGS = "/proc/kpageflags";
@@ -97,6 +114,14 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                 : calls.getpagesize();
     }
 
+    private KernelFiles files() {
+        return new KernelFiles(calls, "");
+    }
+
+    private Proc proc() {
+        return new Proc(files());
+    }
+
     @Override
     public int anonymous() {
         return MAP_PRIVATE | MAP_ANONYMOUS;
@@ -107,6 +132,24 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         return ERRORS;
     }
 
+    /**
+     * Where a process has locked all it will map (mlockall), a mapping beyond the lock limit is
+     * refused with EAGAIN.
+     */
+    @Override
+    public Refusal refused(String what, MemorySegment callState) {
+        ErrorCode error = error(callState);
+        if (error.number() != EAGAIN) {
+            return Posix.super.refused(what, callState);
+        }
+        String refused = what + ": " + error + ", new mappings are locked (mlockall)";
+        try {
+            return lockBudget().exceeded(refused, "locked", "lock");
+        } catch (Refusal unknown) {
+            return new Refusal.LockLimit(refused + ". Raise the limit: ulimit -l");
+        }
+    }
+
     @Override
     public String outOfPages() {
         return "no memory, no address space or no mapping left. See /proc/meminfo (CommitLimit,"
@@ -115,7 +158,26 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
 
     @Override
     public long alignedAlloc(long alignment, long bytes) throws Refusal {
-        return CHeap.block(calls.alignedAlloc(alignment, bytes), "aligned_alloc", bytes);
+        return block(calls.alignedAlloc(alignment, bytes), "aligned_alloc", bytes);
+    }
+
+    /**
+     * Where new mappings are locked (mlockall), the lock limit is what the C heap meets; it does
+     * not say so, but a mapping of that size does.
+     */
+    @Override
+    public Refusal noBlock(String function, long bytes) {
+        Refusal ofTheHeap = Posix.super.noBlock(function, bytes);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment callState = arena.allocate(CallState.LAYOUT);
+            long probed = Math.min(bytes, Long.MAX_VALUE - pageBytes) + pageBytes - 1 & -pageBytes;
+            release(reserve(probed, pageBytes, callState), probed, callState);
+            return ofTheHeap;
+        } catch (Refusal.LockLimit e) {
+            return e.saying(function + ": the C heap has no block left, because " + e.getMessage());
+        } catch (Refusal other) {
+            return ofTheHeap;
+        }
     }
 
     /** A kernel that does not know what an advice forbids does not do it either. */
@@ -235,8 +297,13 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     @Override
+    public long lockLimitBytes() {
+        return calls.lockLimit();
+    }
+
+    @Override
     public LockBudget lockBudget() throws Refusal {
-        return Proc.lockBudget();
+        return proc().lockBudget();
     }
 
     @Override
@@ -247,7 +314,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     /** The kernel's own estimate, {@code MemAvailable}; a container's limit is not part of it. */
     @Override
     public long availableBytes() throws Refusal {
-        return Proc.availableBytes();
+        return proc().availableBytes();
     }
 
     @Override
@@ -352,12 +419,12 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                     new Refusal.OutOfMemory(
                             what
                                     + ". "
-                                    + hugePools()
+                                    + shownPools()
                                     + ". Add pages to it: sysctl vm.nr_hugepages, or hugepagesz="
                                     + " and hugepages= at boot");
             case EINVAL ->
                     new Refusal.NotSupported(
-                            what + ", this system has no pages of that size: " + hugePools());
+                            what + ", this system has no pages of that size: " + shownPools());
             case EPERM, EACCES ->
                     new Refusal.NotPermitted(what + ", the system's policy forbids it");
             default -> new Refusal.SystemError(what, error);
@@ -416,7 +483,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                 String what = Posix.range("scanning the page map,", address, bytes) + ": " + error;
                 throw error.number() == ENOTTY
                         ? new Refusal.NotSupported(what + ", the kernel is older than 6.7")
-                        : new Refusal.SystemError(what, error);
+                        : other(what, error);
             }
             return scan.foundBytes();
         } finally {
@@ -425,8 +492,21 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     @Override
-    public List<HugePool> hugePools() {
-        return HugePools.read(Path.of("/sys"));
+    public List<HugePool> hugePools() throws Refusal {
+        return HugePools.read(files());
+    }
+
+    @Override
+    public HugeAllowance hugeAllowance(long pageBytes) throws Refusal {
+        return HugePools.allowance(files(), pageBytes);
+    }
+
+    private String shownPools() {
+        try {
+            return hugePools().toString();
+        } catch (Refusal e) {
+            return e.getMessage();
+        }
     }
 
     // ---- nodes --------------------------------------------------------------------------------
@@ -461,12 +541,12 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
 
     @Override
     public LockedMappings lockedMappings() throws Refusal {
-        return LockedMappings.ofProcess();
+        return LockedMappings.read(files());
     }
 
     @Override
     public LockBudget pinBudget() throws Refusal {
-        return Proc.pinBudget();
+        return proc().pinBudget();
     }
 
     @Override
@@ -475,18 +555,18 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     @Override
-    public List<MemoryGroup> memoryGroups() {
-        return MemoryGroups.read(Path.of("/"));
+    public List<MemoryGroup> memoryGroups() throws Refusal {
+        return MemoryGroups.read(files());
     }
 
     @Override
-    public Machine machine() {
-        return Proc.machine();
+    public Machine machine() throws Refusal {
+        return proc().machine();
     }
 
     @Override
     public long maxMappings() {
-        return Proc.maxMappings();
+        return proc().maxMappings();
     }
 
     /** By descriptor: an interrupt would close a channel of java.nio. */
@@ -524,6 +604,9 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         while (done < entries.byteSize()) {
             long left = entries.byteSize() - done;
             long got = calls.pread(file, entries.asSlice(done), left, position + done, callState);
+            if (got < 0 && error(callState).number() == EINTR) {
+                continue;
+            }
             if (got <= 0) {
                 String what = "reading " + left + " bytes of " + path + " at " + (position + done);
                 throw got < 0
@@ -547,7 +630,9 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                                     + error
                                     + ". This kernel is built without CONFIG_PROC_PAGE_MONITOR, or"
                                     + " /proc is not mounted");
-            default -> new Refusal.SystemError(what + ": " + error, error);
+            case ENOMEM ->
+                    new Refusal.Shortage(what + ": " + error + ". " + Refusal.Shortage.REMEDY);
+            default -> other(what + ": " + error, error);
         };
     }
 }

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -14,6 +15,8 @@ interface LinuxCalls extends PosixCalls {
 
     /** The number of memfd_secret(2), the same on every processor that has it. */
     int SYS_memfd_secret = 447;
+
+    int RLIMIT_MEMLOCK = 8;
 
     default int madvise(long address, long bytes, int advice, MemorySegment callState) {
         return Downcall.call(Madvise.HANDLE, callState, address, bytes, advice);
@@ -112,6 +115,18 @@ interface LinuxCalls extends PosixCalls {
             int file, MemorySegment buffer, long bytes, long position, MemorySegment callState) {
         try {
             return (long) Pread.HANDLE.invokeExact(callState, file, buffer, bytes, position);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
+    /** The soft limit of {@code RLIMIT_MEMLOCK}; negative, which no limit is, where refused. */
+    default long lockLimit() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment limits = arena.allocate(GetRlimit.LIMITS_BYTES, Long.BYTES);
+            int result = (int) GetRlimit.HANDLE.invokeExact(RLIMIT_MEMLOCK, limits);
+            long soft = limits.get(JAVA_LONG, 0);
+            return result != 0 ? -1 : soft < 0 ? Long.MAX_VALUE : soft; // RLIM_INFINITY is ~0
         } catch (Throwable thrown) {
             throw Downcall.unexpected(thrown);
         }
@@ -229,5 +244,17 @@ interface LinuxCalls extends PosixCalls {
                     Downcall.ERRNO,
                     Linker.Option.firstVariadicArg(2));
         }
+    }
+
+    /** {@code getrlimit(2)}. */
+    final class GetRlimit {
+
+        /** {@code struct rlimit}: the soft and the hard limit. */
+        private static final long LIMITS_BYTES = 2 * Long.BYTES;
+
+        private static final MethodHandle HANDLE =
+                Downcall.link("getrlimit", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
+
+        private GetRlimit() {}
     }
 }

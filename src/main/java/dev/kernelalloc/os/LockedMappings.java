@@ -1,12 +1,10 @@
 package dev.kernelalloc.os;
 
-import java.io.BufferedReader;
-import java.io.FileInputStream;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
+import dev.kernelalloc.os.KernelFiles.Content;
+
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Ranges of addresses whose pages stay in memory. Each is added once, in any order. */
 public final class LockedMappings {
@@ -20,30 +18,20 @@ public final class LockedMappings {
     private final TreeMap<Long, Long> ends = new TreeMap<>();
 
     /** Those of this process, as smaps shows them: a line of flags ends what is said of each. */
-    static LockedMappings ofProcess() throws Refusal {
+    static LockedMappings read(KernelFiles files) throws Refusal {
         LockedMappings found = new LockedMappings();
-        try (var reader =
-                new BufferedReader(
-                        new InputStreamReader(
-                                new FileInputStream(MAPPINGS), StandardCharsets.ISO_8859_1))) {
-            long start = 0;
-            long end = 0;
-            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-                int dash = line.indexOf('-');
-                int space = line.indexOf(' ');
-                if (dash > 0 && dash < space && line.charAt(space - 1) != ':') {
-                    start = Long.parseUnsignedLong(line, 0, dash, 16);
-                    end = Long.parseUnsignedLong(line, dash + 1, space, 16);
-                } else if (line.startsWith("VmFlags:") && isLocked(line)) {
-                    found.add(start, end);
-                }
-            }
-        } catch (IOException | NumberFormatException | IndexOutOfBoundsException unreadable) {
-            throw new Refusal.NotSupported(
-                    MAPPINGS
-                            + " cannot be read ("
-                            + unreadable.getMessage()
-                            + "): is /proc mounted?");
+        AtomicReference<MappingLine> current = new AtomicReference<>(new MappingLine(0, 0));
+        Content smaps =
+                files.lines(
+                        MAPPINGS,
+                        line -> {
+                            MappingLine.of(line).ifPresent(current::set);
+                            if (line.startsWith("VmFlags:") && isLocked(line)) {
+                                found.add(current.get().start(), current.get().end());
+                            }
+                        });
+        if (!smaps.isRead()) {
+            throw smaps.refusal(MAPPINGS);
         }
         return found;
     }

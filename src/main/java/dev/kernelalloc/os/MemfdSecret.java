@@ -62,7 +62,13 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
                     calls.open(
                             arena.allocateFrom(ZEROS), Linux.O_RDONLY | Linux.O_CLOEXEC, callState);
         }
-        if (zeros < 0) { // no /dev in this root directory
+        if (zeros < 0) {
+            ErrorCode error = linux.error(callState);
+            if (Linux.isShortage(error.number()) || error.number() == Posix.ENOMEM) {
+                throw new Refusal.Shortage(
+                        "opening %s: %s. %s".formatted(ZEROS, error, Refusal.Shortage.REMEDY));
+            }
+            // no /dev in this root directory
             FirstTouch.populate(address, bytes, linux.pageBytes());
             return;
         }
@@ -70,6 +76,9 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
             MemorySegment pages = NativeMemory.segment(address, bytes);
             for (long done = 0; done < bytes; ) {
                 long got = calls.pread(zeros, pages.asSlice(done), bytes - done, done, callState);
+                if (got < 0 && linux.error(callState).number() == Linux.EINTR) {
+                    continue;
+                }
                 if (got <= 0) {
                     throw new Refusal.OutOfMemory(
                             Posix.range("populating hidden", address, bytes)
@@ -101,9 +110,9 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
                                     + ", the system's policy forbids it: allow memfd_secret in the"
                                     + " container's seccomp profile");
             case Linux.EMFILE, Linux.ENFILE ->
-                    new Refusal.SystemError(
-                            what + ", no file descriptor is left: ulimit -n, fs.file-max", error);
-            default -> new Refusal.SystemError(what, error);
+                    new Refusal.Shortage(
+                            what + ", no file descriptor is left: ulimit -n, fs.file-max");
+            default -> Linux.other(what, error);
         };
     }
 
@@ -114,7 +123,7 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
             case Posix.ENOMEM -> new Refusal.OutOfMemory(what + ", " + linux.outOfPages());
             case Posix.EPERM, Posix.EACCES ->
                     new Refusal.NotPermitted(what + ", the system's policy forbids it");
-            default -> new Refusal.SystemError(what, error);
+            default -> Linux.other(what, error);
         };
     }
 }

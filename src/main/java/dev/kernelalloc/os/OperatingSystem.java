@@ -250,6 +250,14 @@ public interface OperatingSystem {
         throw new Refusal.NotSupported(name() + " does not tell which pages are locked");
     }
 
+    /**
+     * The limit on locked memory that is in force, {@code Long.MAX_VALUE} for none; costs no look
+     * at a file. 0 where only {@link #lockBudget} tells.
+     */
+    default long lockLimitBytes() {
+        return 0;
+    }
+
     /** What this process has locked and may lock. */
     LockBudget lockBudget() throws Refusal;
 
@@ -286,12 +294,20 @@ public interface OperatingSystem {
     }
 
     /** The pools of huge pages, the largest pages first; none where there are no pools. */
-    default List<HugePool> hugePools() {
+    default List<HugePool> hugePools() throws Refusal {
         return List.of();
     }
 
-    /** The groups of processes this one belongs to whose memory is limited. */
-    default List<MemoryGroup> memoryGroups() {
+    /** How much of a pool the control groups of this process leave to it (hugetlb). */
+    default HugeAllowance hugeAllowance(long pageBytes) throws Refusal {
+        return HugeAllowance.ANY;
+    }
+
+    /**
+     * The groups of processes this one belongs to whose memory is limited. Refused with {@link
+     * Refusal.Shortage} where they cannot be read at this moment.
+     */
+    default List<MemoryGroup> memoryGroups() throws Refusal {
         return List.of();
     }
 
@@ -353,7 +369,7 @@ public interface OperatingSystem {
     }
 
     /** What kind of machine runs the system: whether physical addresses are a guest's. */
-    Machine machine();
+    Machine machine() throws Refusal;
 
     /** How many mappings a process may have; {@code Long.MAX_VALUE} where nothing limits them. */
     default long maxMappings() {
@@ -422,6 +438,18 @@ public interface OperatingSystem {
             return "pool of %d KiB pages: %d in all, %d free, %d of them promised, by node %s"
                     .formatted(pageBytes >> 10, total, free, reserved, freeOfNode);
         }
+    }
+
+    /**
+     * What control groups leave of a pool of huge pages.
+     *
+     * @param leftBytes the least that one of them has left; {@link Long#MAX_VALUE} for any number
+     * @param file that sets this limit, for messages; empty where there is none
+     */
+    record HugeAllowance(long leftBytes, String file) {
+
+        /** No group limits it. */
+        static final HugeAllowance ANY = new HugeAllowance(Long.MAX_VALUE, "");
     }
 
     /**

@@ -94,10 +94,10 @@ final class PinRing {
         ErrorCode error = linux.error(callState);
         String what = Posix.range("pinning", address, bytes) + ": " + error;
         throw switch (error.number()) {
-            case Posix.ENOMEM -> refusedMemory(what, bytes);
+            case Posix.ENOMEM -> refusedMemory(linux, what);
             case Linux.EFAULT, Linux.EOPNOTSUPP ->
                     new Refusal.NotSupported(what + ", pages of this kind cannot be pinned");
-            default -> new Refusal.SystemError(what, error);
+            default -> Linux.other(what, error);
         };
     }
 
@@ -138,7 +138,7 @@ final class PinRing {
     synchronized IntPredicate held(Linux linux, MemorySegment callState) throws Refusal {
         rings.forEach(ring -> identify(linux, ring, callState));
         long bytes = rings.stream().filter(ring -> !ring.lost).mapToLong(Ring::pinnedBytes).sum();
-        if (bytes > 0 && Proc.pinBudget().lockedBytes() < bytes) {
+        if (bytes > 0 && linux.pinBudget().lockedBytes() < bytes) {
             rings.forEach(ring -> ring.lost = true);
         }
         BitSet lost = new BitSet();
@@ -148,8 +148,8 @@ final class PinRing {
         return pin -> !lost.get(pin / SLOTS);
     }
 
-    private static Refusal refusedMemory(String what, long bytes) throws Refusal {
-        OperatingSystem.LockBudget budget = Proc.pinBudget();
+    private static Refusal refusedMemory(Linux linux, String what) throws Refusal {
+        OperatingSystem.LockBudget budget = linux.pinBudget();
         return budget.exempt()
                 ? new Refusal.OutOfMemory(what + ", no memory left for it")
                 : budget.exceeded(what + " (a user's processes count together)", "pinned", "pin");
@@ -197,7 +197,7 @@ final class PinRing {
                         new Refusal.NotSupported(what + ", the kernel is older than 5.19");
                 case Posix.EPERM, Posix.EACCES ->
                         new Refusal.NotPermitted(what + ", a container's filter forbids it");
-                default -> new Refusal.SystemError(what, error);
+                default -> Linux.other(what, error);
             };
         }
     }

@@ -1,18 +1,18 @@
 package dev.kernelalloc.os;
 
-import java.io.BufferedReader;
-import java.io.FileInputStream;
+import dev.kernelalloc.os.KernelFiles.Content;
+
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 
 /**
- * What Linux tells about this process and machine in the text files of /proc. Streams, which no
- * interrupt closes.
+ * What Linux reports of this process and machine in the text files of /proc.
+ *
+ * @param files that are read
  */
-final class Proc {
+record Proc(KernelFiles files) {
 
     /** The capability's bit in the mask of effective ones. */
     static final int CAP_IPC_LOCK = 14;
@@ -23,56 +23,71 @@ final class Proc {
     /** {@code DEFAULT_MAX_MAP_COUNT} of the kernel's include/linux/mm.h. */
     private static final long DEFAULT_MAX_MAPPINGS = 65530;
 
-    private Proc() {}
+    private static final String STATUS = "/proc/self/status";
 
-    static OperatingSystem.LockBudget lockBudget() throws Refusal {
+    /** The flags of the first processor stand before that. */
+    private static final int PROCESSOR_BYTES = 64 << 10;
+
+    OperatingSystem.LockBudget lockBudget() throws Refusal {
         return budget("VmLck:");
     }
 
     /** Pins are counted by user: those of other processes are not seen here. */
-    static OperatingSystem.LockBudget pinBudget() throws Refusal {
+    OperatingSystem.LockBudget pinBudget() throws Refusal {
         return budget("VmPin:");
     }
 
-    private static OperatingSystem.LockBudget budget(String counter) throws Refusal {
-        String limits = line("/proc/self/limits", "Max locked memory");
+    private OperatingSystem.LockBudget budget(String counter) throws Refusal {
+        Content status = read(STATUS);
+        String limits = field("/proc/self/limits", read("/proc/self/limits"), "Max locked memory");
         String[] values = limits.strip().split("\\s+");
+        if (values.length < 2) {
+            throw malformed("/proc/self/limits", "Max locked memory");
+        }
         return new OperatingSystem.LockBudget(
-                kibibytes(line("/proc/self/status", counter)),
+                kibibytes(STATUS, status, counter),
                 limit(values[0]),
                 limit(values[1]),
-                mayLockAnything());
+                mayLockAnything(status));
     }
 
-    static long availableBytes() throws Refusal {
-        return kibibytes(line("/proc/meminfo", "MemAvailable:"));
+    long availableBytes() throws Refusal {
+        return kibibytes("/proc/meminfo", read("/proc/meminfo"), "MemAvailable:");
     }
 
     /** The flag of an x86 processor; others have no flags line, and do not tell. */
-    static OperatingSystem.Machine machine() {
-        try {
-            boolean guest = (line("/proc/cpuinfo", "flags") + " ").contains(" hypervisor ");
-            return guest ? OperatingSystem.Machine.VIRTUAL : OperatingSystem.Machine.PHYSICAL;
-        } catch (Refusal otherProcessor) {
-            return OperatingSystem.Machine.UNKNOWN;
+    OperatingSystem.Machine machine() throws Refusal {
+        Content processors = files.read("/proc/cpuinfo", PROCESSOR_BYTES);
+        if (processors.isForTheMoment()) {
+            throw processors.refusal("/proc/cpuinfo");
         }
+        return processors
+                .field("flags")
+                .map(flags -> (flags + " ").contains(" hypervisor "))
+                .map(
+                        guest ->
+                                guest
+                                        ? OperatingSystem.Machine.VIRTUAL
+                                        : OperatingSystem.Machine.PHYSICAL)
+                .orElse(OperatingSystem.Machine.UNKNOWN);
     }
 
     /** The kernel's default where the file cannot be read. */
-    static long maxMappings() {
+    long maxMappings() {
+        return files.read("/proc/sys/vm/max_map_count").number().orElse(DEFAULT_MAX_MAPPINGS);
+    }
+
+    private boolean mayLockAnything(Content status) throws Refusal {
+        String capabilities = field(STATUS, status, "CapEff:").strip();
         try {
-            return Long.parseLong(line("/proc/sys/vm/max_map_count", "").strip());
-        } catch (Refusal unreadable) {
-            return DEFAULT_MAX_MAPPINGS;
+            long effective = Long.parseUnsignedLong(capabilities, 16);
+            return (effective >> CAP_IPC_LOCK & 1) != 0 && inInitialUserNamespace();
+        } catch (NumberFormatException e) {
+            throw malformed(STATUS, "CapEff:");
         }
     }
 
-    private static boolean mayLockAnything() throws Refusal {
-        long effective = Long.parseUnsignedLong(line("/proc/self/status", "CapEff:").strip(), 16);
-        return (effective >> CAP_IPC_LOCK & 1) != 0 && inInitialUserNamespace();
-    }
-
-    private static boolean inInitialUserNamespace() {
+    private boolean inInitialUserNamespace() {
         try {
             return Files.readSymbolicLink(Path.of("/proc/self/ns/user"))
                     .toString()
@@ -82,31 +97,43 @@ final class Proc {
         }
     }
 
-    private static long limit(String value) {
-        return value.equals("unlimited") ? Long.MAX_VALUE : Long.parseLong(value);
-    }
-
-    /** The bytes of a value such as {@code " 8192 kB"}. */
-    private static long kibibytes(String value) {
-        return Long.parseLong(value.strip().split("\\s+")[0]) * 1024;
-    }
-
-    /** What follows {@code key} on the first line that starts with it. */
-    private static String line(String file, String key) throws Refusal {
-        try (var reader =
-                new BufferedReader(
-                        new InputStreamReader(
-                                new FileInputStream(file), StandardCharsets.US_ASCII))) {
-            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-                if (line.startsWith(key)) {
-                    return line.substring(key.length());
-                }
-            }
-            throw new Refusal.NotSupported(
-                    file + " has no line \"" + key + "\": a kernel too old, or not Linux's own");
-        } catch (IOException unreadable) {
-            throw new Refusal.NotSupported(
-                    file + " cannot be read (" + unreadable.getMessage() + "): is /proc mounted?");
+    private static long limit(String value) throws Refusal {
+        if (value.equals("unlimited")) {
+            return Long.MAX_VALUE;
         }
+        return KernelFiles.number(value)
+                .orElseThrow(() -> malformed("/proc/self/limits", "Max locked memory"));
+    }
+
+    private static long kibibytes(String file, Content content, String key) throws Refusal {
+        OptionalLong bytes = KernelFiles.kibibytes(field(file, content, key));
+        if (bytes.isEmpty()) {
+            throw malformed(file, key);
+        }
+        return bytes.getAsLong();
+    }
+
+    private static String field(String file, Content content, String key) throws Refusal {
+        return content.field(key)
+                .orElseThrow(
+                        () ->
+                                new Refusal.NotSupported(
+                                        file
+                                                + " has no line \""
+                                                + key
+                                                + "\": a kernel too old, or not Linux's own"));
+    }
+
+    private Content read(String file) throws Refusal {
+        Content content = files.read(file);
+        if (!content.isRead()) {
+            throw content.refusal(file);
+        }
+        return content;
+    }
+
+    private static Refusal malformed(String file, String key) {
+        return new Refusal.NotSupported(
+                file + " has no number on its line \"" + key + "\": not Linux's own /proc");
     }
 }

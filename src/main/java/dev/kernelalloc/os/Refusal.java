@@ -131,6 +131,27 @@ public abstract sealed class Refusal extends Exception {
         }
     }
 
+    /**
+     * The system is short of something else than memory, for the moment: file descriptors, memory
+     * of the kernel's own. The same request may be met later, so nobody remembers this.
+     */
+    public static final class Shortage extends Refusal {
+        private static final long serialVersionUID = 1;
+
+        static final String REMEDY =
+                "That is so for the moment: try again, or raise the limits of files (ulimit -n,"
+                        + " fs.file-max)";
+
+        public Shortage(String message) {
+            super(message);
+        }
+
+        @Override
+        public Refusal saying(String message) {
+            return new Shortage(message);
+        }
+    }
+
     /** The system answered with an error that the other kinds do not cover. */
     public static final class SystemError extends Refusal {
         private static final long serialVersionUID = 1;

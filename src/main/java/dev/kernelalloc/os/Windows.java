@@ -91,7 +91,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
 
     @Override
     public long alignedAlloc(long alignment, long bytes) throws Refusal {
-        return CHeap.block(calls.alignedMalloc(bytes, alignment), "_aligned_malloc", bytes);
+        return block(calls.alignedMalloc(bytes, alignment), "_aligned_malloc", bytes);
     }
 
     @Override

@@ -21,6 +21,11 @@ public final class PhysicalAddressException extends RuntimeException {
         SHARED,
         /** This platform tells no physical addresses. */
         NOT_SUPPORTED,
+        /**
+         * The kernel's records could not be read: often for the moment, because no file descriptor
+         * is left. They are read again when asked for the next time.
+         */
+        UNREADABLE,
         /** A page that was pinned has another frame than before. */
         MOVED
     }

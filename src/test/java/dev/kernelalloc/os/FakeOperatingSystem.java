@@ -121,6 +121,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
     private long lockLimit = Long.MAX_VALUE;
     private long availableBytes = Long.MAX_VALUE;
     private long untouchedHeapBytes;
+    private HugeAllowance hugeAllowance = HugeAllowance.ANY;
     private Machine machine = Machine.PHYSICAL;
     private long maxMappings = 65530;
     private final Set<Long> hugePages = new HashSet<>();
@@ -207,6 +208,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     /** The answer of {@link #availableBytes()}. */
     public synchronized void availableBytes(long bytes) {
         availableBytes = bytes;
+    }
+
+    /** The answer of {@link #hugeAllowance(long)}. */
+    public synchronized void hugeAllowance(HugeAllowance allowance) {
+        hugeAllowance = allowance;
     }
 
     /** The answer of {@link #untouchedHeapBytes()}. */
@@ -639,6 +645,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
+    public synchronized HugeAllowance hugeAllowance(long pageBytes) {
+        return hugeAllowance;
+    }
+
+    @Override
     public synchronized List<HugePool> hugePools() {
         return List.of(
                 new HugePool(HUGE_PAGE_BYTES, poolPages, poolPages, 0, 0, Map.of(node, poolPages)));
@@ -737,6 +748,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
         enter(Operation.UNLOCK, address, bytes);
         expectReserved(address, bytes);
         lockedPages.removeAll(pages(address, bytes));
+    }
+
+    @Override
+    public synchronized long lockLimitBytes() {
+        return lockLimit;
     }
 
     @Override

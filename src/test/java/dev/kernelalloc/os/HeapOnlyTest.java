@@ -33,7 +33,7 @@ class HeapOnlyTest {
     }
 
     @Test
-    void everythingElseIsRefusedWithTheNameOfTheSystem() {
+    void everythingElseIsRefusedWithTheNameOfTheSystem() throws Refusal {
         MemorySegment none = MemorySegment.NULL;
         assertThat(system.machine()).isEqualTo(OperatingSystem.Machine.UNKNOWN);
         assertThat(Long.bitCount(system.pageBytes())).isOne();

@@ -226,6 +226,7 @@ class LinuxHeadersTest {
                 #include <stdio.h>
                 #include <stddef.h>
                 #include <sys/mman.h>
+                #include <sys/resource.h>
                 #include <sys/syscall.h>
                 #include <sys/types.h>
                 #include <sys/uio.h>

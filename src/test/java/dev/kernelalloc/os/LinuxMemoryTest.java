@@ -118,12 +118,14 @@ class LinuxMemoryTest {
     }
 
     @Test
-    void poolsAreReadFromTheFilesOfTheSystem() throws IOException {
-        Path pool = directory.resolve("kernel/mm/hugepages/hugepages-2048kB");
-        Path onNode = directory.resolve("devices/system/node/node1/hugepages/hugepages-2048kB");
+    void poolsAreReadFromTheFilesOfTheSystem() throws Exception {
+        Path pool = directory.resolve("sys/kernel/mm/hugepages/hugepages-2048kB");
+        Path onNode = directory.resolve("sys/devices/system/node/node1/hugepages/hugepages-2048kB");
         Files.createDirectories(pool);
         Files.createDirectories(onNode);
-        Files.createDirectories(directory.resolve("kernel/mm/hugepages/hugepages-1048576kB"));
+        Files.createDirectories(directory.resolve("sys/kernel/mm/hugepages/hugepages-1048576kB"));
+        Files.writeString(directory.resolve("sys/devices/system/node/online"), "0-1\n");
+        write("sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "0\n");
         Files.writeString(pool.resolve("nr_hugepages"), "10\n");
         Files.writeString(pool.resolve("free_hugepages"), "7\n");
         Files.writeString(pool.resolve("resv_hugepages"), "3\n");
@@ -131,12 +133,13 @@ class LinuxMemoryTest {
         Files.writeString(pool.resolve("surplus_hugepages"), "1\n");
         Files.writeString(onNode.resolve("free_hugepages"), "6\n");
 
-        assertThat(HugePools.read(directory))
+        assertThat(HugePools.read(KernelFiles.below(directory)))
                 .containsExactly(
                         new HugePool(1L << 30, 0, 0, 0, 0, Map.of()),
                         new HugePool(HUGE_PAGE_BYTES, 10, 7, 3, 4, Map.of(1, 6L)));
-        assertThat(HugePools.read(directory).getLast().availablePages()).isEqualTo(8);
-        assertThat(HugePools.read(directory.resolve("nowhere"))).isEmpty();
+        assertThat(HugePools.read(KernelFiles.below(directory)).getLast().availablePages())
+                .isEqualTo(8);
+        assertThat(HugePools.read(KernelFiles.below(directory.resolve("nowhere")))).isEmpty();
     }
 
     // ---- pins ---------------------------------------------------------------------------------
@@ -231,7 +234,7 @@ class LinuxMemoryTest {
     // ---- limits -------------------------------------------------------------------------------
 
     @Test
-    void groupsOfVersionTwoAreReadUpToTheTop() throws IOException {
+    void groupsOfVersionTwoAreReadUpToTheTop() throws Exception {
         write("proc/self/cgroup", "0::/a/b\n");
         write(
                 "proc/self/mountinfo",
@@ -246,14 +249,12 @@ class LinuxMemoryTest {
                 "anon 400\nactive_file 100\ninactive_file 50\nslab 3\n");
 
         assertThat(MemoryGroups.read(directory))
-                .containsExactly(
-                        new MemoryGroup(
-                                directory.resolve("sys/fs/cgroup/a").toString(), 800, 700, 150));
+                .containsExactly(new MemoryGroup("/sys/fs/cgroup/a", 800, 700, 150));
         assertThat(MemoryGroups.read(directory).getFirst().availableBytes()).isEqualTo(250);
     }
 
     @Test
-    void groupsOfVersionOneAreReadWhereTheContainerSeesThem() throws IOException {
+    void groupsOfVersionOneAreReadWhereTheContainerSeesThem() throws Exception {
         write("proc/self/cgroup", "7:pids:/\n4:memory:/docker/abc/inner\n0::/\n");
         write(
                 "proc/self/mountinfo",
@@ -266,16 +267,11 @@ class LinuxMemoryTest {
                 "inactive_file 1\ntotal_inactive_file 300\ntotal_active_file 200\n");
 
         assertThat(MemoryGroups.read(directory))
-                .containsExactly(
-                        new MemoryGroup(
-                                directory.resolve("sys/fs/cgroup/memory").toString(),
-                                5000,
-                                4000,
-                                500));
+                .containsExactly(new MemoryGroup("/sys/fs/cgroup/memory", 5000, 4000, 500));
     }
 
     @Test
-    void withoutGroupsThereIsNoLimit() {
+    void withoutGroupsThereIsNoLimit() throws Refusal {
         assertThat(MemoryGroups.read(directory)).isEmpty();
         assertThat(linux.memoryGroups()).allMatch(group -> group.limitBytes() > 0);
     }

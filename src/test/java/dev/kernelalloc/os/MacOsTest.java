@@ -108,7 +108,7 @@ class MacOsTest {
     }
 
     @Test
-    void physicalAddressesAreNotSupported() {
+    void physicalAddressesAreNotSupported() throws Refusal {
         assertThat(mac.machine()).isEqualTo(OperatingSystem.Machine.UNKNOWN);
         assertThatThrownBy(() -> mac.readPageMap(PLACE, MemorySegment.NULL, callState))
                 .isInstanceOf(Refusal.NotSupported.class);

@@ -51,8 +51,8 @@ class MemfdSecretTest {
     @CsvSource({
         "38, NotSupported, ENOSYS, secretmem.enable=1",
         "1, NotPermitted, EPERM, seccomp",
-        "24, SystemError, EMFILE, ulimit -n",
-        "23, SystemError, ENFILE, fs.file-max",
+        "24, Shortage, EMFILE, ulimit -n",
+        "23, Shortage, ENFILE, fs.file-max",
         "22, SystemError, EINVAL, EINVAL"
     })
     void theKernelWithoutHiddenMemoryIsExplained(
