@@ -1,8 +1,9 @@
 package dev.kernelalloc.cli;
 
-import java.io.FileInputStream;
+import dev.kernelalloc.os.KernelFiles;
+import dev.kernelalloc.os.KernelFiles.Content;
+
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,13 +37,23 @@ record Host(Path root) {
         return root.resolve(path.substring(1));
     }
 
-    /** In large pieces: of a setting below /proc/sys only the first piece read has anything. */
+    /** Its files, as the library reads them. */
+    KernelFiles files() {
+        return KernelFiles.below(root);
+    }
+
     Optional<String> text(String path) {
-        try (InputStream in = new FileInputStream(at(path).toFile())) {
-            return Optional.of(new String(in.readAllBytes(), StandardCharsets.UTF_8).strip());
-        } catch (IOException absent) {
+        if (!has(path)) {
             return Optional.empty();
         }
+        Content content = files().read(KernelFiles.bytes(path));
+        return content.isRead()
+                ? Optional.of(
+                        new String(
+                                        content.text().getBytes(StandardCharsets.ISO_8859_1),
+                                        StandardCharsets.UTF_8)
+                                .strip())
+                : Optional.empty();
     }
 
     List<String> lines(String path) {
@@ -50,11 +61,7 @@ record Host(Path root) {
     }
 
     OptionalLong number(String path) {
-        try {
-            return text(path).stream().mapToLong(Long::parseLong).findFirst();
-        } catch (NumberFormatException notOne) {
-            return OptionalLong.empty();
-        }
+        return text(path).map(KernelFiles::number).orElse(OptionalLong.empty());
     }
 
     /** What stands behind a key at the beginning of a line. */
@@ -67,11 +74,7 @@ record Host(Path root) {
 
     /** A field such as {@code MemTotal: 123 kB}, in bytes. */
     OptionalLong kilobytes(String path, String key) {
-        return field(path, key).stream()
-                .map(text -> text.split(" ")[0])
-                .filter(text -> text.matches("\\d+"))
-                .mapToLong(text -> Long.parseLong(text) << 10)
-                .findFirst();
+        return field(path, key).map(KernelFiles::kibibytes).orElse(OptionalLong.empty());
     }
 
     /** The word in brackets, as in {@code always [madvise] never}. */

@@ -2,10 +2,12 @@ package dev.kernelalloc.cli;
 
 import dev.kernelalloc.cli.Finding.State;
 import dev.kernelalloc.cli.Finding.Topic;
+import dev.kernelalloc.os.ControlGroups;
+import dev.kernelalloc.os.ControlGroups.Group;
+import dev.kernelalloc.os.ControlGroups.Limit;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalLong;
 
 /** How much memory, and how many mappings, this process can have at most. */
@@ -15,8 +17,7 @@ final class LimitChecks {
     private static final String OVERCOMMIT = "/proc/sys/vm/overcommit_memory";
     private static final String MAPPINGS = "/proc/sys/vm/max_map_count";
 
-    /** Of huge pages, as control groups name their sizes. */
-    private static final Map<String, String> POOLS = Map.of("2MB", "2 MiB", "1GB", "1 GiB");
+    private static final String POOLS = "/sys/kernel/mm/hugepages";
 
     private LimitChecks() {}
 
@@ -33,10 +34,16 @@ final class LimitChecks {
     /** What the machine has, or the least that a control group allows. */
     static long memoryLimit(Host host) {
         long limit = host.kilobytes(MEMORY, "MemTotal:").orElse(Long.MAX_VALUE);
-        for (ControlGroup group : ControlGroup.visible(host, "memory")) {
-            limit = Math.min(limit, group.memoryLimit());
+        for (Group group : ControlGroups.of(host.files(), "memory").groups()) {
+            limit = Math.min(limit, memoryLimit(group).bytes());
         }
         return limit;
+    }
+
+    private static Limit memoryLimit(Group group) {
+        return group.isVersion2()
+                ? group.limit("memory.max", "memory.high")
+                : group.limit("memory.limit_in_bytes");
     }
 
     private static Finding memory(Host host) {
@@ -58,22 +65,31 @@ final class LimitChecks {
 
     private static List<Finding> groups(Host host) {
         List<Finding> findings = new ArrayList<>();
+        ControlGroups memory = ControlGroups.of(host.files(), "memory");
+        memory.unknown().forEach(why -> findings.add(unknown(why)));
         int looked = 0;
-        for (ControlGroup group : ControlGroup.visible(host, "memory")) {
-            if (group.isTold()) {
+        for (Group group : memory.groups()) {
+            if (group.isVisible()) {
                 looked++;
             }
-            if (group.memoryLimit() < Long.MAX_VALUE) {
-                findings.add(limited(group));
+            Limit limit = memoryLimit(group);
+            limit.unknown().ifPresent(why -> findings.add(unknown(why)));
+            if (limit.isSet()) {
+                findings.add(limited(group, limit.bytes()));
             }
         }
-        for (ControlGroup group : ControlGroup.visible(host, "hugetlb")) {
-            POOLS.forEach(
-                    (size, text) -> {
-                        if (group.poolLimit(size) < Long.MAX_VALUE) {
-                            findings.add(poolLimited(group, text));
-                        }
-                    });
+        for (Group group : ControlGroups.of(host.files(), "hugetlb").groups()) {
+            for (long pageBytes : poolPageBytes(host)) {
+                for (String kind : List.of("", "rsvd.")) {
+                    String name = "hugetlb.%s.%s".formatted(sizeName(pageBytes), kind);
+                    Limit limit =
+                            group.limit(name + (group.isVersion2() ? "max" : "limit_in_bytes"));
+                    limit.unknown().ifPresent(why -> findings.add(unknown(why)));
+                    if (limit.isSet()) {
+                        findings.add(poolLimited(group, name, pageBytes, limit.bytes()));
+                    }
+                }
+            }
         }
         if (findings.isEmpty()) {
             findings.add(
@@ -92,36 +108,72 @@ final class LimitChecks {
         return findings;
     }
 
-    private static Finding limited(ControlGroup group) {
-        long limit = group.memoryLimit();
-        long used = group.memoryUsed();
+    /** The library takes what is visible for it, and what is not for no limit. */
+    private static Finding unknown(String why) {
+        return new Finding(
+                Topic.LIMITS,
+                "control group",
+                State.UNKNOWN,
+                why,
+                "/proc/self/cgroup, /proc/self/mountinfo",
+                "PoolAllocator.builder().limit(<bytes>),"
+                        + " PhysicalAllocator.builder().limit(<bytes>)",
+                "mount the hierarchy that this process is in, readable");
+    }
+
+    private static Finding limited(Group group, long limit) {
+        long used =
+                group.number(group.isVersion2() ? "memory.current" : "memory.usage_in_bytes")
+                        .orElse(0);
+        String file = group + (group.isVersion2() ? "/memory.max" : "/memory.limit_in_bytes");
         return new Finding(
                 Topic.LIMITS,
                 "control group",
                 used > limit - limit / 8 ? State.WARN : State.OK,
                 "%s uses %s of %s; beyond it, memory that was locked or populated ends the process"
-                        .formatted(group.directory(), ByteCount.text(used), ByteCount.text(limit)),
-                group.memoryFile(),
-                "echo <bytes> > " + group.memoryFile(),
+                        .formatted(group, ByteCount.text(used), ByteCount.text(limit)),
+                file,
+                "echo <bytes> > " + file,
                 "docker run --memory=<size>",
                 "systemd unit: MemoryMax=<size>");
     }
 
-    private static Finding poolLimited(ControlGroup group, String size) {
-        String name = size.startsWith("2") ? "2MB" : "1GB";
-        long limit = group.poolLimit(name);
+    private static Finding poolLimited(Group group, String name, long pageBytes, long limit) {
+        long used =
+                group.number(name + (group.isVersion2() ? "current" : "usage_in_bytes")).orElse(0);
+        String file =
+                "%s/%s%s".formatted(group, name, group.isVersion2() ? "max" : "limit_in_bytes");
         return new Finding(
                 Topic.LIMITS,
                 "control group",
-                limit == 0 ? State.WARN : State.OK,
-                "%s may use %s of the pool of %s pages"
-                        .formatted(group.directory(), ByteCount.text(limit), size),
-                group.directory() + "/hugetlb." + name,
-                "echo <bytes> > %s/hugetlb.%s.%s"
+                limit - used < pageBytes ? State.WARN : State.OK,
+                "%s may %s %s of the pool of %s pages, and has %s"
                         .formatted(
-                                group.directory(),
-                                name,
-                                group.isVersion2() ? "max" : "limit_in_bytes"));
+                                group,
+                                name.endsWith("rsvd.") ? "reserve" : "use",
+                                ByteCount.text(limit),
+                                ByteCount.text(pageBytes),
+                                ByteCount.text(used)),
+                file,
+                "echo <bytes> > " + file,
+                "Kubernetes: resources.limits.hugepages-%s"
+                        .formatted(ByteCount.text(pageBytes).replace(" ", "").replace("iB", "i")));
+    }
+
+    private static List<Long> poolPageBytes(Host host) {
+        return host.names(POOLS).stream()
+                .filter(name -> name.matches("hugepages-\\d{1,12}kB"))
+                .map(name -> name.substring("hugepages-".length(), name.length() - 2))
+                .map(kibibytes -> Long.parseLong(kibibytes) << 10)
+                .toList();
+    }
+
+    /** As control groups write it. */
+    private static String sizeName(long bytes) {
+        if (bytes >= 1L << 30) {
+            return (bytes >> 30) + "GB";
+        }
+        return bytes >= 1L << 20 ? (bytes >> 20) + "MB" : (bytes >> 10) + "KB";
     }
 
     private static Finding swap(Host host) {

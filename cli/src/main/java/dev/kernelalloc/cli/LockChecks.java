@@ -3,6 +3,7 @@ package dev.kernelalloc.cli;
 import dev.kernelalloc.AllocationException.Reason;
 import dev.kernelalloc.cli.Finding.State;
 import dev.kernelalloc.cli.Finding.Topic;
+import dev.kernelalloc.os.KernelFiles;
 
 import java.util.List;
 import java.util.Optional;
@@ -50,7 +51,8 @@ final class LockChecks {
                 Capabilities.effective(host).has(Capabilities.IPC_LOCK)
                         && Capabilities.countEverywhere(host);
         boolean unlimited = soft.get().equals("unlimited");
-        long bytes = unlimited ? Long.MAX_VALUE : Long.parseLong(soft.get());
+        long bytes =
+                unlimited ? Long.MAX_VALUE : KernelFiles.number(soft.get()).orElse(Long.MAX_VALUE);
         String shown = unlimited ? "unlimited" : ByteCount.text(bytes);
         State state =
                 exempt || bytes >= ENOUGH ? State.OK : bytes >= LEAST ? State.WARN : State.BAD;

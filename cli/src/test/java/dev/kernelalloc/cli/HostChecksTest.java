@@ -101,12 +101,19 @@ class HostChecksTest {
         write("/sys/fs/cgroup/outer/memory.high", "max");
         write("/sys/fs/cgroup/outer/memory.current", "1048576");
         write("/sys/fs/cgroup/outer/hugetlb.2MB.max", "0");
+        write("/sys/fs/cgroup/outer/hugetlb.2MB.rsvd.max", "4194304");
+        write("/sys/fs/cgroup/outer/hugetlb.2MB.rsvd.current", "2097152");
+        write("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0");
         List<Finding> groups = all("control group");
-        assertThat(groups).hasSize(2);
+        assertThat(groups).hasSize(3);
         assertThat(groups.get(0).fact()).contains("/sys/fs/cgroup/outer uses 1 MiB of 100 MiB");
         assertThat(groups.get(0).remedies())
                 .contains("echo <bytes> > /sys/fs/cgroup/outer/memory.max");
-        assertThat(groups.get(1).fact()).contains("0 B of the pool of 2 MiB pages");
+        assertThat(groups.get(1).fact()).contains("may use 0 B of the pool of 2 MiB pages");
+        assertThat(groups.get(1).state()).isEqualTo(State.WARN);
+        assertThat(groups.get(1).remedies()).contains("Kubernetes: resources.limits.hugepages-2Mi");
+        assertThat(groups.get(2).fact()).contains("may reserve 4 MiB of the pool", "has 2 MiB");
+        assertThat(groups.get(2).state()).isEqualTo(State.OK);
         assertThat(LimitChecks.memoryLimit(host)).isEqualTo(104857600);
     }
 
@@ -127,8 +134,20 @@ class HostChecksTest {
     }
 
     @Test
+    void aLimitThatCannotBeKnownIsSaidToBeUnknown() throws IOException {
+        write("/proc/self/cgroup", "0::/../pod");
+        write("/proc/self/mountinfo", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw");
+        write("/sys/fs/cgroup/memory.max", "1048576");
+        List<Finding> groups = all("control group");
+        assertThat(groups.getFirst().state()).isEqualTo(State.UNKNOWN);
+        assertThat(groups.getFirst().fact()).contains("/../pod", "cannot be known");
+        assertThat(groups.getFirst().remedies()).anyMatch(remedy -> remedy.contains("limit("));
+        assertThat(LimitChecks.memoryLimit(host)).isEqualTo(1048576);
+    }
+
+    @Test
     void groupsWithoutALimitAreNotTakenForNone() throws IOException {
-        assertThat(one("control groups").state()).isEqualTo(State.UNKNOWN);
+        assertThat(one("control group").state()).isEqualTo(State.UNKNOWN);
         write("/proc/self/cgroup", "0::/");
         write("/proc/self/mountinfo", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw");
         write("/sys/fs/cgroup/cgroup.procs", "1");
