@@ -60,6 +60,12 @@ final class Declaration {
         }
         text.append(annotations(shape));
         text.append("  public interface V%s%s {%n".formatted(shape.name(), parent));
+        if (shape.repeats()) {
+            // Only to document it: the place and the annotations are those of the first
+            // declaration.
+            text.append("    ").append(plain(type(fields.getFirst(), "V")));
+            appendGetter(shape, fields.getFirst(), text);
+        }
         fields.subList(shape.inherited(), fields.size())
                 .forEach(field -> appendAccessors(shape, field, text));
         text.append("  }\n");
@@ -73,16 +79,28 @@ final class Declaration {
 
     private static void appendAccessors(Shape shape, Field field, StringBuilder text) {
         String type = type(field, "V");
-        List<String> indexes =
-                IntStream.range(0, field.lengths().size()).mapToObj(i -> "int i" + i).toList();
-        text.append("    ").append(annotations(field)).append(type).append(' ');
-        text.append(field.name()).append('(').append(String.join(", ", indexes)).append(");\n");
+        text.append("    ").append(annotations(field)).append(type);
+        appendGetter(shape, field, text);
         if (!(field.kind() instanceof Kind.Raw)) {
-            List<String> parameters = new ArrayList<>(indexes);
-            parameters.add(type.substring(type.lastIndexOf(' ') + 1) + " value");
-            text.append("    void ").append(field.name());
+            List<String> parameters = new ArrayList<>(indexes(field));
+            parameters.add(plain(type) + " value");
+            text.append("    void ").append(shape.accessor(field, true));
             text.append('(').append(String.join(", ", parameters)).append(");\n");
         }
+    }
+
+    private static void appendGetter(Shape shape, Field field, StringBuilder text) {
+        text.append(' ').append(shape.accessor(field, false));
+        text.append('(').append(String.join(", ", indexes(field))).append(");\n");
+    }
+
+    private static List<String> indexes(Field field) {
+        return IntStream.range(0, field.lengths().size()).mapToObj(i -> "int i" + i).toList();
+    }
+
+    /** Returns a type without its annotation. */
+    private static String plain(String type) {
+        return type.substring(type.lastIndexOf(' ') + 1);
     }
 
     private static void appendRecord(Shape shape, StringBuilder text) {

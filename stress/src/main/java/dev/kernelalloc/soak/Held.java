@@ -6,7 +6,6 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A block, what it was filled with, and what was promised of it.
@@ -15,7 +14,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * @param promised when it was allocated
  * @param places of its pages at that time; negative where they are not shown
  * @param byPage whether all its pages have the same contents, so that they can be merged
- * @param broken whether the kernel was seen to break a promise
+ * @param broken what was seen not to hold any more; grows
  */
 record Held(
         MemorySegment block,
@@ -24,7 +23,7 @@ record Held(
         Set<Guarantee> promised,
         long[] places,
         boolean byPage,
-        AtomicBoolean broken) {
+        Set<Guarantee> broken) {
 
     private static final int STRIDE_BYTES = 128;
 
@@ -35,10 +34,6 @@ record Held(
     int pages() {
         long end = block.address() + Math.max(1, block.byteSize());
         return (int) Math.ceilDiv(end - firstPage(), (long) Kernel.PAGE_BYTES);
-    }
-
-    boolean isBroken() {
-        return broken.get();
     }
 
     /** Returns whether a page is one of the block's. */

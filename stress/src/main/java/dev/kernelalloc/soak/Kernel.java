@@ -1,18 +1,23 @@
 package dev.kernelalloc.soak;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 
 /** What Linux says of the pages of this process, and does to them, without the library. */
 @SuppressWarnings("restricted")
@@ -42,8 +47,14 @@ final class Kernel implements AutoCloseable {
     private static final int KPF_HUGE = 17;
 
     private static final int KPF_KSM = 21;
-    private static final int KPF_THP = 22;
     private static final int KPF_MLOCKED = 33;
+
+    /** See PAGEMAP_SCAN in linux/fs.h. */
+    private static final long PAGEMAP_SCAN = 0xC0606610L;
+
+    private static final long SCAN_BYTES = 96;
+    private static final long REGION_BYTES = 24;
+    private static final long IS_HUGE = 1 << 6;
 
     private static final Path COMPACT = Path.of("/proc/sys/vm/compact_memory");
 
@@ -65,7 +76,23 @@ final class Kernel implements AutoCloseable {
                                     JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
                             Linker.Option.firstVariadicArg(1));
 
+    private static final MethodHandle IOCTL =
+            Linker.nativeLinker()
+                    .downcallHandle(
+                            Linker.nativeLinker().defaultLookup().findOrThrow("ioctl"),
+                            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS),
+                            Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle OPEN =
+            Linker.nativeLinker()
+                    .downcallHandle(
+                            Linker.nativeLinker().defaultLookup().findOrThrow("open"),
+                            FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
+                            Linker.Option.firstVariadicArg(2));
+
     private final RandomAccessFile pageMap;
+
+    /** Of the page map too: Java does not tell that of its own. */
+    private final int descriptor;
 
     /** Null where it cannot be read. */
     private final RandomAccessFile frames;
@@ -73,10 +100,19 @@ final class Kernel implements AutoCloseable {
     Kernel() {
         try {
             pageMap = new RandomAccessFile("/proc/self/pagemap", "r");
+            descriptor = opened("/proc/self/pagemap");
             Path flags = Path.of("/proc/kpageflags");
             frames = Files.isReadable(flags) ? new RandomAccessFile(flags.toFile(), "r") : null;
         } catch (IOException e) {
             throw new IllegalStateException("this soak needs Linux", e);
+        }
+    }
+
+    private static int opened(String file) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) OPEN.invokeExact(arena.allocateFrom(file), 0);
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
         }
     }
 
@@ -102,9 +138,42 @@ final class Kernel implements AutoCloseable {
         return places;
     }
 
-    boolean isHuge(long place) {
-        long flags = flags(place);
-        return (flags >> KPF_HUGE & 1 | flags >> KPF_THP & 1) != 0;
+    /** Returns whether a page is mapped as a part of a huge one. */
+    boolean isHuge(long page) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment found = arena.allocate(REGION_BYTES, Long.BYTES);
+            MemorySegment scan = arena.allocate(SCAN_BYTES, Long.BYTES);
+            long[] fields = {
+                SCAN_BYTES,
+                0,
+                page,
+                page + PAGE_BYTES,
+                0,
+                found.address(),
+                1,
+                1,
+                0,
+                IS_HUGE,
+                0,
+                IS_HUGE
+            };
+            MemorySegment.copy(fields, 0, scan, JAVA_LONG, 0, fields.length);
+            return scan(scan) == 1;
+        }
+    }
+
+    private int scan(MemorySegment arguments) {
+        try {
+            int regions = (int) IOCTL.invokeExact(descriptor, PAGEMAP_SCAN, arguments);
+            if (regions < 0) {
+                throw new IllegalStateException("PAGEMAP_SCAN: the kernel is older than 6.7");
+            }
+            return regions;
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** Returns whether a page is merged with others: a write would give it another frame. */
@@ -112,17 +181,35 @@ final class Kernel implements AutoCloseable {
         return (flags(place) >> KPF_KSM & 1) != 0;
     }
 
-    /**
-     * Returns whether a page never leaves memory: it is locked, or of the pool. Of a huge page that
-     * is mapped in part the frame has no flag; its mapping is locked, and refuses to age then.
-     */
-    boolean isLocked(long place, long page) {
+    /** Returns whether the kernel marks a frame as one that never leaves memory. */
+    boolean isLocked(long place) {
         long flags = flags(place);
-        return (flags >> KPF_MLOCKED & 1 | flags >> KPF_HUGE & 1) != 0
-                || !advise(page, PAGE_BYTES, COLD);
+        return (flags >> KPF_MLOCKED & 1 | flags >> KPF_HUGE & 1) != 0;
     }
 
-    private long flags(long place) {
+    /**
+     * Returns the ends of the locked mappings by their starts: of a huge page that is mapped in
+     * part, the kernel marks the mapping alone.
+     */
+    static NavigableMap<Long, Long> lockedMappings() {
+        NavigableMap<Long, Long> locked = new TreeMap<>();
+        String[] ends = {};
+        for (String line : lines("/proc/self/smaps")) {
+            if (line.startsWith("VmFlags:")) {
+                if (line.contains(" lo")) {
+                    locked.put(
+                            Long.parseUnsignedLong(ends[0], 16),
+                            Long.parseUnsignedLong(ends[1], 16));
+                }
+            } else if (Character.digit(line.charAt(0), 16) >= 0 && line.indexOf('-') > 0) {
+                ends = line.split("[- ]", 3);
+            }
+        }
+        return locked;
+    }
+
+    /** Returns the flags of a frame, see /proc/kpageflags. */
+    long flags(long place) {
         try {
             frames.seek(place / PAGE_BYTES * Long.BYTES);
             return Long.reverseBytes(frames.readLong());

@@ -4,6 +4,7 @@ import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -18,14 +19,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.HashMap;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Random physical requests while the kernel moves, merges, collapses and ages pages. Contents are
@@ -135,6 +136,12 @@ final class Requests implements Scenario {
         private final boolean merging;
         private final boolean withoutHugePages;
 
+        /** Read at most once in an audit; null until then. */
+        private NavigableMap<Long, Long> lockedMappings;
+
+        /** Whether something was done that splits huge pages. */
+        private boolean mayBeSplit;
+
         Round(Random random) {
             this.random = random;
             this.merging = mayMerge && random.nextInt(4) == 0;
@@ -239,7 +246,7 @@ final class Requests implements Scenario {
         private void keep(MemorySegment block, PhysicalRequest request) {
             long stamp = merging ? random.nextInt(2) : random.nextLong();
             Set<Guarantee> promised = physical.guarantee(block);
-            AtomicBoolean broken = new AtomicBoolean();
+            Set<Guarantee> broken = EnumSet.noneOf(Guarantee.class);
             Held one = new Held(block, stamp, request, promised, new long[0], merging, broken);
             one.write();
             Held known =
@@ -257,6 +264,8 @@ final class Requests implements Scenario {
                 Mismatch.require(
                         promised.containsAll(request.least()), "less was promised of " + known);
                 if (request.contiguous() && isShown(known)) {
+                    Mismatch.require(
+                            promised.contains(Guarantee.CONTIGUOUS), "not contiguous: " + known);
                     requirePlace(known);
                 }
             }
@@ -316,6 +325,7 @@ final class Requests implements Scenario {
                         case COLD -> adviseOne(Kernel.COLD, Kernel.PAGE_BYTES);
                         case MERGE -> merging && merge();
                     };
+            mayBeSplit |= done && disturbance != Disturbance.COMPACT;
             disturbances.merge(disturbance + (done ? "" : " refused"), 1, Integer::sum);
         }
 
@@ -366,11 +376,12 @@ final class Requests implements Scenario {
         }
 
         private void auditOnce() {
+            lockedMappings = null;
             Set<Long> movedPages = new HashSet<>();
-            Map<Long, Held> brokenPages = new HashMap<>();
+            Set<Long> mergedPages = new HashSet<>();
             for (Held one : held) {
                 if (isShown(one)) {
-                    compare(one, movedPages, brokenPages);
+                    compare(one, movedPages, mergedPages);
                 }
             }
             Verification found;
@@ -379,46 +390,67 @@ final class Requests implements Scenario {
             } catch (PhysicalAddressException e) {
                 throw new Mismatch("verify() reports a pinned page that is where it was: " + e);
             }
-            Set<Long> told = new HashSet<>();
-            found.drifts().stream().map(Drift::virtualAddress).forEach(told::add);
             moved += movedPages.size();
-            for (long page : movedPages) {
-                Mismatch.require(
-                        told.contains(page),
-                        "verify() does not report the moved page 0x%x: %s".formatted(page, found));
-            }
-            brokenPages.forEach(
-                    (page, one) ->
-                            Mismatch.require(
-                                    told.contains(page) || hasLostSomething(one),
-                                    "verify() does not report the page 0x%x, which is not what was promised: %s"
-                                            .formatted(page, found)));
+            requireDrifts(found, movedPages, mergedPages);
+            requireLosses(found);
             for (Held one : held) {
-                for (Drift drift : found.drifts()) {
-                    long page = drift.virtualAddress();
-                    Mismatch.require(
-                            !one.covers(page)
-                                    || movedPages.contains(page)
-                                    || one.isBroken()
-                                    || !isShown(one),
-                            "verify() reports a page that is what it was: %s of %s"
-                                    .formatted(drift, one));
-                }
                 if (isShown(one)) {
                     requireSamePlaces(one);
                 }
             }
         }
 
-        private boolean hasLostSomething(Held one) {
-            return !physical.guarantee(one.block()).containsAll(one.promised());
+        /**
+         * Exactly the pages that have moved are reported, of those that are known here; merged ones
+         * may be reported once or always.
+         */
+        private void requireDrifts(
+                Verification found, Set<Long> movedPages, Set<Long> mergedPages) {
+            Set<Long> told = new HashSet<>();
+            for (Drift drift : found.drifts()) {
+                told.add(drift.virtualAddress());
+                Mismatch.require(
+                        movedPages.contains(drift.virtualAddress())
+                                || mergedPages.contains(drift.virtualAddress())
+                                || held.stream().noneMatch(h -> h.covers(drift.virtualAddress())),
+                        "verify() reports a page that is where it was: " + drift);
+            }
+            for (long page : movedPages) {
+                Mismatch.require(
+                        told.contains(page),
+                        "verify() does not report the moved page 0x%x: %s".formatted(page, found));
+            }
         }
 
         /**
-         * Adds the pages that lie elsewhere, and those that are not what is promised now. What was
-         * broken once may stay so.
+         * What does not hold is not promised any more. Nothing here undoes a lock or a pin, and
+         * huge pages are split by what has happened to them alone.
          */
-        private void compare(Held one, Set<Long> movedPages, Map<Long, Held> brokenPages) {
+        private void requireLosses(Verification found) {
+            for (Held one : held) {
+                Set<Guarantee> now = physical.guarantee(one.block());
+                for (Guarantee guarantee : one.broken()) {
+                    Mismatch.require(
+                            !now.contains(guarantee),
+                            "%s does not hold and is promised: %s, %s"
+                                    .formatted(guarantee, one, found));
+                }
+                Mismatch.require(
+                        now.contains(Guarantee.CONTIGUOUS)
+                                || !one.promised().contains(Guarantee.CONTIGUOUS)
+                                || one.broken().contains(Guarantee.CONTIGUOUS),
+                        "CONTIGUOUS holds and is promised no more: %s, %s".formatted(one, found));
+            }
+            for (LostGuarantee lost : found.lost()) {
+                Mismatch.require(
+                        lost.guarantee() == Guarantee.HUGE && mayBeSplit
+                                || lost.guarantee() == Guarantee.CONTIGUOUS,
+                        "verify() reports what nobody has undone: " + lost);
+            }
+        }
+
+        /** Adds the pages that lie elsewhere, and notes what does not hold. */
+        private void compare(Held one, Set<Long> movedPages, Set<Long> mergedPages) {
             Set<Guarantee> promised = physical.guarantee(one.block());
             boolean isRegion = physical.provenance(one.block()).way() == Way.KERNEL_REGION;
             long[] now = kernel.places(one.firstPage(), one.pages());
@@ -430,32 +462,47 @@ final class Requests implements Scenario {
                     Mismatch.requireEqual(
                             one.places()[i], now[i], "the place of a pinned page of " + one);
                 }
-                if (knownPlace(one, i) != ownPlace(now[i])) {
+                boolean isMerged = kernel.isMerged(now[i]);
+                long known = knownPlace(one, i);
+                if (isMerged) {
+                    mergedPages.add(page);
+                }
+                if (known != now[i] && !(isMerged && known == UNKNOWN)) {
                     movedPages.add(page);
                 }
-                if (promised.contains(Guarantee.HUGE) && !kernel.isHuge(now[i])
-                        || promised.contains(Guarantee.LOCKED)
-                                && !isRegion
-                                && !kernel.isLocked(now[i], page)) {
-                    brokenPages.put(page, one);
-                    one.broken().set(true);
+                if (promised.contains(Guarantee.HUGE) && !kernel.isHuge(page)) {
+                    one.broken().add(Guarantee.HUGE);
+                }
+                if (promised.contains(Guarantee.LOCKED) && !isRegion && !isLocked(page, now[i])) {
+                    one.broken().add(Guarantee.LOCKED);
+                }
+                if (i > 0 && now[i] != now[i - 1] + Kernel.PAGE_BYTES) {
+                    one.broken().add(Guarantee.CONTIGUOUS);
                 }
             }
         }
 
+        private boolean isLocked(long page, long place) {
+            if (kernel.isLocked(place)) {
+                return true;
+            }
+            if (lockedMappings == null) {
+                lockedMappings = Kernel.lockedMappings();
+            }
+            Map.Entry<Long, Long> mapping = lockedMappings.floorEntry(page);
+            return mapping != null && page < mapping.getValue();
+        }
+
+        /** Of a merged page, which a write would move, no place need be known. */
         private void requireSamePlaces(Held one) {
             long[] now = kernel.places(one.firstPage(), one.pages());
             for (int i = 0; i < now.length; i++) {
-                Mismatch.requireEqual(
-                        ownPlace(now[i]),
-                        knownPlace(one, i),
-                        "the place of page %d of %s".formatted(i, one));
+                long known = knownPlace(one, i);
+                if (known != UNKNOWN || !kernel.isMerged(now[i])) {
+                    Mismatch.requireEqual(
+                            now[i], known, "the place of page %d of %s".formatted(i, one));
+                }
             }
-        }
-
-        /** Returns a place, unless the page shares it. */
-        private long ownPlace(long place) {
-            return kernel.isMerged(place) ? UNKNOWN : place;
         }
 
         /** Returns what the library says, of the page's first byte that the block has. */

@@ -11,6 +11,8 @@ import java.util.Random;
  * @param name unique in its round
  * @param alignment as declared, 0 for none
  * @param inherited how many of the fields a super-interface declares
+ * @param bean whether the accessors of its interface are named as those of JavaBeans
+ * @param repeats whether its interface declares the first inherited getter again
  */
 record Shape(
         String name,
@@ -19,6 +21,8 @@ record Shape(
         int alignment,
         boolean bigEndian,
         int inherited,
+        boolean bean,
+        boolean repeats,
         List<Field> fields) {
 
     /** What a field is made of. */
@@ -118,6 +122,20 @@ record Shape(
         return alignedUp(end, Math.max(natural, alignment) * Byte.SIZE);
     }
 
+    /** Returns the name of an accessor in Java. */
+    String accessor(Field field, boolean setter) {
+        if (!bean) {
+            return field.name;
+        }
+        boolean truth =
+                field.lengths.isEmpty()
+                        && (field.kind instanceof Kind.One(Scalar scalar) && scalar == Scalar.BOOL
+                                || field.kind instanceof Kind.Bits(Scalar type, _, _)
+                                        && type == Scalar.BOOL);
+        String prefix = setter ? "set" : truth ? "is" : "get";
+        return prefix + Character.toUpperCase(field.name.charAt(0)) + field.name.substring(1);
+    }
+
     // ---- chance ---------------------------------------------------------------------------------
 
     static Shape random(Random random, String name) {
@@ -150,7 +168,16 @@ record Shape(
             end = endOf(field);
         }
         int inherited = random.nextInt(3) == 0 ? random.nextInt(count) : 0;
-        return new Shape(name, union, packed, alignment, bigEndian, inherited, fields);
+        return new Shape(
+                name,
+                union,
+                packed,
+                alignment,
+                bigEndian,
+                inherited,
+                random.nextInt(3) == 0,
+                inherited > 0 && random.nextBoolean(),
+                fields);
     }
 
     private static Kind kind(

@@ -322,9 +322,10 @@ final class Structs implements Scenario {
     /** Calls the getter of a step, or with a value its setter. */
     private static Object call(Object view, Step step, Object value) throws Exception {
         int parameters = step.indexes().size() + (value == null ? 0 : 1);
+        String name = step.shape().accessor(step.field(), value != null);
         for (Class<?> declared : view.getClass().getInterfaces()) {
             for (Method method : declared.getMethods()) {
-                if (method.getName().equals(step.field().name())
+                if (method.getName().equals(name)
                         && method.getParameterCount() == parameters
                         && method.getReturnType() == void.class == (value != null)) {
                     List<Object> arguments = new ArrayList<>(step.indexes());
@@ -337,7 +338,7 @@ final class Structs implements Scenario {
                 }
             }
         }
-        throw new Mismatch("no accessor of " + step.field().name() + " in " + view.getClass());
+        throw new Mismatch("no accessor " + name + " in " + view.getClass());
     }
 
     /** The raw bits of what a VarHandle has read. */
