@@ -57,30 +57,33 @@ public enum Hardening {
      * @throws IllegalArgumentException when it is none; the text has no name of the property
      */
     static Set<Hardening> parse(String value) {
-        return switch (value.strip().toLowerCase(Locale.ROOT)) {
-            case "", "false" -> EnumSet.noneOf(Hardening.class);
-            case "true" -> EnumSet.allOf(Hardening.class);
-            case String list ->
-                    Arrays.stream(list.split(",", -1))
-                            .map(title -> titled(title.strip()))
-                            .collect(
-                                    Collectors.toCollection(() -> EnumSet.noneOf(Hardening.class)));
-        };
+        String text = value.strip().toLowerCase(Locale.ROOT);
+        if (text.isEmpty() || text.equals("false")) {
+            return Set.of();
+        }
+        return text.equals("true") ? EnumSet.allOf(Hardening.class) : listed(text);
+    }
+
+    private static Set<Hardening> listed(String text) {
+        Set<Hardening> measures = EnumSet.noneOf(Hardening.class);
+        for (String title : text.split(",", -1)) {
+            measures.add(titled(title.strip()));
+        }
+        return measures;
     }
 
     private static Hardening titled(String title) {
-        return Arrays.stream(values())
-                .filter(measure -> measure.title.equals(title))
-                .findAny()
-                .orElseThrow(
-                        () ->
-                                new IllegalArgumentException(
-                                        "'%s' is no measure: write true, false, or a list of %s"
-                                                .formatted(
-                                                        title,
-                                                        Arrays.stream(values())
-                                                                .map(measure -> measure.title)
-                                                                .collect(
-                                                                        Collectors.joining(",")))));
+        for (Hardening measure : values()) {
+            if (measure.title.equals(title)) {
+                return measure;
+            }
+        }
+        throw new IllegalArgumentException(
+                "'%s' is no measure: write true, false, or a list of %s"
+                        .formatted(
+                                title,
+                                Arrays.stream(values())
+                                        .map(measure -> measure.title)
+                                        .collect(Collectors.joining(","))));
     }
 }

@@ -226,7 +226,7 @@ public final class PoolAllocator implements KernelAllocator {
 
     private static final class Shared {
         static final PoolAllocator ALLOCATOR =
-                processWide(builder().tag("shared").limit(LimitProperty.read()).build());
+                processWide(builder().tag("shared").limit(LimitProperty.read()).buildForProcess());
     }
 
     private static final class OfSystemHeap {
@@ -425,6 +425,11 @@ public final class PoolAllocator implements KernelAllocator {
          */
         public PoolAllocator build() {
             return build(Platform.current());
+        }
+
+        private PoolAllocator buildForProcess() {
+            OperatingSystem os = Platform.current();
+            return build(tag -> SystemChunks.ofProcess(os, new MappingName(os, tag)));
         }
 
         PoolAllocator build(OperatingSystem os) {

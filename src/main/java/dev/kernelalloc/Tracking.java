@@ -2,7 +2,6 @@ package dev.kernelalloc;
 
 import org.jspecify.annotations.Nullable;
 
-import java.util.Arrays;
 import java.util.Locale;
 
 /**
@@ -41,16 +40,13 @@ public enum Tracking {
     }
 
     private static Default parse(String value) {
-        return Arrays.stream(values())
-                .filter(level -> level.name().toLowerCase(Locale.ROOT).equals(value.strip()))
-                .map(level -> new Default(level, null))
-                .findAny()
-                .orElseGet(
-                        () ->
-                                new Default(
-                                        SAMPLED,
-                                        "-D%s=%s: must be off, sampled or all"
-                                                .formatted(PROPERTY, value)));
+        for (Tracking level : values()) {
+            if (level.name().toLowerCase(Locale.ROOT).equals(value.strip())) {
+                return new Default(level, null);
+            }
+        }
+        return new Default(
+                SAMPLED, "-D%s=%s: must be off, sampled or all".formatted(PROPERTY, value));
     }
 
     /**

@@ -98,6 +98,7 @@ public final class Budget {
     private volatile boolean closed; // written under this
 
     private Budget(String name, long limit, @Nullable Listener listener, @Nullable Budget parent) {
+        rehearseIfLimited(limit);
         this.name = name;
         this.limit = limit;
         this.left = new AtomicLong(limit);
@@ -494,8 +495,15 @@ public final class Budget {
      * @param bytes not negative
      */
     public synchronized void limit(long bytes) {
+        rehearseIfLimited(bytes);
         left.addAndGet(bytes - limit);
         limit = bytes;
+    }
+
+    private static void rehearseIfLimited(long limit) {
+        if (limit != UNLIMITED) {
+            Rehearsal.ofLimits();
+        }
     }
 
     /** The least limit, here and above, as it is at this moment. */

@@ -69,6 +69,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
      */
     public HardenedHeap(
             HeapSettings settings, ChunkSource source, HeapListener listener, Measures measures) {
+        Rehearsal.ofHardening();
         this.engine =
                 new SlabHeap(
                         settings, source, new HighWater(), listener, true, measures.randomOrder());

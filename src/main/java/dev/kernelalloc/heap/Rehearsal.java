@@ -46,31 +46,118 @@ final class Rehearsal {
 
     private static final int SIZE_CLASS = SizeClasses.of(512, 8);
 
+    /** What a process may never come to, and need not rehearse before it does. */
+    private enum Part {
+        SERVING,
+        TRIMMING,
+        LARGE_BLOCKS,
+        LIMITS,
+        HARDENING
+    }
+
+    /** A bit for each part that has been rehearsed. */
+    private static volatile int done;
+
+    /** The same, with what the thread that holds the lock rehearses now. */
+    private static int begun;
+
     private Rehearsal() {}
 
-    static void run() {
-        try {
-            StackReserve.require();
-            slabs(new Slabs(new Nowhere(), Long.MAX_VALUE, new HighWater(), false));
-            slabs(new Slabs(new Nowhere(), 0, new HighWater(), true));
-            large(
-                    new LargeBlocks(
-                            new Nowhere(),
-                            new CacheBudget(Long.MAX_VALUE),
-                            new HighWater(),
-                            HeapListener.NONE));
-            caches(new ThreadCaches(1));
-            depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
-            budget();
-            contention();
-            hardening();
-            Trimmer.unstarted();
-        } catch (Refusal e) {
-            throw new AssertionError(e); // Nowhere has room
+    /** Before a heap hands out or takes back a block: all that does not belong to another part. */
+    static void ofServing() {
+        require(Part.SERVING);
+    }
+
+    /** Before idle memory is given back. */
+    static void ofTrimming() {
+        require(Part.TRIMMING);
+    }
+
+    /** Before there is a block without a slab. */
+    static void ofLargeBlocks() {
+        require(Part.LARGE_BLOCKS);
+    }
+
+    /** Before a budget has a limit. */
+    static void ofLimits() {
+        require(Part.LIMITS);
+    }
+
+    /** Before a hardened heap hands out a block. */
+    static void ofHardening() {
+        require(Part.HARDENING);
+    }
+
+    /**
+     * Rehearses a part unless that has been done. The caller holds nothing of a heap. What is
+     * thrown here has changed nothing, and the next call rehearses again.
+     *
+     * @throws StackOverflowError when the stack has too little room
+     * @throws OutOfMemoryError when the Java heap has
+     */
+    private static void require(Part part) {
+        if ((done & 1 << part.ordinal()) == 0) {
+            rehearse(part);
         }
     }
 
-    private static void slabs(Slabs slabs) throws Refusal {
+    @SuppressWarnings("NonAtomicOperationOnVolatileField") // written under the lock
+    private static synchronized void rehearse(Part part) {
+        int bit = 1 << part.ordinal();
+        if ((begun & bit) != 0) {
+            return; // another thread was first, or this one is here again: for a rehearsed budget
+        }
+        StackReserve.require();
+        begun |= bit;
+        try {
+            run(part);
+            done |= bit;
+        } catch (Refusal e) {
+            throw new AssertionError(e); // Nowhere has room
+        } finally {
+            begun = done;
+        }
+    }
+
+    private static void run(Part part) throws Refusal {
+        switch (part) {
+            case SERVING -> {
+                serving(new Slabs(new Nowhere(), Long.MAX_VALUE, new HighWater(), false));
+                serving(new Slabs(new Nowhere(), 0, new HighWater(), true));
+                caches(new ThreadCaches(1));
+                depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
+                zeroing();
+                Trimmer.unstarted();
+            }
+            case TRIMMING ->
+                    trimming(new Slabs(new Nowhere(), Long.MAX_VALUE, new HighWater(), false));
+            case LARGE_BLOCKS -> {
+                large(
+                        new LargeBlocks(
+                                new Nowhere(),
+                                new CacheBudget(Long.MAX_VALUE),
+                                new HighWater(),
+                                HeapListener.NONE));
+                contention();
+            }
+            case LIMITS -> budget();
+            case HARDENING -> hardening();
+        }
+    }
+
+    private static void serving(Slabs slabs) throws Refusal {
+        long[] magazine = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
+        long[] other = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
+        slabs.fill(SIZE_CLASS, magazine);
+        slabs.fill(SIZE_CLASS, other);
+        slabs.drain(magazine);
+        slabs.fill(SIZE_CLASS, magazine); // of blocks that were used before
+        slabs.drain(magazine);
+        slabs.drain(other);
+        slabs.give(slabs.takeOne(SIZE_CLASS));
+    }
+
+    private static void trimming(Slabs slabs) throws Refusal {
         long[] magazine = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
         long[] other = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
         slabs.fill(SIZE_CLASS, magazine);
@@ -78,10 +165,7 @@ final class Rehearsal {
         slabs.drain(magazine);
         slabs.trimIdle();
         slabs.trimIdle(); // gives pages of a slab back that is in use
-        slabs.fill(SIZE_CLASS, magazine); // of blocks that were used before
-        slabs.drain(magazine);
         slabs.drain(other);
-        slabs.give(slabs.takeOne(SIZE_CLASS));
         slabs.trimIdle();
         slabs.trim();
         slabs.fill(SIZE_CLASS, magazine);
@@ -102,6 +186,13 @@ final class Rehearsal {
         large.trim();
     }
 
+    /** What is done with a block in hand that is to be zeros. */
+    private static void zeroing() {
+        try (Arena scratch = Arena.ofConfined()) {
+            NativeMemory.zero(scratch.allocate(Long.BYTES, Long.BYTES).address(), Long.BYTES);
+        }
+    }
+
     /** What a hardened heap does with a block in its hands. */
     private static void hardening() {
         long[] magazine = Magazine.make(2);
@@ -114,7 +205,6 @@ final class Rehearsal {
             NativeMemory.word(word.address(), NativeMemory.word(word.address()));
             NativeMemory.fill(
                     word.address(), Long.BYTES, MemorySegment.ofArray(new byte[Long.BYTES]));
-            NativeMemory.zero(word.address(), Long.BYTES);
         }
     }
 

@@ -51,7 +51,6 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
-        Rehearsal.run();
     }
 
     private final HeapSettings settings;
@@ -104,6 +103,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             HeapListener listener,
             boolean hardened,
             boolean shuffled) {
+        Rehearsal.ofServing();
         this.settings = settings;
         this.listener = listener;
         this.source = new ToldChunks(source, listener);
@@ -425,6 +425,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         if (source.isFinal(refusal)) {
             throw refusal;
         }
+        Rehearsal.ofTrimming();
         boolean entered = source.enter();
         try {
             reclaim();
@@ -460,6 +461,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             Trimmer.ensureRunning();
         }
         if (sizeClass == SizeClasses.NONE) {
+            Rehearsal.ofLargeBlocks();
             return large.allocate(bytes, alignment, raw);
         }
         if (sizeClass >= MagazineShape.CLASSES) {
@@ -747,6 +749,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     @Override
     public void trim() {
         StackReserve.require();
+        Rehearsal.ofTrimming();
         long began = System.nanoTime();
         long returnedBefore = source.returnedBytes();
         caches.disperse();
@@ -768,6 +771,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     @Override
     public void giveUpIdle() {
         StackReserve.require();
+        Rehearsal.ofTrimming();
         caches.disperse();
         reclaim();
     }
@@ -779,6 +783,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
 
     @Override
     public boolean trimIdle() {
+        Rehearsal.ofTrimming();
         boolean entered = source.enter();
         try {
             synchronized (idleTrimming) {
@@ -853,6 +858,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
 
     @Override
     public void close() {
+        Rehearsal.ofTrimming();
         synchronized (this) {
             requireOpen();
             closed = true;

@@ -1,11 +1,14 @@
 package dev.kernelalloc.heap;
 
+import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.invoke.MethodHandles;
+import java.util.function.Consumer;
 
 /**
  * Room on the stack of the calling thread. A {@code StackOverflowError} may be thrown at any call;
@@ -57,34 +60,12 @@ public abstract class StackReserve {
     abstract void touch(boolean again);
 
     private static StackReserve generate(int frameBytes) {
-        MethodHandles.Lookup lookup = MethodHandles.lookup();
-        ClassDesc base = ClassDesc.of(StackReserve.class.getName());
         ClassDesc name = ClassDesc.of(StackReserve.class.getPackageName(), "StackFrame");
-        MethodTypeDesc type = MethodTypeDesc.of(ConstantDescs.CD_void, ConstantDescs.CD_boolean);
-        byte[] bytes =
-                ClassFile.of()
-                        .build(
-                                name,
-                                frame ->
-                                        frame.withSuperclass(base)
-                                                .withMethodBody(
-                                                        ConstantDescs.INIT_NAME,
-                                                        ConstantDescs.MTD_void,
-                                                        0,
-                                                        code -> construct(code, base))
-                                                .withMethodBody(
-                                                        "touch",
-                                                        type,
-                                                        0,
-                                                        code ->
-                                                                touch(
-                                                                        code,
-                                                                        name,
-                                                                        type,
-                                                                        frameBytes)));
+        byte[] bytes = ClassFile.of().build(name, new Frame(name, frameBytes));
         try {
             return (StackReserve)
-                    lookup.defineHiddenClass(bytes, true)
+                    MethodHandles.lookup()
+                            .defineHiddenClass(bytes, true)
                             .lookupClass()
                             .getDeclaredConstructor()
                             .newInstance();
@@ -93,18 +74,50 @@ public abstract class StackReserve {
         }
     }
 
-    private static void construct(CodeBuilder code, ClassDesc base) {
-        code.aload(0)
-                .invokespecial(base, ConstantDescs.INIT_NAME, ConstantDescs.MTD_void)
-                .return_();
+    // Classes, not lambdas: the first allocation of a process waits for this.
+
+    private record Frame(ClassDesc name, int bytes) implements Consumer<ClassBuilder> {
+
+        private static final ClassDesc BASE = ClassDesc.of(StackReserve.class.getName());
+        private static final MethodTypeDesc TOUCH =
+                MethodTypeDesc.of(ConstantDescs.CD_void, ConstantDescs.CD_boolean);
+
+        @Override
+        public void accept(ClassBuilder frame) {
+            frame.withSuperclass(BASE)
+                    .withMethodBody(
+                            ConstantDescs.INIT_NAME, ConstantDescs.MTD_void, 0, new Constructor())
+                    .withMethodBody("touch", TOUCH, 0, new Touch(name, bytes));
+        }
     }
 
-    private static void touch(
-            CodeBuilder code, ClassDesc name, MethodTypeDesc type, int frameBytes) {
-        for (int i = 0; i < PADDING; i++) {
-            code.nop();
+    private record Constructor() implements Consumer<CodeBuilder> {
+
+        @Override
+        public void accept(CodeBuilder code) {
+            code.aload(0)
+                    .invokespecial(Frame.BASE, ConstantDescs.INIT_NAME, ConstantDescs.MTD_void)
+                    .return_();
         }
-        code.iload(1).ifThen(then -> then.aload(0).iconst_0().invokevirtual(name, "touch", type));
-        code.iconst_0().istore(frameBytes / Long.BYTES).return_();
+    }
+
+    private record Touch(ClassDesc name, int bytes) implements Consumer<CodeBuilder> {
+
+        @Override
+        public void accept(CodeBuilder code) {
+            for (int i = 0; i < PADDING; i++) {
+                code.nop();
+            }
+            Label once = code.newLabel();
+            code.iload(1)
+                    .ifeq(once)
+                    .aload(0)
+                    .iconst_0()
+                    .invokevirtual(name, "touch", Frame.TOUCH)
+                    .labelBinding(once)
+                    .iconst_0()
+                    .istore(bytes / Long.BYTES)
+                    .return_();
+        }
     }
 }

@@ -32,20 +32,42 @@ public final class SystemChunks implements ChunkSource {
     private final OperatingSystem os;
     private final @Nullable RangeNames names;
 
+    /** Whether the first range is to be that of the process. */
+    private final boolean beginsSmall;
+
+    private volatile @Nullable FirstRange first;
+
     /** Chunks by this system's aligned_alloc, without names. */
     public SystemChunks(OperatingSystem os) {
         this.os = os;
         this.names = null;
+        this.beginsSmall = false;
     }
 
     /** Chunks by this system's aligned_alloc, of which ranges for slabs get a name. */
     public SystemChunks(OperatingSystem os, MappingName name) {
+        this(os, name, false);
+    }
+
+    private SystemChunks(OperatingSystem os, MappingName name, boolean beginsSmall) {
         this.os = os;
         this.names = new RangeNames(os, name);
+        this.beginsSmall = beginsSmall;
+    }
+
+    /** The same for the allocator of the process: see {@link FirstRange}. */
+    public static SystemChunks ofProcess(OperatingSystem os, MappingName name) {
+        return new SystemChunks(os, name, true);
     }
 
     @Override
     public Chunk obtain(long bytes, long alignment) throws Refusal {
+        if (beginsSmall && alignment == Range.GRANULE_BYTES && FirstRange.isAvailable()) {
+            Chunk chunk = beginSmall(bytes);
+            if (chunk != null) {
+                return chunk;
+            }
+        }
         boolean pages = bytes >= DISCARDED_BYTES && bytes % pageBytes() == 0;
         long address = os.alignedAlloc(pages ? Math.max(alignment, pageBytes()) : alignment, bytes);
         try {
@@ -63,8 +85,27 @@ public final class SystemChunks implements ChunkSource {
         }
     }
 
+    private @Nullable Chunk beginSmall(long bytes) {
+        if (bytes != FirstRange.BYTES) {
+            FirstRange.passOver();
+            return null;
+        }
+        FirstRange taken = FirstRange.take();
+        if (taken == null) {
+            return null;
+        }
+        first = taken;
+        return taken.chunk();
+    }
+
     @Override
     public void giveBack(Chunk chunk) {
+        FirstRange known = first;
+        if (known != null && known.holds(chunk)) {
+            first = null;
+            known.giveBack();
+            return;
+        }
         if (names != null) {
             names.takeOff(chunk);
         }
@@ -83,11 +124,22 @@ public final class SystemChunks implements ChunkSource {
      */
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
+        FirstRange known = first;
+        if (known != null && known.holds(chunk)) { // a large block that was aligned as a range is
+            return moved(chunk, bytes);
+        }
         Chunk resized = new Chunk(reallocate(chunk.address(), bytes), bytes, false);
         if (bytes >= SEPARATE_MAPPING_BYTES && bytes > chunk.bytes()) {
             wantHugePages(resized);
         }
         return resized;
+    }
+
+    private Chunk moved(Chunk chunk, long bytes) throws Refusal {
+        Chunk moved = obtain(bytes, SystemHeap.MALLOC_ALIGNMENT_BYTES);
+        NativeMemory.copy(chunk.address(), moved.address(), Math.min(chunk.bytes(), bytes));
+        giveBack(chunk);
+        return moved;
     }
 
     private long reallocate(long address, long bytes) throws Refusal {
@@ -129,6 +181,13 @@ public final class SystemChunks implements ChunkSource {
     @Override
     public long pageBytes() {
         return os.pageBytes();
+    }
+
+    @Override
+    public long rangeBytes() {
+        return beginsSmall && FirstRange.isAvailable()
+                ? FirstRange.BYTES
+                : ChunkSource.super.rangeBytes();
     }
 
     private boolean discardGivesZeros(long address, long bytes) {

@@ -1,0 +1,65 @@
+package dev.kernelalloc.heap;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.Arena;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A small range for the allocator of the process, which takes no native function.
+ *
+ * <p>To link the first native function takes the JVM 60 ms and more, as long as it takes to start;
+ * a process that needs little memory links none. The JVM gets these pages from the C heap as the
+ * library would, and clears them. There is one such range in the process, as clearing costs more
+ * than a fresh mapping does.
+ */
+final class FirstRange {
+
+    /** One slab each of eight size classes. */
+    static final long BYTES = 8 * Range.GRANULE_BYTES;
+
+    private static final AtomicBoolean GONE = new AtomicBoolean(OutstandingChunks.UNLOADABLE);
+
+    private final Arena arena;
+    private final long address;
+
+    private FirstRange(Arena arena) {
+        this.arena = arena;
+        this.address = arena.allocate(BYTES, Range.GRANULE_BYTES).address();
+    }
+
+    /** Whether it has neither been taken nor passed over. */
+    static boolean isAvailable() {
+        return !GONE.get();
+    }
+
+    /** From now on it is not available: a larger one was needed first. */
+    static void passOver() {
+        GONE.set(true);
+    }
+
+    /** Returns the range to its one owner; null to others, and where there is no memory. */
+    static @Nullable FirstRange take() {
+        if (!GONE.compareAndSet(false, true)) {
+            return null;
+        }
+        try {
+            return new FirstRange(Arena.ofShared());
+        } catch (OutOfMemoryError e) {
+            return null; // of the Java heap or of the C heap: the usual range is refused properly
+        }
+    }
+
+    /** Its memory, which is zeros. */
+    Chunk chunk() {
+        return new Chunk(address, BYTES, true);
+    }
+
+    boolean holds(Chunk chunk) {
+        return chunk.address() == address;
+    }
+
+    void giveBack() {
+        arena.close();
+    }
+}
