@@ -29,6 +29,7 @@ final class ClassGenerator {
                                 lookup,
                                 name(lookup, model, "View"),
                                 new ViewCode(model, name(lookup, model, "View")));
+                model.showIn(view.lookupClass());
                 MethodHandle newView =
                         view.findStatic(view.lookupClass(), ViewCode.NEW, Codec.OBJECT_GETTER);
                 writer = TypeCode.ofView(model, newView);

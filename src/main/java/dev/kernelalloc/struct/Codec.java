@@ -112,9 +112,7 @@ record Codec(MethodHandle getter, MethodHandle setter) {
 
     /** Copies the bytes of a view: {@code (MemorySegment, long offset, Object view)void}. */
     static MethodHandle ofView(StructModel model) {
-        long byteSize = model.layout().byteSize();
-        return bind(
-                new ViewBytes(model.type(), byteSize, model.isFlexible()), "set", OBJECT_SETTER);
+        return bind(new ViewBytes(model), "set", OBJECT_SETTER);
     }
 
     /** Shows the struct at a place: {@code (MemorySegment, long offset)String}. */

@@ -2,6 +2,7 @@ package dev.kernelalloc.struct;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
  * A member in its place.
@@ -25,6 +26,18 @@ record Member(MemberDescription description, long bitOffset) {
 
     boolean isArray() {
         return description.lengths().length > 0;
+    }
+
+    /** Whether a member of another struct has the name, the place and the bytes of this one. */
+    boolean isSameAs(Member other) {
+        return name().equals(other.name())
+                && bitOffset == other.bitOffset
+                && bits() == other.bits()
+                && order() == other.order()
+                && flexible() == other.flexible()
+                && Arrays.equals(lengths(), other.lengths())
+                && element().carrier() == other.element().carrier()
+                && element().layout().equals(other.element().layout());
     }
 
     boolean flexible() {

@@ -18,6 +18,7 @@ final class StructModel {
     private final Class<?> type;
     private @Nullable Placement placement;
     private @Nullable StructType<?> structType;
+    private @Nullable Class<?> viewClass;
 
     /**
      * @param accessAlignment the alignment in bytes that the access modes of its members need
@@ -43,6 +44,24 @@ final class StructModel {
 
     void link(StructType<?> generated) {
         structType = generated;
+    }
+
+    /** Remembers the generated class of the views, before the type is published. */
+    void showIn(Class<?> generated) {
+        viewClass = generated;
+        ViewStructs.put(generated, this);
+    }
+
+    /** The generated class of the views; null for a record. */
+    @Nullable Class<?> viewClass() {
+        return viewClass;
+    }
+
+    /** Whether every member of another struct lies in this one where it lies in the other. */
+    boolean beginsWith(StructModel base) {
+        return layout().byteSize() >= base.layout().byteSize()
+                && base.members().stream()
+                        .allMatch(member -> members().stream().anyMatch(member::isSameAs));
     }
 
     boolean isPlaced() {

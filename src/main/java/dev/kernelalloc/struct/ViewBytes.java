@@ -4,20 +4,31 @@ import dev.kernelalloc.bulk.BulkMemory;
 
 import java.lang.foreign.MemorySegment;
 
-/**
- * The bytes of a view, copied to another place.
- *
- * @param flexible whether more follows the struct, of which all is copied
- */
-record ViewBytes(Class<?> type, long byteSize, boolean flexible) {
+/** The bytes of a view of a struct, or of one that begins with it, copied to another place. */
+record ViewBytes(StructModel model) {
 
     void set(MemorySegment segment, long offset, Object value) {
+        Class<?> type = model.type();
         if (!type.isInstance(value) || !(value instanceof StructView view)) {
             throw new IllegalArgumentException(
                     "%s is no view of a %s in memory"
                             .formatted(value.getClass().getName(), type.getSimpleName()));
         }
+        if (value.getClass() != model.viewClass()) {
+            requireSameBeginning(value.getClass());
+        }
         MemorySegment source = view.asSegment();
-        BulkMemory.copy(source, 0, segment, offset, flexible ? source.byteSize() : byteSize);
+        long bytes = model.isFlexible() ? source.byteSize() : model.layout().byteSize();
+        BulkMemory.copy(source, 0, segment, offset, bytes);
+    }
+
+    /** An interface that extends two structs is an instance of both, and begins with one. */
+    private void requireSameBeginning(Class<?> view) {
+        StructModel other = ViewStructs.of(view);
+        if (other != null && !other.beginsWith(model)) {
+            throw new IllegalArgumentException(
+                    "%s extends %s, but its members lie elsewhere: copy them one by one"
+                            .formatted(other.name(), model.name()));
+        }
     }
 }
