@@ -12,6 +12,10 @@ import java.lang.annotation.Target;
  * able to hold every value of the C type on every platform; writing a value that the C type cannot
  * hold is refused with an {@link IllegalArgumentException}.
  *
+ * <p>On a {@code boolean} it is {@link CType#UNSIGNED_INT} or {@link CType#UNSIGNED_CHAR}, for the
+ * truth values of C code that does not use {@code _Bool}: any value but 0 reads as true, and true
+ * is written as 1.
+ *
  * <p>On an enum it is the type that the enum is stored in ({@code int} without this annotation), on
  * a bit-field its declared type.
  */

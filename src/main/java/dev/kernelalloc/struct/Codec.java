@@ -29,6 +29,23 @@ record Codec(MethodHandle getter, MethodHandle setter) {
     private static final MethodType LONG_GETTER = OBJECT_GETTER.changeReturnType(long.class);
     private static final MethodType LONG_SETTER = OBJECT_SETTER.changeParameterType(2, long.class);
 
+    /** C takes any integer but 0 for true: {@code (long)boolean}. */
+    private static final MethodHandle IS_NOT_ZERO;
+
+    static {
+        try {
+            IS_NOT_ZERO =
+                    LOOKUP.findStatic(
+                            Codec.class, "isNotZero", methodType(boolean.class, long.class));
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private static boolean isNotZero(long value) {
+        return value != 0;
+    }
+
     /** The codec of one value of a member: of an array, of one element. */
     static Codec ofElement(Member member) {
         return switch (member.element()) {
@@ -43,9 +60,13 @@ record Codec(MethodHandle getter, MethodHandle setter) {
             case Element.Integral integral -> {
                 Codec longs = integer(member, integral.layout(), integral.signed());
                 Class<?> carrier = integral.carrier();
+                MethodHandle getter =
+                        carrier == boolean.class
+                                ? MethodHandles.filterReturnValue(longs.getter, IS_NOT_ZERO)
+                                : MethodHandles.explicitCastArguments(
+                                        longs.getter, LONG_GETTER.changeReturnType(carrier));
                 yield new Codec(
-                        MethodHandles.explicitCastArguments(
-                                longs.getter, LONG_GETTER.changeReturnType(carrier)),
+                        getter,
                         MethodHandles.explicitCastArguments(
                                 longs.setter, LONG_SETTER.changeParameterType(2, carrier)));
             }

@@ -133,7 +133,8 @@ final class ElementReader {
         int bytes = c == null ? Binder.bytesOf(carrier) : c.value().bytes(abi);
         boolean signed = bits != null ? bits.signed() : c.value().signed(abi);
         int width = bits != null ? bits.value() : c.value().widestBits();
-        if (width > 0 && !holds(carrier, carrierBits, width, signed)) {
+        boolean truth = bits == null && carrier == boolean.class && isTruthValue(c.value());
+        if (width > 0 && !truth && !holds(carrier, carrierBits, width, signed)) {
             mistake(
                     member,
                     "%s cannot hold every value of %s; use a wider Java type"
@@ -159,6 +160,11 @@ final class ElementReader {
                                 && carrier != char.class
                         ? "u" + base
                         : base);
+    }
+
+    /** Whether C code keeps truth values in a type: BOOL and gboolean, BOOLEAN and GLboolean. */
+    private static boolean isTruthValue(CType type) {
+        return type == CType.UNSIGNED_INT || type == CType.UNSIGNED_CHAR;
     }
 
     /** Whether a Java type has all values of a width; one as wide as itself it holds as bits. */
