@@ -3,8 +3,11 @@ package dev.kernelalloc.struct;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
+import java.lang.reflect.GenericArrayType;
 import java.lang.reflect.Method;
+import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
+import java.lang.reflect.TypeVariable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -23,10 +26,14 @@ final class AccessorReader {
         this.struct = struct;
     }
 
+    /** Whether a method is a setter, by its shape. */
+    static boolean writes(Method method) {
+        return method.getReturnType() == void.class;
+    }
+
     /** Checks that a method has the parameters of a getter or a setter. */
     void checkParameters(Method method) {
-        boolean writes = method.getReturnType() == void.class;
-        if (writes && method.getParameterCount() == 0) {
+        if (writes(method) && method.getParameterCount() == 0) {
             mistakes.add(
                     struct,
                     method.getName(),
@@ -45,46 +52,115 @@ final class AccessorReader {
         }
     }
 
+    /**
+     * Checks an accessor that a sub-interface has declared again with another type. It may give a
+     * type parameter its type. But what extends a struct must begin as that does.
+     *
+     * @param typed the accessors with the types that hold
+     */
+    void checkNarrowed(InheritedMethod bridged, List<Method> typed) {
+        for (Method declaration : bridged.declarations()) {
+            Type type = valueType(declaration);
+            if (!declaration.isBridge() && !mentionsVariable(type)) {
+                mistakes.add(
+                        struct,
+                        bridged.name(),
+                        "has the type %s in %s; no sub-interface can change it"
+                                .formatted(
+                                        type.getTypeName(),
+                                        declaration.getDeclaringClass().getSimpleName()));
+            }
+        }
+        if (typed.isEmpty()) {
+            mistakes.add(struct, bridged.name(), "has a body, and no type");
+        }
+    }
+
+    private static boolean mentionsVariable(Type type) {
+        return switch (type) {
+            case TypeVariable<?> _ -> true;
+            case GenericArrayType array -> mentionsVariable(array.getGenericComponentType());
+            case ParameterizedType parameterized ->
+                    Arrays.stream(parameterized.getActualTypeArguments())
+                            .anyMatch(AccessorReader::mentionsVariable);
+            default -> false;
+        };
+    }
+
     /** The Java type of a member, from the accessor that tells most about it. */
     static Shape shape(List<Method> accessors) {
-        // A slice of a whole array says nothing about its elements; any other accessor does.
-        Method telling =
-                accessors.stream()
-                        .filter(method -> indexes(method) > 0)
-                        .findFirst()
-                        .orElse(accessors.getFirst());
+        Method telling = telling(accessors);
         return Shape.of(valueType(telling), indexes(telling));
     }
 
-    /** What the accessors of a member, and those of all operations that belong to it, do. */
-    List<Accessor> read(MemberDescription member, List<Method> accessors, List<Method> operations) {
-        List<Accessor> all = new ArrayList<>();
-        for (Method method : accessors) {
-            accessor(member, method).ifPresent(all::add);
-        }
-        for (Method method : operations) {
-            if (method.getAnnotation(Atomic.class).value().equals(member.name())) {
-                operation(member, method).ifPresent(all::add);
+    /**
+     * A slice of a whole array says nothing about its elements, and a type parameter nothing about
+     * a type; any other accessor does.
+     */
+    private static Method telling(List<Method> accessors) {
+        return accessors.stream()
+                .max(
+                        Comparator.comparing(
+                                        (Method method) -> !mentionsVariable(valueType(method)))
+                                .thenComparing(method -> indexes(method) > 0))
+                .orElseThrow();
+    }
+
+    /**
+     * What the accessors of a member, and all operations that belong to it, do.
+     *
+     * @param all the accessors that say what the member is
+     * @param generated those of them that have no body
+     */
+    List<Accessor> read(
+            MemberDescription member,
+            List<Method> all,
+            List<Method> generated,
+            List<Method> operations) {
+        List<Accessor> found = new ArrayList<>();
+        Shape shape = shape(all);
+        for (Method method : all) {
+            checkTarget(method, shape);
+            Optional<Accessor> accessor = accessor(member, method);
+            if (generated.contains(method)) {
+                accessor.ifPresent(found::add);
             }
         }
-        return all;
+        for (Method method : operations) {
+            operation(member, method).ifPresent(found::add);
+        }
+        return found;
+    }
+
+    /** Accessors with pointers to different structs have one class, and disagree all the same. */
+    private void checkTarget(Method method, Shape shape) {
+        Shape own = Shape.of(valueType(method), 0);
+        if (own.leaf() == shape.leaf()
+                && !own.genericLeaf().equals(shape.genericLeaf())
+                && !mentionsVariable(own.genericLeaf())) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    "accessors disagree: %s and %s"
+                            .formatted(
+                                    own.genericLeaf().getTypeName(),
+                                    shape.genericLeaf().getTypeName()));
+        }
     }
 
     /** How many of the parameters of a getter or a setter are indexes. */
     private static int indexes(Method accessor) {
-        return accessor.getReturnType() == void.class
-                ? accessor.getParameterCount() - 1
-                : accessor.getParameterCount();
+        return writes(accessor) ? accessor.getParameterCount() - 1 : accessor.getParameterCount();
     }
 
     private static Type valueType(Method accessor) {
-        return accessor.getReturnType() == void.class
+        return writes(accessor)
                 ? accessor.getGenericParameterTypes()[accessor.getParameterCount() - 1]
                 : accessor.getGenericReturnType();
     }
 
     private static Class<?> rawValueType(Method accessor) {
-        return accessor.getReturnType() == void.class
+        return writes(accessor)
                 ? accessor.getParameterTypes()[accessor.getParameterCount() - 1]
                 : accessor.getReturnType();
     }
@@ -94,7 +170,7 @@ final class AccessorReader {
     }
 
     private Optional<Accessor> accessor(MemberDescription member, Method method) {
-        boolean writes = method.getReturnType() == void.class;
+        boolean writes = writes(method);
         int dimensions = member.lengths().length;
         Class<?> value = rawValueType(method);
         Class<?> carrier = member.element().carrier();

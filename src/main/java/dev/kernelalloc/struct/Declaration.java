@@ -4,49 +4,83 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.annotation.Annotation;
 import java.lang.reflect.AnnotatedElement;
-import java.util.Arrays;
-import java.util.HashSet;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
- * One member with all its annotations: those of a component, or of the accessors of an interface,
- * any of which may carry them.
+ * One member with all its annotations: those of a component and its accessor, or of the accessors
+ * of an interface, any of which may carry them. One that a sub-interface gives replaces those of
+ * the same kind above it.
+ *
+ * @param annotations by their types
+ * @param contradictions the types of annotations with different values, neither of which is nearer
  */
-record Declaration(String name, Set<Annotation> annotations) {
+record Declaration(
+        String name, Map<Class<?>, Annotation> annotations, Set<Class<?>> contradictions) {
 
-    static Declaration of(String name, List<? extends AnnotatedElement> declarations) {
-        Set<Annotation> annotations = new LinkedHashSet<>();
-        for (AnnotatedElement declaration : declarations) {
-            annotations.addAll(Arrays.asList(declaration.getAnnotations()));
+    /** An annotation, and the type in which it stands. */
+    private record Placed(Annotation annotation, Class<?> declaring) {
+
+        boolean isBelow(Placed other) {
+            return InheritedMethod.isBelow(declaring, other.declaring);
         }
-        return new Declaration(name, annotations);
+    }
+
+    /**
+     * @param struct in which all that is no method stands
+     */
+    static Declaration of(
+            String name, Class<?> struct, List<? extends AnnotatedElement> declarations) {
+        Map<Class<?>, List<Placed>> byType = new LinkedHashMap<>();
+        for (AnnotatedElement declaration : declarations) {
+            Class<?> declaring =
+                    declaration instanceof java.lang.reflect.Member member
+                            ? member.getDeclaringClass()
+                            : struct;
+            for (Annotation annotation : ours(declaration)) {
+                byType.computeIfAbsent(annotation.annotationType(), _ -> new ArrayList<>())
+                        .add(new Placed(annotation, declaring));
+            }
+        }
+        Map<Class<?>, Annotation> annotations = new LinkedHashMap<>();
+        Set<Class<?>> contradictions = new LinkedHashSet<>();
+        byType.forEach(
+                (type, all) -> {
+                    List<Annotation> nearest =
+                            all.stream()
+                                    .filter(one -> all.stream().noneMatch(o -> o.isBelow(one)))
+                                    .map(Placed::annotation)
+                                    .distinct()
+                                    .toList();
+                    annotations.put(type, nearest.getFirst());
+                    if (nearest.size() > 1) {
+                        contradictions.add(type);
+                    }
+                });
+        return new Declaration(name, annotations, contradictions);
+    }
+
+    /** The annotations of this package at one place. */
+    static List<Annotation> ours(AnnotatedElement element) {
+        List<Annotation> ours = new ArrayList<>();
+        for (Annotation annotation : element.getAnnotations()) {
+            if (annotation.annotationType().getPackage() == StructType.class.getPackage()) {
+                ours.add(annotation);
+            }
+        }
+        return ours;
     }
 
     <A extends Annotation> @Nullable A find(Class<A> type) {
-        for (Annotation annotation : annotations) {
-            if (annotation.annotationType() == type) {
-                return type.cast(annotation);
-            }
-        }
-        return null;
+        Annotation found = annotations.get(type);
+        return found == null ? null : type.cast(found);
     }
 
     boolean has(Class<? extends Annotation> type) {
-        return find(type) != null;
-    }
-
-    /** The annotations of this package that stand there twice, with different values. */
-    Set<Class<?>> contradictions() {
-        Set<Class<?>> once = new HashSet<>();
-        Set<Class<?>> twice = new LinkedHashSet<>();
-        for (Annotation annotation : annotations) {
-            Class<?> type = annotation.annotationType();
-            if (type.getPackage() == StructType.class.getPackage() && !once.add(type)) {
-                twice.add(type);
-            }
-        }
-        return twice;
+        return annotations.containsKey(type);
     }
 }

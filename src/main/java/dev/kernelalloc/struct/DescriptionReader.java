@@ -1,11 +1,12 @@
 package dev.kernelalloc.struct;
 
+import java.lang.annotation.Annotation;
+import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -16,14 +17,12 @@ final class DescriptionReader {
     private final Mistakes mistakes;
     private final Class<?> type;
     private final MemberReader members;
-    private final AccessorReader accessors;
 
     private DescriptionReader(Binder binder, Abi abi, Mistakes mistakes, Class<?> type) {
         this.mistakes = mistakes;
         this.type = type;
         this.members =
                 new MemberReader(new ElementReader(binder, abi, mistakes, type), mistakes, type);
-        this.accessors = new AccessorReader(mistakes, type);
     }
 
     static StructDescription read(Binder binder, Abi abi, Mistakes mistakes, Class<?> type) {
@@ -37,7 +36,11 @@ final class DescriptionReader {
                     type,
                     "a record copies every member, so it cannot be a @Union; use an interface");
         }
-        List<MemberDescription> found = type.isRecord() ? readRecord() : readInterface(union);
+        InterfaceMethods.hierarchy(type).forEach(this::checkInherited);
+        List<MemberDescription> found =
+                type.isRecord()
+                        ? readRecord()
+                        : new InterfaceReader(mistakes, type, members).read(union);
         if (found.isEmpty() && mistakes.count() == 0) {
             mistakes.add(type, "has no members; a C struct has at least one");
         }
@@ -55,12 +58,42 @@ final class DescriptionReader {
         return new StructDescription(type, union, struct.packed(), alignment, struct.size(), found);
     }
 
+    /**
+     * What an interface says of its whole struct holds for those that extend it, or they differ.
+     */
+    private void checkInherited(Class<?> parent) {
+        if (parent.isAnnotationPresent(Union.class) && !type.isAnnotationPresent(Union.class)) {
+            mistakes.add(
+                    type,
+                    "extends the @Union %s, and is none; hold it as a member instead"
+                            .formatted(parent.getSimpleName()));
+        }
+        Struct theirs = parent.getAnnotation(Struct.class);
+        Struct ours = type.getAnnotation(Struct.class);
+        if (theirs == null) {
+            return;
+        }
+        boolean keeps =
+                ours != null
+                        && ours.packed() == theirs.packed()
+                        && ours.order() == theirs.order()
+                        && ours.align() >= theirs.align()
+                        && ours.size() >= theirs.size();
+        if (!keeps) {
+            mistakes.add(
+                    type,
+                    "extends %s, whose @Struct is not inherited; repeat it"
+                            .formatted(parent.getSimpleName()));
+        }
+    }
+
     // ---- records --------------------------------------------------------------------------------
 
     private List<MemberDescription> readRecord() {
         List<MemberDescription> found = new ArrayList<>();
+        checkMethods(type.getRecordComponents());
         for (RecordComponent declared : type.getRecordComponents()) {
-            Declaration component = Declaration.of(declared.getName(), List.of(declared));
+            Declaration component = declaration(declared);
             Shape shape = Shape.of(declared.getGenericType(), 0);
             if (component.has(Flexible.class)) {
                 mistakes.add(
@@ -78,56 +111,34 @@ final class DescriptionReader {
         return found;
     }
 
-    // ---- interfaces -----------------------------------------------------------------------------
-
-    private List<MemberDescription> readInterface(boolean union) {
-        Optional<List<Method>> declared = DeclarationOrder.abstractMethods(type);
-        List<Method> methods = declared.orElseGet(() -> DeclarationOrder.unordered(type));
-        Map<String, List<Method>> groups = new LinkedHashMap<>();
-        List<Method> operations = new ArrayList<>();
-        for (Method method : methods) {
-            if (method.isAnnotationPresent(Atomic.class)) {
-                operations.add(method);
-            } else {
-                groups.computeIfAbsent(method.getName(), _ -> new ArrayList<>()).add(method);
+    /** A component with its accessor, and with what the record's interfaces say of that. */
+    private Declaration declaration(RecordComponent component) {
+        List<AnnotatedElement> declarations = new ArrayList<>(List.of(component));
+        for (Class<?> declaring : InterfaceMethods.hierarchy(type)) {
+            for (Method method : declaring.getDeclaredMethods()) {
+                if (isAccessor(method, component)) {
+                    declarations.add(method);
+                }
             }
         }
-        List<MemberDescription> found = new ArrayList<>();
-        groups.forEach((name, group) -> readMember(name, group, operations).ifPresent(found::add));
-        for (Method operation : operations) {
-            String member = operation.getAnnotation(Atomic.class).value();
-            if (!groups.containsKey(member)) {
-                mistakes.add(
-                        type,
-                        operation.getName(),
-                        "@Atomic(\"%s\") names no member".formatted(member));
-            }
-        }
-        boolean orderMatters =
-                !union
-                        && found.size() > 1
-                        && found.stream().anyMatch(m -> m.offset() == MemberDescription.NO_OFFSET);
-        if (declared.isEmpty() && orderMatters) {
-            mistakes.add(
-                    type,
-                    "the order of its members is not known, because its class file cannot be read;"
-                            + " give every member an @Offset, or use a record");
-        }
-        return found;
+        return Declaration.of(component.getName(), type, declarations);
     }
 
-    private Optional<MemberDescription> readMember(
-            String name, List<Method> group, List<Method> operations) {
-        if (name.equals("asSegment") && group.stream().anyMatch(m -> m.getParameterCount() == 0)) {
-            mistakes.add(type, name, "is a method of every view (StructView); choose another name");
-            return Optional.empty();
+    private static boolean isAccessor(Method method, RecordComponent component) {
+        return method.getName().equals(component.getName()) && method.getParameterCount() == 0;
+    }
+
+    private void checkMethods(RecordComponent[] components) {
+        for (Method method : type.getDeclaredMethods()) {
+            if (Arrays.stream(components).noneMatch(c -> isAccessor(method, c))) {
+                for (Annotation annotation : Declaration.ours(method)) {
+                    mistakes.add(
+                            type,
+                            method.getName(),
+                            "is no component, so its @%s describes no member"
+                                    .formatted(annotation.annotationType().getSimpleName()));
+                }
+            }
         }
-        int before = mistakes.count();
-        group.forEach(accessors::checkParameters);
-        if (mistakes.count() > before) {
-            return Optional.empty();
-        }
-        return members.read(Declaration.of(name, group), AccessorReader.shape(group))
-                .map(member -> member.with(accessors.read(member, group, operations)));
     }
 }

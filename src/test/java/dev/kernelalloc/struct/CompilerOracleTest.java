@@ -117,7 +117,28 @@ class CompilerOracleTest {
         Class<?> view = loader.loadClass("Generated$" + struct.name());
         StructType<?> type = StructType.of(lookup, view, flavour.abi);
         assertThat(facts(struct, type)).as("size, alignment, offsets").isEqualTo(expected);
+        for (String style : List.of("B", "H")) {
+            Class<?> same = loader.loadClass("Generated$" + style + struct.name());
+            StructType<?> other = StructType.of(lookup, same, flavour.abi);
+            assertThat(facts(struct, other)).as("written as %s", style).isEqualTo(expected);
+            assertThat(other.layout().memberLayouts()).isEqualTo(type.layout().memberLayouts());
+            useEveryLeaf(struct, other, bytes);
+        }
 
+        useEveryLeaf(struct, type, bytes);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment read =
+                    arena.allocate(type.layout())
+                            .copyFrom(MemorySegment.ofArray(HexFormat.of().parseHex(bytes)));
+            if (!struct.hasUnion() && !struct.hasFlexible()) {
+                copyRecord(struct, read, bytes, lookup, loader, flavour);
+            }
+        }
+    }
+
+    /** Every leaf is read as C wrote it, and all that Java writes are C's bytes. */
+    private static void useEveryLeaf(RandomStruct struct, StructType<?> type, String bytes)
+            throws Exception {
         byte[] fromC = HexFormat.of().parseHex(bytes);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment written = arena.allocate(type.layout()).fill((byte) 0xA5);
@@ -128,9 +149,6 @@ class CompilerOracleTest {
                 access(type.get(written), leaf, true);
             }
             assertThat(hex(written)).as("Java writes").isEqualTo(bytes);
-            if (!struct.hasUnion() && !struct.hasFlexible()) {
-                copyRecord(struct, read, bytes, lookup, loader, flavour);
-            }
         }
     }
 
@@ -172,7 +190,7 @@ class CompilerOracleTest {
     }
 
     /** Walks the views to a leaf, and reads and compares it, or writes it. */
-    private static void access(Object root, Leaf leaf, boolean write) throws Exception {
+    static void access(Object root, Leaf leaf, boolean write) throws Exception {
         Object view = root;
         for (int i = 0; i < leaf.path().size() - 1; i++) {
             view = call(view, leaf.path().get(i).name(), leaf.indexes().get(i), null);
@@ -206,7 +224,7 @@ class CompilerOracleTest {
                         .orElseThrow();
         for (Method method : declared.getMethods()) {
             boolean setter = method.getReturnType() == void.class;
-            if (method.getName().equals(name)
+            if (isNamed(method, name)
                     && setter == (value != null)
                     && method.getParameterCount() == arguments) {
                 List<Object> all = new ArrayList<>(indexes);
@@ -222,6 +240,13 @@ class CompilerOracleTest {
             }
         }
         throw new AssertionError(name);
+    }
+
+    /** As the member, or with get, set or is in front. */
+    private static boolean isNamed(Method method, String name) {
+        String bean = "F" + name.substring(1);
+        return method.getName().equals(name)
+                || List.of("get" + bean, "set" + bean, "is" + bean).contains(method.getName());
     }
 
     private static Object constant(Class<?> type, String name) {
@@ -262,7 +287,7 @@ class CompilerOracleTest {
 
     private static Object carry(Scalar type, long value) {
         return switch (type) {
-            case BOOL -> value != 0;
+            case BOOL, BOOL8, BOOL32 -> value != 0;
             case BYTE -> (byte) value;
             case SHORT -> (short) value;
             case CHAR -> (char) value;
@@ -283,7 +308,7 @@ class CompilerOracleTest {
         return text.append("  return 0;\n}\n").toString();
     }
 
-    private static URLClassLoader compileJava(List<RandomStruct> structs, Path directory)
+    static URLClassLoader compileJava(List<RandomStruct> structs, Path directory)
             throws IOException {
         StringBuilder text =
                 new StringBuilder(
@@ -298,6 +323,8 @@ class CompilerOracleTest {
                         """);
         for (RandomStruct struct : structs) {
             text.append(struct.javaInterface());
+            text.append(struct.javaBean());
+            text.append(struct.javaHierarchy(new Random(struct.hashCode())));
             if (!struct.hasUnion() && !struct.hasFlexible()) {
                 text.append(struct.javaRecord());
             }

@@ -6,6 +6,7 @@ import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * A random struct that can write itself down in C, as a Java interface and, unless a union is in
@@ -46,6 +47,8 @@ record RandomStruct(
         DOUBLE("double", "double", 0, true),
         POINTER("pointer", "MemorySegment", 47, false),
         COLOR("enum color", "Color", 0, true),
+        BOOL8("unsigned char", "@C(CType.UNSIGNED_CHAR) boolean", 1, false),
+        BOOL32("unsigned", "@C(CType.UNSIGNED_INT) boolean", 1, false),
         C_UCHAR("unsigned char", "@C(CType.UNSIGNED_CHAR) int", 8, false),
         C_USHORT("unsigned short", "@C(CType.UNSIGNED_SHORT) int", 16, false),
         C_UINT("unsigned", "@C(CType.UNSIGNED_INT) long", 32, false),
@@ -114,6 +117,23 @@ record RandomStruct(
 
     static RandomStruct random(Random random, String name, Flavour flavour) {
         return random(random, name, flavour, 0);
+    }
+
+    /** One that often fits in registers, with bit-fields more often than not. */
+    static RandomStruct small(Random random, String name) {
+        List<Field> fields = new ArrayList<>();
+        int count = 1 + random.nextInt(4);
+        for (int i = 0; i < count; i++) {
+            Kind kind =
+                    kind(random, name + "_" + i, Flavour.SYSTEM_V, 1, random.nextBoolean(), false);
+            List<Integer> lengths =
+                    !(kind instanceof Kind.BitRun) && random.nextInt(5) == 0
+                            ? List.of(1 + random.nextInt(3))
+                            : List.of();
+            fields.add(new Field("f" + i, kind, lengths, false, 0, -1, Scalar.INT));
+        }
+        boolean union = random.nextInt(8) == 0;
+        return new RandomStruct(name, union, false, 0, false, List.copyOf(fields));
     }
 
     private static RandomStruct random(Random random, String name, Flavour flavour, int depth) {
@@ -469,6 +489,127 @@ record RandomStruct(
             }
         }
         return text.append("  }\n").toString();
+    }
+
+    /** The same members as JavaBeans name them. The C type of one accessor holds for both. */
+    String javaBean() {
+        StringBuilder text = new StringBuilder(annotations());
+        text.append("  public interface B").append(name).append(" {\n");
+        for (Field field : fields) {
+            String type = javaType(field, "");
+            String plain = type.substring(type.lastIndexOf(' ') + 1);
+            String bean = "F" + field.name().substring(1);
+            String indexes = indexes(field);
+            boolean truth = plain.equals("boolean") && field.name().hashCode() % 2 == 0;
+            String getter =
+                    "    %s%s %s(%s);%n"
+                            .formatted(
+                                    annotations(field),
+                                    type,
+                                    (truth ? "is" : "get") + bean,
+                                    indexes);
+            String setter =
+                    field.kind() instanceof Kind.Raw
+                            ? ""
+                            : "    void set%s(%s%s%s value);%n"
+                                    .formatted(bean, indexes, indexes.isEmpty() ? "" : ", ", plain);
+            text.append(field.name().hashCode() % 3 == 0 ? setter + getter : getter + setter);
+        }
+        return text.append("  }\n").toString();
+    }
+
+    /**
+     * The same members as a hierarchy: two branches that share their first members, each with
+     * accessors of members above it written again, without annotations.
+     */
+    String javaHierarchy(Random random) {
+        int root = random.nextInt(fields.size() + 1);
+        int left = root + random.nextInt(fields.size() - root + 1);
+        int right = left + random.nextInt(fields.size() - left + 1);
+        return level("H0", "", fields.subList(0, root), List.of(), random)
+                + level("H1", "H0", fields.subList(root, left), fields.subList(0, root), random)
+                + level("H2", "H0", fields.subList(left, right), fields.subList(0, root), random)
+                + level(
+                        "H",
+                        "H1, H2",
+                        fields.subList(right, fields.size()),
+                        fields.subList(0, right),
+                        random);
+    }
+
+    private String level(
+            String prefix, String parents, List<Field> own, List<Field> above, Random random) {
+        StringBuilder text = new StringBuilder(annotations());
+        text.append("  public interface ").append(prefix).append(name);
+        if (!parents.isEmpty()) {
+            text.append(" extends ")
+                    .append(
+                            Stream.of(parents.split(", "))
+                                    .map(parent -> parent + name)
+                                    .collect(Collectors.joining(", ")));
+        }
+        text.append(" {\n");
+        List<String> accessors = new ArrayList<>();
+        for (Field field : own) {
+            accessors.addAll(accessors(field, true));
+        }
+        for (Field field : above) {
+            for (String accessor : accessors(field, false)) {
+                if (random.nextInt(3) == 0) {
+                    accessors.add(
+                            random.nextInt(accessors.size() + 1), "    @Override " + accessor);
+                }
+            }
+        }
+        accessors.forEach(text::append);
+        return text.append("  }\n").toString();
+    }
+
+    private List<String> accessors(Field field, boolean annotated) {
+        String type = javaType(field, "");
+        String plain = type.substring(type.lastIndexOf(' ') + 1);
+        String indexes = indexes(field);
+        List<String> accessors = new ArrayList<>();
+        accessors.add(
+                "    %s %s(%s);%n"
+                        .formatted(
+                                annotated ? annotations(field) + type : plain,
+                                field.name(),
+                                indexes));
+        if (!(field.kind() instanceof Kind.Raw)) {
+            accessors.add(
+                    "    void %s(%s%s%s value);%n"
+                            .formatted(
+                                    field.name(), indexes, indexes.isEmpty() ? "" : ", ", plain));
+        }
+        return accessors;
+    }
+
+    private static String indexes(Field field) {
+        return IntStream.range(0, field.lengths().size() + (field.flexible() ? 1 : 0))
+                .mapToObj(i -> "int i" + i)
+                .collect(Collectors.joining(", "));
+    }
+
+    /** By-value functions: {@code in} writes its argument to memory, {@code out} returns it. */
+    String cByValue() {
+        return """
+        int in_%1$s(int a, %2$s s, double b, int c, void *to) {
+            memcpy(to, &s, sizeof s);
+            return a + 10 * (int) b + 100 * c;
+        }
+        %2$s out_%1$s(int a, const void *from, double b) {
+            %2$s s;
+            memcpy(&s, from, sizeof s);
+            return s;
+        }
+        int call_%1$s(int (*f)(int, %2$s, double, int), const void *from) {
+            %2$s s;
+            memcpy(&s, from, sizeof s);
+            return f(1, s, 2.0, 3);
+        }
+        """
+                .formatted(name, keyword() + " " + name);
     }
 
     String javaRecord() {

@@ -8,6 +8,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import java.lang.classfile.ClassFile;
+import java.lang.constant.ClassDesc;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.util.List;
@@ -57,6 +59,175 @@ class StructMistakesTest {
     interface Clash {
         int asSegment();
     }
+
+    interface HashCode {
+        int id();
+
+        @Override
+        int hashCode();
+    }
+
+    interface ToStringMember {
+        @Length(8)
+        @Override
+        String toString();
+    }
+
+    interface SetToString {
+        @Override
+        String toString();
+
+        @Length(8)
+        void toString(String value);
+    }
+
+    interface EqualsMember {
+        int equals(int index);
+    }
+
+    interface Mixture {
+        int getFirst();
+
+        int second();
+    }
+
+    interface SetterAlone {
+        int getFirst();
+
+        void setSecond(int value);
+    }
+
+    interface UnderscoreSetter {
+        int get_first();
+
+        void set_second(int value);
+    }
+
+    interface TwoGetters {
+        boolean isOpen();
+
+        boolean getOpen();
+    }
+
+    interface BeanTypes {
+        int getValue();
+
+        void setValue(long value);
+    }
+
+    interface Any {
+        Number any();
+    }
+
+    interface Narrower extends Any {
+        @Override
+        Integer any();
+    }
+
+    interface FirstBranch {
+        int value();
+    }
+
+    interface SecondBranch {
+        default int value() {
+            return 1;
+        }
+    }
+
+    interface DisagreeingFirst {
+        @Align(8)
+        int value();
+    }
+
+    interface DisagreeingSecond {
+        @Align(16)
+        int value();
+    }
+
+    interface Disagreeing extends DisagreeingFirst, DisagreeingSecond {}
+
+    interface Parameter<E> {
+        int id();
+
+        E value();
+    }
+
+    interface Argument extends Parameter<Point> {}
+
+    interface AnnotatedBody {
+        int id();
+
+        @Align(8)
+        default int twice() {
+            return 2 * id();
+        }
+    }
+
+    interface AnnotatedStatic {
+        int id();
+
+        @Align(8)
+        static int one() {
+            return 1;
+        }
+    }
+
+    interface AnnotatedOperation {
+        int count();
+
+        @Align(8)
+        @Atomic("count")
+        int getAndAddCount(int delta);
+    }
+
+    interface ScalaVar {
+        int value();
+
+        void value_$eq(int value);
+    }
+
+    interface OtherTargets {
+        Pointer<Point> next();
+
+        void next(Pointer<Ping> value);
+    }
+
+    @Struct(order = Endian.BIG)
+    interface BigEndian {
+        int id();
+    }
+
+    interface LosesOrder extends BigEndian {
+        int more();
+    }
+
+    @Union
+    interface Either {
+        int bits();
+
+        float real();
+    }
+
+    interface LosesUnion extends Either {
+        int more();
+    }
+
+    record AnnotatedMethod(int id) {
+        @Align(8)
+        int twice() {
+            return 2 * id;
+        }
+    }
+
+    record ContradictingAccessor(@Align(8) int id) {
+        @Align(16)
+        @Override
+        public int id() {
+            return id;
+        }
+    }
+
+    record ShortTruth(@C(CType.UNSIGNED_SHORT) boolean value) {}
 
     interface Empty {}
 
@@ -298,6 +469,41 @@ class StructMistakesTest {
                         Clash.class,
                         "Clash.asSegment: is a method of every view (StructView); choose another"
                                 + " name"),
+                of(HashCode.class, "HashCode.hashCode: is a method of every object"),
+                of(ToStringMember.class, "ToStringMember.toString: is a method of every object"),
+                of(SetToString.class, "SetToString.toString: is a method of every object"),
+                of(EqualsMember.class, "EqualsMember.equals: is a method of every object"),
+                of(
+                        Mixture.class,
+                        "Mixture.getFirst: is named with get, set or is, and second is not; name"
+                                + " all accessors one way"),
+                of(SetterAlone.class, "SetterAlone.setSecond: has no getter"),
+                of(UnderscoreSetter.class, "UnderscoreSetter.set_second: has no getter"),
+                of(TwoGetters.class, "TwoGetters.isOpen: and getOpen are getters of one member"),
+                of(BeanTypes.class, "BeanTypes.setValue: accessors disagree"),
+                of(
+                        Narrower.class,
+                        "Narrower.any: has the type java.lang.Number in Any; no sub-interface can"
+                                + " change it"),
+                of(Disagreeing.class, "accessors disagree on @Align; one is enough"),
+                of(Argument.class, "Argument.value: E has no place in C memory"),
+                of(AnnotatedBody.class, "AnnotatedBody.twice: has a body, so its @Align"),
+                of(AnnotatedStatic.class, "AnnotatedStatic.one: has a body, so its @Align"),
+                of(
+                        AnnotatedOperation.class,
+                        "AnnotatedOperation.getAndAddCount: @Align belongs to the accessors"),
+                of(ScalaVar.class, "ScalaVar.value_$eq: is the setter of a var of Scala"),
+                of(OtherTargets.class, "OtherTargets.next: accessors disagree"),
+                of(
+                        LosesOrder.class,
+                        "LosesOrder: extends BigEndian, whose @Struct is not inherited; repeat it"),
+                of(LosesUnion.class, "LosesUnion: extends the @Union Either, and is none"),
+                of(
+                        AnnotatedMethod.class,
+                        "AnnotatedMethod.twice: is no component, so its @Align describes no"
+                                + " member"),
+                of(ContradictingAccessor.class, "accessors disagree on @Align; one is enough"),
+                of(ShortTruth.class, "boolean cannot hold every value of unsigned short"),
                 of(Empty.class, "Empty: has no members"),
                 of(EmptyRecord.class, "EmptyRecord: has no members"),
                 of(
@@ -423,6 +629,39 @@ class StructMistakesTest {
                                 MethodHandles.lookup().dropLookupMode(MethodHandles.Lookup.PRIVATE),
                                 Point.class))
                 .hasMessageContaining("cannot define classes; pass MethodHandles.lookup()");
+    }
+
+    @Test
+    void aMethodWithAndWithoutABodyIsReported() {
+        // javac refuses such an interface; a library that has changed since gives one.
+        byte[] both =
+                ClassFile.of()
+                        .build(
+                                ClassDesc.of("dev.kernelalloc.struct.Both"),
+                                builder ->
+                                        builder.withFlags(
+                                                        ClassFile.ACC_INTERFACE
+                                                                | ClassFile.ACC_ABSTRACT)
+                                                .withInterfaceSymbols(
+                                                        classDesc(FirstBranch.class),
+                                                        classDesc(SecondBranch.class)));
+        Class<?> type = define(both);
+        assertThat(refused(MethodHandles.lookup(), type))
+                .hasMessageContaining(
+                        "Both.value: is inherited with a body and without, or with two bodies;"
+                                + " override it in Both");
+    }
+
+    private static ClassDesc classDesc(Class<?> type) {
+        return type.describeConstable().orElseThrow();
+    }
+
+    private static Class<?> define(byte[] code) {
+        try {
+            return MethodHandles.lookup().defineClass(code);
+        } catch (IllegalAccessException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private static final class Elsewhere {
