@@ -133,6 +133,26 @@ public abstract class StructType<T> {
     }
 
     /**
+     * Returns the layout that describes the struct to a {@link java.lang.foreign.Linker}, so that C
+     * functions take and return it by value.
+     *
+     * <p>Without bit-fields this is {@link #layout()}. With bit-fields, which the linker does not
+     * know, the bytes that hold them are integers without names, and other members may be parts of
+     * these; read and write the segment with this type, not by paths.
+     *
+     * <p>The linker of the JDK has limits of its own: it refuses, with an {@link
+     * IllegalArgumentException}, structs that are packed, aligned to more than their members need,
+     * of another byte order, or with a hole that C would not leave.
+     *
+     * @return a layout of the same size and alignment
+     * @throws UnsupportedOperationException if a bit-field crosses the integers of its declared
+     *     type, as in a packed struct, or shares one with a union of floating-point members
+     */
+    public final GroupLayout linkerLayout() {
+        return LinkerLayout.of(model);
+    }
+
+    /**
      * Whether values are live: a view, or a slice of the memory. Otherwise they are copies.
      *
      * @return false for a record

@@ -43,6 +43,24 @@ final class CCompiler {
         }
     }
 
+    /** Compiles a shared library into a directory. */
+    static Path library(String source, Path directory) throws IOException {
+        Path library = directory.resolve("library.so");
+        Path file = Files.writeString(directory.resolve("library.c"), source);
+        execute(
+                List.of(
+                        require(),
+                        "-std=gnu11",
+                        "-O1",
+                        "-w",
+                        "-shared",
+                        "-fPIC",
+                        "-o",
+                        library.toString(),
+                        file.toString()));
+        return library;
+    }
+
     /** Aborts the test unless the compiler is GCC, whose attributes lay out for other platforms. */
     static void requireGcc() {
         List<String> macros =

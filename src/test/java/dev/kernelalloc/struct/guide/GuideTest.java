@@ -9,9 +9,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
@@ -71,6 +75,68 @@ class GuideTest {
         assertThat(length).isEqualTo(5.0);
         assertThat(line).hasToString("Line[from=Point[x=0, y=0], to=Point[x=3, y=4]]");
         assertThat(((StructView) line).asSegment().byteSize()).isEqualTo(16);
+    }
+
+    @Test
+    void beans() {
+        // guide: beans
+        interface Account {
+            long getBalance();
+
+            void setBalance(long value);
+
+            boolean isOpen();
+
+            void setOpen(boolean value);
+        }
+        // end
+        StructType<Account> type = StructType.of(MethodHandles.lookup(), Account.class);
+        Account account = type.get(arena.allocate(type.layout()));
+        account.setBalance(7);
+        assertThat(account).hasToString("Account[balance=7, open=false]");
+    }
+
+    @Test
+    void hierarchies() {
+        // guide: hierarchies
+        interface Header {
+            @C(CType.UNSIGNED_SHORT)
+            int port();
+
+            long id();
+        }
+        interface Request extends Header {
+            /** The port, in host order. */
+            @Override
+            int port();
+
+            int length();
+        }
+        // end
+        assertThat(StructType.of(MethodHandles.lookup(), Request.class).layout().memberLayouts())
+                .startsWith(
+                        StructType.of(MethodHandles.lookup(), Header.class)
+                                .layout()
+                                .memberLayouts()
+                                .toArray(MemoryLayout[]::new));
+    }
+
+    @Test
+    @SuppressWarnings("restricted")
+    void byValue() throws Throwable {
+        // guide: by-value
+        record Quotient(int quot, int rem) {}
+        StructType<Quotient> type = StructType.of(MethodHandles.lookup(), Quotient.class);
+        Linker linker = Linker.nativeLinker();
+        MethodHandle div =
+                linker.downcallHandle(
+                        linker.defaultLookup().findOrThrow("div"),
+                        FunctionDescriptor.of(
+                                type.linkerLayout(), ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
+        MemorySegment returned = (MemorySegment) div.invokeExact((SegmentAllocator) arena, 17, 5);
+        Quotient quotient = type.get(returned);
+        // end
+        assertThat(quotient).isEqualTo(new Quotient(3, 2));
     }
 
     @Test
@@ -210,6 +276,19 @@ class GuideTest {
         assertThat(type.get(memory)).isEqualTo(new Sizes(1, 2, 3, 255));
         assertThatThrownBy(() -> type.set(memory, new Sizes(1, 2, 3, 256)))
                 .hasMessage("level: value=256 does not fit in 8 unsigned bits");
+    }
+
+    @Test
+    void truthValues() {
+        // guide: truth-values
+        record Features(
+                @C(CType.UNSIGNED_INT) boolean geometryShader, // VkBool32
+                @C(CType.UNSIGNED_CHAR) boolean normalized) {} // GLboolean
+        // end
+        StructType<Features> type = StructType.of(MethodHandles.lookup(), Features.class);
+        MemorySegment memory = arena.allocate(type.layout());
+        memory.set(ValueLayout.JAVA_INT, 0, 2);
+        assertThat(type.get(memory)).isEqualTo(new Features(true, false));
     }
 
     // guide: enums
