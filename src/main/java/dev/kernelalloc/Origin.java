@@ -157,7 +157,7 @@ sealed interface Origin
         }
     }
 
-    /** There is no memory, and none can be had: of a box that only makes others. */
+    /** The origin of the box that only makes others: it takes and returns no memory. */
     enum Nowhere implements Origin {
         INSTANCE;
 

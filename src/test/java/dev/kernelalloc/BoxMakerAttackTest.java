@@ -25,7 +25,7 @@ class BoxMakerAttackTest {
     private static final StructType<Page> PAGE = StructType.of(MethodHandles.lookup(), Page.class);
 
     @Test
-    @DisplayName("The box that makes other boxes has no memory, and gives none to anybody")
+    @DisplayName("The box that makes other boxes has no memory and hands out none")
     void makerOfBoxes_attackedThroughEveryMethod_handsOutNothing() throws Exception {
         NativeBox.zeroed(PAGE).close(); // makes the maker
         Method companion = PAGE.getClass().getDeclaredMethod("companion");

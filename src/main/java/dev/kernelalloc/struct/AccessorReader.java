@@ -94,8 +94,8 @@ final class AccessorReader {
     }
 
     /**
-     * A slice of a whole array says nothing about its elements, and a type parameter nothing about
-     * a type; any other accessor does.
+     * Returns the most specific accessor: a slice of a whole array does not show the type of its
+     * elements, nor does a type parameter.
      */
     private static Method telling(List<Method> accessors) {
         return accessors.stream()

@@ -22,7 +22,7 @@ import java.util.Set;
 record Declaration(
         String name, Map<Class<?>, Annotation> annotations, Set<Class<?>> contradictions) {
 
-    /** An annotation, and the type in which it stands. */
+    /** An annotation and the type that declares it. */
     private record Placed(Annotation annotation, Class<?> declaring) {
 
         boolean isBelow(Placed other) {
@@ -31,7 +31,7 @@ record Declaration(
     }
 
     /**
-     * @param struct in which all that is no method stands
+     * @param struct the declaring type of elements other than methods
      */
     static Declaration of(
             String name, Class<?> struct, List<? extends AnnotatedElement> declarations) {

@@ -58,9 +58,7 @@ final class DescriptionReader {
         return new StructDescription(type, union, struct.packed(), alignment, struct.size(), found);
     }
 
-    /**
-     * What an interface says of its whole struct holds for those that extend it, or they differ.
-     */
+    /** Refuses a super-interface whose annotations of the whole struct are not repeated. */
     private void checkInherited(Class<?> parent) {
         if (parent.isAnnotationPresent(Union.class) && !type.isAnnotationPresent(Union.class)) {
             mistakes.add(

@@ -32,7 +32,7 @@ record InheritedMethod(List<Method> declarations) {
         return type != other && other.isAssignableFrom(type);
     }
 
-    /** Whether nobody has written a body for it, so that the generated view does. */
+    /** Whether no declaration has a body, so that the generated view implements it. */
     boolean isAbstract() {
         return nearest().stream().allMatch(InheritedMethod::isAbstract);
     }
@@ -47,7 +47,7 @@ record InheritedMethod(List<Method> declarations) {
         return nearest().stream().allMatch(Method::isBridge);
     }
 
-    /** The declaration without a body that says what the member is. */
+    /** Returns the nearest declaration without a body, which gives the type of the member. */
     Method accessor() {
         return declarations.stream()
                 .filter(InheritedMethod::isAbstract)

@@ -19,8 +19,7 @@ import java.util.stream.Collectors;
 
 /**
  * The methods of an interface and of all interfaces that it extends, in the order of the source.
- * Reflection promises no order, so it is taken from the class files, where compilers write methods
- * as they stand.
+ * Reflection promises no order, so it is taken from the class files, where compilers keep it.
  *
  * @param abstractMethods those that some interface declares without a body, in the order of the
  *     first such declaration, super-interfaces first

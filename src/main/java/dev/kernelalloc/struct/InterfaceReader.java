@@ -90,7 +90,7 @@ final class InterfaceReader {
 
     // ---- single methods -------------------------------------------------------------------------
 
-    /** A method with a body describes no member, so nothing that is said of one may stand there. */
+    /** Refuses the annotations of a member on a method with a body, which describes none. */
     private void checkBody(Method method) {
         if (method.isBridge()) {
             return;
@@ -104,9 +104,7 @@ final class InterfaceReader {
         }
     }
 
-    /**
-     * Interfaces may repeat these two, which every object has and which no member can look like.
-     */
+    /** Whether a method redeclares one of Object that cannot be mistaken for an accessor. */
     private static boolean repeatsObject(InheritedMethod inherited) {
         Method method = inherited.accessor();
         boolean repeats =
@@ -237,7 +235,7 @@ final class InterfaceReader {
                 .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
-    /** Of a member whose accessors have different names. */
+    /** Checks that a member has one getter, by name, where its accessors have different names. */
     private void checkNames(List<InheritedMethod> group, Naming naming) {
         List<String> getters =
                 group.stream()

@@ -15,11 +15,11 @@ import java.util.List;
  * A struct with bit-fields as the linker takes it: members at their natural alignment, and nothing
  * but them.
  *
- * <p>The linker knows no bit-fields. An integer of the declared type of each, where the compiler
- * places it, has their bytes and goes where they go: System V passes eight bytes in an integer
- * register once any of them belong to an integer, and neither AAPCS64 nor Windows counts a struct
- * with bit-fields among those of floating-point members. What shares bytes with such an integer
- * becomes part of it.
+ * <p>The linker does not support bit-fields. Each is replaced by an integer of its declared type at
+ * the place of the allocation unit, which is passed in the same register: System V passes eight
+ * bytes in an integer register once any of them belong to an integer, and neither AAPCS64 nor
+ * Windows counts a struct with bit-fields among those of floating-point members. A member that
+ * shares bytes with such an integer becomes part of it.
  */
 final class LinkerLayout {
 
@@ -52,8 +52,8 @@ final class LinkerLayout {
     /**
      * The layout of a struct.
      *
-     * @throws UnsupportedOperationException if a bit-field lies in no integer of its type, as in a
-     *     packed struct, or shares it with a union of floating-point members
+     * @throws UnsupportedOperationException if a bit-field crosses the integers of its type, as in
+     *     a packed struct, or shares it with a union of floating-point members
      */
     static GroupLayout of(StructModel model) {
         GroupLayout layout = model.layout();

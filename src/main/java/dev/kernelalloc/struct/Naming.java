@@ -73,7 +73,7 @@ record Naming(List<String> plain, List<String> bean) {
         return prefix(name).equals(SET);
     }
 
-    /** What stands in front of the member's name; empty where none of the three does. */
+    /** Returns get, set or is if the name begins with it, else an empty string. */
     private static String prefix(String name) {
         for (String prefix : List.of(GET, SET, IS)) {
             if (name.length() > prefix.length()

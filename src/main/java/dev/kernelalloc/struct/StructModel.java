@@ -57,7 +57,7 @@ final class StructModel {
         return viewClass;
     }
 
-    /** Whether every member of another struct lies in this one where it lies in the other. */
+    /** Whether this struct has every member of another one at the same offset. */
     boolean beginsWith(StructModel base) {
         return layout().byteSize() >= base.layout().byteSize()
                 && base.members().stream()

@@ -66,9 +66,9 @@ public abstract class StructType<T> {
 
     /**
      * For generated subclasses, which alone have the argument. Owners of memory trust the sizes
-     * that a type reports, so nobody else can make one.
+     * that a type reports, so no other subclass is accepted.
      *
-     * @param model the struct as this package knows it, which has no type yet
+     * @param model the description of a struct that has no type yet
      * @throws IllegalCallerException if {@code model} is anything else
      */
     protected StructType(Object model) {
@@ -136,9 +136,9 @@ public abstract class StructType<T> {
      * Returns the layout that describes the struct to a {@link java.lang.foreign.Linker}, so that C
      * functions take and return it by value.
      *
-     * <p>Without bit-fields this is {@link #layout()}. With bit-fields, which the linker does not
-     * know, the bytes that hold them are integers without names, and other members may be parts of
-     * these; read and write the segment with this type, not by paths.
+     * <p>Without bit-fields this is {@link #layout()}. The linker does not support bit-fields: the
+     * bytes that hold them become integers without names, and other members may be parts of these.
+     * Read and write the segment with this type, not by paths.
      *
      * <p>The linker of the JDK has limits of its own: it refuses, with an {@link
      * IllegalArgumentException}, structs that are packed, aligned to more than their members need,

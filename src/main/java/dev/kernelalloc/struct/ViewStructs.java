@@ -9,7 +9,7 @@ final class ViewStructs extends ClassValue<ViewStructs.Entry> {
 
     private ViewStructs() {}
 
-    /** The struct of one class; without one the class was written by somebody else. */
+    /** The struct of one class; null for a class that is not generated. */
     static final class Entry {
         private volatile @Nullable StructModel model;
     }

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A struct type made by anybody but this library could lie about its size. */
+/** A foreign subclass of StructType could report wrong sizes. */
 class ForgedTypeTest {
 
     record Point(int x, int y) {}
@@ -93,8 +93,8 @@ class ForgedTypeTest {
     }
 
     @Test
-    @DisplayName("A subclass of anybody else is refused, whatever it passes")
-    void constructor_calledByAnybodyElse_throws() {
+    @DisplayName("A foreign subclass is refused, whatever it passes")
+    void constructor_calledByForeignSubclass_throws() {
         assertRefused(null);
         assertRefused(new Object());
         assertRefused(Point.class);

@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 /** The compiler of Kotlin, in a process of its own. */
 final class KotlinCompiler {
 
-    /** Where the build puts the compiler and what it needs. */
+    /** The directory into which the build copies the compiler and its libraries. */
     private static final Path COMPILER =
             Path.of(System.getProperty("project.basedir", "."), "target", "kotlin");
 
