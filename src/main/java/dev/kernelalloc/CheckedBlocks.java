@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.Blocks;
+import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -26,8 +28,13 @@ import java.util.stream.Collectors;
 /**
  * The blocks of an allocator behind the public contract: arguments are checked here, and here alone
  * a refusal becomes an {@link AllocationException}.
+ *
+ * <p>An allocator and all owners of its memory refer to this object, and it refers to the guard of
+ * the allocator. A call that may be the last one, and that touches the blocks, ends in a
+ * reachability fence: so whoever the collector tells that the guard is unreachable has the blocks
+ * for itself, and sees all that threads have done with them.
  */
-final class CheckedBlocks implements Origin {
+final class CheckedBlocks implements Origin, Budget.Holder {
 
     private static final MemorySegment.Scope GLOBAL_SCOPE = Arena.global().scope();
 
@@ -53,6 +60,9 @@ final class CheckedBlocks implements Origin {
 
     private final Ledger ledger;
 
+    /** Of the allocator; null where every block is one of the C heap. */
+    private final @Nullable AllocatorGuard guard;
+
     private boolean processWide; // guarded by this
 
     static {
@@ -61,8 +71,8 @@ final class CheckedBlocks implements Origin {
         AllocationException.Reason.of(new Refusal.OutOfMemory("a rehearsal"));
     }
 
-    CheckedBlocks(String tag, Blocks blocks, Tracker tracker) {
-        this(tag, blocks, Set.of(), null, tracker, Ledger.open(tag, null, List.of(blocks)));
+    CheckedBlocks(String tag, Blocks blocks, Tracker tracker, @Nullable AllocatorGuard guard) {
+        this(tag, blocks, Set.of(), null, tracker, Ledger.open(tag, null, List.of(blocks)), guard);
     }
 
     CheckedBlocks(
@@ -71,8 +81,10 @@ final class CheckedBlocks implements Origin {
             Set<Guarantee> guarantees,
             @Nullable Frames frames,
             Tracker tracker,
-            Ledger ledger) {
+            Ledger ledger,
+            @Nullable AllocatorGuard guard) {
         this.tag = tag;
+        this.guard = guard;
         this.tracker = tracker;
         this.ledger = ledger;
         this.guarantees = guarantees;
@@ -112,6 +124,8 @@ final class CheckedBlocks implements Origin {
                             bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
+        } finally {
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -126,6 +140,8 @@ final class CheckedBlocks implements Origin {
                             bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
+        } finally {
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -137,6 +153,8 @@ final class CheckedBlocks implements Origin {
             ledger.refused(AllocationException.Reason.of(e));
             Journal.refused(tag, e, bytes, alignment);
             return Optional.empty();
+        } finally {
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -215,6 +233,7 @@ final class CheckedBlocks implements Origin {
         } else {
             blocks.free(address);
         }
+        Reference.reachabilityFence(this);
     }
 
     /** Remembers where a raw block was made, where that is wanted of raw blocks. */
@@ -297,6 +316,7 @@ final class CheckedBlocks implements Origin {
         if (!caches.give(address, bytes, alignment)) {
             blocks.freeOwned(address, bytes, alignment);
         }
+        Reference.reachabilityFence(this);
     }
 
     /** How many bytes of a live block of {@link #allocateOwned} may be used. */
@@ -348,6 +368,7 @@ final class CheckedBlocks implements Origin {
     /** Ends a block of {@link #makeOwned}, once: it was asked for with nobody knows what. */
     void freeOnceRaw(long address) {
         blocks.freeOnceRaw(address);
+        Reference.reachabilityFence(this);
     }
 
     @Override
@@ -412,12 +433,29 @@ final class CheckedBlocks implements Origin {
 
     void trim() {
         blocks.trim();
+        Reference.reachabilityFence(this);
+    }
+
+    @Override
+    public void giveUpIdle() {
+        if (blocks instanceof Budget.Holder holder) {
+            holder.giveUpIdle();
+        }
+        Reference.reachabilityFence(this);
+    }
+
+    @Override
+    public Counters estimate() {
+        return blocks instanceof Budget.Holder holder ? holder.estimate() : blocks.counters();
     }
 
     /** From now on these blocks serve the whole process and cannot be closed. */
     synchronized void serveProcess() {
         requireOpen();
         processWide = true;
+        if (guard != null) {
+            guard.dismiss(); // it is never closed
+        }
     }
 
     void requireOpen() {
@@ -436,6 +474,7 @@ final class CheckedBlocks implements Origin {
     synchronized void close() {
         requireMayBeClosed();
         blocks.close();
+        Reference.reachabilityFence(this);
         Counters left = blocks.counters();
         if (left.liveBlocks() != 0) {
             throw new LiveBlocksException(

@@ -11,7 +11,7 @@ import java.lang.ref.WeakReference;
  * What is remembered of one owner of memory, until its end, or until it is found to be lost. One of
  * the two happens, once.
  */
-final class LeakRecord extends PhantomReference<Sentinel> {
+final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.Dropped {
 
     /** Who can end what is tracked; changes as memory changes hands. */
     private record Holder(
@@ -67,6 +67,16 @@ final class LeakRecord extends PhantomReference<Sentinel> {
         this.holder = Holder.now(kind);
         this.address = address;
         this.bytes = bytes;
+    }
+
+    @Override
+    public void found() {
+        LeakWatch.lost(this);
+    }
+
+    /** Returns what kind of owner has the memory now. */
+    LeakReport.Kind kind() {
+        return holder.kind;
     }
 
     /** Returns who tracks the owner, or null when that is over. */

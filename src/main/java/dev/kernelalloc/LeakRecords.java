@@ -6,6 +6,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * The records of all that is tracked in the process: what keeps them alive, so that the collector
@@ -56,10 +57,10 @@ final class LeakRecords {
         }
     }
 
-    /** Returns whether any record is not over. */
-    boolean hasAlive() {
+    /** Returns whether any record of certain kinds is not over. */
+    boolean hasAlive(Predicate<LeakReport.Kind> kinds) {
         for (Stripe stripe : stripes) {
-            if (stripe.hasAlive()) {
+            if (stripe.hasAlive(kinds)) {
                 return true;
             }
         }
@@ -122,9 +123,9 @@ final class LeakRecords {
             over.addAndGet(-unlinked);
         }
 
-        boolean hasAlive() {
+        boolean hasAlive(Predicate<LeakReport.Kind> kinds) {
             LeakRecord record = newest.get();
-            while (record != null && record.isOver()) {
+            while (record != null && (record.isOver() || !kinds.test(record.kind()))) {
                 record = record.older;
             }
             return record != null;

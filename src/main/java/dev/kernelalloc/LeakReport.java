@@ -49,8 +49,11 @@ public record LeakReport(
         SHARED_ARENA("shared arena", false, "close it when no thread uses it any more"),
         /** A raw block; reported only when its allocator is closed. */
         RAW_BLOCK("raw block", false, "free() it"),
-        /** A {@link PhysicalAllocator}; its bytes are those of all its slabs, which stay locked. */
-        ALLOCATOR("physical allocator", false, "close() it");
+        /**
+         * A {@link PoolAllocator} or {@link PhysicalAllocator}; its bytes are all that it has taken
+         * from the system. What holds no live block of them goes back when the report is made.
+         */
+        ALLOCATOR("allocator", false, "close() it");
 
         private final String title;
 
@@ -68,6 +71,11 @@ public record LeakReport(
         /** Whether its memory is counted among the live blocks of an allocator. */
         boolean ownsBlocks() {
             return this != LEASE && this != ALLOCATOR;
+        }
+
+        /** Whether it owns memory that a thread uses, rather than serving others with it. */
+        boolean ownsMemory() {
+            return this != ALLOCATOR;
         }
 
         boolean isConfined() {

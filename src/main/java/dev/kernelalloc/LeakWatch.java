@@ -14,15 +14,32 @@ import java.util.function.Consumer;
  * The thread that reports leaks: one for the process, which runs while any owner is tracked. The
  * collector enqueues what was dropped; owners in reach of the program that have outlived their
  * thread are found by a look at all records.
+ *
+ * <p>A thread keeps the class loader of its code. Where that may be unloaded, as in a web
+ * application, allocators alone, which a static field may hold, do not keep the thread: it ends
+ * {@value #QUIET_ROUNDS} rounds after something was tracked last, and looks for dropped allocators
+ * when it runs again.
  */
 final class LeakWatch {
 
     static final String LOGGER = "dev.kernelalloc.leaks";
 
-    /** Where the collector puts the record of a sentinel that was dropped. */
-    static final ReferenceQueue<Sentinel> DROPPED = new ReferenceQueue<>();
+    /** Where the collector puts what stands for something that was dropped. */
+    static final ReferenceQueue<Object> DROPPED = new ReferenceQueue<>();
+
+    /** What the collector puts there. */
+    interface Dropped {
+
+        /** Called by the thread of this class, once. */
+        void found();
+    }
 
     private static final long PERIOD_MILLIS = TimeUnit.SECONDS.toMillis(1);
+
+    private static final int QUIET_ROUNDS = 4;
+
+    /** Since something was tracked last. Benign race: a lost update moves the end by a round. */
+    private static volatile int quietRounds;
 
     private static final BackgroundThread THREAD =
             new BackgroundThread("kernel-alloc-leaks", new Watching());
@@ -31,11 +48,15 @@ final class LeakWatch {
 
     private static final class Watching implements BackgroundThread.Work {
 
-        private @Nullable Reference<? extends Sentinel> dropped;
+        private @Nullable Reference<?> dropped;
 
         @Override
         public boolean isPending() {
-            if (LeakRecords.ALL.hasAlive()) {
+            if (LeakRecords.ALL.hasAlive(LeakReport.Kind::ownsMemory)) {
+                return true;
+            }
+            boolean guarding = AllocatorGuard.isAnyOnGuard() || LeakRecords.ALL.hasAlive(_ -> true);
+            if (guarding && (!BackgroundThread.IS_UNLOADABLE || quietRounds < QUIET_ROUNDS)) {
                 return true;
             }
             while (DROPPED.poll() != null) {
@@ -51,9 +72,10 @@ final class LeakWatch {
 
         @Override
         public void round() {
-            if (dropped instanceof LeakRecord record) {
-                dropped = null; // also where the report fails: the next look finds it again
-                lost(record);
+            quietRounds++;
+            if (dropped instanceof Dropped found) {
+                dropped = null; // also where it fails: the next look finds a record again
+                found.found();
             } else {
                 LeakRecords.ALL.forEach(LeakWatch::look);
             }
@@ -61,6 +83,7 @@ final class LeakWatch {
     }
 
     static void ensureRunning() {
+        quietRounds = 0;
         THREAD.ensureRunning();
     }
 
@@ -70,7 +93,8 @@ final class LeakWatch {
         }
     }
 
-    private static void lost(LeakRecord record) {
+    /** Reports a record, unless it is over or holds no memory. */
+    static void lost(LeakRecord record) {
         if (!record.holdsMemory()) {
             record.end();
             return;

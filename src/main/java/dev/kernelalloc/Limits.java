@@ -4,6 +4,7 @@ import dev.kernelalloc.heap.Budget;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -33,14 +34,21 @@ final class Limits {
         return Math.min(wanted, limit / CACHE_SHARE);
     }
 
-    /** One that tells all, whatever each of them throws; null for none. */
+    /**
+     * Returns one that calls all, whatever each of them throws; null for none. It refers to them
+     * weakly: the guards of the allocators that they serve keep them.
+     */
     static Budget.@Nullable Listener listener(List<Consumer<Pressure>> listeners) {
         if (listeners.isEmpty()) {
             return null;
         }
-        List<Consumer<Pressure>> all = List.copyOf(listeners);
-        return (budget, askedBytes) ->
+        WeakReference<List<Consumer<Pressure>>> reference = new WeakReference<>(listeners);
+        return (budget, askedBytes) -> {
+            List<Consumer<Pressure>> all = reference.get();
+            if (all != null) {
                 tell(all, new Pressure(budget.name(), askedBytes, budget.used(), budget.limit()));
+            }
+        };
     }
 
     private static void tell(List<Consumer<Pressure>> listeners, Pressure pressure) {

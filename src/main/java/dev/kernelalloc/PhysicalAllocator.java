@@ -91,11 +91,13 @@ public final class PhysicalAllocator implements KernelAllocator {
     /** Whether there has ever been one of those: who needs none does not look for them. */
     private volatile boolean requests;
 
-    /** Lost with this allocator when nobody closes it: its memory would stay locked. */
-    private final @Nullable Sentinel unclosed;
+    private final AllocatorGuard guard;
 
     private final OperatingSystem os;
     private final Budget budget;
+
+    /** Of this allocator and of its children. */
+    private final List<Consumer<Pressure>> pressureListeners;
 
     /** What children begin with. */
     private final Builder settings;
@@ -108,14 +110,21 @@ public final class PhysicalAllocator implements KernelAllocator {
      *
      * @param settings that nobody changes any more
      * @param budget that pages are charged to
+     * @param pressureListeners of the budget
      */
-    private PhysicalAllocator(OperatingSystem os, Builder settings, Budget budget) {
+    private PhysicalAllocator(
+            OperatingSystem os,
+            Builder settings,
+            Budget budget,
+            List<Consumer<Pressure>> pressureListeners) {
         String tag = settings.tag;
         this.os = os;
         this.settings = settings;
         this.budget = budget;
+        this.pressureListeners = pressureListeners;
         Tracker tracker = new Tracker(tag, settings.tracking, settings.leakListeners);
-        this.unclosed = tracker.sentinelOfOne(LeakReport.Kind.ALLOCATOR, 0, 0);
+        this.guard = new AllocatorGuard(tracker, pressureListeners);
+        AllocatorGuard.Counting counting = guard.counting();
         Journal journal = new Journal(tag);
         PhysicalRequest request = settings.request;
         this.frames =
@@ -124,8 +133,8 @@ public final class PhysicalAllocator implements KernelAllocator {
                         tag,
                         settings.pageMap,
                         new FrameListener(
-                                with(journal::mapped, counting(settings.mapped, unclosed, 1)),
-                                with(journal::unmapped, counting(settings.unmapped, unclosed, -1)),
+                                with(journal::mapped, counting(settings.mapped, counting, 1)),
+                                with(journal::unmapped, counting(settings.unmapped, counting, -1)),
                                 with(journal::drifted, settings.drifted),
                                 with(journal::lost, settings.lost)),
                         budget);
@@ -148,11 +157,10 @@ public final class PhysicalAllocator implements KernelAllocator {
                             journal.ofHeapWithoutChunks());
             served = heap;
         }
-        this.idle = new Idle(frames, served);
         List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);
         Ledger ledger = Ledger.open(tag, frames, all);
         this.requestedBlocks =
-                new CheckedBlocks(tag, requested, request.least(), frames, tracker, ledger);
+                new CheckedBlocks(tag, requested, request.least(), frames, tracker, ledger, guard);
         this.blocks =
                 served == requested
                         ? requestedBlocks
@@ -162,41 +170,43 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 request.least(),
                                 frames,
                                 new Tracker(tag, settings.tracking, settings.leakListeners),
-                                ledger);
+                                ledger,
+                                guard);
+        this.idle = new Idle(frames, blocks);
         budget.heldBy(idle);
+        if (!settings.hasSlabListeners()) {
+            guard.guard(reclaiming(budget, all, frames));
+        }
     }
 
-    /**
-     * What can be given up: of the heap, and pages that nothing uses.
-     *
-     * @param blocks the blocks that are charged to the budget by slabs or by their pages
-     */
-    private record Idle(Frames frames, Blocks blocks) implements Budget.Holder {
+    /** What can be given up: of the heap, and pages that nothing uses. */
+    private record Idle(Frames frames, CheckedBlocks blocks) implements Budget.Holder {
 
         @Override
         public void giveUpIdle() {
-            if (blocks instanceof Budget.Holder heap) {
-                heap.giveUpIdle();
-            }
+            blocks.giveUpIdle();
             frames.trim();
         }
 
         @Override
         public Counters estimate() {
-            return blocks instanceof Budget.Holder heap ? heap.estimate() : blocks.counters();
+            return blocks.estimate();
         }
+    }
+
+    /** Refers to the memory, and to nothing that is guarded. */
+    private static Runnable reclaiming(Budget budget, List<Blocks> all, Frames frames) {
+        return () -> {
+            budget.end();
+            all.forEach(Blocks::reclaimUnreachable);
+            frames.close();
+        };
     }
 
     /** Listeners, and last of them one that counts what would stay locked. */
     private static List<Consumer<PhysicalSlab>> counting(
-            List<Consumer<PhysicalSlab>> listeners, @Nullable Sentinel unclosed, int sign) {
-        if (unclosed == null) {
-            return listeners;
-        }
-        LeakRecord record = unclosed.record(); // the sentinel itself would never be dropped
-        List<Consumer<PhysicalSlab>> all = new ArrayList<>(listeners);
-        all.add(slab -> record.add(sign * slab.memory().byteSize()));
-        return all;
+            List<Consumer<PhysicalSlab>> listeners, AllocatorGuard.Counting counting, int sign) {
+        return with(slab -> counting.add(sign * slab.memory().byteSize()), listeners);
     }
 
     /** One more listener, the last: told of a slab only when no other has refused it. */
@@ -535,18 +545,19 @@ public final class PhysicalAllocator implements KernelAllocator {
     @Override
     public PhysicalAllocator child(String tag, long limit) {
         Builder own = new Builder(settings).tag(tag).limit(limit);
-        return new PhysicalAllocator(os, own, budget.child(tag, limit));
+        return new PhysicalAllocator(os, own, budget.child(tag, limit), pressureListeners);
     }
 
     @Override
     public void close() {
         blocks.requireMayBeClosed();
         budget.close();
+        guard.closing();
         IllegalStateException first = closed(blocks);
         IllegalStateException second = blocks == requestedBlocks ? null : closed(requestedBlocks);
         frames.close();
-        if (unclosed != null) {
-            unclosed.end();
+        if (budget.used() == 0) {
+            guard.dismiss();
         }
         if (first != null && second != null) {
             first.addSuppressed(second);
@@ -608,6 +619,10 @@ public final class PhysicalAllocator implements KernelAllocator {
         private long limit = Budget.UNLIMITED;
 
         private Builder() {}
+
+        private boolean hasSlabListeners() {
+            return !(mapped.isEmpty() && unmapped.isEmpty() && drifted.isEmpty() && lost.isEmpty());
+        }
 
         private Builder(Builder other) {
             this.tag = other.tag;
@@ -805,10 +820,12 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         PhysicalAllocator build(OperatingSystem os) {
+            List<Consumer<Pressure>> listeners = List.copyOf(pressureListeners);
             return new PhysicalAllocator(
                     os,
                     new Builder(this),
-                    Budget.of(tag, limit, Limits.listener(pressureListeners)));
+                    Budget.of(tag, limit, Limits.listener(listeners)),
+                    listeners);
         }
     }
 }

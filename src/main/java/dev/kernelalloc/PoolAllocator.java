@@ -43,6 +43,9 @@ public final class PoolAllocator implements KernelAllocator {
     /** The blocks of the system heap, each one of its own; null where blocks are cut from slabs. */
     private final @Nullable LiveBlocks ofSystemHeap;
 
+    /** Null where blocks are not cut from slabs. */
+    private final @Nullable AllocatorGuard guard;
+
     private final Budget budget;
 
     /** What children begin with, and where their memory comes from; null where there are none. */
@@ -50,12 +53,17 @@ public final class PoolAllocator implements KernelAllocator {
 
     private final @Nullable Function<String, ChunkSource> sources;
 
+    /** Of this allocator and of its children. */
+    private final List<Consumer<Pressure>> pressureListeners;
+
     private PoolAllocator(String tag, LiveBlocks blocks, Tracker tracker) {
-        this.blocks = new CheckedBlocks(tag, blocks, tracker);
+        this.blocks = new CheckedBlocks(tag, blocks, tracker, null);
         this.ofSystemHeap = blocks;
+        this.guard = null;
         this.budget = Budget.unlimited(tag);
         this.settings = null;
         this.sources = null;
+        this.pressureListeners = List.of();
     }
 
     /**
@@ -63,19 +71,32 @@ public final class PoolAllocator implements KernelAllocator {
      *
      * @param settings that nobody changes any more
      * @param sources of memory, which is charged here, by tag
+     * @param pressureListeners of the budget
      */
-    private PoolAllocator(Builder settings, Function<String, ChunkSource> sources, Budget budget) {
+    private PoolAllocator(
+            Builder settings,
+            Function<String, ChunkSource> sources,
+            Budget budget,
+            List<Consumer<Pressure>> pressureListeners) {
         ChunkSource source = sources.apply(settings.tag);
-        Blocks heap = settings.heapOver(new BudgetedChunks(source, budget), budget.leastLimit());
         Tracker tracker = new Tracker(settings.tag, settings.tracking, settings.leakListeners);
-        this.blocks = new CheckedBlocks(settings.tag, heap, tracker);
+        this.guard = new AllocatorGuard(tracker, pressureListeners);
+        AllocatorGuard.Counting counting = guard.counting();
+        Blocks heap =
+                settings.heapOver(
+                        new BudgetedChunks(source, budget, counting::add), budget.leastLimit());
+        this.blocks = new CheckedBlocks(settings.tag, heap, tracker, guard);
         this.ofSystemHeap = null;
         this.budget = budget;
         this.settings = settings;
         this.sources = sources;
-        if (heap instanceof Budget.Holder holder) {
-            budget.heldBy(holder);
-        }
+        this.pressureListeners = pressureListeners;
+        budget.heldBy(blocks);
+        guard.guard(
+                () -> {
+                    budget.end();
+                    heap.reclaimUnreachable();
+                });
     }
 
     /**
@@ -188,7 +209,7 @@ public final class PoolAllocator implements KernelAllocator {
     public PoolAllocator child(String tag, long limit) {
         requireSlabs();
         Builder own = new Builder(settings).tag(tag).limit(limit);
-        return new PoolAllocator(own, sources, budget.child(tag, limit));
+        return new PoolAllocator(own, sources, budget.child(tag, limit), pressureListeners);
     }
 
     private void requireSlabs() {
@@ -203,7 +224,18 @@ public final class PoolAllocator implements KernelAllocator {
     public void close() {
         blocks.requireMayBeClosed();
         budget.close();
-        blocks.close();
+        if (guard == null) {
+            blocks.close();
+            return;
+        }
+        guard.closing();
+        try {
+            blocks.close();
+        } finally {
+            if (budget.used() == 0) {
+                guard.dismiss();
+            }
+        }
     }
 
     @Override
@@ -441,10 +473,12 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         private PoolAllocator build(Function<String, ChunkSource> sources) {
+            List<Consumer<Pressure>> listeners = List.copyOf(pressureListeners);
             return new PoolAllocator(
                     new Builder(this),
                     sources,
-                    Budget.of(tag, limit, Limits.listener(pressureListeners)));
+                    Budget.of(tag, limit, Limits.listener(listeners)),
+                    listeners);
         }
 
         private Blocks heapOver(ChunkSource source, long leastLimit) {

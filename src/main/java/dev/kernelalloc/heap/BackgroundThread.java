@@ -40,6 +40,9 @@ public final class BackgroundThread {
         void round();
     }
 
+    /** Whether the library may be unloaded, which every running thread of it prevents. */
+    public static final boolean IS_UNLOADABLE = OutstandingChunks.UNLOADABLE;
+
     /** After a failure, so that one that repeats does not keep a processor busy. */
     private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
 

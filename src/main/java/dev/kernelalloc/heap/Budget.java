@@ -95,7 +95,7 @@ public final class Budget {
 
     private volatile long limit; // written under this
     private volatile @Nullable WeakReference<Holder> holder;
-    private volatile boolean closed; // written under this
+    private volatile boolean closed;
 
     private Budget(String name, long limit, @Nullable Listener listener, @Nullable Budget parent) {
         rehearseIfLimited(limit);
@@ -557,6 +557,16 @@ public final class Budget {
             }
             closed = true;
         }
+        leaveParent();
+    }
+
+    /** Ends a budget whose allocator was dropped: one that is left to a child stays usable. */
+    public void end() {
+        closed = true;
+        leaveParent();
+    }
+
+    private void leaveParent() {
         if (parent != null) {
             parent.children.removeIf(reference -> reference.get() == this);
         }

@@ -2,6 +2,8 @@ package dev.kernelalloc.heap;
 
 import dev.kernelalloc.os.Refusal;
 
+import java.util.function.LongConsumer;
+
 /**
  * Chunks of another source, each charged to a budget before it is taken and until it is given back.
  */
@@ -14,6 +16,7 @@ public final class BudgetedChunks implements ChunkSource {
 
     private final ChunkSource source;
     private final Budget budget;
+    private final LongConsumer taken;
 
     /**
      * The chunks of a source under a budget.
@@ -21,25 +24,39 @@ public final class BudgetedChunks implements ChunkSource {
      * @param source whose chunks have the bytes that were asked for
      */
     public BudgetedChunks(ChunkSource source, Budget budget) {
+        this(source, budget, _ -> {});
+    }
+
+    /**
+     * The same, counted.
+     *
+     * @param taken is passed how many bytes more there are, or fewer; must not fail
+     */
+    public BudgetedChunks(ChunkSource source, Budget budget, LongConsumer taken) {
         this.source = source;
         this.budget = budget;
+        this.taken = taken;
     }
 
     @Override
     public Chunk obtain(long bytes, long alignment) throws Refusal {
         budget.charge(bytes);
+        Chunk chunk;
         try {
-            return source.obtain(bytes, alignment);
+            chunk = source.obtain(bytes, alignment);
         } catch (Throwable e) {
             budget.release(bytes);
             throw e;
         }
+        taken.accept(bytes);
+        return chunk;
     }
 
     @Override
     public void giveBack(Chunk chunk) {
         source.giveBack(chunk);
         budget.release(chunk.bytes());
+        taken.accept(-chunk.bytes());
     }
 
     @Override
@@ -59,6 +76,7 @@ public final class BudgetedChunks implements ChunkSource {
             throw e;
         }
         budget.release(Math.max(0, chunk.bytes() - bytes));
+        taken.accept(bytes - chunk.bytes());
         return resized;
     }
 

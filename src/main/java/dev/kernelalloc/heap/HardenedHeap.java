@@ -177,6 +177,15 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     }
 
     @Override
+    public void reclaimUnreachable() {
+        if (!engine.isClosed()) {
+            engine.close();
+        }
+        emptyQuarantine();
+        engine.reclaimUnreachable();
+    }
+
+    @Override
     public boolean isClosed() {
         return engine.isClosed();
     }

@@ -551,6 +551,10 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             empty(own);
         }
         slabs.releaseRanges();
+        if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
+            Trimmer.watchClosed(
+                    this); // of two that free at once each may have left it to the other
+        }
     }
 
     private long popFromOwn(int sizeClass) {
@@ -792,11 +796,11 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         } finally {
             source.leave(entered, true);
         }
-        if (!isEmpty()) {
+        if (!isEmpty() && !hasLiveBlocksAlone()) {
             return true;
         }
         watched = false; // before the second look: who makes a slab after it asks to be watched
-        return !isEmpty() && WATCHED.compareAndSet(this, false, true);
+        return !isEmpty() && !hasLiveBlocksAlone() && WATCHED.compareAndSet(this, false, true);
     }
 
     /** Whether the trim thread visits it: not while it has nothing that can be given back. */
@@ -850,6 +854,15 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
     }
 
+    /** Of a closed heap that is nothing to wait for: freeing them gives their memory back. */
+    private boolean hasLiveBlocksAlone() {
+        if (!closed) {
+            return false;
+        }
+        Counters now = count();
+        return now.liveBlocks() > 0 && now.cached().blocks() == 0 && now.depot().blocks() == 0;
+    }
+
     private boolean isEmpty() {
         return slabs.isEmpty() && !large.keepsAny();
     }
@@ -868,6 +881,22 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         trim();
         if (!isEmpty()) {
             Trimmer.watchClosed(this);
+        }
+    }
+
+    @Override
+    public void reclaimUnreachable() {
+        if (!closed) {
+            close();
+        }
+        synchronized (idleTrimming) {
+            for (ThreadCache cache : caches.all()) {
+                if (cache.takeFromAnybody()) {
+                    empty(cache);
+                    cache.give();
+                }
+            }
+            reclaim();
         }
     }
 

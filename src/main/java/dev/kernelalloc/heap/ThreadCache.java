@@ -99,6 +99,12 @@ final class ThreadCache {
         return OWNER.compareAndSet(this, id, TAKEN);
     }
 
+    /** Takes it for a moment, from a live thread that cannot reach it any more. */
+    boolean takeFromAnybody() {
+        long id = (long) OWNER.getAcquire(this);
+        return id != TAKEN && OWNER.compareAndSet(this, id, TAKEN);
+    }
+
     /** Gives it back after {@link #take} or {@link #takeIfDead}. */
     void give() {
         OWNER.setRelease(this, VACANT);
