@@ -116,45 +116,42 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     MemorySegment allocate(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return tracked(
-                    segment(
-                            engine != null
-                                    ? engine.allocate(bytes, alignment)
-                                    : blocks.allocate(bytes, alignment, false),
-                            bytes));
+            long address =
+                    engine != null
+                            ? engine.allocate(bytes, alignment)
+                            : blocks.allocate(bytes, alignment, false);
+            Reference.reachabilityFence(this);
+            return tracked(segment(address, bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
-        } finally {
-            Reference.reachabilityFence(this);
         }
     }
 
     MemorySegment allocateZeroed(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return tracked(
-                    segment(
-                            engine != null
-                                    ? engine.allocateZeroed(bytes, alignment)
-                                    : blocks.allocate(bytes, alignment, true),
-                            bytes));
+            long address =
+                    engine != null
+                            ? engine.allocateZeroed(bytes, alignment)
+                            : blocks.allocate(bytes, alignment, true);
+            Reference.reachabilityFence(this);
+            return tracked(segment(address, bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
-        } finally {
-            Reference.reachabilityFence(this);
         }
     }
 
     Optional<MemorySegment> tryAllocate(long bytes, long alignment) {
         check(bytes, alignment);
         try {
-            return present(blocks.allocate(bytes, alignment, false), bytes);
+            Optional<MemorySegment> block =
+                    present(blocks.allocate(bytes, alignment, false), bytes);
+            Reference.reachabilityFence(this);
+            return block;
         } catch (Refusal e) {
             ledger.refused(AllocationException.Reason.of(e));
             Journal.refused(tag, e, bytes, alignment);
             return Optional.empty();
-        } finally {
-            Reference.reachabilityFence(this);
         }
     }
 
