@@ -33,16 +33,17 @@ final class RangeNames {
     /** Those of all allocators. */
     private static final AtomicLong NAMED = new AtomicLong();
 
-    /** Ranges of the process that may have one. */
-    private final long most;
-
+    private final OperatingSystem os;
     private final MappingName name;
+
+    /** Ranges of the process that may have one; negative until the first range is here. */
+    private volatile long most = -1;
 
     /** Where those begin that have a name. */
     private final Set<Long> named = ConcurrentHashMap.newKeySet();
 
     RangeNames(OperatingSystem os, MappingName name) {
-        this.most = os.maxMappings() / MAPPINGS_SHARE;
+        this.os = os;
         this.name = name;
     }
 
@@ -50,13 +51,23 @@ final class RangeNames {
     void give(Chunk range) {
         try {
             long from = named.isEmpty() ? range.address() : up(range.address());
-            if (NAMED.get() < most && named.add(range.address())) {
+            if (NAMED.get() < most() && named.add(range.address())) {
                 NAMED.incrementAndGet();
                 name.give(from, end(range) - from);
             }
-        } catch (OutOfMemoryError _) {
-            // The Java heap is exhausted: without a name then.
+        } catch (OutOfMemoryError | LinkageError _) {
+            // The Java heap is exhausted, or was at the first use of what is called here: without
+            // a name then.
         }
+    }
+
+    private long most() {
+        long known = most;
+        if (known < 0) {
+            known = os.maxMappings() / MAPPINGS_SHARE;
+            most = known;
+        }
+        return known;
     }
 
     /**
@@ -69,7 +80,7 @@ final class RangeNames {
                 NAMED.decrementAndGet();
                 name.takeOff(range.address(), end(range) - range.address());
             }
-        } catch (OutOfMemoryError _) {
+        } catch (OutOfMemoryError | LinkageError _) {
             // The name goes with the mapping, and one range fewer can have one.
         }
     }
