@@ -12,6 +12,7 @@ import dev.kernelalloc.testing.host.HostGuardian;
 import dev.kernelalloc.testing.host.HostTest;
 import dev.kernelalloc.testing.host.MemoryCage;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -60,12 +61,42 @@ class CagedProcessTest {
                 .contains("64 bytes: locked, ", EveryKindOfRequest.NOTHING_LEFT);
     }
 
+    /** In a namespace of its own, which ends with the process. */
+    private static final String[] BESIDE_A_LATIN_1_MOUNT = {
+        "unshare",
+        "-m",
+        "--propagation",
+        "private",
+        "sh",
+        "-c",
+        """
+        d=$(mktemp -d) && m="$d/$(printf 'caf\\351')" && mkdir "$m" && mount -t tmpfs none "$m" \\
+            || exit 1
+        "$@"; r=$?
+        umount "$m"; rmdir "$m" "$d"; exit $r
+        """,
+        "sh"
+    };
+
+    @Test
+    @DisplayName("A mount whose name is not UTF-8 hides no limit of a control group")
+    void mount_inLatin1_hidesNoLimit() throws Exception {
+        assertThat(inCage(BESIDE_A_LATIN_1_MOUNT, AskForTooMuch.class, Way.ONE_BLOCK.name()))
+                .contains("OUT_OF_MEMORY", "the control group", "and goes on");
+    }
+
     private static String inCage(Class<?> main, String... arguments) throws Exception {
+        return inCage(new String[0], main, arguments);
+    }
+
+    private static String inCage(String[] under, Class<?> main, String... arguments)
+            throws Exception {
         try (HostGuardian guardian = HostGuardian.start()) {
             MemoryCage cage = MemoryCage.make(guardian, CAGE_BYTES);
             ChildJvm.Result result =
                     ChildJvm.onModulePath()
                             .under(cage.prefix())
+                            .under(under)
                             .withNativeAccess()
                             .with("-Xmx32m", "-XX:+UseSerialGC")
                             .run(main, arguments);

@@ -44,7 +44,7 @@ public class ResolveBenchmark {
     private final Pages pages =
             new Pages(
                     os,
-                    new Preflight(os),
+                    Preflight.of(os),
                     new PageMap(os, OptionalInt.empty()),
                     new MappingName(os, "resolved"));
     private final MemorySegment callState = Arena.global().allocate(CallState.LAYOUT);
