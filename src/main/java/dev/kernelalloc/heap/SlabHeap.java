@@ -357,6 +357,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             return large.enlarge(address, bytes);
         } catch (Refusal e) {
             reclaimFor(e);
+            releaseRanges();
         }
         ChunkSource.Relief relief = source.relief();
         while (true) {
@@ -409,18 +410,34 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             reclaimFor(e);
         }
         ChunkSource.Relief relief = source.relief();
+        boolean released = false;
         while (true) {
             try {
                 return takeInside(sizeClass, bytes, alignment, raw);
             } catch (Refusal e) {
-                if (!relief.relieve(e)) {
+                boolean again = !released && releaseRanges();
+                released = true;
+                if (!again && !relief.relieve(e)) {
                     throw e;
                 }
             }
         }
     }
 
-    /** Makes room for a request that was refused, where that can serve it. */
+    /** Gives back ranges without slabs, whose size has not served; whether there was one. */
+    private boolean releaseRanges() {
+        boolean entered = source.enter();
+        try {
+            return slabs.releaseRanges();
+        } finally {
+            source.leave(entered, true);
+        }
+    }
+
+    /**
+     * Makes room for a request that was refused, where that can serve it: first in the ranges that
+     * there are. To give one back and take another costs a dozen of system calls.
+     */
     private void reclaimFor(Refusal refusal) throws Refusal {
         if (source.isFinal(refusal)) {
             throw refusal;
@@ -428,7 +445,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         Rehearsal.ofTrimming();
         boolean entered = source.enter();
         try {
-            reclaim();
+            reclaimIntoRanges();
         } finally {
             source.leave(entered, true);
         }
@@ -737,6 +754,11 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
 
     /** Everything that the calling thread may touch. */
     private void reclaim() {
+        reclaimIntoRanges();
+        slabs.releaseRanges();
+    }
+
+    private void reclaimIntoRanges() {
         ThreadCache own = Thread.currentThread().isVirtual() ? null : caches.ownIfAny();
         if (own != null) {
             empty(own);
@@ -747,7 +769,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
         emptyDepots();
         large.trim();
-        slabs.trim();
+        slabs.endIdle();
     }
 
     @Override

@@ -401,8 +401,13 @@ final class Slabs {
 
     /** Gives all memory to the system that holds free blocks alone. */
     void trim() {
-        visit(_ -> true, Slab::isIdle);
+        endIdle();
         releaseRanges();
+    }
+
+    /** Ends all slabs that hold free blocks alone; their ranges stay until they are released. */
+    void endIdle() {
+        visit(_ -> true, Slab::isIdle);
     }
 
     /**
@@ -434,19 +439,26 @@ final class Slabs {
         endIfSurplus(slab);
     }
 
-    /** Gives ranges back that have no slabs. */
-    void releaseRanges() {
+    /**
+     * Gives ranges back that have no slabs.
+     *
+     * @return whether there was one
+     */
+    boolean releaseRanges() {
+        boolean released = false;
         for (Range range : ranges) {
             if (range.retire()) {
                 try {
                     remove(range);
                 } catch (OutOfMemoryError e) {
                     range.revive(); // the Java heap is exhausted: another time
-                    return;
+                    return released;
                 }
                 source.giveBack(range.chunk());
+                released = true;
             }
         }
+        return released;
     }
 
     private void remove(Range range) {
