@@ -391,6 +391,9 @@ public final class Frames {
             return new Refusal.NotSupported("no way is left: " + declined);
         }
         Refusal decisive = decisive(request, refusals);
+        if (declined.size() == 1) {
+            return decisive;
+        }
         return declined.stream().map(Declined::why).distinct().count() == 1
                 ? decisive
                 : decisive.saying(

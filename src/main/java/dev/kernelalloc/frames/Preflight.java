@@ -144,7 +144,7 @@ final class Preflight {
             return;
         }
         if (bytes > budget.remainingBytes()) {
-            throw budget.exceeded("locking %d bytes".formatted(bytes), "locked", "lock");
+            throw budget.exceeded("locking " + bytes + " bytes", "locked", "lock");
         }
     }
 

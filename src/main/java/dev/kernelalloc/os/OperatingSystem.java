@@ -491,11 +491,19 @@ public interface OperatingSystem {
          */
         public Refusal.LockLimit exceeded(String what, String done, String verb) {
             return new Refusal.LockLimit(
-                    ("%s, this process has %s %d bytes and may %s %d (hard limit %d). Raise the"
-                                    + " limit: ulimit -l, LimitMEMLOCK= in a systemd unit, docker"
-                                    + " run --ulimit memlock=-1; or give the process CAP_IPC_LOCK")
-                            .formatted(
-                                    what, done, lockedBytes, verb, softLimitBytes, hardLimitBytes));
+                    what
+                            + ", this process has "
+                            + done
+                            + " "
+                            + lockedBytes
+                            + " bytes and may "
+                            + verb
+                            + " "
+                            + softLimitBytes
+                            + " (hard limit "
+                            + hardLimitBytes
+                            + "). Raise the limit: ulimit -l, LimitMEMLOCK= in a systemd unit,"
+                            + " docker run --ulimit memlock=-1; or give the process CAP_IPC_LOCK");
         }
     }
 }

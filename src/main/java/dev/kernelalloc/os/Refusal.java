@@ -10,8 +10,11 @@ public abstract sealed class Refusal extends Exception {
 
     private static final long serialVersionUID = 1;
 
+    /**
+     * Without a stack trace, which takes longer than the rest: the exception for the user has one.
+     */
     private Refusal(String message) {
-        super(message);
+        super(message, null, true, false);
     }
 
     /** A refusal of the same kind in other words. */
