@@ -4,6 +4,7 @@ import dev.kernelalloc.benchmarks.container.ContainerRows;
 import dev.kernelalloc.benchmarks.heap.HeapRows;
 import dev.kernelalloc.benchmarks.physical.PhysicalRows;
 import dev.kernelalloc.benchmarks.soak.Soak;
+import dev.kernelalloc.benchmarks.start.StartRows;
 import dev.kernelalloc.benchmarks.struct.StructRows;
 
 import picocli.CommandLine;
@@ -130,6 +131,7 @@ public final class Benchmarks implements Callable<Integer> {
         List<Row> rows = new ArrayList<>();
         rows.addAll(quick ? HeapRows.quick(allocators) : HeapRows.all(allocators));
         rows.addAll(quick ? StructRows.quick() : StructRows.all());
+        rows.addAll(quick ? StartRows.quick() : StartRows.all());
         if (!quick) {
             rows.addAll(ContainerRows.all(allocators));
             rows.addAll(PhysicalRows.all());

@@ -4,6 +4,8 @@ package dev.kernelalloc.benchmarks;
 public enum Figure {
     /** Time on the clock for one operation; with several threads, of all of them together. */
     NANOS("ns"),
+    /** Time on the clock for a whole process, from its start to its end. */
+    START("ms"),
     /** Bytes of the Java heap that one operation allocates. */
     HEAP_BYTES("B"),
     /**

@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.heap.Memory;
+import dev.kernelalloc.benchmarks.start.Start;
 
 import java.util.Arrays;
 
@@ -39,6 +40,11 @@ public final class Program {
                     Growing.run(
                             Growing.Way.valueOf(arguments.text("way")),
                             warmUp(arguments),
+                            millis(arguments));
+            case "start" ->
+                    Start.run(
+                            arguments.text("program"),
+                            Start.Archive.valueOf(arguments.text("archive")),
                             millis(arguments));
             default -> throw new IllegalArgumentException(line[0]);
         }
