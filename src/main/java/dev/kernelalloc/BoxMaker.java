@@ -1,102 +1,182 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
 
-import java.lang.foreign.Arena;
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
- * Makes the boxes of one struct type: of a class of their own.
+ * Makes the boxes of a struct type, each of a class that is generated for its type.
  *
- * <p>The maker is the companion of its type, a constant of the type's code. So where the JIT knows
- * the type it knows the class of the box, and where it knows neither it has seen what each call did
- * for this type, not for all types of the program.
+ * <p>The first box of such a class is the companion of the type, a constant of the type's code. It
+ * is never opened; it makes the others. Where the JIT knows the type it therefore knows the class
+ * of the box, and where it does not, the call that makes a box has a profile of its own.
+ *
+ * <p><b>Inlining.</b> A box costs nothing beyond its block when HotSpot inlines everything that is
+ * called on it, because only then does escape analysis remove the object. Two limits stand in the
+ * way. {@code MaxInlineLevel} ends inlining at 15 nested calls, counted from the method that is
+ * compiled, so a caller that is 12 calls deep leaves three. A call through a constant method handle
+ * is not counted: HotSpot raises the limit by one for the handle's own frames. Making, accessing
+ * and closing a box therefore consist of flat methods that call each other through the handles
+ * below. The second limit is the type profile, which a handle does not have: what is called through
+ * one must be a static method, a method of a final class, or a method of a box whose class is
+ * known.
  */
-interface BoxMaker {
+final class BoxMaker {
 
-    /** A box of undefined contents. */
-    <T> ConfinedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type);
+    /** What the constructor of a box asks for. */
+    static final Object KEY = new Object();
 
-    /** A box of zeros. */
-    <T> ConfinedBox<T> zeroed(KernelAllocator allocator, StructType<T> type);
+    /** {@link ConfinedBox#uninitialized}. */
+    static final MethodHandle UNINITIALIZED;
 
-    /** A box over memory that the caller has. */
-    <T> ConfinedBox<T> make(
-            StructType<T> type, Arena lifetime, MemorySegment segment, Origin origin);
+    /** {@link ConfinedBox#zeroed}. */
+    static final MethodHandle ZEROED;
 
-    /** That of a type. */
-    static BoxMaker of(StructType<?> type) {
-        Object companion;
+    /** {@link #closed}. */
+    static final MethodHandle CLOSED;
+
+    /** {@link ConfinedBox#open}. */
+    static final MethodHandle OPEN;
+
+    /** {@link ConfinedBox#byteSize$}. */
+    static final MethodHandle SIZE;
+
+    /** {@link ConfinedBox#byteAlignment$}. */
+    static final MethodHandle ALIGNMENT;
+
+    /** {@link CheckedBlocks#take}. */
+    static final MethodHandle TAKE;
+
+    /** {@link CheckedBlocks#freeOwned}. */
+    static final MethodHandle GIVE;
+
+    /** {@link NativeMemory#zero}. */
+    static final MethodHandle ZERO;
+
+    private static final MethodHandle FRESH;
+
+    /** The companion of a type that is not known by its layout alone. */
+    private static final MethodHandle COMPANION;
+
+    /** Generates the class of boxes of a type: its constructor, or null. */
+    private static final MethodHandle BOX_CLASS;
+
+    static {
         try {
-            companion = (Object) Companions.GETTER.invokeExact(type);
+            MethodHandles.Lookup own = MethodHandles.lookup();
+            MethodType make =
+                    MethodType.methodType(
+                            ConfinedBox.class, KernelAllocator.class, StructType.class);
+            UNINITIALIZED = own.findStatic(ConfinedBox.class, "uninitialized", make);
+            ZEROED = own.findStatic(ConfinedBox.class, "zeroed", make);
+            CLOSED =
+                    own.findStatic(
+                            BoxMaker.class,
+                            "closed",
+                            MethodType.methodType(ConfinedBox.class, StructType.class));
+            OPEN =
+                    own.findStatic(
+                            ConfinedBox.class,
+                            "open",
+                            MethodType.methodType(
+                                    void.class,
+                                    ConfinedBox.class,
+                                    KernelAllocator.class,
+                                    boolean.class));
+            SIZE =
+                    own.findVirtual(
+                            ConfinedBox.class, "byteSize$", MethodType.methodType(long.class));
+            ALIGNMENT =
+                    own.findVirtual(
+                            ConfinedBox.class, "byteAlignment$", MethodType.methodType(long.class));
+            FRESH =
+                    own.findVirtual(
+                            ConfinedBox.class, "fresh$", MethodType.methodType(ConfinedBox.class));
+            TAKE =
+                    own.findVirtual(
+                            CheckedBlocks.class,
+                            "take",
+                            MethodType.methodType(
+                                    long.class, long.class, long.class, boolean.class));
+            GIVE =
+                    own.findVirtual(
+                            CheckedBlocks.class,
+                            "freeOwned",
+                            MethodType.methodType(void.class, long.class, long.class, long.class));
+            ZERO =
+                    own.findStatic(
+                            NativeMemory.class,
+                            "zero",
+                            MethodType.methodType(void.class, long.class, long.class));
+            MethodHandles.Lookup struct =
+                    MethodHandles.privateLookupIn(StructType.class, MethodHandles.lookup());
+            COMPANION =
+                    struct.findVirtual(
+                            StructType.class, "companion", MethodType.methodType(Object.class));
+            BOX_CLASS =
+                    struct.findStatic(
+                            StructType.class,
+                            "boxClass",
+                            MethodType.methodType(
+                                    MethodHandle.class,
+                                    StructType.class,
+                                    Class.class,
+                                    Object.class,
+                                    BiFunction.class));
+            Function<StructType<?>, Object> maker = BoxMaker::first;
+            struct.findStaticVarHandle(StructType.class, "companions", Function.class)
+                    .setVolatile(maker);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private BoxMaker() {}
+
+    static void requireKey(Object key) {
+        if (key != KEY) {
+            throw new IllegalCallerException("boxes are made by NativeBox.of, zeroed, …");
+        }
+    }
+
+    /** A box that is not open. */
+    static ConfinedBox<?> closed(StructType<?> type) throws Throwable {
+        // By a call that the JIT has a profile of, which it has not of what a handle calls.
+        return type.type() == MemorySegment.class
+                ? new SegmentBox<>(type)
+                : (ConfinedBox<?>)
+                        FRESH.invokeExact((ConfinedBox<?>) (Object) COMPANION.invokeExact(type));
+    }
+
+    /** The same for callers that need not be inlined. */
+    @SuppressWarnings("unchecked") // a box of the type
+    static <T> ConfinedBox<T> closedOf(StructType<T> type) {
+        try {
+            return (ConfinedBox<T>) closed(type);
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }
-        return companion == null ? Companions.ORIGINAL : (BoxMaker) companion;
     }
 
-    /** The way to what is no business of who uses a struct type. */
-    final class Companions {
-
-        private static final CopyPerType COPIES =
-                new CopyPerType(
-                        BoxOf.class,
-                        StructType.class,
-                        Arena.class,
-                        MemorySegment.class,
-                        Origin.class);
-
-        /** Of types known by their layout alone. */
-        private static final BoxMaker ORIGINAL = prototype(StructType.of(ValueLayout.JAVA_BYTE));
-
-        private static final MethodHandle GETTER;
-
-        static {
-            try {
-                MethodHandles.Lookup struct =
-                        MethodHandles.privateLookupIn(StructType.class, MethodHandles.lookup());
-                GETTER =
-                        struct.findVirtual(
-                                StructType.class, "companion", MethodType.methodType(Object.class));
-                Function<StructType<?>, Object> maker = Companions::makerOf;
-                struct.findStaticVarHandle(StructType.class, "companions", Function.class)
-                        .setVolatile(maker);
-            } catch (ReflectiveOperationException e) {
-                throw new ExceptionInInitializerError(e);
-            }
-        }
-
-        private Companions() {}
-
-        /** Called once for each type; what it returns is the type's for good. */
-        private static Object makerOf(StructType<?> type) {
-            try {
-                return prototype(type);
-            } catch (OutOfMemoryError | LinkageError e) {
-                return ORIGINAL; // slower after other types
-            }
-        }
-
-        /**
-         * No box of anything: it makes others. The struct's generated class holds it, so code of
-         * the caller's package reaches it by reflection; it must give and take no memory.
-         */
-        private static BoxMaker prototype(StructType<?> type) {
-            Origin nowhere = Origin.Nowhere.INSTANCE;
-            try {
-                return (BoxMaker)
-                        (Object)
-                                COPIES.constructor(type)
-                                        .invokeExact(
-                                                type, Arena.global(), MemorySegment.NULL, nowhere);
-            } catch (Throwable e) {
-                throw CopyPerType.unchecked(e);
-            }
+    /** Called once for each type; what it returns is the type's for good. */
+    private static @Nullable Object first(StructType<?> type) {
+        BiFunction<MethodHandle, Long, MethodHandle> access = BoxAccess::of;
+        try {
+            MethodHandle constructor =
+                    (MethodHandle) BOX_CLASS.invokeExact(type, ConfinedBox.class, KEY, access);
+            return constructor == null ? new SegmentBox<>(type) : (Object) constructor.invoke();
+        } catch (OutOfMemoryError | LinkageError e) {
+            return new SegmentBox<>(type); // slower
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
         }
     }
 }

@@ -1,13 +1,12 @@
 package dev.kernelalloc;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
-
-import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
+
+import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -17,27 +16,187 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 /**
- * A box of one thread. Its state of life is that of an arena of its own, which the JIT removes when
- * the box does not escape.
+ * A box of one thread, with a life of its own. The superclass of generated classes; programs use
+ * {@link NativeBox}.
+ *
+ * <p><b>Life.</b> A box is created closed and opened once, by this package, which sets its owner,
+ * its address and the origin of its block. {@code address} is positive while the box is open, and
+ * the complement of that number, which is negative, once it is closed. Only the owner uses {@code
+ * address} to reach memory and only the owner changes it, so no access needs an atomic operation:
+ * any other thread fails the comparison of threads, whatever it reads from the other fields. A box
+ * is never opened again, so a stale view cannot reach the next owner of its block.
+ *
+ * <p><b>Segments.</b> An arena bounds the segments that a box hands out. It is created when the
+ * first one is requested, and closed before anything else when the box ends: if a downcall is using
+ * the segment, that fails and the box stays open.
+ *
+ * <p><b>Generated subclasses</b> (package {@code struct}) are box and view at once. They belong to
+ * the module of the user's type and hold no access to memory: their accessors call constant handles
+ * of {@link BoxAccess}, which check the owner, the life and the bounds of the box they are given.
+ * Code that reaches the private parts of a generated class reaches only bytes of open boxes of its
+ * own thread. A box that it creates is closed.
+ *
+ * <p><b>No user code between check and access.</b> The constructor or accessor of a record, or a
+ * foreign implementation of a view, could close the box. Each access is therefore one handle, and
+ * values are computed before it is called.
+ *
+ * <p><b>Inlining</b> is explained at {@link BoxMaker}.
+ *
+ * @param <T> the type in the box
  */
-non-sealed interface ConfinedBox<T> extends NativeBox<T> {
+public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
-    /** Bounds the segment. */
-    Arena lifetime();
+    private @Nullable Thread owner;
 
-    /** Where the memory goes back to. */
-    Origin origin();
+    /** Positive while open; the complement of what it was once closed; 0 before. */
+    private long address;
 
-    static <T> ConfinedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
-        return BoxMaker.of(type).uninitialized(allocator, type);
+    private @Nullable Origin origin;
+    private @Nullable Life life;
+
+    /** What bounds the segments of a box. */
+    private record Life(Arena arena, MemorySegment segment) {}
+
+    /**
+     * For generated subclasses, which alone have the argument.
+     *
+     * @param key shows that the library makes the box
+     * @throws IllegalCallerException if it is anything else
+     */
+    protected ConfinedBox(Object key) {
+        BoxMaker.requireKey(key);
+        super();
     }
 
-    static <T> ConfinedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
-        return BoxMaker.of(type).zeroed(allocator, type);
+    // ---- what a subclass says of its struct ---------------------------------------------------
+
+    /**
+     * Returns another box of this class, closed.
+     *
+     * @return a new box
+     */
+    protected abstract ConfinedBox<T> fresh$();
+
+    /**
+     * Returns the size of the block in bytes.
+     *
+     * @return a constant, or a final field
+     */
+    protected abstract long byteSize$();
+
+    /**
+     * Returns the alignment of the block in bytes.
+     *
+     * @return a constant, or a final field
+     */
+    protected abstract long byteAlignment$();
+
+    /** Whether the memory must not be written. */
+    boolean isReadOnly() {
+        return false;
     }
 
-    static <T> ConfinedBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
-        ConfinedBox<T> box = uninitialized(allocator, type);
+    @Override
+    public long elements() {
+        return 0;
+    }
+
+    // ---- life ---------------------------------------------------------------------------------
+
+    /**
+     * Returns the address of bytes of a box, for the thread that owns it.
+     *
+     * @throws IndexOutOfBoundsException when they do not lie within it
+     */
+    static long at(ConfinedBox<?> box, long offset, long bytes) throws Throwable {
+        long start = box.address;
+        if (box.owner != Thread.currentThread() || start <= 0) {
+            throw box.unusable();
+        }
+        long size = (long) BoxMaker.SIZE.invokeExact(box);
+        return start + Objects.checkIndex(offset, size - bytes + 1);
+    }
+
+    /** Returns the address of this box, for the thread that owns it. */
+    private long start() {
+        long start = address;
+        if (owner != Thread.currentThread() || start <= 0) {
+            throw unusable();
+        }
+        return start;
+    }
+
+    /** Ends this box; its block is the caller's. */
+    private void end() {
+        long start = start();
+        if (life != null) {
+            life.arena.close(); // first, because it may throw
+        }
+        address = ~start;
+    }
+
+    private RuntimeException unusable() {
+        return owner == Thread.currentThread() || owner == null
+                ? new IllegalStateException(this + " cannot be used any more")
+                : new WrongThreadException(
+                        "%s can only be used by its owner, not by %s"
+                                .formatted(this, Thread.currentThread()));
+    }
+
+    private Origin origin() {
+        return Objects.requireNonNull(origin, "not open");
+    }
+
+    // ---- made and ended -----------------------------------------------------------------------
+
+    /** Called by a handle, as all that it calls: see {@link BoxMaker}. */
+    static ConfinedBox<?> uninitialized(KernelAllocator allocator, StructType<?> type)
+            throws Throwable {
+        ConfinedBox<?> box = (ConfinedBox<?>) BoxMaker.CLOSED.invokeExact(type);
+        BoxMaker.OPEN.invokeExact(box, allocator, false);
+        return box;
+    }
+
+    /** As {@link #uninitialized}. */
+    static ConfinedBox<?> zeroed(KernelAllocator allocator, StructType<?> type) throws Throwable {
+        ConfinedBox<?> box = (ConfinedBox<?>) BoxMaker.CLOSED.invokeExact(type);
+        BoxMaker.OPEN.invokeExact(box, allocator, true);
+        return box;
+    }
+
+    /**
+     * Opens a box over a new block; the box is there first, so that nothing is lost for want of
+     * Java heap.
+     */
+    static void open(ConfinedBox<?> box, KernelAllocator allocator, boolean zeroed)
+            throws Throwable {
+        CheckedBlocks blocks =
+                allocator instanceof PoolAllocator pool
+                        ? pool.blocks()
+                        : CheckedBlocks.of(allocator);
+        long size = (long) BoxMaker.SIZE.invokeExact(box);
+        long block =
+                (long)
+                        BoxMaker.TAKE.invokeExact(
+                                blocks, size, (long) BoxMaker.ALIGNMENT.invokeExact(box), zeroed);
+        box.owner = Thread.currentThread();
+        box.origin = blocks;
+        box.address = block & Blocks.ADDRESS;
+        if ((block & Blocks.PICKED) != 0) {
+            box.origin = Tracked.of(blocks, box.address, size, LeakReport.Kind.BOX);
+        }
+        if (zeroed && (block & Blocks.ZEROED) == 0) {
+            try {
+                BoxMaker.ZERO.invokeExact(block & Blocks.ADDRESS, size + 7 & -8);
+            } catch (Throwable e) {
+                box.close(); // the Java heap or stack is exhausted
+                throw e;
+            }
+        }
+    }
+
+    static <T> NativeBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
+        NativeBox<T> box = NativeBox.uninitialized(allocator, type);
         try {
             box.set(value);
         } catch (RuntimeException | Error e) {
@@ -104,11 +263,14 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
 
     /** A box of the calling thread for memory that is no box's; it is the caller's on failure. */
     static <T> ConfinedBox<T> attach(StructType<T> type, BoxedBlock block) {
-        Arena lifetime = Arena.ofConfined();
-        MemorySegment segment = block.segment(lifetime);
-        return block.elements() == 0
-                ? BoxMaker.of(type).make(type, lifetime, segment, block.origin())
-                : new FlexibleBox<>(type, lifetime, segment, block.origin(), block.elements());
+        ConfinedBox<T> box =
+                block.elements() == 0 && !block.readOnly()
+                        ? BoxMaker.closedOf(type)
+                        : new SegmentBox<>(type, block);
+        box.owner = Thread.currentThread();
+        box.origin = block.origin();
+        box.address = block.address();
+        return box;
     }
 
     /** The same; the memory has gone back on failure. */
@@ -152,33 +314,80 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
     }
 
     @Override
-    default long elements() {
-        return 0;
+    public final void close() {
+        long start = address;
+        if (owner != Thread.currentThread() || start <= 0) {
+            throw unusable();
+        }
+        if (life != null) {
+            life.arena.close(); // first, because it may throw
+        }
+        address = ~start;
+        try {
+            long size = (long) BoxMaker.SIZE.invokeExact((ConfinedBox<?>) this);
+            long alignment = (long) BoxMaker.ALIGNMENT.invokeExact((ConfinedBox<?>) this);
+            if (origin instanceof CheckedBlocks blocks) {
+                BoxMaker.GIVE.invokeExact(blocks, start, size, alignment);
+            } else {
+                origin.freeOwned(start, size, alignment);
+            }
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
     }
 
     @Override
-    default MemorySegment release() {
-        MemorySegment raw = origin().raw(segment());
-        lifetime().close();
-        origin().makeRaw(raw.address());
+    public final MemorySegment release() {
+        Origin from = origin();
+        MemorySegment raw = from.raw(segment());
+        end();
+        from.makeRaw(raw.address());
         return raw;
     }
 
     @Override
-    default Handoff<T> detach() {
+    public final Handoff<T> detach() {
+        start();
         Handoff<T> handoff = new Handoff<>(type(), block());
-        lifetime().close();
+        end();
         origin().passTo(LeakReport.Kind.HANDOFF);
         return handoff;
     }
 
+    // ---- contents -----------------------------------------------------------------------------
+
     @Override
-    default NativeBox<T> copy() {
+    public final MemorySegment segment() {
+        long start = start();
+        Life now = life;
+        if (now == null) {
+            Arena arena = Arena.ofConfined();
+            MemorySegment whole = NativeMemory.segment(start, byteSize$(), arena);
+            now = new Life(arena, isReadOnly() ? whole.asReadOnly() : whole);
+            life = now;
+        }
+        return now.segment;
+    }
+
+    @Override
+    public void set(T value) {
+        type().set(segment(), value);
+    }
+
+    @Override
+    public final void update(UnaryOperator<T> function) {
+        set(function.apply(get()));
+    }
+
+    @Override
+    public final NativeBox<T> copy() {
+        start();
         return copyTo(block().takeAnother());
     }
 
     @Override
-    default NativeBox<T> copy(KernelAllocator allocator) {
+    public final NativeBox<T> copy(KernelAllocator allocator) {
+        start();
         CheckedBlocks blocks = CheckedBlocks.of(allocator);
         return copyTo(
                 elements() == 0
@@ -189,16 +398,16 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
     private ConfinedBox<T> copyTo(BoxedBlock block) {
         ConfinedBox<T> copy = take(type(), block);
         try {
-            BulkMemory.copy(segment(), 0, copy.segment(), 0, copy.segment().byteSize());
+            NativeMemory.copy(start(), copy.address, byteSize$());
             return copy;
         } catch (RuntimeException | Error e) {
-            copy.close(); // this box is closed, or another thread's
+            copy.close();
             throw e;
         }
     }
 
     @Override
-    default NativeBox<T> map(UnaryOperator<T> function) {
+    public final NativeBox<T> map(UnaryOperator<T> function) {
         Objects.requireNonNull(function, "function");
         NativeBox<T> mapped = copy();
         try {
@@ -211,25 +420,14 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
     }
 
     @Override
-    default void swap(NativeBox<T> other) {
+    public final void swap(NativeBox<T> other) {
         requireSameStruct(other);
-        MemorySegment here = segment();
-        MemorySegment there = other.segment();
-        if (here.isReadOnly() || there.isReadOnly()) {
+        ConfinedBox<T> there = (ConfinedBox<T>) other;
+        if (isReadOnly() || there.isReadOnly()) {
             throw new IllegalArgumentException(
                     "%s cannot be swapped with %s: one is read-only".formatted(this, other));
         }
-        long words = here.byteSize() & -Long.BYTES;
-        for (long i = 0; i < words; i += Long.BYTES) {
-            long word = here.get(JAVA_LONG_UNALIGNED, i);
-            here.set(JAVA_LONG_UNALIGNED, i, there.get(JAVA_LONG_UNALIGNED, i));
-            there.set(JAVA_LONG_UNALIGNED, i, word);
-        }
-        for (long i = words; i < here.byteSize(); i++) {
-            byte last = here.get(JAVA_BYTE, i);
-            here.set(JAVA_BYTE, i, there.get(JAVA_BYTE, i));
-            there.set(JAVA_BYTE, i, last);
-        }
+        NativeMemory.swap(start(), there.start(), byteSize$());
     }
 
     private void requireSameStruct(NativeBox<T> other) {
@@ -242,34 +440,37 @@ non-sealed interface ConfinedBox<T> extends NativeBox<T> {
         }
     }
 
+    @Override
+    public final List<PhysicalExtent> extents() {
+        return origin().extents(start(), byteSize$());
+    }
+
     /** The memory, to be handed over. */
-    default BoxedBlock block() {
+    private BoxedBlock block() {
+        long place = address;
         return new BoxedBlock(
                 origin(),
-                segment().address(),
-                segment().byteSize(),
-                type().byteAlignment(),
+                place < 0 ? ~place : place,
+                byteSize$(),
+                byteAlignment$(),
                 elements(),
-                segment().isReadOnly());
+                isReadOnly());
     }
 
     /** The fields and the place; the place alone once closed, or on another thread. */
-    default String describe() {
+    @Override
+    public final String toString() {
         String name = type().type().getSimpleName();
+        if (owner == null) {
+            return "NativeBox[%s, never opened]".formatted(name);
+        }
         String place = block().place();
-        if (!segment().scope().isAlive()) {
+        if (address < 0) {
             return "NativeBox[%s, closed, was %s]".formatted(name, place);
         }
-        if (!segment().isAccessibleBy(Thread.currentThread())) {
+        if (owner != Thread.currentThread()) {
             return "NativeBox[%s of another thread, %s]".formatted(name, place);
         }
         return "NativeBox[%s, %s]".formatted(type().toString(segment()), place);
-    }
-
-    @Override
-    default List<PhysicalExtent> extents() {
-        MemorySegment mine =
-                NativeMemory.segment(segment().address(), segment().byteSize(), lifetime());
-        return origin().extents(mine.address(), mine.byteSize());
     }
 }

@@ -56,8 +56,13 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * @throws AllocationException when memory cannot be had
      * @throws IllegalStateException when the allocator is closed
      */
+    @SuppressWarnings("unchecked") // a box of the type
     static <T> NativeBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
-        return ConfinedBox.zeroed(allocator, type);
+        try {
+            return (NativeBox<T>) (ConfinedBox<?>) BoxMaker.ZEROED.invokeExact(allocator, type);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
     }
 
     /**
@@ -70,8 +75,14 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * @throws AllocationException when memory cannot be had
      * @throws IllegalStateException when the allocator is closed
      */
+    @SuppressWarnings("unchecked") // a box of the type
     static <T> NativeBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
-        return ConfinedBox.uninitialized(allocator, type);
+        try {
+            return (NativeBox<T>)
+                    (ConfinedBox<?>) BoxMaker.UNINITIALIZED.invokeExact(allocator, type);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
     }
 
     /**
@@ -288,9 +299,7 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * @throws IllegalStateException when this box is closed
      * @throws WrongThreadException when called by another thread
      */
-    default void update(UnaryOperator<T> function) {
-        set(function.apply(get()));
-    }
+    void update(UnaryOperator<T> function);
 
     /**
      * Exchanges the contents of two boxes, which keep their memory.

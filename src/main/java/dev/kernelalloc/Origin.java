@@ -8,8 +8,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /** Where memory that has one owner goes back to. */
-sealed interface Origin
-        permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Origin.Nowhere, Tracked {
+sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Tracked {
 
     /** Takes memory back from its owner, once. */
     void freeOwned(long address, long bytes, long alignment);
@@ -154,45 +153,6 @@ sealed interface Origin
         @Override
         public MemorySegment raw(MemorySegment owned) {
             return original;
-        }
-    }
-
-    /** The origin of the box that only makes others: it takes and returns no memory. */
-    enum Nowhere implements Origin {
-        INSTANCE;
-
-        @Override
-        public void freeOwned(long address, long bytes, long alignment) {
-            throw noMemory();
-        }
-
-        @Override
-        public void makeRaw(long address) {
-            throw noMemory();
-        }
-
-        @Override
-        public CheckedBlocks forCopies() {
-            throw noMemory();
-        }
-
-        @Override
-        public String guarantee() {
-            return "no memory";
-        }
-
-        @Override
-        public List<PhysicalExtent> extents(long address, long bytes) {
-            throw noMemory();
-        }
-
-        @Override
-        public Tracker tracker() {
-            throw noMemory();
-        }
-
-        private static UnsupportedOperationException noMemory() {
-            return new UnsupportedOperationException("a box without memory makes other boxes");
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.os;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.kernelalloc.bulk.BulkMemory;
@@ -18,8 +19,11 @@ import java.util.function.Consumer;
 @SuppressWarnings("restricted")
 public final class NativeMemory {
 
-    /** All there is; who reads and writes through it needs no room on the Java heap. */
-    private static final MemorySegment EVERYTHING = segment(0, Long.MAX_VALUE);
+    /**
+     * All there is; an access through it makes no Java object. It never leaves the library: not as
+     * the data of a class, nor as a slice.
+     */
+    public static final MemorySegment EVERYTHING = segment(0, Long.MAX_VALUE);
 
     @SuppressWarnings("FieldMayBeFinal") // see zeroByCall
     private static MethodHandle zeroing;
@@ -52,6 +56,21 @@ public final class NativeMemory {
     /** Copies memory that the caller owns. */
     public static void copy(long from, long to, long bytes) {
         BulkMemory.copy(EVERYTHING, from, EVERYTHING, to, bytes);
+    }
+
+    /** Exchanges the contents of two places that the caller owns: the same one, or apart. */
+    public static void swap(long one, long other, long bytes) {
+        long words = bytes & -Long.BYTES;
+        for (long i = 0; i < words; i += Long.BYTES) {
+            long word = word(one + i);
+            word(one + i, word(other + i));
+            word(other + i, word);
+        }
+        for (long i = words; i < bytes; i++) {
+            byte last = EVERYTHING.get(JAVA_BYTE, one + i);
+            EVERYTHING.set(JAVA_BYTE, one + i, EVERYTHING.get(JAVA_BYTE, other + i));
+            EVERYTHING.set(JAVA_BYTE, other + i, last);
+        }
     }
 
     /** Fills memory that the caller owns with copies of what stands in another segment. */

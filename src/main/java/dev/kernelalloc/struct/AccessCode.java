@@ -19,7 +19,7 @@ import java.util.Map;
  * Writes the code that reads or writes a member, the same in every generated class: the use of a
  * constant handle, or of a constant struct.
  */
-final class AccessCode {
+class AccessCode {
 
     static final ClassDesc SEGMENT = desc(MemorySegment.class);
 
@@ -27,7 +27,7 @@ final class AccessCode {
     private static final ClassDesc VAR_HANDLE = desc(VarHandle.class);
     private static final ClassDesc STRUCT_TYPE = desc(StructType.class);
 
-    private final ClassData data;
+    final ClassData data;
 
     /** One codec a member, which its getter and its setter share. */
     private final Map<Member, Codec> codecs = new IdentityHashMap<>();
@@ -62,14 +62,32 @@ final class AccessCode {
                             place,
                             List.of());
             case Element.Nested nested -> {
-                load(code, nested.model().structType(), StructType.class);
-                place(code, place);
-                code.invokevirtual(
-                        STRUCT_TYPE, "get", MethodTypeDesc.of(CD_Object, SEGMENT, CD_long));
+                getStruct(code, nested.model(), place);
                 code.checkcast(desc(carrier));
             }
-            default -> get(code, codec(member), carrier, place);
+            default -> get(code, codec(member), bytes(member), carrier, place);
         }
+    }
+
+    /** Pushes the value of a struct inside, as an {@code Object}. */
+    void getStruct(CodeBuilder code, StructModel nested, Place place) {
+        load(code, nested.structType(), StructType.class);
+        place(code, place);
+        code.invokevirtual(STRUCT_TYPE, "get", MethodTypeDesc.of(CD_Object, SEGMENT, CD_long));
+    }
+
+    /** Writes a struct inside. */
+    void setStruct(CodeBuilder code, StructModel nested, Place place, Push value) {
+        load(code, nested.structType(), StructType.class);
+        place(code, place);
+        value.on(code);
+        code.invokevirtual(
+                STRUCT_TYPE, "set", MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object));
+    }
+
+    /** The bytes that one value of a member has a part in. */
+    private static long bytes(Member member) {
+        return member.bits() > 0 ? member.byteSize() : member.element().layout().byteSize();
     }
 
     /** Writes one value of a member: of an array, one element. */
@@ -83,16 +101,8 @@ final class AccessCode {
                             member.mode().writing(),
                             place,
                             List.of(value));
-            case Element.Nested nested -> {
-                load(code, nested.model().structType(), StructType.class);
-                place(code, place);
-                value.on(code);
-                code.invokevirtual(
-                        STRUCT_TYPE,
-                        "set",
-                        MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object));
-            }
-            default -> set(code, codec(member), place, value);
+            case Element.Nested nested -> setStruct(code, nested.model(), place, value);
+            default -> set(code, codec(member), bytes(member), place, value);
         }
     }
 
@@ -102,12 +112,12 @@ final class AccessCode {
         for (int i = 0; i < member.lengths().length; i++) {
             array = array.arrayType();
         }
-        get(code, Codec.ofArray(member), array, place);
+        get(code, Codec.ofArray(member), member.byteSize(), array, place);
     }
 
     /** Writes a whole array from a Java array. */
     void setArray(CodeBuilder code, Member member, Place place, Push value) {
-        set(code, Codec.ofArray(member), place, value);
+        set(code, Codec.ofArray(member), member.byteSize(), place, value);
     }
 
     /** Pushes the result of an operation of {@link VarHandle}. */
@@ -136,20 +146,29 @@ final class AccessCode {
         return codecs.computeIfAbsent(member, Codec::ofElement);
     }
 
-    private void get(CodeBuilder code, Codec codec, Class<?> carrier, Place place) {
-        load(code, codec.getter(), MethodHandle.class);
-        place(code, place);
-        invokeExact(code, codec.getter());
+    private void get(CodeBuilder code, Codec codec, long bytes, Class<?> carrier, Place place) {
+        call(code, codec.getter(), bytes, place, List.of());
         if (!carrier.isPrimitive()) {
             code.checkcast(desc(carrier));
         }
     }
 
-    private void set(CodeBuilder code, Codec codec, Place place, Push value) {
-        load(code, codec.setter(), MethodHandle.class);
+    private void set(CodeBuilder code, Codec codec, long bytes, Place place, Push value) {
+        call(code, codec.setter(), bytes, place, List.of(value));
+    }
+
+    /**
+     * Pushes the result of a handle.
+     *
+     * @param handle {@code (MemorySegment, long offset, arguments)}
+     * @param bytes that it touches
+     */
+    void call(
+            CodeBuilder code, MethodHandle handle, long bytes, Place place, List<Push> arguments) {
+        load(code, handle, MethodHandle.class);
         place(code, place);
-        value.on(code);
-        invokeExact(code, codec.setter());
+        arguments.forEach(argument -> argument.on(code));
+        invokeExact(code, handle);
     }
 
     static void invokeExact(CodeBuilder code, MethodHandle handle) {

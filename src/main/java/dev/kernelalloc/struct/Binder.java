@@ -52,7 +52,7 @@ final class Binder {
         }
         binder.mistakes.throwIfAny(type);
         for (StructModel model : binder.placed) {
-            model.link(ClassGenerator.generate(lookup, model));
+            model.link(ClassGenerator.generate(lookup, model), lookup);
         }
         return binder.model(type).structType();
     }

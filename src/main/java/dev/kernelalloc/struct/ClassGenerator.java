@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.constant.ClassDesc;
@@ -44,6 +46,30 @@ final class ClassGenerator {
             throw e;
         } catch (Throwable e) {
             throw new LinkageError("generating the classes of " + model.type(), e);
+        }
+    }
+
+    /**
+     * A class of boxes, defined when the first box is made.
+     *
+     * @return its constructor, {@code ()Object}; null where accessors have names that boxes need,
+     *     and where the bytes of a box are not those of the struct alone
+     */
+    static @Nullable MethodHandle generateBox(StructModel model, BoxBase base) {
+        MethodHandles.Lookup lookup = model.lookup();
+        if (lookup == null || model.isFlexible() || !base.leavesNamesTo(model)) {
+            return null;
+        }
+        ClassDesc name = name(lookup, model, "Box");
+        try {
+            MethodHandles.Lookup box = define(lookup, name, new BoxCode(model, name, base));
+            if (model.isView()) {
+                ViewStructs.put(box.lookupClass(), model);
+            }
+            return box.findConstructor(box.lookupClass(), MethodType.methodType(void.class))
+                    .asType(MethodType.methodType(Object.class));
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError("generating the boxes of " + model.type(), e);
         }
     }
 

@@ -40,7 +40,7 @@ final class SegmentStruct extends StructType<MemorySegment> {
         StructModel model = new StructModel(MemorySegment.class);
         model.place(new StructModel.Placement(members(group), group, 1));
         SegmentStruct struct = new SegmentStruct(model);
-        model.link(struct);
+        model.link(struct, null);
         return struct;
     }
 

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.UnionLayout;
+import java.lang.invoke.MethodHandles;
 import java.util.List;
 import java.util.Objects;
 
@@ -19,6 +20,7 @@ final class StructModel {
     private @Nullable Placement placement;
     private @Nullable StructType<?> structType;
     private @Nullable Class<?> viewClass;
+    private MethodHandles.@Nullable Lookup lookup;
 
     /**
      * @param accessAlignment the alignment in bytes that the access modes of its members need
@@ -42,8 +44,17 @@ final class StructModel {
         placement = found;
     }
 
-    void link(StructType<?> generated) {
+    /**
+     * @param definer what its classes are defined with; null for a struct known by its layout alone
+     */
+    void link(StructType<?> generated, MethodHandles.@Nullable Lookup definer) {
         structType = generated;
+        lookup = definer;
+    }
+
+    /** What classes that reach its type are defined with. */
+    MethodHandles.@Nullable Lookup lookup() {
+        return lookup;
     }
 
     /** Remembers the generated class of the views, before the type is published. */
@@ -98,6 +109,20 @@ final class StructModel {
 
     boolean isFlexible() {
         return !members().isEmpty() && members().getLast().flexible();
+    }
+
+    /**
+     * Whether its values are copies to the last bit: records of records, without a view that would
+     * reach the memory later.
+     */
+    boolean isCopied() {
+        return !isView()
+                && type != MemorySegment.class
+                && members().stream()
+                        .noneMatch(
+                                member ->
+                                        member.element() instanceof Element.Nested nested
+                                                && !nested.model().isCopied());
     }
 
     /** The name, as C spells it. */

@@ -15,6 +15,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
 import java.util.Objects;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -366,6 +367,23 @@ public abstract class StructType<T> {
     /** That of a generated class, asked for once. */
     static Object companionOf(StructModel model) {
         return Objects.requireNonNull(companions, "not set").apply(model.structType());
+    }
+
+    /**
+     * Generates the class of boxes of a struct, for the package of boxes.
+     *
+     * @param base its superclass, with a constructor that takes {@code key}
+     * @param access turns {@code (MemorySegment, long offset, …)} into {@code (base, long offset,
+     *     …)}, which touches that many bytes
+     * @return its constructor, {@code ()Object}; null where the struct has no boxes of its own
+     */
+    @SuppressWarnings("unused") // by the package of boxes
+    private static @Nullable MethodHandle boxClass(
+            StructType<?> type,
+            Class<?> base,
+            Object key,
+            BiFunction<MethodHandle, Long, MethodHandle> access) {
+        return ClassGenerator.generateBox(type.model, new BoxBase(base, key, access));
     }
 
     final StructModel model() {

@@ -13,19 +13,13 @@ import static java.lang.constant.ConstantDescs.MTD_void;
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
-import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.reflect.Method;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Objects;
 import java.util.function.BiConsumer;
 
 /** Writes the class of a live view: a segment, an offset, and the accessors of the interface. */
-final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
+final class ViewCode extends AccessorCode implements BiConsumer<ClassBuilder, ClassData> {
 
     /** The static method that makes a view. */
     static final String NEW = "new";
@@ -35,11 +29,10 @@ final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
     private static final String SEGMENT_FIELD = "segment";
     private static final String OFFSET_FIELD = "offset";
 
-    private final StructModel model;
     private final ClassDesc self;
 
     ViewCode(StructModel model, ClassDesc self) {
-        this.model = model;
+        super(model);
         this.self = self;
     }
 
@@ -66,15 +59,7 @@ final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
                         MethodTypeDesc.of(CD_String),
                         ClassFile.ACC_PUBLIC,
                         code -> show(code, access));
-        for (Member member : model.members()) {
-            for (Accessor accessor : member.description().accessors()) {
-                builder.withMethodBody(
-                        accessor.method().getName(),
-                        descriptor(accessor.method()),
-                        ClassFile.ACC_PUBLIC,
-                        code -> accessor(code, access, member, accessor));
-            }
-        }
+        writeAccessors(builder, access);
     }
 
     private void constructor(CodeBuilder code) {
@@ -110,118 +95,13 @@ final class ViewCode implements BiConsumer<ClassBuilder, ClassData> {
         code.areturn();
     }
 
-    private void accessor(CodeBuilder code, AccessCode access, Member member, Accessor accessor) {
-        Method method = accessor.method();
-        int last = method.getParameterCount() - 1;
-        int indexes = member.lengths().length;
-        AccessCode.Place start = place(member, method, 0);
-        switch (accessor.action()) {
-            case Accessor.Ordinary.GET -> {
-                if (member.element() instanceof Element.Bytes bytes) {
-                    pushPlace(code, place(member, method, indexes));
-                    code.loadConstant(bytes.layout().byteSize());
-                    sliceOfSize(code);
-                } else {
-                    access.get(code, member, place(member, method, indexes));
-                }
-            }
-            case Accessor.Ordinary.SET ->
-                    access.set(
-                            code, member, place(member, method, indexes), parameter(method, last));
-            case Accessor.Ordinary.GET_ARRAY -> access.getArray(code, member, start);
-            case Accessor.Ordinary.SET_ARRAY ->
-                    access.setArray(code, member, start, parameter(method, last));
-            case Accessor.Ordinary.SLICE -> {
-                pushPlace(code, start);
-                if (member.flexible()) {
-                    slice(code);
-                } else {
-                    code.loadConstant(member.byteSize());
-                    sliceOfSize(code);
-                }
-            }
-            case Accessor.Operation operation -> {
-                List<AccessCode.Push> arguments = new ArrayList<>();
-                for (int i = indexes; i <= last; i++) {
-                    arguments.add(parameter(method, i));
-                }
-                ValueLayout layout = ((Element.Plain) member.element()).layout();
-                access.invoke(
-                        code, layout, operation.mode(), place(member, method, indexes), arguments);
-            }
-        }
-        code.return_(TypeKind.from(method.getReturnType()));
-    }
-
-    // ---- places ---------------------------------------------------------------------------------
-
-    /** The place of a member, or of the element that the first parameters of a method select. */
-    private AccessCode.Place place(Member member, Method method, int indexes) {
-        return new AccessCode.Place(
-                this::pushSegment,
-                code -> {
-                    pushOffset(code);
-                    code.loadConstant(member.offset()).ladd();
-                    for (int i = 0; i < indexes; i++) {
-                        parameter(method, i).on(code);
-                        if (method.getParameterTypes()[i] == int.class) {
-                            code.i2l();
-                        }
-                        pushLength(code, member, i);
-                        code.invokestatic(
-                                desc(Objects.class),
-                                "checkIndex",
-                                MethodTypeDesc.of(CD_long, CD_long, CD_long));
-                        code.loadConstant(member.stride(i)).lmul().ladd();
-                    }
-                });
-    }
-
-    private void pushLength(CodeBuilder code, Member member, int dimension) {
-        if (dimension > 0 || !member.flexible()) {
-            code.loadConstant(member.lengths()[dimension]);
-            return;
-        }
-        pushSegment(code);
-        code.invokeinterface(SEGMENT, "byteSize", MethodTypeDesc.of(CD_long));
-        pushOffset(code);
-        code.lsub().loadConstant(member.offset()).lsub().loadConstant(member.stride(0)).ldiv();
-    }
-
-    private void pushSegment(CodeBuilder code) {
+    @Override
+    void pushSegment(CodeBuilder code) {
         code.aload(0).getfield(self, SEGMENT_FIELD, SEGMENT);
     }
 
-    private void pushOffset(CodeBuilder code) {
+    @Override
+    void pushOffset(CodeBuilder code) {
         code.aload(0).getfield(self, OFFSET_FIELD, CD_long);
-    }
-
-    private static void pushPlace(CodeBuilder code, AccessCode.Place place) {
-        place.segment().on(code);
-        place.offset().on(code);
-    }
-
-    private static CodeBuilder slice(CodeBuilder code) {
-        return code.invokeinterface(SEGMENT, "asSlice", MethodTypeDesc.of(SEGMENT, CD_long));
-    }
-
-    private static CodeBuilder sliceOfSize(CodeBuilder code) {
-        return code.invokeinterface(
-                SEGMENT, "asSlice", MethodTypeDesc.of(SEGMENT, CD_long, CD_long));
-    }
-
-    private static AccessCode.Push parameter(Method method, int index) {
-        return code ->
-                code.loadLocal(
-                        TypeKind.from(method.getParameterTypes()[index]),
-                        code.parameterSlot(index));
-    }
-
-    private static MethodTypeDesc descriptor(Method method) {
-        ClassDesc[] parameters = new ClassDesc[method.getParameterCount()];
-        for (int i = 0; i < parameters.length; i++) {
-            parameters[i] = desc(method.getParameterTypes()[i]);
-        }
-        return MethodTypeDesc.of(desc(method.getReturnType()), parameters);
     }
 }

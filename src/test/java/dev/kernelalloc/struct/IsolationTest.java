@@ -64,11 +64,132 @@ class IsolationTest {
             }
             """;
 
+    /**
+     * What code in the module of a struct gets at: the class of its boxes lies there. It calls
+     * whatever that class has, with what does harm, and looks at the memory around its own box.
+     */
+    private static final String ATTACK =
+            """
+            package user;
+
+            import dev.kernelalloc.*;
+            import dev.kernelalloc.struct.*;
+            import java.lang.foreign.*;
+            import java.lang.invoke.*;
+            import java.lang.reflect.*;
+            import java.util.*;
+
+            public final class Program {
+                private record Inner(int a, long b) {}
+                private record Outer(Inner in, short s, @Length(3) byte[] bytes) {}
+                private interface View {
+                    long first(); void first(long value);
+                    @Length(4) int items(long i); void items(long i, int value);
+                    Inner in(); void in(Inner value);
+                    @Length(2) Inner more(long i); void more(long i, Inner value);
+                    @Access(AccessMode.VOLATILE) int state(); void state(int value);
+                    @Atomic("state") int getAndAddState(int delta);
+                    @Length(8) String name(); void name(String value);
+                }
+
+                private static final long[] EVIL = {-1, 1, 8, -64, 4095, 1 << 20, Long.MAX_VALUE, Long.MIN_VALUE};
+                private static int calls;
+
+                public static void main(String[] args) throws Throwable {
+                    attack(StructType.of(MethodHandles.lookup(), View.class), null);
+                    attack(StructType.of(MethodHandles.lookup(), Outer.class),
+                            new Outer(new Inner(-1, -1), (short) -1, new byte[] {-1, -1, -1}));
+                    System.out.println(calls > 200 ? "intact" : "only " + calls + " calls");
+                }
+
+                private static <T> void attack(StructType<T> type, Object value) throws Throwable {
+                    PoolAllocator pool = PoolAllocator.create();
+                    List<NativeBox<T>> boxes = new ArrayList<>();
+                    for (int i = 0; i < 101; i++) boxes.add(NativeBox.zeroed(pool, type));
+                    NativeBox<T> closed = NativeBox.zeroed(pool, type);
+                    closed.close();
+                    NativeBox<T> own = boxes.remove(50);
+                    Class<?> hidden = own.getClass();
+                    MethodHandles.Lookup lookup = MethodHandles.privateLookupIn(hidden, MethodHandles.lookup());
+                    refused(() -> MethodHandles.privateLookupIn(hidden.getSuperclass(), MethodHandles.lookup()));
+                    refused(() -> MethodHandles.privateLookupIn(StructType.class, MethodHandles.lookup()));
+                    refused(() -> MethodHandles.classData(lookup, "_", List.class));
+                    refused(() -> MethodHandles.classDataAt(lookup, "_", Object.class, 0));
+                    refused(() -> lookup.findSpecial(Object.class, "clone", MethodType.methodType(Object.class), hidden).invoke(own));
+                    for (Field field : hidden.getDeclaredFields())
+                        throw new AssertionError("a field to look into: " + field);
+                    List<Object> targets = new ArrayList<>(List.of(own, closed));
+                    for (Constructor<?> constructor : hidden.getDeclaredConstructors()) {
+                        Object[] arguments = new Object[constructor.getParameterCount()];
+                        targets.add(lookup.unreflectConstructor(constructor).invokeWithArguments(arguments));
+                    }
+                    Method companion = type.getClass().getDeclaredMethod("companion");
+                    targets.add(MethodHandles.privateLookupIn(type.getClass(), MethodHandles.lookup()).unreflect(companion).invoke(type));
+                    for (Object target : targets) {
+                        for (Method method : hidden.getDeclaredMethods()) call(lookup, target, method, value);
+                        for (Method method : NativeBox.class.getMethods())
+                            if (target != own && !method.isDefault() && !Modifier.isStatic(method.getModifiers())) call(lookup, target, method, value);
+                    }
+                    for (NativeBox<T> box : boxes) {
+                        for (byte b : box.segment().toArray(ValueLayout.JAVA_BYTE))
+                            if (b != 0) throw new AssertionError("written to from another box");
+                        box.close();
+                    }
+                    own.close();
+                    pool.close();
+                }
+
+                private static void call(MethodHandles.Lookup lookup, Object target, Method method, Object value) throws Throwable {
+                    for (long evil : EVIL) {
+                        List<Object> arguments = new ArrayList<>();
+                        if (!Modifier.isStatic(method.getModifiers())) arguments.add(target);
+                        for (Class<?> parameter : method.getParameterTypes()) {
+                            if (parameter == long.class) arguments.add(evil);
+                            else if (parameter == int.class) arguments.add((int) evil);
+                            else if (parameter == Inner.class) arguments.add(new Inner(-1, -1));
+                            else if (parameter == String.class) arguments.add("aaaa");
+                            else if (parameter == Object.class) arguments.add(value != null ? value : new Inner(-1, -1));
+                            else arguments.add(null);
+                        }
+                        calls++;
+                        try {
+                            Object result = lookup.unreflect(method).invokeWithArguments(arguments);
+                            if (result instanceof MemorySegment segment && segment.byteSize() > 128)
+                                throw new AssertionError(method + " gave " + segment);
+                        } catch (RuntimeException expected) {
+                            // what the library refuses
+                        }
+                    }
+                }
+
+                private interface Attempt { Object run() throws Throwable; }
+
+                private static void refused(Attempt attempt) throws Throwable {
+                    Object result;
+                    try {
+                        result = attempt.run();
+                    } catch (IllegalAccessException | CloneNotSupportedException e) {
+                        return;
+                    }
+                    throw new AssertionError("not refused: " + result);
+                }
+            }
+            """;
+
     @TempDir private Path directory;
 
     @Test
+    void aNamedModule_thatAttacksItsBoxes_reachesNoOtherBytes() throws IOException {
+        assertThat(inANamedModule(ATTACK)).containsExactly("intact");
+    }
+
+    @Test
     void aNamedModuleThatOpensNothing() throws IOException {
-        Path source = sources();
+        assertThat(inANamedModule(PROGRAM)).containsExactly("abc7", "module user");
+    }
+
+    private List<String> inANamedModule(String program) throws IOException {
+        Path source = sources(program);
         Files.writeString(
                 source.resolve("module-info.java"), "module user { requires dev.kernelalloc; }");
         Path classes = directory.resolve("classes");
@@ -81,19 +202,17 @@ class IsolationTest {
                 "-d",
                 classes.toString());
         String modulePath = LIBRARY + File.pathSeparator + classes;
-        assertThat(
-                        java(
-                                "--enable-native-access=dev.kernelalloc",
-                                "--module-path",
-                                modulePath,
-                                "--module",
-                                "user/user.Program"))
-                .containsExactly("abc7", "module user");
+        return java(
+                "--enable-native-access=dev.kernelalloc",
+                "--module-path",
+                modulePath,
+                "--module",
+                "user/user.Program");
     }
 
     @Test
     void theClassPath() throws IOException {
-        Path source = sources();
+        Path source = sources(PROGRAM);
         Path classes = directory.resolve("classes");
         compile(
                 List.of(source.resolve("user/Program.java")),
@@ -128,9 +247,9 @@ class IsolationTest {
                 .orElseThrow();
     }
 
-    private Path sources() throws IOException {
+    private Path sources(String program) throws IOException {
         Path source = Files.createDirectories(directory.resolve("source/user")).getParent();
-        Files.writeString(source.resolve("user/Program.java"), PROGRAM);
+        Files.writeString(source.resolve("user/Program.java"), program);
         return source;
     }
 

@@ -1,0 +1,48 @@
+package dev.kernelalloc.struct;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodType;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What the package of boxes gives for the classes of boxes that are generated here.
+ *
+ * @param type their superclass
+ * @param key its constructor takes
+ * @param access turns {@code (MemorySegment, long offset, …)} into {@code (type, long offset, …)}
+ */
+record BoxBase(Class<?> type, Object key, BiFunction<MethodHandle, Long, MethodHandle> access) {
+
+    /**
+     * Whether a class can be a box and a view of a struct at once: no method of the interface, not
+     * even one with a body, has the name, parameters and result of a method of boxes.
+     */
+    boolean leavesNamesTo(StructModel model) {
+        if (!model.isView()) {
+            return true;
+        }
+        Set<String> own =
+                Stream.<Class<?>>iterate(type, Objects::nonNull, Class::getSuperclass)
+                        .flatMap(declaring -> Arrays.stream(declaring.getDeclaredMethods()))
+                        .map(BoxBase::signature)
+                        .collect(Collectors.toSet());
+        return Stream.concat(
+                        Arrays.stream(model.type().getMethods()),
+                        model.members().stream()
+                                .flatMap(member -> member.description().accessors().stream())
+                                .map(Accessor::method))
+                .map(BoxBase::signature)
+                .noneMatch(own::contains);
+    }
+
+    private static String signature(Method method) {
+        return method.getName()
+                + MethodType.methodType(method.getReturnType(), method.getParameterTypes());
+    }
+}
