@@ -5,15 +5,15 @@ import org.jspecify.annotations.Nullable;
 import java.util.Set;
 
 /**
- * The system property that hardens allocators whose builders say nothing else, read once. A value
- * that is wrong is kept as its message, so that every use of it is told, and none meets an error in
- * a class initialiser.
+ * The system property that hardens allocators whose builders say nothing else, read once, at first
+ * use. A value that is wrong is kept as its message, so that every use of it is told, and none
+ * meets an error in a class initialiser.
  */
 record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
 
     static final String NAME = "dev.kernelalloc.hardened";
 
-    private static final HardenedProperty READ = of(System.getProperty(NAME, ""));
+    private static volatile @Nullable HardenedProperty read;
 
     static HardenedProperty of(String value) {
         try {
@@ -30,9 +30,14 @@ record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
      * @throws IllegalArgumentException when that cannot be understood
      */
     static Set<Hardening> read() {
-        if (READ.mistake != null) {
-            throw new IllegalArgumentException(READ.mistake);
+        HardenedProperty known = read;
+        if (known == null) {
+            known = of(System.getProperty(NAME, ""));
+            read = known;
         }
-        return READ.measures;
+        if (known.mistake != null) {
+            throw new IllegalArgumentException(known.mistake);
+        }
+        return known.measures;
     }
 }

@@ -255,6 +255,27 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     }
 
     /**
+     * Loads the library ahead of its first use: uses every part of it once, so that the JVM has
+     * loaded, initialised and linked what later uses need. Takes about as long as the first uses
+     * would together, most of it once: a second call takes some milliseconds.
+     *
+     * <p>For programs whose first request must not be slower than the others, and for those that
+     * may first need a part of the library when memory is short. Without it a first use where the
+     * Java heap is full or the stack nearly used up throws {@link OutOfMemoryError} or {@link
+     * StackOverflowError} before it begins, and can be repeated; but not all of the JDK's own
+     * classes can.
+     *
+     * @throws IllegalArgumentException when a system property of the library has a value that it
+     *     does not know
+     * @throws IllegalCallerException when native access is denied; the message names the flag to
+     *     add
+     * @throws AllocationException when there is no memory for a few blocks of each kind
+     */
+    static void preload() {
+        Preload.run();
+    }
+
+    /**
      * The allocator that boxes use when they are given none: {@link PoolAllocator#shared}, unless
      * the system property {@code dev.kernelalloc.global} names another ({@code pool} or {@code
      * physical}), or {@link #setGlobal} has set one.

@@ -9,22 +9,22 @@ import java.util.regex.Pattern;
 
 /**
  * The system property that limits the shared pool, and the global allocator where that is another,
- * read once. A value that is wrong is kept as its message, so that every use of it is told, and
- * none meets an error in a class initialiser.
+ * read once, at first use. A value that is wrong is kept as its message, so that every use of it is
+ * told, and none meets an error in a class initialiser.
  */
 record LimitProperty(long bytes, @Nullable String mistake) {
 
     static final String NAME = "dev.kernelalloc.limit";
 
-    private static final Pattern SIZE = Pattern.compile("(\\d{1,18})([kKmMgG]?)");
+    private static final String SIZE = "(\\d{1,18})([kKmMgG]?)";
 
-    private static final LimitProperty READ = of(System.getProperty(NAME, ""));
+    private static volatile @Nullable LimitProperty read;
 
     static LimitProperty of(String value) {
         if (value.isEmpty()) {
             return new LimitProperty(Budget.UNLIMITED, null);
         }
-        Matcher size = SIZE.matcher(value);
+        Matcher size = Pattern.compile(SIZE).matcher(value);
         if (size.matches()) {
             long number = Long.parseLong(size.group(1));
             int shift =
@@ -50,9 +50,14 @@ record LimitProperty(long bytes, @Nullable String mistake) {
      * @throws IllegalArgumentException when that cannot be understood
      */
     static long read() {
-        if (READ.mistake != null) {
-            throw new IllegalArgumentException(READ.mistake);
+        LimitProperty known = read;
+        if (known == null) {
+            known = of(System.getProperty(NAME, ""));
+            read = known;
         }
-        return READ.bytes;
+        if (known.mistake != null) {
+            throw new IllegalArgumentException(known.mistake);
+        }
+        return known.bytes;
     }
 }

@@ -240,6 +240,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @return a builder with the defaults
      */
     public static Builder builder() {
+        Platform.requireHeadroom(); // a setting is read from system properties
         return new Builder();
     }
 

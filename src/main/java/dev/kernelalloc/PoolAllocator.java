@@ -38,6 +38,11 @@ import java.util.function.Function;
  */
 public final class PoolAllocator implements KernelAllocator {
 
+    /** Made at first use, and at the next where that failed: no static initializer can be. */
+    private static volatile @Nullable PoolAllocator shared;
+
+    private static volatile @Nullable PoolAllocator systemHeap;
+
     private final CheckedBlocks blocks;
 
     /** The blocks of the system heap, each one of its own; null where blocks are cut from slabs. */
@@ -120,6 +125,7 @@ public final class PoolAllocator implements KernelAllocator {
      *     that {@link Builder#hardened(Set)} does not know
      */
     public static Builder builder() {
+        Platform.requireHeadroom(); // a setting is read from system properties
         return new Builder();
     }
 
@@ -136,10 +142,8 @@ public final class PoolAllocator implements KernelAllocator {
      *     number of bytes
      */
     public static PoolAllocator shared() {
-        Platform.current(); // an explained exception here, not an error in a class initialiser
-        HardenedProperty.read();
-        LimitProperty.read();
-        return Shared.ALLOCATOR;
+        PoolAllocator known = shared;
+        return known != null ? known : makeShared();
     }
 
     /**
@@ -152,8 +156,8 @@ public final class PoolAllocator implements KernelAllocator {
      *     add
      */
     public static PoolAllocator systemHeap() {
-        Platform.current();
-        return OfSystemHeap.ALLOCATOR;
+        PoolAllocator known = systemHeap;
+        return known != null ? known : makeSystemHeap();
     }
 
     /**
@@ -256,13 +260,23 @@ public final class PoolAllocator implements KernelAllocator {
         return ofSystemHeap;
     }
 
-    private static final class Shared {
-        static final PoolAllocator ALLOCATOR =
-                processWide(builder().tag("shared").limit(LimitProperty.read()).buildForProcess());
+    private static synchronized PoolAllocator makeShared() {
+        PoolAllocator known = shared;
+        if (known == null) {
+            known = processWide(
+ builder().tag("shared").limit(LimitProperty.read()).buildForProcess());
+            shared = known;
+        }
+        return known;
     }
 
-    private static final class OfSystemHeap {
-        static final PoolAllocator ALLOCATOR = processWide(systemHeap(Platform.current()));
+    private static synchronized PoolAllocator makeSystemHeap() {
+        PoolAllocator known = systemHeap;
+        if (known == null) {
+            known = processWide(systemHeap(Platform.current()));
+            systemHeap = known;
+        }
+        return known;
     }
 
     private static PoolAllocator processWide(PoolAllocator allocator) {

@@ -42,10 +42,7 @@ final class Tracker {
     }
 
     /** For memory that came from outside the library. */
-    private static final class OfElsewhere {
-        static final Tracker TRACKER =
-                new Tracker("memory from elsewhere", Tracking.ofProcess(), List.of());
-    }
+    private static volatile @Nullable Tracker ofElsewhere;
 
     /** What owners were lost, and who had made them. */
     private record Spot(LeakReport.Kind kind, List<StackTraceElement> place) {
@@ -111,7 +108,17 @@ final class Tracker {
     }
 
     static Tracker ofElsewhere() {
-        return OfElsewhere.TRACKER;
+        Tracker known = ofElsewhere;
+        return known != null ? known : makeOfElsewhere();
+    }
+
+    private static synchronized Tracker makeOfElsewhere() {
+        Tracker known = ofElsewhere;
+        if (known == null) {
+            known = new Tracker("memory from elsewhere", Tracking.ofProcess(), List.of());
+            ofElsewhere = known;
+        }
+        return known;
     }
 
     String tag() {

@@ -36,7 +36,8 @@ public enum Tracking {
 
     /** What the process was started with; a value that is wrong is kept as its message. */
     private record Default(Tracking level, @Nullable String mistake) {
-        static final Default READ = parse(System.getProperty(PROPERTY, "sampled"));
+        /** Read at first use; not in a static initializer, which could fail for good. */
+        static volatile @Nullable Default read;
     }
 
     private static Default parse(String value) {
@@ -55,9 +56,14 @@ public enum Tracking {
      * @throws IllegalArgumentException when the property has a value that cannot be understood
      */
     static Tracking ofProcess() {
-        if (Default.READ.mistake != null) {
-            throw new IllegalArgumentException(Default.READ.mistake);
+        Default known = Default.read;
+        if (known == null) {
+            known = parse(System.getProperty(PROPERTY, "sampled"));
+            Default.read = known;
         }
-        return Default.READ.level;
+        if (known.mistake != null) {
+            throw new IllegalArgumentException(known.mistake);
+        }
+        return known.level;
     }
 }

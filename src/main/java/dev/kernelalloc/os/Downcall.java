@@ -33,8 +33,6 @@ final class Downcall {
     /** The same with an {@code int} at the end. */
     static final FunctionDescriptor RANGE_AND_INT = RANGE.appendArgumentLayouts(JAVA_INT);
 
-    private static final Linker LINKER = Linker.nativeLinker();
-
     /** RTLD_DEFAULT of dlsym(3), which differs. */
     private static final long WHOLE_PROGRAM =
             System.getProperty("os.name").startsWith("Mac") ? -2 : 0;
@@ -43,7 +41,7 @@ final class Downcall {
 
     /** A function of the C library. */
     static MethodHandle link(String name, FunctionDescriptor type, Linker.Option... options) {
-        return link(LINKER.defaultLookup(), name, type, options);
+        return link(Linker.nativeLinker().defaultLookup(), name, type, options);
     }
 
     /**
@@ -51,16 +49,16 @@ final class Downcall {
      * in this process calls. The linker's own lookup knows no preloaded library.
      */
     static MethodHandle linkReplaceable(String name, FunctionDescriptor type) {
-        SymbolLookup library = LINKER.defaultLookup();
+        SymbolLookup library = Linker.nativeLinker().defaultLookup();
         Optional<MemorySegment> dlsym = library.find("dlsym"); // not on Windows
         return dlsym.isEmpty()
                 ? link(library, name, type)
-                : LINKER.downcallHandle(inWholeProgram(dlsym.get(), name), type);
+                : Linker.nativeLinker().downcallHandle(inWholeProgram(dlsym.get(), name), type);
     }
 
     /** Calls dlsym in the shape of aligned_alloc, as each new shape takes milliseconds to link. */
     private static MemorySegment inWholeProgram(MemorySegment dlsym, String name) {
-        MethodHandle find = LINKER.downcallHandle(dlsym, TWO_TO_ADDRESS);
+        MethodHandle find = Linker.nativeLinker().downcallHandle(dlsym, TWO_TO_ADDRESS);
         try (Arena scratch = Arena.ofConfined()) {
             long found =
                     (long) find.invokeExact(WHOLE_PROGRAM, scratch.allocateFrom(name).address());
@@ -75,7 +73,7 @@ final class Downcall {
 
     static MethodHandle link(
             SymbolLookup library, String name, FunctionDescriptor type, Linker.Option... options) {
-        return LINKER.downcallHandle(library.findOrThrow(name), type, options);
+        return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), type, options);
     }
 
     static int call(MethodHandle function, MemorySegment callState, long address, long bytes) {

@@ -1,5 +1,7 @@
 package dev.kernelalloc.os;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -8,9 +10,18 @@ import java.lang.foreign.MemorySegment;
  */
 final class NativeAccess {
 
-    static final boolean GRANTED = request();
+    private static volatile @Nullable Boolean granted;
 
     private NativeAccess() {}
+
+    static synchronized boolean isGranted() {
+        Boolean known = granted;
+        if (known == null) {
+            known = request();
+            granted = known;
+        }
+        return known;
+    }
 
     static IllegalCallerException denied() {
         return new IllegalCallerException(
