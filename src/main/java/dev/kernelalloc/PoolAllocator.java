@@ -263,8 +263,9 @@ public final class PoolAllocator implements KernelAllocator {
     private static synchronized PoolAllocator makeShared() {
         PoolAllocator known = shared;
         if (known == null) {
-            known = processWide(
- builder().tag("shared").limit(LimitProperty.read()).buildForProcess());
+            known =
+                    processWide(
+                            builder().tag("shared").limit(LimitProperty.read()).buildForProcess());
             shared = known;
         }
         return known;
