@@ -111,7 +111,7 @@ final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.D
     /** The owner gives the memory back, or leaves it to somebody else. */
     void end() {
         Tracker tracked = over(ENDED);
-        if (tracked != null) {
+        if (tracked != null && holder.kind.ownsMemory()) {
             Journal.ended(tracked.tag(), holder.kind, address, bytes);
         }
     }
@@ -153,7 +153,9 @@ final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.D
     /** The owner is known of from now on. */
     void begin(Tracker by) {
         LeakRecords.ALL.add(this);
-        Journal.tracked(by.tag(), holder.kind, address, bytes);
+        if (holder.kind.ownsMemory()) {
+            Journal.tracked(by.tag(), holder.kind, address, bytes);
+        }
     }
 
     /** Describes the owner; null when it is over meanwhile. */

@@ -212,7 +212,7 @@ class BudgetTest {
 
         int[] told = {0};
         Budget stubborn = Budget.of("stubborn", 10, (_, _) -> told[0]++);
-        assertThat(retries(stubborn, 11)).isZero();
+        assertThat(retries(stubborn, 11)).isOne();
         assertThat(told[0]).isOne();
     }
 
