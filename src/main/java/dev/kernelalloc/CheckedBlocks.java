@@ -7,7 +7,6 @@ import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.StackReserve;
-import dev.kernelalloc.heap.ThreadCaches;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Guarantee;
@@ -39,9 +38,6 @@ final class CheckedBlocks implements Origin {
 
     /** The same, where it is the engine: called by its class, whatever other heaps the JVM has. */
     private final @Nullable SlabHeap engine;
-
-    /** Asked first for a block of a box: called by its class, whatever heaps the JVM has. */
-    private final ThreadCaches caches;
 
     /** What is promised of the pages of every block. */
     private final Set<Guarantee> guarantees;
@@ -78,8 +74,8 @@ final class CheckedBlocks implements Origin {
         this.guarantees = guarantees;
         this.frames = frames;
         this.blocks = blocks;
-        this.caches = blocks.caches();
         this.engine = blocks instanceof SlabHeap slabs ? slabs : null;
+        tellEngine();
     }
 
     /**
@@ -102,28 +98,19 @@ final class CheckedBlocks implements Origin {
     // ---- raw blocks ---------------------------------------------------------------------------
 
     MemorySegment allocate(long bytes, long alignment) {
-        check(bytes, alignment);
-        try {
-            return tracked(
-                    segment(
-                            engine != null
-                                    ? engine.allocate(bytes, alignment)
-                                    : blocks.allocate(bytes, alignment, false),
-                            bytes));
-        } catch (Refusal e) {
-            throw explained(e, bytes, alignment);
-        }
+        long address = engine != null ? engine.tryAllocate(bytes, alignment) : 0;
+        return address != 0 ? segment(address, bytes) : allocateSlowly(bytes, alignment, false);
     }
 
     MemorySegment allocateZeroed(long bytes, long alignment) {
+        long address = engine != null ? engine.tryAllocateZeroed(bytes, alignment) : 0;
+        return address != 0 ? segment(address, bytes) : allocateSlowly(bytes, alignment, true);
+    }
+
+    private MemorySegment allocateSlowly(long bytes, long alignment, boolean zeroed) {
         check(bytes, alignment);
         try {
-            return tracked(
-                    segment(
-                            engine != null
-                                    ? engine.allocateZeroed(bytes, alignment)
-                                    : blocks.allocate(bytes, alignment, true),
-                            bytes));
+            return tracked(segment(blocks.allocate(bytes, alignment, zeroed), bytes));
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -208,12 +195,24 @@ final class CheckedBlocks implements Origin {
     }
 
     private void free(long address) {
-        if (tracker.knowsRawBlocks()) {
-            tracker.endRaw(address, () -> blocks.free(address));
-        } else if (engine != null) {
-            engine.free(address);
-        } else {
+        if (engine == null || !engine.tryFree(address)) {
+            freeSlowly(address);
+        }
+    }
+
+    private void freeSlowly(long address) {
+        if (!tracker.knowsRawBlocks()) {
             blocks.free(address);
+            return;
+        }
+        tracker.endRaw(address, () -> blocks.free(address));
+        tellEngine();
+    }
+
+    /** While raw blocks are tracked, each of their calls comes by here. */
+    private void tellEngine() {
+        if (engine != null) {
+            engine.hinting(!tracker.tracksRawBlocks());
         }
     }
 
@@ -261,12 +260,7 @@ final class CheckedBlocks implements Origin {
     long allocateOwned(long bytes, long alignment, boolean zeroed) {
         check(bytes, alignment);
         try {
-            if (engine == null) {
-                return blocks.allocateOwned(bytes, alignment, zeroed);
-            }
-            return zeroed
-                    ? engine.allocateOwnedZeroed(bytes, alignment)
-                    : engine.allocateOwned(bytes, alignment);
+            return blocks.allocateOwned(bytes, alignment, zeroed);
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -278,23 +272,27 @@ final class CheckedBlocks implements Origin {
      * Blocks#PICKED} where the owner is to be tracked.
      */
     long take(long bytes, long alignment, boolean zeroed) {
-        long block = caches.take(bytes, alignment);
+        long block = engine != null ? engine.tryTake(bytes, alignment) : 0;
         return block != 0 ? block : takeSlowly(bytes, alignment, zeroed);
     }
 
     private long takeSlowly(long bytes, long alignment, boolean zeroed) {
         try {
             long block = blocks.takeOwned(bytes, alignment, zeroed);
-            return tracker.picks(caches) ? block | Blocks.PICKED : block;
+            return isSampled(bytes, alignment) ? block | Blocks.PICKED : block;
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
     }
 
+    private boolean isSampled(long bytes, long alignment) {
+        return engine != null ? engine.samples(tracker.mask(), bytes, alignment) : tracker.picks();
+    }
+
     /** Ends a block of {@link #allocateOwned} or {@link #take}, once, with the same arguments. */
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
-        if (!caches.give(address, bytes, alignment)) {
+        if (engine == null || !engine.tryGive(address)) {
             blocks.freeOwned(address, bytes, alignment);
         }
     }
@@ -363,7 +361,10 @@ final class CheckedBlocks implements Origin {
     /** From now on owners are tracked so; threads that have counted already begin anew. */
     void tracking(Tracking level) {
         tracker.level(level);
-        caches.countAnew();
+        tellEngine();
+        if (engine != null) {
+            engine.sampleAnew();
+        }
     }
 
     /** The origin for a block that was just taken: these blocks, tracked where it is picked. */

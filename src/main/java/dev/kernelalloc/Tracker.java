@@ -1,7 +1,5 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.heap.ThreadCaches;
-
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
@@ -181,9 +179,9 @@ final class Tracker {
         return true;
     }
 
-    /** The same for an owner whose block has come out of a thread's cache: that has counted. */
-    boolean picks(ThreadCaches caches) {
-        return caches.picks((int) MASK.getOpaque(this));
+    /** One less than the power of two of which one is sampled on average; 0: all, -1: none. */
+    int mask() {
+        return (int) MASK.getOpaque(this);
     }
 
     /** A sentinel for a new owner that is picked; null for others. It never fails. */
@@ -222,6 +220,11 @@ final class Tracker {
     /** Whether raw blocks are tracked now. */
     boolean picksRawBlocks() {
         return (int) MASK.getOpaque(this) == EVERY_ONE;
+    }
+
+    /** Whether raw blocks are tracked now, or some of those that were are alive. */
+    boolean tracksRawBlocks() {
+        return picksRawBlocks() || knowsRawBlocks && !rawBlocks.isEmpty();
     }
 
     /** Whether one that is freed may be tracked. */

@@ -144,16 +144,17 @@ class LimitsTest {
     }
 
     @Test
-    @DisplayName("A request that no limit allows costs nobody anything: caches stay as they are")
-    void refusal_ofMoreThanTheLimit_leavesCachesAlone() {
+    @DisplayName(
+            "A request that no limit allows costs nobody anything: what is kept stays as it is")
+    void refusal_ofMoreThanTheLimit_givesNothingBack() {
         try (PoolAllocator parent = pool("parent", 8 * MIB);
                 PoolAllocator child = parent.child("child", 4 * MIB)) {
             child.free(child.allocate(100, 8));
             AllocatorStats before = child.stats();
-            assertThat(before.cached().blocks()).isPositive();
+            assertThat(before.capacity().blocks()).isPositive();
             assertThat(child.tryAllocate(4 * MIB + 1, 8)).isEmpty();
             assertThat(child.tryAllocate(20 * MIB, 8)).isEmpty();
-            assertThat(child.stats().cached()).isEqualTo(before.cached());
+            assertThat(child.stats().capacity()).isEqualTo(before.capacity());
         }
     }
 
@@ -219,7 +220,7 @@ class LimitsTest {
     }
 
     @Test
-    void whatDeadThreadsLeftInTheirCachesAndInTheDepotIsGivenBackBeforeARefusal() throws Exception {
+    void whatDeadThreadsLeftIsGivenBackBeforeARefusal() throws Exception {
         try (PoolAllocator limited = pool("limited", 4 * MIB)) {
             for (int i = 0; i < 3; i++) {
                 Thread thread = new Thread(() -> fill(limited, 1000).forEach(limited::free));
@@ -228,7 +229,7 @@ class LimitsTest {
             }
             AllocatorStats idle = limited.stats();
             assertThat(idle.liveBlocks()).isZero();
-            assertThat(idle.cached().bytes()).isPositive();
+            assertThat(idle.capacity().bytes()).isPositive();
             assertThat(limited.charged()).isPositive();
             // Of another size: nothing of what is kept serves as it is.
             List<MemorySegment> blocks = fill(limited, 100_000);
