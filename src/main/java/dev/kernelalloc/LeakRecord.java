@@ -158,7 +158,7 @@ final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.D
         }
     }
 
-    /** Describes the owner; null when it is over meanwhile. */
+    /** Describes the owner; null when it is over. */
     @Nullable LeakReport report() {
         Tracker by = tracker;
         Place made = place;

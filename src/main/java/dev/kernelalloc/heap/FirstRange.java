@@ -43,10 +43,15 @@ final class FirstRange {
         if (!GONE.compareAndSet(false, true)) {
             return null;
         }
+        Arena arena = Arena.ofShared();
         try {
-            return new FirstRange(Arena.ofShared());
+            return new FirstRange(arena);
         } catch (OutOfMemoryError e) {
+            arena.close();
             return null; // of the Java heap or of the C heap: the usual range is refused properly
+        } catch (StackOverflowError e) {
+            arena.close();
+            throw e;
         }
     }
 

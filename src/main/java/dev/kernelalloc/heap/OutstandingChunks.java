@@ -20,12 +20,12 @@ import java.util.function.Consumer;
  *
  * <p>A library that is part of a web application is unloaded with it. The allocator of the process
  * is never closed, and blocks in the caches of threads that outlive the application, such as those
- * of the server, are freed by nobody: each redeployment would leave 64 MiB of address space.
+ * of the server, are never freed: each redeployment would leave 64 MiB of address space.
  *
  * <p>So the addresses are known to a cleaner of the JDK, which runs once the classes of the library
  * are unreachable. It must not refer to them, or they never would be: the set, the action and the
  * function that frees are objects of the JDK alone. Blocks that code outside of the application
- * still uses end with their chunk, as nobody is left to free them.
+ * still uses end with their chunk, as nothing is left to free them.
  *
  * <p>A library that the JVM's own loaders have loaded is never unloaded, and registers nothing.
  */

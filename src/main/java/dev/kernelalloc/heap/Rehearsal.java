@@ -115,7 +115,7 @@ final class Rehearsal {
         } catch (Refusal e) {
             throw new AssertionError(e); // Nowhere has room
         } finally {
-            begun = done;
+            begun = begun & ~bit | done;
         }
     }
 

@@ -527,6 +527,9 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         } finally {
             source.leave(entered, true);
         }
+        if (OutstandingChunks.UNLOADABLE) {
+            watchWhatIsKept(); // the trim thread may have ended since the last block was taken
+        }
     }
 
     private void giveInside(int sizeClass, long address) {
@@ -835,6 +838,8 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         try {
             if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
                 watch();
+            } else if (OutstandingChunks.UNLOADABLE) {
+                Trimmer.ensureRunning();
             }
         } catch (Error e) {
             // The Java heap or stack is exhausted. What was asked for is done, and must not be lost
