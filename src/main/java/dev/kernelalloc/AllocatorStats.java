@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -373,14 +374,15 @@ public record AllocatorStats(
                                 .entrySet().stream()
                                         .map(one -> one.getKey() + "=" + one.getValue())
                                         .collect(Collectors.joining(", ", ", refused ", ""));
-        return "%s: %d live blocks of %d bytes, capacity %d, at most %d, reserved %d bytes%s"
-                .formatted(
-                        tag,
-                        live.blocks,
-                        live.bytes,
-                        capacity.bytes,
-                        peakBytes,
-                        reservedBytes(),
-                        refused);
+        return String.format(
+                Locale.ROOT,
+                "%s: %d live blocks of %d bytes, capacity %d, at most %d, reserved %d bytes%s",
+                tag,
+                live.blocks,
+                live.bytes,
+                capacity.bytes,
+                peakBytes,
+                reservedBytes(),
+                refused);
     }
 }

@@ -5,6 +5,7 @@ import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * The memory of a box without the thread: what stays the same when a box is handed over, or shared.
@@ -60,6 +61,7 @@ record BoxedBlock(
 
     /** For people: where it lies, how large it is, and what is promised of its pages. */
     String place() {
-        return "at 0x%x, %d bytes, %s".formatted(address, bytes, origin.guarantee());
+        return String.format(
+                Locale.ROOT, "at 0x%x, %d bytes, %s", address, bytes, origin.guarantee());
     }
 }

@@ -206,7 +206,10 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         try {
             if (moved.address() == address) { // freed by a pressure listener, and here it is again
                 throw new IllegalArgumentException(
-                        "the block at 0x%x was freed while it was reallocated".formatted(address));
+                        String.format(
+                                Locale.ROOT,
+                                "the block at 0x%x was freed while it was reallocated",
+                                address));
             }
             blocks.usableBytes(address); // nor has a listener freed it otherwise
             NativeMemory.copy(address, moved.address(), kept);
@@ -248,8 +251,10 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         requireNotNull(block);
         if (block.byteSize() == 0) {
             throw new IllegalArgumentException(
-                    "%s has no size: reinterpret it to the size it has in C first"
-                            .formatted(block));
+                    String.format(
+                            Locale.ROOT,
+                            "%s has no size: reinterpret it to the size it has in C first",
+                            block));
         }
         long bytes = block.byteSize();
         live.adopt(new Block(address, bytes, bytes, Block.Origin.C_HEAP));
@@ -347,7 +352,12 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         long usable = blocks.usableBytes(address);
         if (usable < bytes) {
             throw new IllegalArgumentException(
-                    "the block at 0x%x has %d bytes, not %d".formatted(address, usable, bytes));
+                    String.format(
+                            Locale.ROOT,
+                            "the block at 0x%x has %d bytes, not %d",
+                            address,
+                            usable,
+                            bytes));
         }
         tracker.endRaw(address, () -> blocks.makeOwned(address));
         return address;
@@ -421,9 +431,11 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     public List<PhysicalExtent> extents(long address, long bytes) {
         if (frames == null) {
             throw new UnsupportedOperationException(
-                    ("where memory of allocator '%s' lies is not known: only memory of a"
-                                    + " PhysicalAllocator has extents")
-                            .formatted(tag));
+                    String.format(
+                            Locale.ROOT,
+                            "where memory of allocator '%s' lies is not known: only memory of a"
+                                    + " PhysicalAllocator has extents",
+                            tag));
         }
         return bytes == 0 ? List.of() : frames.extents(address, bytes, Long.MAX_VALUE, 0);
     }
@@ -482,12 +494,13 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     @Override
     public String toString() {
         Counters now = blocks.counters();
-        return "[%s, %d live blocks, %d bytes%s]"
-                .formatted(
-                        tag,
-                        now.liveBlocks(),
-                        now.liveBytes(),
-                        blocks.isClosed() ? ", closed" : "");
+        return String.format(
+                Locale.ROOT,
+                "[%s, %d live blocks, %d bytes%s]",
+                tag,
+                now.liveBlocks(),
+                now.liveBytes(),
+                blocks.isClosed() ? ", closed" : "");
     }
 
     // ---- arguments and refusals ---------------------------------------------------------------
@@ -502,8 +515,11 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         }
         if (bytes > Long.MAX_VALUE - alignment) {
             throw new IllegalArgumentException(
-                    "byteSize=%d and byteAlignment=%d together exceed Long.MAX_VALUE"
-                            .formatted(bytes, alignment));
+                    String.format(
+                            Locale.ROOT,
+                            "byteSize=%d and byteAlignment=%d together exceed Long.MAX_VALUE",
+                            bytes,
+                            alignment));
         }
     }
 

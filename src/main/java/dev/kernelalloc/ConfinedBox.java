@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
@@ -139,8 +140,11 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         return owner == Thread.currentThread() || owner == null
                 ? new IllegalStateException(this + " cannot be used any more")
                 : new WrongThreadException(
-                        "%s can only be used by its owner, not by %s"
-                                .formatted(this, Thread.currentThread()));
+                        String.format(
+                                Locale.ROOT,
+                                "%s can only be used by its owner, not by %s",
+                                this,
+                                Thread.currentThread()));
     }
 
     private Origin origin() {
@@ -300,16 +304,21 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         }
         if (segment.byteSize() != bytes) {
             throw new IllegalArgumentException(
-                    "segment of %d bytes, but %s has %d bytes"
-                            .formatted(segment.byteSize(), type.type().getName(), bytes));
+                    String.format(
+                            Locale.ROOT,
+                            "segment of %d bytes, but %s has %d bytes",
+                            segment.byteSize(),
+                            type.type().getName(),
+                            bytes));
         }
         if ((segment.address() & (type.byteAlignment() - 1)) != 0) {
             throw new IllegalArgumentException(
-                    "segment at 0x%x, but %s is aligned to %d bytes"
-                            .formatted(
-                                    segment.address(),
-                                    type.type().getName(),
-                                    type.byteAlignment()));
+                    String.format(
+                            Locale.ROOT,
+                            "segment at 0x%x, but %s is aligned to %d bytes",
+                            segment.address(),
+                            type.type().getName(),
+                            type.byteAlignment()));
         }
     }
 
@@ -425,7 +434,11 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         ConfinedBox<T> there = (ConfinedBox<T>) other;
         if (isReadOnly() || there.isReadOnly()) {
             throw new IllegalArgumentException(
-                    "%s cannot be swapped with %s: one is read-only".formatted(this, other));
+                    String.format(
+                            Locale.ROOT,
+                            "%s cannot be swapped with %s: one is read-only",
+                            this,
+                            other));
         }
         NativeMemory.swap(start(), there.start(), byteSize$());
     }
@@ -435,8 +448,13 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         boolean same = type() == theirs || type().layout().equals(theirs.layout());
         if (!same || elements() != other.elements()) {
             throw new IllegalArgumentException(
-                    "%s with %d elements cannot be swapped with %s with %d"
-                            .formatted(type(), elements(), theirs, other.elements()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s with %d elements cannot be swapped with %s with %d",
+                            type(),
+                            elements(),
+                            theirs,
+                            other.elements()));
         }
     }
 
@@ -462,15 +480,15 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     public final String toString() {
         String name = type().type().getSimpleName();
         if (owner == null) {
-            return "NativeBox[%s, never opened]".formatted(name);
+            return String.format(Locale.ROOT, "NativeBox[%s, never opened]", name);
         }
         String place = block().place();
         if (address < 0) {
-            return "NativeBox[%s, closed, was %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "NativeBox[%s, closed, was %s]", name, place);
         }
         if (owner != Thread.currentThread()) {
-            return "NativeBox[%s of another thread, %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "NativeBox[%s of another thread, %s]", name, place);
         }
-        return "NativeBox[%s, %s]".formatted(type().toString(segment()), place);
+        return String.format(Locale.ROOT, "NativeBox[%s, %s]", type().toString(segment()), place);
     }
 }

@@ -47,7 +47,11 @@ final class GlobalAllocator {
                     PhysicalAllocator.builder().tag("global").limit(LimitProperty.read()).build();
             default ->
                     throw new IllegalArgumentException(
-                            "-D%s=%s: must be pool or physical".formatted(PROPERTY, value));
+                            String.format(
+                                    Locale.ROOT,
+                                    "-D%s=%s: must be pool or physical",
+                                    PROPERTY,
+                                    value));
         };
     }
 }

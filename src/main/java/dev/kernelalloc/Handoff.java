@@ -4,6 +4,7 @@ import dev.kernelalloc.struct.StructType;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Locale;
 
 /**
  * The memory of a box on its way from one thread to another. The box it came from is dead; nothing
@@ -100,15 +101,21 @@ public final class Handoff<T> {
     private void take() {
         if (!TAKEN.compareAndSet(this, false, true)) {
             throw new IllegalStateException(
-                    "%s: of all threads that attach, share or discard it, one succeeds"
-                            .formatted(this));
+                    String.format(
+                            Locale.ROOT,
+                            "%s: of all threads that attach, share or discard it, one succeeds",
+                            this));
         }
     }
 
     /** The place; not the contents, which nobody may read now. */
     @Override
     public String toString() {
-        return "Handoff[%s, %s%s]"
-                .formatted(type.type().getSimpleName(), taken ? "ended, was " : "", block.place());
+        return String.format(
+                Locale.ROOT,
+                "Handoff[%s, %s%s]",
+                type.type().getSimpleName(),
+                taken ? "ended, was " : "",
+                block.place());
     }
 }

@@ -2,6 +2,7 @@ package dev.kernelalloc;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -20,7 +21,8 @@ record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
             return new HardenedProperty(Set.copyOf(Hardening.parse(value)), null);
         } catch (IllegalArgumentException e) {
             return new HardenedProperty(
-                    Set.of(), "-D%s=%s: %s".formatted(NAME, value, e.getMessage()));
+                    Set.of(),
+                    String.format(Locale.ROOT, "-D%s=%s: %s", NAME, value, e.getMessage()));
         }
     }
 

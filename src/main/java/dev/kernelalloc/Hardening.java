@@ -79,11 +79,12 @@ public enum Hardening {
             }
         }
         throw new IllegalArgumentException(
-                "'%s' is no measure: write true, false, or a list of %s"
-                        .formatted(
-                                title,
-                                Arrays.stream(values())
-                                        .map(measure -> measure.title)
-                                        .collect(Collectors.joining(","))));
+                String.format(
+                        Locale.ROOT,
+                        "'%s' is no measure: write true, false, or a list of %s",
+                        title,
+                        Arrays.stream(values())
+                                .map(measure -> measure.title)
+                                .collect(Collectors.joining(","))));
     }
 }

@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
@@ -94,8 +95,12 @@ public record LeakReport(
      */
     @Override
     public String toString() {
-        return "lost: %s\n    made at %s\n    remedy: %s"
-                .formatted(what(), shown(place), kind.remedy);
+        return String.format(
+                Locale.ROOT,
+                "lost: %s\n    made at %s\n    remedy: %s",
+                what(),
+                shown(place),
+                kind.remedy);
     }
 
     /** The nearest callers, a line for each. */
@@ -106,19 +111,24 @@ public record LeakReport(
                         .map(Object::toString)
                         .collect(Collectors.joining("\n            "));
         int more = place.size() - MOST_CALLERS_SHOWN;
-        return callers + (more > 0 ? "\n            and %d callers more".formatted(more) : "");
+        return callers
+                + (more > 0
+                        ? String.format(Locale.ROOT, "\n            and %d callers more", more)
+                        : "");
     }
 
     private String what() {
-        return "%s of '%s', %s%d bytes, %s %s"
-                .formatted(
-                        kind.title,
-                        tag,
-                        address == 0 ? "" : "at 0x%x, ".formatted(address),
-                        bytes,
-                        threadEnded && kind.confined
-                                ? "can be closed by nobody: its thread has ended,"
-                                : "was dropped without being closed, last owned by",
-                        "%s (#%d)".formatted(thread.isEmpty() ? "a thread" : thread, threadId));
+        return String.format(
+                Locale.ROOT,
+                "%s of '%s', %s%d bytes, %s %s",
+                kind.title,
+                tag,
+                address == 0 ? "" : String.format(Locale.ROOT, "at 0x%x, ", address),
+                bytes,
+                threadEnded && kind.confined
+                        ? "can be closed by nobody: its thread has ended,"
+                        : "was dropped without being closed, last owned by",
+                String.format(
+                        Locale.ROOT, "%s (#%d)", thread.isEmpty() ? "a thread" : thread, threadId));
     }
 }

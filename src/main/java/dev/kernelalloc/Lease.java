@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.UnaryOperator;
 
 /**
@@ -129,11 +130,11 @@ public final class Lease<T> implements AutoCloseable {
         String name = box.type().type().getSimpleName();
         String place = box.block().place();
         if (!segment.scope().isAlive()) {
-            return "Lease[%s, closed, was %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "Lease[%s, closed, was %s]", name, place);
         }
         if (!segment.isAccessibleBy(Thread.currentThread())) {
-            return "Lease[%s of another thread, %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "Lease[%s of another thread, %s]", name, place);
         }
-        return "Lease[%s, %s]".formatted(box.type().toString(segment), place);
+        return String.format(Locale.ROOT, "Lease[%s, %s]", box.type().toString(segment), place);
     }
 }

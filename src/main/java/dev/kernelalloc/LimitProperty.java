@@ -4,6 +4,7 @@ import dev.kernelalloc.heap.Budget;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -40,8 +41,12 @@ record LimitProperty(long bytes, @Nullable String mistake) {
         }
         return new LimitProperty(
                 Budget.UNLIMITED,
-                "-D%s=%s: must be a number of bytes, or one with k, m or g behind it, such as 512m"
-                        .formatted(NAME, value));
+                String.format(
+                        Locale.ROOT,
+                        "-D%s=%s: must be a number of bytes, or one with k, m or g behind it, such"
+                            + " as 512m",
+                        NAME,
+                        value));
     }
 
     /**

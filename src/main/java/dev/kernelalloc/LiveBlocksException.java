@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
@@ -27,8 +28,13 @@ public final class LiveBlocksException extends IllegalStateException {
             LeakReport.Kind kind, List<StackTraceElement> place, long owners, long bytes) {
 
         private String shown() {
-            return "\n  %d × %s, %d bytes\n    made at %s"
-                    .formatted(owners, kind.title(), bytes, LeakReport.shown(place));
+            return String.format(
+                    Locale.ROOT,
+                    "\n  %d × %s, %d bytes\n    made at %s",
+                    owners,
+                    kind.title(),
+                    bytes,
+                    LeakReport.shown(place));
         }
     }
 
@@ -39,9 +45,14 @@ public final class LiveBlocksException extends IllegalStateException {
     LiveBlocksException(
             String tag, long blocks, long bytes, Tracking tracking, List<Group> groups) {
         super(
-                ("allocator '%s' is closed with %d live blocks (%d bytes): they stay valid until"
-                                + " each is freed, or its box or arena closed. %s")
-                        .formatted(tag, blocks, bytes, made(tracking, groups)));
+                String.format(
+                        Locale.ROOT,
+                        "allocator '%s' is closed with %d live blocks (%d bytes): they stay valid"
+                            + " until each is freed, or its box or arena closed. %s",
+                        tag,
+                        blocks,
+                        bytes,
+                        made(tracking, groups)));
         this.blocks = blocks;
         this.bytes = bytes;
         this.groups = List.copyOf(groups);
@@ -55,7 +66,10 @@ public final class LiveBlocksException extends IllegalStateException {
                         .collect(Collectors.joining());
         String more =
                 groups.size() > MOST_GROUPS_SHOWN
-                        ? "\n  and %d places more".formatted(groups.size() - MOST_GROUPS_SHOWN)
+                        ? String.format(
+                                Locale.ROOT,
+                                "\n  and %d places more",
+                                groups.size() - MOST_GROUPS_SHOWN)
                         : "";
         String tracked =
                 switch (tracking) {
@@ -66,7 +80,10 @@ public final class LiveBlocksException extends IllegalStateException {
         String advice =
                 tracking == Tracking.ALL
                         ? ""
-                        : ": -D%s=all tells where they were made".formatted(Tracking.PROPERTY);
+                        : String.format(
+                                Locale.ROOT,
+                                ": -D%s=all tells where they were made",
+                                Tracking.PROPERTY);
         return groups.isEmpty() ? tracked + " none" + advice : tracked + ":" + known + more;
     }
 

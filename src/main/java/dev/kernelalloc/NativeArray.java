@@ -7,6 +7,7 @@ import dev.kernelalloc.struct.StructType;
 import java.lang.foreign.MemorySegment;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
@@ -77,8 +78,11 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
                     }
                     if (index != array.length()) {
                         throw new IllegalArgumentException(
-                                "%d values were announced, %d came"
-                                        .formatted(array.length(), index));
+                                String.format(
+                                        Locale.ROOT,
+                                        "%d values were announced, %d came",
+                                        array.length(),
+                                        index));
                     }
                 });
     }

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Spliterator;
 import java.util.function.Consumer;
@@ -443,14 +444,19 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     final String show(String name, String promise) {
         MemorySegment memory = segment();
         String place =
-                "at 0x%x, %d bytes%s".formatted(memory.address(), memory.byteSize(), promise);
+                String.format(
+                        Locale.ROOT,
+                        "at 0x%x, %d bytes%s",
+                        memory.address(),
+                        memory.byteSize(),
+                        promise);
         if (!memory.scope().isAlive()) {
-            return "%s[closed, was %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "%s[closed, was %s]", name, place);
         }
         if (!memory.isAccessibleBy(Thread.currentThread())) {
-            return "%s[of another thread, %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "%s[of another thread, %s]", name, place);
         }
-        return "%s[%s, %s]".formatted(name, contents(), place);
+        return String.format(Locale.ROOT, "%s[%s, %s]", name, contents(), place);
     }
 
     /** The length and the first elements. */
@@ -478,7 +484,10 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     static long bytes(StructType<?> type, long length) {
         if (type.isFlexible()) {
             throw new IllegalArgumentException(
-                    "%s ends in a @Flexible array: elements need a fixed size".formatted(type));
+                    String.format(
+                            Locale.ROOT,
+                            "%s ends in a @Flexible array: elements need a fixed size",
+                            type));
         }
         if (length < 0) {
             throw new IllegalArgumentException("length=" + length + " must not be negative");
@@ -486,46 +495,68 @@ public abstract class NativeSlice<T> implements Iterable<T> {
         long stride = stride(type);
         if (Math.multiplyHigh(length, stride) != 0 || length * stride < 0) {
             throw new IllegalArgumentException(
-                    "length=%d of %d bytes each exceeds Long.MAX_VALUE".formatted(length, stride));
+                    String.format(
+                            Locale.ROOT,
+                            "length=%d of %d bytes each exceeds Long.MAX_VALUE",
+                            length,
+                            stride));
         }
         return length * stride;
     }
 
     static UnsupportedOperationException notLive(StructType<?> type) {
         return new UnsupportedOperationException(
-                "%s is a record, whose values are copies: use get and set, or describe the struct"
-                                .formatted(type.type().getName())
+                String.format(
+                                Locale.ROOT,
+                                "%s is a record, whose values are copies: use get and set, or"
+                                    + " describe the struct",
+                                type.type().getName())
                         + " by an interface");
     }
 
     final void requireSameLayout(StructType<?> other) {
         if (other != type() && !other.layout().equals(type().layout())) {
             throw new IllegalArgumentException(
-                    "elements of %s given, but these are of %s with another layout"
-                            .formatted(other, type()));
+                    String.format(
+                            Locale.ROOT,
+                            "elements of %s given, but these are of %s with another layout",
+                            other,
+                            type()));
         }
     }
 
     private void requireLength(long given, String what) {
         if (given != length()) {
             throw new IllegalArgumentException(
-                    "%d %s, but there are %d elements: take a slice of as many"
-                            .formatted(given, what, length()));
+                    String.format(
+                            Locale.ROOT,
+                            "%d %s, but there are %d elements: take a slice of as many",
+                            given,
+                            what,
+                            length()));
         }
     }
 
     private void requireBytes(MemorySegment bytes) {
         if (bytes.byteSize() != segment().byteSize()) {
             throw new IllegalArgumentException(
-                    "%d bytes given, but %d elements have %d bytes"
-                            .formatted(bytes.byteSize(), length(), segment().byteSize()));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes given, but %d elements have %d bytes",
+                            bytes.byteSize(),
+                            length(),
+                            segment().byteSize()));
         }
     }
 
     private int requireIntLength(String of) {
         if (length() > Integer.MAX_VALUE) {
             throw new IllegalStateException(
-                    "%d elements are more than %s can have: take a slice".formatted(length(), of));
+                    String.format(
+                            Locale.ROOT,
+                            "%d elements are more than %s can have: take a slice",
+                            length(),
+                            of));
         }
         return (int) length();
     }

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A text in native memory as UTF-8, which never changes; and the owner of that memory.
@@ -145,8 +146,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         long length = indexOf(text, (byte) 0, 0);
         if (length < 0) {
             throw new IllegalArgumentException(
-                    "no NUL among %d bytes: reinterpret the segment to the size the text can have"
-                            .formatted(text.byteSize()));
+                    String.format(
+                            Locale.ROOT,
+                            "no NUL among %d bytes: reinterpret the segment to the size the text"
+                                + " can have",
+                            text.byteSize()));
         }
         return copy(allocator, text.asSlice(0, length), true);
     }
@@ -198,8 +202,10 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     private static long sizeOf(long length) {
         if (length > Long.MAX_VALUE - PREFIX_BYTES - NUL_BYTES) {
             throw new IllegalArgumentException(
-                    "a text of %d bytes, with its length and a NUL, exceeds Long.MAX_VALUE"
-                            .formatted(length));
+                    String.format(
+                            Locale.ROOT,
+                            "a text of %d bytes, with its length and a NUL, exceeds Long.MAX_VALUE",
+                            length));
         }
         return PREFIX_BYTES + length + NUL_BYTES;
     }
@@ -271,9 +277,12 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         long nul = indexOf(text, (byte) 0, 0);
         if (nul >= 0) {
             throw new IllegalStateException(
-                    ("the text has a NUL at offset %d of %d, where it would end for C: pass"
-                                    + " segment() and its size")
-                            .formatted(nul, byteLength()));
+                    String.format(
+                            Locale.ROOT,
+                            "the text has a NUL at offset %d of %d, where it would end for C: pass"
+                                    + " segment() and its size",
+                            nul,
+                            byteLength()));
         }
         return block.segment().asSlice(PREFIX_BYTES, byteLength() + NUL_BYTES).asReadOnly();
     }
@@ -667,8 +676,12 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
             room.block().requireAccess();
             if (additional < 0 || additional > Long.MAX_VALUE - sizeOf(length)) {
                 throw new IllegalArgumentException(
-                        "additional=%d must be neither negative nor, with %d bytes, too large"
-                                .formatted(additional, length));
+                        String.format(
+                                Locale.ROOT,
+                                "additional=%d must be neither negative nor, with %d bytes, too"
+                                    + " large",
+                                additional,
+                                length));
             }
             long needed = sizeOf(length) + additional;
             if (needed > room.memory().byteSize()) {
@@ -718,8 +731,10 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
                     || Utf8.isContinuation(
                             room.memory().get(JAVA_BYTE, PREFIX_BYTES + byteLength))) {
                 throw new IllegalArgumentException(
-                        "byteLength=%d is negative, or lies inside a character"
-                                .formatted(byteLength));
+                        String.format(
+                                Locale.ROOT,
+                                "byteLength=%d is negative, or lies inside a character",
+                                byteLength));
             }
             length = byteLength;
             return this;

@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.ConcurrentModificationException;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Spliterator;
@@ -472,8 +473,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         if (additional > capacity - size) {
             if (additional > Long.MAX_VALUE - size) {
                 throw new IllegalArgumentException(
-                        "size=%d and additional=%d together exceed Long.MAX_VALUE"
-                                .formatted(size, additional));
+                        String.format(
+                                Locale.ROOT,
+                                "size=%d and additional=%d together exceed Long.MAX_VALUE",
+                                size,
+                                additional));
             }
             long needed = Math.max(size + additional, FIRST_CAPACITY);
             long bytes = NativeSlice.bytes(type, needed);

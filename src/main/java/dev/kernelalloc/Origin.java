@@ -5,6 +5,7 @@ import dev.kernelalloc.physical.PhysicalExtent;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 
 /** Where memory that has one owner goes back to. */
@@ -141,8 +142,11 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
         @Override
         public List<PhysicalExtent> extents(long address, long bytes) {
             throw new UnsupportedOperationException(
-                    "the memory at 0x%x came from outside the library: where it lies is not known"
-                            .formatted(address));
+                    String.format(
+                            Locale.ROOT,
+                            "the memory at 0x%x came from outside the library: where it lies is not"
+                                + " known",
+                            address));
         }
 
         @Override

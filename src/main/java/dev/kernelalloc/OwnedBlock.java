@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Supplier;
 
 /**
@@ -266,17 +267,21 @@ final class OwnedBlock {
      */
     String show(String name, Supplier<String> contents) {
         String place =
-                "at 0x%x, %d bytes, %s"
-                        .formatted(segment.address(), segment.byteSize(), source.guarantee());
+                String.format(
+                        Locale.ROOT,
+                        "at 0x%x, %d bytes, %s",
+                        segment.address(),
+                        segment.byteSize(),
+                        source.guarantee());
         if (handedOver) {
-            return "%s[handed over, was %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "%s[handed over, was %s]", name, place);
         }
         if (!isAlive()) {
-            return "%s[closed, was %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "%s[closed, was %s]", name, place);
         }
         if (!segment.isAccessibleBy(Thread.currentThread())) {
-            return "%s[of another thread, %s]".formatted(name, place);
+            return String.format(Locale.ROOT, "%s[of another thread, %s]", name, place);
         }
-        return "%s[%s, %s]".formatted(name, contents.get(), place);
+        return String.format(Locale.ROOT, "%s[%s, %s]", name, contents.get(), place);
     }
 }

@@ -34,6 +34,7 @@ import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -359,8 +360,11 @@ public final class PhysicalAllocator implements KernelAllocator {
     public List<PhysicalExtent> extents(MemorySegment segment, long longest, long boundary) {
         if (longest < 1 || boundary < 0 || (boundary & boundary - 1) != 0) {
             throw new IllegalArgumentException(
-                    "longest=%d must be at least 1, boundary=%d a power of two or 0"
-                            .formatted(longest, boundary));
+                    String.format(
+                            Locale.ROOT,
+                            "longest=%d must be at least 1, boundary=%d a power of two or 0",
+                            longest,
+                            boundary));
         }
         long address = addressOfLive(segment);
         return segment.byteSize() == 0
@@ -477,8 +481,11 @@ public final class PhysicalAllocator implements KernelAllocator {
         if (!broken.isEmpty()) {
             throw new PhysicalAddressException(
                     PhysicalAddressException.Reason.MOVED,
-                    "%d pages that were pinned are not where they were, the first: %s"
-                            .formatted(broken.size(), broken.getFirst()));
+                    String.format(
+                            Locale.ROOT,
+                            "%d pages that were pinned are not where they were, the first: %s",
+                            broken.size(),
+                            broken.getFirst()));
         }
         return found;
     }

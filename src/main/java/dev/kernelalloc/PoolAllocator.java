@@ -22,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -397,8 +398,11 @@ public final class PoolAllocator implements KernelAllocator {
         public Builder cacheBytes(long perThread, long total) {
             if (perThread < 0 || total < 0) {
                 throw new IllegalArgumentException(
-                        "perThread=%d and total=%d must not be negative"
-                                .formatted(perThread, total));
+                        String.format(
+                                Locale.ROOT,
+                                "perThread=%d and total=%d must not be negative",
+                                perThread,
+                                total));
             }
             this.threadCacheBytes = perThread;
             this.cacheBytes = total;

@@ -18,6 +18,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -355,7 +356,7 @@ public final class SecretMemory implements AutoCloseable {
                                 case READ -> "read-only";
                                 case READ_WRITE -> "read-write";
                             };
-            return "SecretMemory[%d bytes, %s, %s]".formatted(bytes, way, state);
+            return String.format(Locale.ROOT, "SecretMemory[%d bytes, %s, %s]", bytes, way, state);
         }
     }
 
@@ -416,8 +417,13 @@ public final class SecretMemory implements AutoCloseable {
         } catch (Refusal e) {
             throw new ProtectionException(
                     ProtectionException.Reason.NOT_CHANGED,
-                    "%s: its pages stay %s, not %s: %s"
-                            .formatted(this, access, wanted, e.getMessage()),
+                    String.format(
+                            Locale.ROOT,
+                            "%s: its pages stay %s, not %s: %s",
+                            this,
+                            access,
+                            wanted,
+                            e.getMessage()),
                     e);
         }
     }
@@ -445,13 +451,16 @@ public final class SecretMemory implements AutoCloseable {
         }
         String where =
                 early >= 0
-                        ? "%d bytes before its first".formatted(offset - early)
-                        : "%d bytes behind its last".formatted(late + 1);
+                        ? String.format(Locale.ROOT, "%d bytes before its first", offset - early)
+                        : String.format(Locale.ROOT, "%d bytes behind its last", late + 1);
         return new ProtectionException(
                 ProtectionException.Reason.OVERRUN,
-                ("%s was overrun: something has written %s byte. Look at the native code that got"
-                                + " its segment")
-                        .formatted(this, where));
+                String.format(
+                        Locale.ROOT,
+                        "%s was overrun: something has written %s byte. Look at the native code"
+                            + " that got its segment",
+                        this,
+                        where));
     }
 
     private MemorySegment before() {
@@ -466,8 +475,11 @@ public final class SecretMemory implements AutoCloseable {
     private void requireUsable() {
         if (owner != null && owner != Thread.currentThread()) {
             throw new WrongThreadException(
-                    "SecretMemory of %s, used on %s: make it shared() for several threads"
-                            .formatted(owner, Thread.currentThread()));
+                    String.format(
+                            Locale.ROOT,
+                            "SecretMemory of %s, used on %s: make it shared() for several threads",
+                            owner,
+                            Thread.currentThread()));
         }
         if (closed) {
             throw new IllegalStateException(this + ": already closed");
@@ -592,8 +604,12 @@ public final class SecretMemory implements AutoCloseable {
                     || byteAlignment < 1
                     || byteAlignment > os.pageBytes()) {
                 throw new IllegalArgumentException(
-                        "byteAlignment=%d must be a power of two of at most %d, the page size"
-                                .formatted(byteAlignment, os.pageBytes()));
+                        String.format(
+                                Locale.ROOT,
+                                "byteAlignment=%d must be a power of two of at most %d, the page"
+                                    + " size",
+                                byteAlignment,
+                                os.pageBytes()));
             }
             boolean mustBeHidden = !Guarantee.NEVER_SWAPPED.containsAll(required);
             if (mustBeHidden && onFork == ForkBehaviour.WIPED) {
@@ -607,11 +623,12 @@ public final class SecretMemory implements AutoCloseable {
             } catch (Refusal e) {
                 throw new AllocationException(
                         AllocationException.Reason.of(e),
-                        "%d bytes of secret memory%s: %s"
-                                .formatted(
-                                        byteSize,
-                                        mustBeHidden ? " that is " + required : "",
-                                        e.getMessage()),
+                        String.format(
+                                Locale.ROOT,
+                                "%d bytes of secret memory%s: %s",
+                                byteSize,
+                                mustBeHidden ? " that is " + required : "",
+                                e.getMessage()),
                         e);
             }
         }
@@ -639,7 +656,10 @@ public final class SecretMemory implements AutoCloseable {
             long page = os.pageBytes();
             if (byteSize > Long.MAX_VALUE - 4 * page) {
                 throw new Refusal.OutOfMemory(
-                        "more than can be addressed in pages of %d bytes".formatted(page));
+                        String.format(
+                                Locale.ROOT,
+                                "more than can be addressed in pages of %d bytes",
+                                page));
             }
             return roundedUp(roundedUp(byteSize, byteAlignment) + Canary.BYTES, page);
         }

@@ -6,6 +6,7 @@ import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A fixed number of values in native memory, and the owner of that memory, for all threads: they
@@ -173,7 +174,12 @@ public final class SharedArray<T> implements AutoCloseable {
         } catch (IllegalStateException _) {
             state = "closed, was ";
         }
-        return "SharedArray[%s, %s%s, %d leases]"
-                .formatted(contents, state, memory.block().place(), out);
+        return String.format(
+                Locale.ROOT,
+                "SharedArray[%s, %s%s, %d leases]",
+                contents,
+                state,
+                memory.block().place(),
+                out);
     }
 }

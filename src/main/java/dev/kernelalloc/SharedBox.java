@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A value in native memory, and the owner of that memory, for all threads: they use it through
@@ -249,8 +250,10 @@ public final class SharedBox<T> implements AutoCloseable {
     public T get() {
         if (type.isView()) {
             throw new UnsupportedOperationException(
-                    "%s is a live view, which would be dead on return: take a lease()"
-                            .formatted(type.type().getName()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s is a live view, which would be dead on return: take a lease()",
+                            type.type().getName()));
         }
         try (Lease<T> lease = lease()) {
             return lease.get();
@@ -337,7 +340,8 @@ public final class SharedBox<T> implements AutoCloseable {
         }
         if (found > 0) {
             throw new IllegalStateException(
-                    "%d leases are out: wait until they have ended".formatted(found));
+                    String.format(
+                            Locale.ROOT, "%d leases are out: wait until they have ended", found));
         }
     }
 
@@ -361,8 +365,10 @@ public final class SharedBox<T> implements AutoCloseable {
 
     private IllegalStateException closed() {
         return new IllegalStateException(
-                "the shared memory %s is closed or detached: it has no new leases"
-                        .formatted(block.place()));
+                String.format(
+                        Locale.ROOT,
+                        "the shared memory %s is closed or detached: it has no new leases",
+                        block.place()));
     }
 
     BoxedBlock block() {
@@ -381,7 +387,12 @@ public final class SharedBox<T> implements AutoCloseable {
                 now = state; // closed meanwhile
             }
         }
-        return "SharedBox[%s, %s%s, %d leases]"
-                .formatted(name, now < 0 ? "closed, was " : "", block.place(), now & ~GONE);
+        return String.format(
+                Locale.ROOT,
+                "SharedBox[%s, %s%s, %d leases]",
+                name,
+                now < 0 ? "closed, was " : "",
+                block.place(),
+                now & ~GONE);
     }
 }

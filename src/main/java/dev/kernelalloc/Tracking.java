@@ -47,7 +47,9 @@ public enum Tracking {
             }
         }
         return new Default(
-                SAMPLED, "-D%s=%s: must be off, sampled or all".formatted(PROPERTY, value));
+                SAMPLED,
+                String.format(
+                        Locale.ROOT, "-D%s=%s: must be off, sampled or all", PROPERTY, value));
     }
 
     /**

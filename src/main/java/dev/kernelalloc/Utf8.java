@@ -7,6 +7,7 @@ import dev.kernelalloc.bulk.BulkMemory;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 
 /** UTF-8 as RFC 3629 has it: no surrogates, nothing beyond U+10FFFF, no longer form than needed. */
 final class Utf8 {
@@ -29,8 +30,12 @@ final class Utf8 {
                                 && Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1));
                 if (!pair) {
                     throw new IllegalArgumentException(
-                            "the surrogate U+%04X stands alone at index %d: UTF-8 has no bytes for it"
-                                    .formatted((int) text.charAt(i), i));
+                            String.format(
+                                    Locale.ROOT,
+                                    "the surrogate U+%04X stands alone at index %d: UTF-8 has no"
+                                        + " bytes for it",
+                                    (int) text.charAt(i),
+                                    i));
                 }
                 i++;
             }
@@ -59,8 +64,11 @@ final class Utf8 {
             int length = lengthAt(bytes, at, end);
             if (length == 0) {
                 throw new IllegalArgumentException(
-                        "the bytes are not UTF-8 at offset %d, where 0x%02x stands"
-                                .formatted(at, bytes.get(JAVA_BYTE, at)));
+                        String.format(
+                                Locale.ROOT,
+                                "the bytes are not UTF-8 at offset %d, where 0x%02x stands",
+                                at,
+                                bytes.get(JAVA_BYTE, at)));
             }
             at += length;
         }

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Pages that lie side by side. No call gives such pages: a batch is taken, its frames are looked
@@ -148,8 +149,11 @@ final class ContiguousPages {
             throws Refusal {
         if (request.guarded() && source instanceof PoolPages && bytes % source.unitBytes() != 0) {
             throw new Refusal.NotSupported(
-                    "%d bytes with guards do not end where a page of %d bytes does"
-                            .formatted(bytes, source.unitBytes()));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes with guards do not end where a page of %d bytes does",
+                            bytes,
+                            source.unitBytes()));
         }
     }
 
@@ -179,7 +183,8 @@ final class ContiguousPages {
         boolean base = source instanceof BasePages;
         if (base && bytes > MOST_BASE_BATCH_BYTES) {
             throw new Refusal.Fragmented(
-                    "base pages do not lie side by side for %d bytes".formatted(bytes));
+                    String.format(
+                            Locale.ROOT, "base pages do not lie side by side for %d bytes", bytes));
         }
         boolean anyUnitServes = needed == 1 && !request.hasWindow() && request.alignment() <= unit;
         if (anyUnitServes) {
@@ -242,15 +247,16 @@ final class ContiguousPages {
     private static String notFound(Mapped batch, long[] addresses, long unit, int mostPieces) {
         long[] seen = Arrays.stream(addresses).filter(one -> one != Translation.UNKNOWN).toArray();
         return seen.length == 0
-                ? "of %d bytes none lie in huge pages".formatted(batch.bytes())
-                : ("of %d bytes none serve: the longest run is of %d bytes, in at most %d pieces;"
-                                + " addresses from 0x%x to 0x%x were seen")
-                        .formatted(
-                                batch.bytes(),
-                                RunSearch.longestBytes(addresses, unit),
-                                mostPieces,
-                                Arrays.stream(seen).min().orElse(0),
-                                Arrays.stream(seen).max().orElse(0) + unit);
+                ? String.format(Locale.ROOT, "of %d bytes none lie in huge pages", batch.bytes())
+                : String.format(
+                        Locale.ROOT,
+                        "of %d bytes none serve: the longest run is of %d bytes, in at most %d"
+                            + " pieces; addresses from 0x%x to 0x%x were seen",
+                        batch.bytes(),
+                        RunSearch.longestBytes(addresses, unit),
+                        mostPieces,
+                        Arrays.stream(seen).min().orElse(0),
+                        Arrays.stream(seen).max().orElse(0) + unit);
     }
 
     /**
@@ -273,8 +279,11 @@ final class ContiguousPages {
 
     private static Refusal notProvable(long unit, boolean nobody) {
         String known =
-                "only what fits into one page of %d bytes, in no window, is known to be contiguous"
-                        .formatted(unit);
+                String.format(
+                        Locale.ROOT,
+                        "only what fits into one page of %d bytes, in no window, is known to be"
+                            + " contiguous",
+                        unit);
         return nobody
                 ? new Refusal.NotSupported(
                         "this system shows no program where its pages lie, so " + known)
@@ -329,8 +338,11 @@ final class ContiguousPages {
                             + " this process");
         }
         throw new Refusal.Fragmented(
-                "the region's longest run is of %d bytes, and it begins at 0x%x"
-                        .formatted(frames.longestRunBytes(), frames.addressOf(0)));
+                String.format(
+                        Locale.ROOT,
+                        "the region's longest run is of %d bytes, and it begins at 0x%x",
+                        frames.longestRunBytes(),
+                        frames.addressOf(0)));
     }
 
     /** Leaves the units that were found, in their order, and gives the others back. */

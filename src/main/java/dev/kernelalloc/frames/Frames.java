@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -343,7 +344,9 @@ public final class Frames {
         if (!reached.containsAll(request.least())) {
             Set<Guarantee> missing = EnumSet.copyOf(request.least());
             missing.removeAll(reached);
-            String what = "these pages would be %s, without %s".formatted(reached, missing);
+            String what =
+                    String.format(
+                            Locale.ROOT, "these pages would be %s, without %s", reached, missing);
             throw missing.contains(Guarantee.HIDDEN)
                     ? new Refusal.NotSupported(what + ": ask SecretMemory for hidden pages")
                     : new Refusal.Fragmented(what);
@@ -356,8 +359,11 @@ public final class Frames {
             int node = os.nodeOf(address, callState);
             if (node != request.node().orElse(node)) {
                 throw new Refusal.Fragmented(
-                        "these pages are of node %d, and node %d was required"
-                                .formatted(node, request.node().getAsInt()));
+                        String.format(
+                                Locale.ROOT,
+                                "these pages are of node %d, and node %d was required",
+                                node,
+                                request.node().getAsInt()));
             }
         }
     }
@@ -697,15 +703,22 @@ public final class Frames {
 
     private static IllegalArgumentException foreign(long address, long bytes) {
         return new IllegalArgumentException(
-                "%d bytes at 0x%x are not memory of this allocator".formatted(bytes, address));
+                String.format(
+                        Locale.ROOT,
+                        "%d bytes at 0x%x are not memory of this allocator",
+                        bytes,
+                        address));
     }
 
     private long pagesFor(long bytes) throws Refusal {
         long page = os.pageBytes();
         if (bytes > Long.MAX_VALUE / 2) {
             throw new Refusal.OutOfMemory(
-                    "%d bytes in pages of %d bytes: more than can be addressed"
-                            .formatted(bytes, page));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes in pages of %d bytes: more than can be addressed",
+                            bytes,
+                            page));
         }
         return Ways.roundUp(Math.max(1, bytes), page);
     }

@@ -5,6 +5,7 @@ import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * Address space for pages: aligned, and with inaccessible pages around it where a request wants
@@ -72,8 +73,11 @@ record Ground(Reservation reservation, long address) {
         long guard = request.guarded() ? alignment : 0;
         if (bytes > Long.MAX_VALUE - 2 * guard || guard > Long.MAX_VALUE / 4) {
             throw new Refusal.OutOfMemory(
-                    "%d bytes aligned to %d with guards are more than can be addressed"
-                            .formatted(bytes, alignment));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes aligned to %d with guards are more than can be addressed",
+                            bytes,
+                            alignment));
         }
         return guard;
     }

@@ -6,6 +6,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * Regions that the kernel has allocated for io_uring in one piece, if it could. Their pages are the
@@ -31,7 +32,11 @@ record KernelRegions(OperatingSystem os, Reservations reservations, Pages pages)
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         if (bytes > MAX_BYTES) {
             throw new Refusal.OutOfMemory(
-                    "%d bytes are wanted, and a region has at most %d".formatted(bytes, MAX_BYTES));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes are wanted, and a region has at most %d",
+                            bytes,
+                            MAX_BYTES));
         }
         if (request.guarded()) {
             throw new Refusal.NotSupported("a region lies where the kernel puts it: no guards");

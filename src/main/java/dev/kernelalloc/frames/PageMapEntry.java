@@ -3,6 +3,8 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalAddressException.Reason;
 
+import java.util.Locale;
+
 /**
  * An entry of {@code /proc/<pid>/pagemap}. Source: the kernel's admin-guide/mm/pagemap.
  *
@@ -108,7 +110,11 @@ final class PageMapEntry {
             Reason reason, long pageAddress, long entry, String finding) {
         return new PhysicalAddressException(
                 reason,
-                "no physical address: the page at 0x%x %s (page map entry 0x%016x)"
-                        .formatted(pageAddress, finding, entry));
+                String.format(
+                        Locale.ROOT,
+                        "no physical address: the page at 0x%x %s (page map entry 0x%016x)",
+                        pageAddress,
+                        finding,
+                        entry));
     }
 }

@@ -8,6 +8,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * Pages of the huge page pool, which the machine's owner has set aside. They are never swapped, and
@@ -51,13 +52,14 @@ record PoolPages(
         HugeAllowance allowance = os.hugeAllowance(unitBytes);
         if (count > allowance.leftBytes() / unitBytes) {
             throw new Refusal.OutOfMemory(
-                    ("%d pages of %d KiB are wanted, and a control group leaves this process %d"
-                                    + " bytes of the pool: raise %s")
-                            .formatted(
-                                    count,
-                                    unitBytes >> 10,
-                                    allowance.leftBytes(),
-                                    allowance.file()));
+                    String.format(
+                            Locale.ROOT,
+                            "%d pages of %d KiB are wanted, and a control group leaves this process"
+                                + " %d bytes of the pool: raise %s",
+                            count,
+                            unitBytes >> 10,
+                            allowance.leftBytes(),
+                            allowance.file()));
         }
         HugePool pool =
                 os.hugePools().stream()
@@ -70,15 +72,24 @@ record PoolPages(
                         : pool.availablePages();
         if (count > free) {
             throw new Refusal.OutOfMemory(
-                    ("%d pages of %d KiB are wanted, and %d are free (%s): raise"
-                         + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or reserve them"
-                         + " at boot")
-                            .formatted(count, unitBytes >> 10, free, pool, unitBytes >> 10));
+                    String.format(
+                            Locale.ROOT,
+                            "%d pages of %d KiB are wanted, and %d are free (%s): raise"
+                                + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or"
+                                + " reserve them at boot",
+                            count,
+                            unitBytes >> 10,
+                            free,
+                            pool,
+                            unitBytes >> 10));
         }
     }
 
     private Refusal missing() {
         return new Refusal.NotSupported(
-                "this system has no pool of pages of %d KiB".formatted(unitBytes >> 10));
+                String.format(
+                        Locale.ROOT,
+                        "this system has no pool of pages of %d KiB",
+                        unitBytes >> 10));
     }
 }

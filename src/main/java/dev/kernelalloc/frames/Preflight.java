@@ -7,6 +7,7 @@ import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -91,25 +92,32 @@ final class Preflight {
         long available = availableBytes();
         if (isTooMuch(bytes, othersBytes, available - RESERVE_BYTES)) {
             throw new Refusal.OutOfMemory(
-                    ("%d bytes of memory that stays: the machine has about %d bytes left%s, and"
-                         + " taking them would end a process. Ask for less, or free memory first")
-                            .formatted(bytes, available, besides(othersBytes)));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes of memory that stays: the machine has about %d bytes left%s,"
+                                + " and taking them would end a process. Ask for less, or free"
+                                + " memory first",
+                            bytes,
+                            available,
+                            besides(othersBytes)));
         }
         for (MemoryGroup group : os.memoryGroups()) {
             long reserve = Math.min(RESERVE_BYTES, group.limitBytes() / RESERVE_SHARE);
             if (isTooMuch(bytes, othersBytes, group.availableBytes() - reserve)) {
                 throw new Refusal.OutOfMemory(
-                        ("%d bytes of memory that stays: the control group %s may use %d bytes and"
-                             + " uses %d, of which %d could be taken back%s; beyond its limit the"
-                             + " kernel would kill this process. Ask for less, lower -Xmx, or raise"
-                             + " the limit (memory.max, docker run --memory)")
-                                .formatted(
-                                        bytes,
-                                        group.name(),
-                                        group.limitBytes(),
-                                        group.usedBytes(),
-                                        group.reclaimableBytes(),
-                                        besides(othersBytes)));
+                        String.format(
+                                Locale.ROOT,
+                                "%d bytes of memory that stays: the control group %s may use %d"
+                                    + " bytes and uses %d, of which %d could be taken back%s;"
+                                    + " beyond its limit the kernel would kill this process. Ask"
+                                    + " for less, lower -Xmx, or raise the limit (memory.max,"
+                                    + " docker run --memory)",
+                                bytes,
+                                group.name(),
+                                group.limitBytes(),
+                                group.usedBytes(),
+                                group.reclaimableBytes(),
+                                besides(othersBytes)));
             }
         }
     }
@@ -131,8 +139,11 @@ final class Preflight {
     }
 
     private String besides(long othersBytes) {
-        return ", the Java heap may still take %d without asking, and other threads are taking %d"
-                .formatted(os.untouchedHeapBytes(), othersBytes);
+        return String.format(
+                Locale.ROOT,
+                ", the Java heap may still take %d without asking, and other threads are taking %d",
+                os.untouchedHeapBytes(),
+                othersBytes);
     }
 
     /** Refuses what may not be locked; where nobody tells, the lock itself does. */
@@ -182,7 +193,8 @@ final class Preflight {
             return;
         }
         if (bytes > budget.remainingBytes()) {
-            throw budget.exceeded("pinning %d bytes".formatted(bytes), "pinned", "pin");
+            throw budget.exceeded(
+                    String.format(Locale.ROOT, "pinning %d bytes", bytes), "pinned", "pin");
         }
     }
 

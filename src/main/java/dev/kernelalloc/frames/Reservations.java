@@ -6,6 +6,7 @@ import dev.kernelalloc.os.Refusal;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
@@ -63,11 +64,15 @@ final class Reservations {
 
             MAPPINGS.addAndGet(-mappings);
             throw new Refusal.OutOfMemory(
-                    ("the slabs and blocks of pages of this process have %d mappings, %d more are"
-                         + " wanted, and the kernel allows it %d mappings, half of which are left"
-                         + " to the JVM and others: use fewer and larger blocks, or raise sysctl"
-                         + " vm.max_map_count")
-                            .formatted(now - mappings, mappings, os.maxMappings()));
+                    String.format(
+                            Locale.ROOT,
+                            "the slabs and blocks of pages of this process have %d mappings, %d"
+                                + " more are wanted, and the kernel allows it %d mappings, half of"
+                                + " which are left to the JVM and others: use fewer and larger"
+                                + " blocks, or raise sysctl vm.max_map_count",
+                            now - mappings,
+                            mappings,
+                            os.maxMappings()));
         }
     }
 

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
@@ -225,10 +226,14 @@ public record SecretPages(
         if (live * MAPPINGS_EACH > os.maxMappings() / 4) {
             LIVE.decrementAndGet();
             throw new Refusal.OutOfMemory(
-                    ("this process has %d secrets of %d mappings each, and the kernel allows it %d"
-                         + " mappings: put several secrets into one block, or raise sysctl"
-                         + " vm.max_map_count")
-                            .formatted(live - 1, MAPPINGS_EACH, os.maxMappings()));
+                    String.format(
+                            Locale.ROOT,
+                            "this process has %d secrets of %d mappings each, and the kernel allows"
+                                + " it %d mappings: put several secrets into one block, or raise"
+                                + " sysctl vm.max_map_count",
+                            live - 1,
+                            MAPPINGS_EACH,
+                            os.maxMappings()));
         }
     }
 

@@ -9,6 +9,7 @@ import dev.kernelalloc.physical.PhysicalExtent;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Where the pages of a slab lay when they were resolved: an address for each, and the runs of pages
@@ -154,7 +155,11 @@ final class Translation {
         return switch (source) {
             case Source.Nothing _ ->
                     throw new IllegalArgumentException(
-                            "page %d at 0x%x has an address".formatted(page, virtualAddress));
+                            String.format(
+                                    Locale.ROOT,
+                                    "page %d at 0x%x has an address",
+                                    page,
+                                    virtualAddress));
             case Source.Unreadable(Refusal why) -> absent(why);
             case Source.Entries(long[] values) ->
                     PageMapEntry.whyAbsent(values[page], virtualAddress);

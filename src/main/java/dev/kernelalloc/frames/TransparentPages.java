@@ -8,6 +8,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * Transparent huge pages: the kernel gives one at the first touch where it has one, and collapses
@@ -47,8 +48,11 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
                 Refusal refusal = pages.collapse(ground.address(), capacity, callState);
                 if (refusal != null && Ways.mustBeHuge(request)) {
                     throw new Refusal.Fragmented(
-                            "not all of %d bytes are in huge pages: %s"
-                                    .formatted(capacity, refusal.getMessage()));
+                            String.format(
+                                    Locale.ROOT,
+                                    "not all of %d bytes are in huge pages: %s",
+                                    capacity,
+                                    refusal.getMessage()));
                 }
             }
             boolean huge = pages.isHuge(ground.address(), capacity, callState);

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
@@ -359,8 +360,12 @@ final class Verifier {
         private Drift foreign(int page, boolean pinned) {
             PhysicalAddress at = physical(look.now.pageAddress(page));
             String finding =
-                    "its frame is not its own: kpageflags 0x%x, mapped %d times (kpagecount)"
-                            .formatted(look.flags[page], look.counts[page]);
+                    String.format(
+                            Locale.ROOT,
+                            "its frame is not its own: kpageflags 0x%x, mapped %d times"
+                                + " (kpagecount)",
+                            look.flags[page],
+                            look.counts[page]);
             return new Drift(addressOf(page), at, at, pinned, finding);
         }
 
@@ -424,8 +429,12 @@ final class Verifier {
                         Guarantee.HUGE,
                         slab.address(),
                         slab.bytes() - huge,
-                        "%d of %d bytes are mapped by huge pages: the others were split, paged out"
-                                        .formatted(huge, slab.bytes())
+                        String.format(
+                                        Locale.ROOT,
+                                        "%d of %d bytes are mapped by huge pages: the others were"
+                                            + " split, paged out",
+                                        huge,
+                                        slab.bytes())
                                 + " or replaced");
             }
         }
@@ -462,8 +471,11 @@ final class Verifier {
                             Guarantee.CONTIGUOUS,
                             addressOf(Math.min(end, look.now.pages() - 1)),
                             slab.bytes() - end * os.pageBytes(),
-                            "pages were moved: the longest run is of %d of %d bytes"
-                                    .formatted(look.now.longestRunBytes(), slab.bytes()));
+                            String.format(
+                                    Locale.ROOT,
+                                    "pages were moved: the longest run is of %d of %d bytes",
+                                    look.now.longestRunBytes(),
+                                    slab.bytes()));
                 }
             } else if (slab.bytes() > os.pageBytes() && !isOneHugePage()) {
                 throw new Refusal.NotPermitted(

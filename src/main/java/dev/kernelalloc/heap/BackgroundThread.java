@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
@@ -154,7 +155,11 @@ public final class BackgroundThread {
             System.getLogger("dev.kernelalloc")
                     .log(
                             System.Logger.Level.WARNING,
-                            "thread %s failed: failures=%d; it goes on".formatted(name, failures),
+                            String.format(
+                                    Locale.ROOT,
+                                    "thread %s failed: failures=%d; it goes on",
+                                    name,
+                                    failures),
                             failure);
         } catch (Throwable _) {
             // the Java heap or stack is exhausted, or the logger has failed too

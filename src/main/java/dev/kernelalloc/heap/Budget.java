@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -552,8 +553,12 @@ public final class Budget {
             }
             if (!open.isEmpty()) {
                 throw new IllegalStateException(
-                        "allocator '%s' has children that are not closed: %s. Close them first"
-                                .formatted(name, String.join(", ", open)));
+                        String.format(
+                                Locale.ROOT,
+                                "allocator '%s' has children that are not closed: %s. Close them"
+                                    + " first",
+                                name,
+                                String.join(", ", open)));
             }
             closed = true;
         }

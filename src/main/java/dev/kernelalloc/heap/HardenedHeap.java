@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 
@@ -228,7 +229,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     private long allocate(long bytes, long alignment, boolean zeroed, byte state) throws Refusal {
         if (bytes > Long.MAX_VALUE - canaryBytes - alignment) {
             throw new Refusal.OutOfMemory(
-                    "%d bytes are more than can be addressed".formatted(bytes));
+                    String.format(Locale.ROOT, "%d bytes are more than can be addressed", bytes));
         }
         StackReserve.require();
         long address = engine.allocateOwned(bytes + canaryBytes, alignment, zeroed);
@@ -329,10 +330,14 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         if (found != (secret ^ address)) {
             condemned.incrementAndGet(sizeClass);
             throw new IllegalStateException(
-                    ("the block at 0x%x was overrun: something has written behind its %d bytes,"
-                                    + " where 0x%016x stands instead of the canary. It is kept from"
-                                    + " use; look for native code that writes too far")
-                            .formatted(address, bytes, found));
+                    String.format(
+                            Locale.ROOT,
+                            "the block at 0x%x was overrun: something has written behind its %d"
+                                + " bytes, where 0x%016x stands instead of the canary. It is kept"
+                                + " from use; look for native code that writes too far",
+                            address,
+                            bytes,
+                            found));
         }
     }
 }

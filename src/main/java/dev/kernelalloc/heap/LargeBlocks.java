@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -347,7 +348,7 @@ final class LargeBlocks {
         long page = source.pageBytes();
         if (bytes > Long.MAX_VALUE - page) {
             throw new Refusal.OutOfMemory(
-                    "%d bytes are more than can be addressed".formatted(bytes));
+                    String.format(Locale.ROOT, "%d bytes are more than can be addressed", bytes));
         }
         long unit = bytes < 8 * page ? SizeClasses.QUANTUM_BYTES : page;
         return Math.max(1, Math.ceilDiv(bytes, unit)) * unit;

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -213,8 +214,11 @@ public final class LiveBlocks implements Blocks {
                 entries.putIfAbsent(new Start(block.address()), new Entry(block, Owner.CALLER));
         if (known != null) {
             throw new IllegalArgumentException(
-                    "0x%x is a live block of this allocator already, it belongs to %s"
-                            .formatted(block.address(), known.owner.description));
+                    String.format(
+                            Locale.ROOT,
+                            "0x%x is a live block of this allocator already, it belongs to %s",
+                            block.address(),
+                            known.owner.description));
         }
         count(allocated, block.capacityBytes());
     }
@@ -344,8 +348,12 @@ public final class LiveBlocks implements Blocks {
         Owner known = entry.owner;
         if (known != owner) {
             throw new IllegalArgumentException(
-                    "block at 0x%x (%d bytes) belongs to %s"
-                            .formatted(address, entry.block.bytes(), known.description));
+                    String.format(
+                            Locale.ROOT,
+                            "block at 0x%x (%d bytes) belongs to %s",
+                            address,
+                            entry.block.bytes(),
+                            known.description));
         }
         return entry;
     }
@@ -358,16 +366,20 @@ public final class LiveBlocks implements Blocks {
                 .findAny()
                 .map(
                         block ->
-                                "0x%x lies %d bytes inside the block at 0x%x (%d bytes): pass its start"
-                                        .formatted(
-                                                address,
-                                                address - block.address(),
-                                                block.address(),
-                                                block.bytes()))
+                                String.format(
+                                        Locale.ROOT,
+                                        "0x%x lies %d bytes inside the block at 0x%x (%d bytes):"
+                                            + " pass its start",
+                                        address,
+                                        address - block.address(),
+                                        block.address(),
+                                        block.bytes()))
                 .orElseGet(
                         () ->
-                                ("0x%x is not the start of a live block of this allocator: it was"
-                                                + " freed before, or comes from elsewhere")
-                                        .formatted(address));
+                                String.format(
+                                        Locale.ROOT,
+                                        "0x%x is not the start of a live block of this allocator:"
+                                            + " it was freed before, or comes from elsewhere",
+                                        address));
     }
 }

@@ -9,6 +9,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The engine: blocks of size classes, cut from slabs, handed out through caches.
@@ -370,8 +371,10 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             }
             if (large.at(address, false) != block) {
                 throw new IllegalStateException(
-                        "the block at 0x%x was freed by a listener while it was to grow"
-                                .formatted(address));
+                        String.format(
+                                Locale.ROOT,
+                                "the block at 0x%x was freed by a listener while it was to grow",
+                                address));
             }
         }
     }
@@ -1035,18 +1038,26 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         boolean ours = start != 0;
         if (ours && start != address) {
             return new IllegalArgumentException(
-                    "0x%x lies %d bytes inside the block at 0x%x: pass its start"
-                            .formatted(address, address - start, start));
+                    String.format(
+                            Locale.ROOT,
+                            "0x%x lies %d bytes inside the block at 0x%x: pass its start",
+                            address,
+                            address - start,
+                            start));
         }
         if (ours) {
             return new IllegalArgumentException(
-                    ("0x%x is not the start of a live raw block: it was freed before, or belongs to"
-                                    + " a box or an arena, whose close frees it")
-                            .formatted(address));
+                    String.format(
+                            Locale.ROOT,
+                            "0x%x is not the start of a live raw block: it was freed before, or"
+                                + " belongs to a box or an arena, whose close frees it",
+                            address));
         }
         return new IllegalArgumentException(
-                ("0x%x is not the start of a live block of this allocator: it was freed before, or"
-                                + " comes from elsewhere")
-                        .formatted(address));
+                String.format(
+                        Locale.ROOT,
+                        "0x%x is not the start of a live block of this allocator: it was freed"
+                            + " before, or comes from elsewhere",
+                        address));
     }
 }

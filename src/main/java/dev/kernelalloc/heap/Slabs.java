@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
@@ -321,9 +322,11 @@ final class Slabs {
         try {
             if (!table.reserve(chunk)) {
                 throw new Refusal.OutOfMemory(
-                        ("memory at 0x%x lies too far from the rest: this process has too little"
-                                        + " address space in one piece")
-                                .formatted(chunk.address()));
+                        String.format(
+                                Locale.ROOT,
+                                "memory at 0x%x lies too far from the rest: this process has too"
+                                    + " little address space in one piece",
+                                chunk.address()));
             }
             Range range = new Range(chunk);
             while (true) {

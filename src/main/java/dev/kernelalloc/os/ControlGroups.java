@@ -5,6 +5,7 @@ import dev.kernelalloc.os.KernelFiles.Content;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -210,13 +211,14 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
                 return;
             }
             unknown.add(
-                    "this process is in the control group %s, of which %s: a limit of it cannot be known"
-                            .formatted(
-                                    KernelFiles.shown(group),
-                                    candidates.isEmpty()
-                                            ? "no hierarchy is mounted"
-                                            : "nothing is mounted, so what is mounted stands for"
-                                                    + " it"));
+                    String.format(
+                            Locale.ROOT,
+                            "this process is in the control group %s, of which %s: a limit of it"
+                                + " cannot be known",
+                            KernelFiles.shown(group),
+                            candidates.isEmpty()
+                                    ? "no hierarchy is mounted"
+                                    : "nothing is mounted, so what is mounted stands for" + " it"));
             for (Mount mount : candidates) {
                 addUpwards(mount, "", version2);
             }

@@ -8,6 +8,7 @@ import dev.kernelalloc.os.OperatingSystem.HugePool;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -38,8 +39,11 @@ final class HugePools {
             Content total = files.read(POOLS + name + "/nr_hugepages");
             if (total.isForTheMoment()) {
                 throw new Refusal.Shortage(
-                        "the pools of huge pages cannot be read: %s. %s"
-                                .formatted(total.why(), Refusal.Shortage.REMEDY));
+                        String.format(
+                                Locale.ROOT,
+                                "the pools of huge pages cannot be read: %s. %s",
+                                total.why(),
+                                Refusal.Shortage.REMEDY));
             }
             if (total.isRead()) {
                 pools.add(read(files, bytes, name, total.number().orElse(0)));

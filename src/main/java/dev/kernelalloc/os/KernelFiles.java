@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
@@ -279,7 +280,10 @@ public record KernelFiles(LinuxCalls calls, String root) {
                 .forEach(
                         unit -> {
                             boolean plain = isUtf8 ? unit >= ' ' : unit >= ' ' && unit < 0x7f;
-                            shown.append(plain ? "" + (char) unit : "\\x%02x".formatted(unit));
+                            shown.append(
+                                    plain
+                                            ? "" + (char) unit
+                                            : String.format(Locale.ROOT, "\\x%02x", unit));
                         });
         return shown.toString();
     }

@@ -3,6 +3,7 @@ package dev.kernelalloc.os;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntPredicate;
 
@@ -412,8 +413,12 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
 
     private Refusal noHugePages(ErrorCode error, long bytes, long hugePageBytes) {
         String what =
-                "taking %d bytes of the pool of %d KiB pages: %s"
-                        .formatted(bytes, hugePageBytes >> 10, error);
+                String.format(
+                        Locale.ROOT,
+                        "taking %d bytes of the pool of %d KiB pages: %s",
+                        bytes,
+                        hugePageBytes >> 10,
+                        error);
         return switch (error.number()) {
             case ENOMEM ->
                     new Refusal.OutOfMemory(

@@ -5,6 +5,7 @@ import static dev.kernelalloc.os.Posix.PROT_READ;
 import static dev.kernelalloc.os.Posix.PROT_WRITE;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * A mapping of a kind that cannot take the place of another safely, between two inaccessible
@@ -79,8 +80,12 @@ record MappingBetweenGuards(Linux linux, long bytes, long guardBytes, long align
             }
         }
         throw new Refusal.SystemError(
-                "mapping %s: %s, other threads have taken each of %d places: try again"
-                        .formatted(what, error, ATTEMPTS),
+                String.format(
+                        Locale.ROOT,
+                        "mapping %s: %s, other threads have taken each of %d places: try again",
+                        what,
+                        error,
+                        ATTEMPTS),
                 error);
     }
 

@@ -2,6 +2,7 @@ package dev.kernelalloc.os;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * Pages that the kernel takes out of its own map of memory: memfd_secret(2), Linux 5.14.
@@ -66,7 +67,12 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
             ErrorCode error = linux.error(callState);
             if (Linux.isShortage(error.number()) || error.number() == Posix.ENOMEM) {
                 throw new Refusal.Shortage(
-                        "opening %s: %s. %s".formatted(ZEROS, error, Refusal.Shortage.REMEDY));
+                        String.format(
+                                Locale.ROOT,
+                                "opening %s: %s. %s",
+                                ZEROS,
+                                error,
+                                Refusal.Shortage.REMEDY));
             }
             // no /dev in this root directory
             FirstTouch.populate(address, bytes, linux.pageBytes());

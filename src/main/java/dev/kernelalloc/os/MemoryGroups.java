@@ -7,6 +7,7 @@ import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The memory control groups of this process, of version 1 or 2: its own and every ancestor that it
@@ -63,8 +64,11 @@ final class MemoryGroups {
     private static void requireRead(boolean shortage, List<String> unknown) throws Refusal {
         if (shortage) {
             throw new Refusal.Shortage(
-                    "how much memory may be used: %s. %s"
-                            .formatted(String.join("; ", unknown), Refusal.Shortage.REMEDY));
+                    String.format(
+                            Locale.ROOT,
+                            "how much memory may be used: %s. %s",
+                            String.join("; ", unknown),
+                            Refusal.Shortage.REMEDY));
         }
     }
 }

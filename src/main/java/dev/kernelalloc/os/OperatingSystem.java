@@ -3,6 +3,7 @@ package dev.kernelalloc.os;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntPredicate;
 
@@ -435,8 +436,14 @@ public interface OperatingSystem {
 
         @Override
         public String toString() {
-            return "pool of %d KiB pages: %d in all, %d free, %d of them promised, by node %s"
-                    .formatted(pageBytes >> 10, total, free, reserved, freeOfNode);
+            return String.format(
+                    Locale.ROOT,
+                    "pool of %d KiB pages: %d in all, %d free, %d of them promised, by node %s",
+                    pageBytes >> 10,
+                    total,
+                    free,
+                    reserved,
+                    freeOfNode);
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntPredicate;
 
@@ -82,8 +83,11 @@ final class PinRing {
         int slot = ring.taken.nextClearBit(0);
         if (slot == SLOTS) {
             throw new Refusal.OutOfMemory(
-                    "pinning: this process has %d pins, and the kernel allows no more: use larger"
-                                    .formatted(SLOTS)
+                    String.format(
+                                    Locale.ROOT,
+                                    "pinning: this process has %d pins, and the kernel allows no"
+                                        + " more: use larger",
+                                    SLOTS)
                             + " blocks");
         }
         if (update(linux, ring, slot, address, bytes, callState) == 1) {
@@ -112,8 +116,11 @@ final class PinRing {
         }
         if (rings.size() == Integer.MAX_VALUE / SLOTS) {
             throw new Refusal.OutOfMemory(
-                    "pinning: the io_uring that holds pins was closed %d times by other code"
-                            .formatted(rings.size()));
+                    String.format(
+                            Locale.ROOT,
+                            "pinning: the io_uring that holds pins was closed %d times by other"
+                                + " code",
+                            rings.size()));
         }
         int file = open(linux, callState);
         Ring ring = new Ring(file, FileIdentity.of(linux, file, callState));

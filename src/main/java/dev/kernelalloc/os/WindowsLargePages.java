@@ -1,6 +1,7 @@
 package dev.kernelalloc.os;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * Memory in large pages. The system has none in store: it looks for free memory that lies side by
@@ -54,7 +55,8 @@ record WindowsLargePages(Windows windows) {
     private Refusal refused(long bytes, MemorySegment callState) {
         ErrorCode error = windows.error(callState);
         long page = windows.largePageBytes();
-        String what = "reserving %d bytes in large pages of %d".formatted(bytes, page);
+        String what =
+                String.format(Locale.ROOT, "reserving %d bytes in large pages of %d", bytes, page);
         return switch (error.number()) {
             case Windows.ERROR_NO_SYSTEM_RESOURCES ->
                     new Refusal.Fragmented(

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 
 /**
  * A privilege of the account that runs this process. Holding one is not enough: it is switched off
@@ -66,8 +67,11 @@ enum WindowsPrivilege {
         MemorySegment luid = arena.allocate(LUID_BYTES, Integer.BYTES);
         if (calls.lookupPrivilegeValue(name, luid, callState) == 0) {
             throw new Refusal.NotSupported(
-                    "enabling %s: %s, this Windows does not know it"
-                            .formatted(this, windows.error(callState)));
+                    String.format(
+                            Locale.ROOT,
+                            "enabling %s: %s, this Windows does not know it",
+                            this,
+                            windows.error(callState)));
         }
         one.set(JAVA_INT, COUNT_OFFSET, 1);
         one.asSlice(LUID_OFFSET, LUID_BYTES).copyFrom(luid);
@@ -82,10 +86,14 @@ enum WindowsPrivilege {
 
     private Refusal notHeld(ErrorCode error) {
         return new Refusal.NotPermitted(
-                ("enabling %s: %s, this process does not hold it. Grant it to the account: \"%s\""
-                     + " in secpol.msc, Local Policies, User Rights Assignment; then sign in again,"
-                     + " and as an administrator start the program as one")
-                        .formatted(this, error, title));
+                String.format(
+                        Locale.ROOT,
+                        "enabling %s: %s, this process does not hold it. Grant it to the account:"
+                            + " \"%s\" in secpol.msc, Local Policies, User Rights Assignment; then"
+                            + " sign in again, and as an administrator start the program as one",
+                        this,
+                        error,
+                        title));
     }
 
     @Override

@@ -1,5 +1,7 @@
 package dev.kernelalloc.physical;
 
+import java.util.Locale;
+
 /**
  * Where a byte lies in physical memory, as the processor of the running system addresses it.
  *
@@ -36,6 +38,6 @@ public record PhysicalAddress(long value, Scope scope) {
     /** The address in hexadecimal, for example {@code 0x00000001a2b3c000}. */
     @Override
     public String toString() {
-        return "0x%016x".formatted(value);
+        return String.format(Locale.ROOT, "0x%016x", value);
     }
 }

@@ -1,5 +1,7 @@
 package dev.kernelalloc.physical;
 
+import java.util.Locale;
+
 /**
  * Bytes that lie side by side in physical memory: an entry of a scatter-gather list.
  *
@@ -17,7 +19,7 @@ public record PhysicalExtent(PhysicalAddress start, long bytes) {
     public PhysicalExtent {
         if (bytes < 1 || start.value() > Long.MAX_VALUE - bytes) {
             throw new IllegalArgumentException(
-                    "start=%s bytes=%d is not an extent".formatted(start, bytes));
+                    String.format(Locale.ROOT, "start=%s bytes=%d is not an extent", start, bytes));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.kernelalloc.physical;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumSet;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -114,7 +115,7 @@ public record PhysicalRequest(
 
     private static void require(boolean holds, String text, Object... values) {
         if (!holds) {
-            throw new IllegalArgumentException(text.formatted(values));
+            throw new IllegalArgumentException(String.format(Locale.ROOT, text, values));
         }
     }
 

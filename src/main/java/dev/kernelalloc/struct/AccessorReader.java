@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -45,8 +46,11 @@ final class AccessorReader {
             mistakes.add(
                     struct,
                     method.getName(),
-                    "%s is neither a getter nor a setter: a getter takes int or long indexes and returns the value,"
-                                    .formatted(method.toGenericString())
+                    String.format(
+                                    Locale.ROOT,
+                                    "%s is neither a getter nor a setter: a getter takes int or"
+                                        + " long indexes and returns the value,",
+                                    method.toGenericString())
                             + " a setter takes them before the value and returns void;"
                             + " an operation is marked @Atomic, anything else is a default method");
         }
@@ -65,10 +69,11 @@ final class AccessorReader {
                 mistakes.add(
                         struct,
                         bridged.name(),
-                        "has the type %s in %s; no sub-interface can change it"
-                                .formatted(
-                                        type.getTypeName(),
-                                        declaration.getDeclaringClass().getSimpleName()));
+                        String.format(
+                                Locale.ROOT,
+                                "has the type %s in %s; no sub-interface can change it",
+                                type.getTypeName(),
+                                declaration.getDeclaringClass().getSimpleName()));
             }
         }
         if (typed.isEmpty()) {
@@ -141,10 +146,11 @@ final class AccessorReader {
             mistakes.add(
                     struct,
                     method.getName(),
-                    "accessors disagree: %s and %s"
-                            .formatted(
-                                    own.genericLeaf().getTypeName(),
-                                    shape.genericLeaf().getTypeName()));
+                    String.format(
+                            Locale.ROOT,
+                            "accessors disagree: %s and %s",
+                            own.genericLeaf().getTypeName(),
+                            shape.genericLeaf().getTypeName()));
         }
     }
 
@@ -206,11 +212,14 @@ final class AccessorReader {
         mistakes.add(
                 struct,
                 method.getName(),
-                "accessors disagree: %s, the others have %s%s"
-                        .formatted(
-                                method.toGenericString(),
-                                carrier.getSimpleName(),
-                                dimensions == 0 ? "" : " with %d index(es)".formatted(dimensions)));
+                String.format(
+                        Locale.ROOT,
+                        "accessors disagree: %s, the others have %s%s",
+                        method.toGenericString(),
+                        carrier.getSimpleName(),
+                        dimensions == 0
+                                ? ""
+                                : String.format(Locale.ROOT, " with %d index(es)", dimensions)));
         return Optional.empty();
     }
 
@@ -239,8 +248,10 @@ final class AccessorReader {
             mistakes.add(
                     struct,
                     method.getName(),
-                    "%s is no primitive or pointer, which alone have atomic operations"
-                            .formatted(member.name()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s is no primitive or pointer, which alone have atomic operations",
+                            member.name()));
             return Optional.empty();
         }
         VarHandle handle = plain.layout().varHandle();
@@ -248,11 +259,12 @@ final class AccessorReader {
             mistakes.add(
                     struct,
                     method.getName(),
-                    "%s is not possible on %s %s"
-                            .formatted(
-                                    mode.get().methodName(),
-                                    plain.carrier().getSimpleName(),
-                                    member.name()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s is not possible on %s %s",
+                            mode.get().methodName(),
+                            plain.carrier().getSimpleName(),
+                            member.name()));
             return Optional.empty();
         }
         MethodType wanted = handle.accessModeType(mode.get());
@@ -268,13 +280,14 @@ final class AccessorReader {
             mistakes.add(
                     struct,
                     method.getName(),
-                    "%s on %s takes %s%s and returns %s"
-                            .formatted(
-                                    mode.get().methodName(),
-                                    member.name(),
-                                    indexes == 0 ? "" : indexes + " index(es), then ",
-                                    arguments.stream().map(Class::getSimpleName).toList(),
-                                    wanted.returnType().getSimpleName()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s on %s takes %s%s and returns %s",
+                            mode.get().methodName(),
+                            member.name(),
+                            indexes == 0 ? "" : indexes + " index(es), then ",
+                            arguments.stream().map(Class::getSimpleName).toList(),
+                            wanted.returnType().getSimpleName()));
             return Optional.empty();
         }
         return Optional.of(new Accessor(method, new Accessor.Operation(mode.get())));

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -65,8 +66,11 @@ final class Binder {
             mistakes.add(
                     outer,
                     member,
-                    "%s contains itself (%s); a Pointer can close the circle"
-                            .formatted(type.getSimpleName(), circle(type)));
+                    String.format(
+                            Locale.ROOT,
+                            "%s contains itself (%s); a Pointer can close the circle",
+                            type.getSimpleName(),
+                            circle(type)));
             return Optional.empty();
         }
         if (!model(type).isPlaced()) {
@@ -115,19 +119,23 @@ final class Binder {
         if (!lookup.hasFullPrivilegeAccess()) {
             mistakes.add(
                     type,
-                    "the lookup %s cannot define classes; pass MethodHandles.lookup() of a class that sees the type"
-                            .formatted(lookup));
+                    String.format(
+                            Locale.ROOT,
+                            "the lookup %s cannot define classes; pass MethodHandles.lookup() of a"
+                                + " class that sees the type",
+                            lookup));
             return;
         }
         if (!seesThisPackage()) {
             mistakes.add(
                     type,
-                    "the module %s of %s does not read %s; it needs: requires %s"
-                            .formatted(
-                                    lookup.lookupClass().getModule().getName(),
-                                    lookup.lookupClass().getName(),
-                                    StructType.class.getModule().getName(),
-                                    StructType.class.getModule().getName()));
+                    String.format(
+                            Locale.ROOT,
+                            "the module %s of %s does not read %s; it needs: requires %s",
+                            lookup.lookupClass().getModule().getName(),
+                            lookup.lookupClass().getName(),
+                            StructType.class.getModule().getName(),
+                            StructType.class.getModule().getName()));
             return;
         }
         if (!type.isRecord() && (!type.isInterface() || type.isAnnotation())) {
@@ -157,30 +165,48 @@ final class Binder {
 
     private String obstacle(Class<?> type) {
         if (type.isHidden()) {
-            return "%s is a hidden class, which no other class can name".formatted(type.getName());
+            return String.format(
+                    Locale.ROOT,
+                    "%s is a hidden class, which no other class can name",
+                    type.getName());
         }
         if (type.isInterface() && type.isSealed()) {
-            return "%s is sealed, so a view cannot implement it".formatted(type.getSimpleName());
+            return String.format(
+                    Locale.ROOT,
+                    "%s is sealed, so a view cannot implement it",
+                    type.getSimpleName());
         }
         if (type.isRecord() && !canConstruct(type)) {
-            return "the constructor of %s is not accessible to %s; pass the lookup of a class that sees it"
-                    .formatted(type.getSimpleName(), lookup.lookupClass().getName());
+            return String.format(
+                    Locale.ROOT,
+                    "the constructor of %s is not accessible to %s; pass the lookup of a class that"
+                        + " sees it",
+                    type.getSimpleName(),
+                    lookup.lookupClass().getName());
         }
         try {
             if (lookup.findClass(type.getName()) == type) {
                 return "";
             }
-            return "%s is loaded by %s, the lookup class by %s"
-                    .formatted(
-                            type.getName(),
-                            type.getClassLoader(),
-                            lookup.lookupClass().getClassLoader());
+            return String.format(
+                    Locale.ROOT,
+                    "%s is loaded by %s, the lookup class by %s",
+                    type.getName(),
+                    type.getClassLoader(),
+                    lookup.lookupClass().getClassLoader());
         } catch (IllegalAccessException e) {
-            return "%s is not accessible to %s; make it public, or pass the lookup of a class that sees it"
-                    .formatted(type.getName(), lookup.lookupClass().getName());
+            return String.format(
+                    Locale.ROOT,
+                    "%s is not accessible to %s; make it public, or pass the lookup of a class that"
+                        + " sees it",
+                    type.getName(),
+                    lookup.lookupClass().getName());
         } catch (ClassNotFoundException | LinkageError e) {
-            return "%s is not found by the class loader of %s"
-                    .formatted(type.getName(), lookup.lookupClass().getName());
+            return String.format(
+                    Locale.ROOT,
+                    "%s is not found by the class loader of %s",
+                    type.getName(),
+                    lookup.lookupClass().getName());
         }
     }
 
@@ -267,8 +293,13 @@ final class Binder {
                 mistakes.add(
                         struct.type(),
                         member.name(),
-                        "its access mode needs alignment %d, but it lies at offset %d of a struct of alignment %d"
-                                .formatted(alignment, member.offset(), result.alignment()));
+                        String.format(
+                                Locale.ROOT,
+                                "its access mode needs alignment %d, but it lies at offset %d of a"
+                                    + " struct of alignment %d",
+                                alignment,
+                                member.offset(),
+                                result.alignment()));
             }
         }
         return needed;

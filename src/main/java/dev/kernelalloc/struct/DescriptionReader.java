@@ -7,6 +7,7 @@ import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -50,10 +51,15 @@ final class DescriptionReader {
         }
         long alignment = struct.align() == 0 ? 1 : struct.align();
         if (Long.bitCount(alignment) != 1 || alignment < 0) {
-            mistakes.add(type, "@Struct(align = %d) is no power of two".formatted(alignment));
+            mistakes.add(
+                    type,
+                    String.format(
+                            Locale.ROOT, "@Struct(align = %d) is no power of two", alignment));
         }
         if (struct.size() < 0) {
-            mistakes.add(type, "@Struct(size = %d) is negative".formatted(struct.size()));
+            mistakes.add(
+                    type,
+                    String.format(Locale.ROOT, "@Struct(size = %d) is negative", struct.size()));
         }
         return new StructDescription(type, union, struct.packed(), alignment, struct.size(), found);
     }
@@ -63,8 +69,10 @@ final class DescriptionReader {
         if (parent.isAnnotationPresent(Union.class) && !type.isAnnotationPresent(Union.class)) {
             mistakes.add(
                     type,
-                    "extends the @Union %s, and is none; hold it as a member instead"
-                            .formatted(parent.getSimpleName()));
+                    String.format(
+                            Locale.ROOT,
+                            "extends the @Union %s, and is none; hold it as a member instead",
+                            parent.getSimpleName()));
         }
         Struct theirs = parent.getAnnotation(Struct.class);
         Struct ours = type.getAnnotation(Struct.class);
@@ -80,8 +88,10 @@ final class DescriptionReader {
         if (!keeps) {
             mistakes.add(
                     type,
-                    "extends %s, whose @Struct is not inherited; repeat it"
-                            .formatted(parent.getSimpleName()));
+                    String.format(
+                            Locale.ROOT,
+                            "extends %s, whose @Struct is not inherited; repeat it",
+                            parent.getSimpleName()));
         }
     }
 
@@ -133,8 +143,10 @@ final class DescriptionReader {
                     mistakes.add(
                             type,
                             method.getName(),
-                            "is no component, so its @%s describes no member"
-                                    .formatted(annotation.annotationType().getSimpleName()));
+                            String.format(
+                                    Locale.ROOT,
+                                    "is no component, so its @%s describes no member",
+                                    annotation.annotationType().getSimpleName()));
                 }
             }
         }

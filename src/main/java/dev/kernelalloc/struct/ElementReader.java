@@ -10,6 +10,7 @@ import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import java.nio.ByteOrder;
 import java.nio.charset.Charset;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Finds out what one value of a member is; of an array, what one element is. */
@@ -69,16 +70,24 @@ final class ElementReader {
         }
         if (leaf.isRecord() || (leaf.isInterface() && !leaf.isAnnotation() && !isOfTheJdk(leaf))) {
             if (shape.genericLeaf() != leaf) {
-                mistake(member, "%s is generic, a struct is not".formatted(shape.genericLeaf()));
+                mistake(
+                        member,
+                        String.format(
+                                Locale.ROOT,
+                                "%s is generic, a struct is not",
+                                shape.genericLeaf()));
                 return null;
             }
             return nested(member, leaf);
         }
         mistake(
                 member,
-                ("%s has no place in C memory; a member is a primitive, MemorySegment, Pointer,"
-                                + " String, an enum, a record, an interface, or an array of these")
-                        .formatted(shape.genericLeaf().getTypeName()));
+                String.format(
+                        Locale.ROOT,
+                        "%s has no place in C memory; a member is a primitive, MemorySegment,"
+                            + " Pointer, String, an enum, a record, an interface, or an array of"
+                            + " these",
+                        shape.genericLeaf().getTypeName()));
         return null;
     }
 
@@ -137,13 +146,16 @@ final class ElementReader {
         if (width > 0 && !truth && !holds(carrier, carrierBits, width, signed)) {
             mistake(
                     member,
-                    "%s cannot hold every value of %s; use a wider Java type"
-                            .formatted(
-                                    carrier.getSimpleName(),
-                                    bits == null
-                                            ? c.value().spelling()
-                                            : (signed ? "%d signed bits" : "%d bits")
-                                                    .formatted(width)));
+                    String.format(
+                            Locale.ROOT,
+                            "%s cannot hold every value of %s; use a wider Java type",
+                            carrier.getSimpleName(),
+                            bits == null
+                                    ? c.value().spelling()
+                                    : String.format(
+                                            Locale.ROOT,
+                                            signed ? "%d signed bits" : "%d bits",
+                                            width)));
             return null;
         }
         int widthHere = bits != null ? bits.value() : bytes * 8;
@@ -215,11 +227,13 @@ final class ElementReader {
         try {
             Charset charset = Charset.forName(name + suffix);
             if (!charset.canEncode()) {
-                mistake(member, "the charset %s cannot encode".formatted(name));
+                mistake(member, String.format(Locale.ROOT, "the charset %s cannot encode", name));
                 return null;
             }
             if (Math.multiplyExact(length, unit) > Integer.MAX_VALUE - 8) {
-                mistake(member, "%d characters do not fit in a String".formatted(length));
+                mistake(
+                        member,
+                        String.format(Locale.ROOT, "%d characters do not fit in a String", length));
                 return null;
             }
             FixedText fixed =
@@ -235,10 +249,12 @@ final class ElementReader {
                                 default -> ValueLayout.JAVA_INT.withOrder(order);
                             }));
         } catch (IllegalArgumentException e) {
-            mistake(member, "there is no charset \"%s\"".formatted(name));
+            mistake(member, String.format(Locale.ROOT, "there is no charset \"%s\"", name));
             return null;
         } catch (ArithmeticException e) {
-            mistake(member, "%d characters do not fit in a String".formatted(length));
+            mistake(
+                    member,
+                    String.format(Locale.ROOT, "%d characters do not fit in a String", length));
             return null;
         }
     }
@@ -256,8 +272,11 @@ final class ElementReader {
         }
         mistake(
                 member,
-                "%s does not say which struct it points to: Pointer<S>, where S is a record or an interface"
-                        .formatted(generic.getTypeName()));
+                String.format(
+                        Locale.ROOT,
+                        "%s does not say which struct it points to: Pointer<S>, where S is a record"
+                            + " or an interface",
+                        generic.getTypeName()));
         return null;
     }
 
@@ -272,8 +291,10 @@ final class ElementReader {
         if (model.get().isFlexible()) {
             mistake(
                     member,
-                    "%s ends in a flexible array, so nothing can contain it"
-                            .formatted(inner.getSimpleName()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s ends in a flexible array, so nothing can contain it",
+                            inner.getSimpleName()));
             return null;
         }
         return new Element.Nested(model.get());

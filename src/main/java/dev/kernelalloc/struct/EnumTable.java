@@ -3,6 +3,7 @@ package dev.kernelalloc.struct;
 import org.jspecify.annotations.Nullable;
 
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -33,7 +34,12 @@ record EnumTable(Class<?> type, long[] values, Object[] constants, long[] valueO
             String name = ((Enum<?>) constant).name();
             EnumValue value = annotation(type, name);
             if (value == null) {
-                mistakes.accept("%s.%s has no @EnumValue".formatted(type.getSimpleName(), name));
+                mistakes.accept(
+                        String.format(
+                                Locale.ROOT,
+                                "%s.%s has no @EnumValue",
+                                type.getSimpleName(),
+                                name));
                 right = false;
                 continue;
             }
@@ -41,19 +47,25 @@ record EnumTable(Class<?> type, long[] values, Object[] constants, long[] valueO
             Object other = byValue.put(value.value(), constant);
             if (other != null) {
                 mistakes.accept(
-                        "%s.%s and %s have the same value %d"
-                                .formatted(type.getSimpleName(), other, name, value.value()));
+                        String.format(
+                                Locale.ROOT,
+                                "%s.%s and %s have the same value %d",
+                                type.getSimpleName(),
+                                other,
+                                name,
+                                value.value()));
                 right = false;
             }
             if (!range.contains(value.value())) {
                 mistakes.accept(
-                        "%s.%s = %d does not fit in %d %s bits"
-                                .formatted(
-                                        type.getSimpleName(),
-                                        name,
-                                        value.value(),
-                                        range.bits(),
-                                        range.signed() ? "signed" : "unsigned"));
+                        String.format(
+                                Locale.ROOT,
+                                "%s.%s = %d does not fit in %d %s bits",
+                                type.getSimpleName(),
+                                name,
+                                value.value(),
+                                range.bits(),
+                                range.signed() ? "signed" : "unsigned"));
                 right = false;
             }
         }
@@ -75,8 +87,11 @@ record EnumTable(Class<?> type, long[] values, Object[] constants, long[] valueO
         int index = Arrays.binarySearch(values, value);
         if (index < 0) {
             throw new IllegalStateException(
-                    "%s has no constant for the value %d in memory"
-                            .formatted(type.getTypeName(), value));
+                    String.format(
+                            Locale.ROOT,
+                            "%s has no constant for the value %d in memory",
+                            type.getTypeName(),
+                            value));
         }
         return constants[index];
     }

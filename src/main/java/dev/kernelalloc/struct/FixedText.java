@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.Charset;
+import java.util.Locale;
 
 /**
  * A fixed-length character array, read and written as a {@code String}.
@@ -52,18 +53,20 @@ record FixedText(String member, Charset charset, int unitBytes, int length, bool
         if (bytes.length > room) {
             throw refused(
                     text,
-                    "takes %d bytes of %s, room is for %d%s"
-                            .formatted(
-                                    bytes.length,
-                                    charset,
-                                    room,
-                                    terminated ? " and a terminator" : ""));
+                    String.format(
+                            Locale.ROOT,
+                            "takes %d bytes of %s, room is for %d%s",
+                            bytes.length,
+                            charset,
+                            room,
+                            terminated ? " and a terminator" : ""));
         }
         return bytes;
     }
 
     private IllegalArgumentException refused(String text, String why) {
-        return new IllegalArgumentException("%s: \"%s\" %s".formatted(member, text, why));
+        return new IllegalArgumentException(
+                String.format(Locale.ROOT, "%s: \"%s\" %s", member, text, why));
     }
 
     /** The offset in bytes of the first unit that is all zeros; the length where there is none. */

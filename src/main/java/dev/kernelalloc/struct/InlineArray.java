@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
+import java.util.Locale;
 
 /**
  * One dimension of an inline array, copied to and from a Java array.
@@ -108,7 +109,12 @@ record InlineArray(String member, int length, long stride, MethodHandle newArray
         int given = lengthOf(value);
         if (given != length) {
             throw new IllegalArgumentException(
-                    "%s: %d elements given, its length is %d".formatted(member, given, length));
+                    String.format(
+                            Locale.ROOT,
+                            "%s: %d elements given, its length is %d",
+                            member,
+                            given,
+                            length));
         }
         values.store(segment, offset, value, this);
     }

@@ -3,6 +3,7 @@ package dev.kernelalloc.struct;
 import dev.kernelalloc.bulk.BulkMemory;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /**
  * Inline bytes, copied in and out.
@@ -19,8 +20,12 @@ record InlineBytes(String member, long byteSize) {
         MemorySegment bytes = (MemorySegment) value;
         if (bytes.byteSize() != byteSize) {
             throw new IllegalArgumentException(
-                    "%s: %d bytes given, its length is %d"
-                            .formatted(member, bytes.byteSize(), byteSize));
+                    String.format(
+                            Locale.ROOT,
+                            "%s: %d bytes given, its length is %d",
+                            member,
+                            bytes.byteSize(),
+                            byteSize));
         }
         BulkMemory.copy(bytes, 0, segment, offset, byteSize);
     }

@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import java.util.Locale;
+
 /**
  * The values that an integer of memory can have, on the way to and from a Java {@code long}.
  *
@@ -17,8 +19,13 @@ record IntegerRange(String member, int bits, boolean signed) {
     long check(long value) {
         if (!contains(value)) {
             throw new IllegalArgumentException(
-                    "%s: value=%d does not fit in %d %s bits"
-                            .formatted(member, value, bits, signed ? "signed" : "unsigned"));
+                    String.format(
+                            Locale.ROOT,
+                            "%s: value=%d does not fit in %d %s bits",
+                            member,
+                            value,
+                            bits,
+                            signed ? "signed" : "unsigned"));
         }
         return value;
     }

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -67,8 +68,10 @@ final class InterfaceReader {
                                         mistakes.add(
                                                 type,
                                                 operation.getName(),
-                                                "@Atomic(\"%s\") names no member"
-                                                        .formatted(member)));
+                                                String.format(
+                                                        Locale.ROOT,
+                                                        "@Atomic(\"%s\") names no member",
+                                                        member)));
                     }
                 });
         checkOrder(union, methods.ordered(), found);
@@ -99,8 +102,10 @@ final class InterfaceReader {
             mistakes.add(
                     type,
                     method.getName(),
-                    "has a body, so its @%s describes no member"
-                            .formatted(annotation.annotationType().getSimpleName()));
+                    String.format(
+                            Locale.ROOT,
+                            "has a body, so its @%s describes no member",
+                            annotation.annotationType().getSimpleName()));
         }
     }
 
@@ -149,16 +154,22 @@ final class InterfaceReader {
             mistakes.add(
                     type,
                     name,
-                    "is inherited with a body and without, or with two bodies; override it in %s"
-                            .formatted(type.getSimpleName()));
+                    String.format(
+                            Locale.ROOT,
+                            "is inherited with a body and without, or with two bodies; override it"
+                                + " in %s",
+                            type.getSimpleName()));
         }
         for (Method declaration : method.declarations()) {
             if (hasBodyInKotlin(declaration)) {
                 mistakes.add(
                         type,
                         name,
-                        "has a body in Kotlin that its class file lacks; compile %s with"
-                                        .formatted(declaration.getDeclaringClass().getSimpleName())
+                        String.format(
+                                        Locale.ROOT,
+                                        "has a body in Kotlin that its class file lacks; compile %s"
+                                            + " with",
+                                        declaration.getDeclaringClass().getSimpleName())
                                 + " -jvm-default=no-compatibility");
             }
         }
@@ -193,8 +204,10 @@ final class InterfaceReader {
                 mistakes.add(
                         type,
                         method.name(),
-                        "@%s belongs to the accessors of the member, not to an operation"
-                                .formatted(annotation.getSimpleName()));
+                        String.format(
+                                Locale.ROOT,
+                                "@%s belongs to the accessors of the member, not to an operation",
+                                annotation.getSimpleName()));
             }
         }
         for (Class<?> contradiction : declaration.contradictions()) {
@@ -215,8 +228,11 @@ final class InterfaceReader {
             mistakes.add(
                     type,
                     naming.bean().getFirst(),
-                    "is named with get, set or is, and %s is not; name all accessors one way"
-                            .formatted(naming.plain().getFirst()));
+                    String.format(
+                            Locale.ROOT,
+                            "is named with get, set or is, and %s is not; name all accessors one"
+                                + " way",
+                            naming.plain().getFirst()));
             return Map.of();
         }
         Map<String, List<InheritedMethod>> groups = new LinkedHashMap<>();
@@ -252,8 +268,10 @@ final class InterfaceReader {
             mistakes.add(
                     type,
                     getters.getFirst(),
-                    "and %s are getters of one member; remove one, or rename it"
-                            .formatted(getters.getLast()));
+                    String.format(
+                            Locale.ROOT,
+                            "and %s are getters of one member; remove one, or rename it",
+                            getters.getLast()));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.kernelalloc.struct;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Gives every member its place, as the C compilers of an {@link Abi} do. Pure arithmetic: positions
@@ -89,8 +90,12 @@ final class Layouter {
                 mistakes.add(
                         struct.type(),
                         member.name(),
-                        "offset %d is no multiple of its alignment %d; choose another, or pack the struct"
-                                .formatted(member.offset(), memberAlignment));
+                        String.format(
+                                Locale.ROOT,
+                                "offset %d is no multiple of its alignment %d; choose another, or"
+                                    + " pack the struct",
+                                member.offset(),
+                                memberAlignment));
             }
         }
         members.add(new Member(member, start));
@@ -173,8 +178,13 @@ final class Layouter {
         if (struct.size() < natural || struct.size() % alignment != 0) {
             mistakes.add(
                     struct.type(),
-                    "size %d is not possible: its members need %d bytes, and it is a multiple of its alignment %d"
-                            .formatted(struct.size(), natural, alignment));
+                    String.format(
+                            Locale.ROOT,
+                            "size %d is not possible: its members need %d bytes, and it is a"
+                                + " multiple of its alignment %d",
+                            struct.size(),
+                            natural,
+                            alignment));
         }
         return struct.size();
     }
@@ -195,9 +205,13 @@ final class Layouter {
                 mistakes.add(
                         struct.type(),
                         member.name(),
-                        "offset %d lies in %s, which ends at %d; overlapping members belong in a @Union"
-                                .formatted(
-                                        member.offset(), before.name(), Math.ceilDiv(behind, 8)));
+                        String.format(
+                                Locale.ROOT,
+                                "offset %d lies in %s, which ends at %d; overlapping members belong"
+                                    + " in a @Union",
+                                member.offset(),
+                                before.name(),
+                                Math.ceilDiv(behind, 8)));
             }
         }
     }

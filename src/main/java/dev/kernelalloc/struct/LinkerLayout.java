@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A struct with bit-fields as the linker takes it: members at their natural alignment, and nothing
@@ -142,8 +143,11 @@ final class LinkerLayout {
             Piece integer = new Piece(member.offset() / unit * unit, integer(unit));
             if (member.bitOffset() + member.bits() > integer.end() * 8) {
                 throw new UnsupportedOperationException(
-                        "%s crosses the integers of its type, as in a packed struct: the linker has no layout for it"
-                                .formatted(member.name()));
+                        String.format(
+                                Locale.ROOT,
+                                "%s crosses the integers of its type, as in a packed struct: the"
+                                    + " linker has no layout for it",
+                                member.name()));
             }
             return integer;
         }
@@ -197,8 +201,12 @@ final class LinkerLayout {
             default -> {
                 if (mayHoldReals(whole.layout)) {
                     throw new UnsupportedOperationException(
-                            "%s: a bit-field shares an integer with the union %s, so no layout has the bytes of both"
-                                    .formatted(model.name(), whole.layout));
+                            String.format(
+                                    Locale.ROOT,
+                                    "%s: a bit-field shares an integer with the union %s, so no"
+                                        + " layout has the bytes of both",
+                                    model.name(),
+                                    whole.layout));
                 }
                 for (; offset < whole.end(); offset++) {
                     parts.add(new Piece(offset, ValueLayout.JAVA_BYTE));

@@ -6,6 +6,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -57,14 +58,20 @@ final class MemberPath {
                         .filter(m -> m.name().equals(name))
                         .findFirst()
                         .orElseThrow(
-                                () -> wrong("%s has no member %s".formatted(struct.name(), name)));
+                                () ->
+                                        wrong(
+                                                String.format(
+                                                        Locale.ROOT,
+                                                        "%s has no member %s",
+                                                        struct.name(),
+                                                        name)));
         offset += member.offset();
         elements.add(PathElement.groupElement(name));
         indexes = 0;
         Matcher index = INDEX.matcher(indexText);
         while (index.find()) {
             if (indexes == member.lengths().length) {
-                throw wrong("%s has %d dimension(s)".formatted(name, indexes));
+                throw wrong(String.format(Locale.ROOT, "%s has %d dimension(s)", name, indexes));
             }
             addIndex(index.group(1));
         }
@@ -79,7 +86,12 @@ final class MemberPath {
             long index = Long.parseLong(text);
             if (index >= length) {
                 throw wrong(
-                        "index %d of %s is not below %d".formatted(index, member.name(), length));
+                        String.format(
+                                Locale.ROOT,
+                                "index %d of %s is not below %d",
+                                index,
+                                member.name(),
+                                length));
             }
             offset += index * member.stride(indexes);
             elements.add(PathElement.sequenceElement(index));
@@ -90,8 +102,10 @@ final class MemberPath {
     VarHandle varHandle() {
         if (member.bits() > 0 || member.element() instanceof Element.Characters) {
             throw wrong(
-                    "java.lang.invoke offers no VarHandle for %s; use getter and setter"
-                            .formatted(member.bits() > 0 ? "a bit-field" : "a string"));
+                    String.format(
+                            Locale.ROOT,
+                            "java.lang.invoke offers no VarHandle for %s; use getter and setter",
+                            member.bits() > 0 ? "a bit-field" : "a string"));
         }
         return root.layout().varHandle(elements.toArray(PathElement[]::new));
     }
@@ -135,7 +149,7 @@ final class MemberPath {
 
     private IllegalArgumentException wrong(String why) {
         return new IllegalArgumentException(
-                "path \"%s\" in %s: %s".formatted(path, root.name(), why));
+                String.format(Locale.ROOT, "path \"%s\" in %s: %s", path, root.name(), why));
     }
 
     /** {@link Math#addExact(long, long)}. */

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Reads what is said about one member, and checks that it goes together. */
@@ -85,8 +86,12 @@ final class MemberReader {
                     member,
                     outer.length == 0
                             ? "an inline array needs a length for each dimension: @Length"
-                            : "has %d dimension(s) in Java and %d by its @Length and @Flexible"
-                                    .formatted(shape.dimensions(), outer.length));
+                            : String.format(
+                                    Locale.ROOT,
+                                    "has %d dimension(s) in Java and %d by its @Length and"
+                                        + " @Flexible",
+                                    shape.dimensions(),
+                                    outer.length));
         }
     }
 
@@ -111,11 +116,13 @@ final class MemberReader {
         }
         Align align = member.find(Align.class);
         if (align != null && (align.value() <= 0 || Long.bitCount(align.value()) != 1)) {
-            mistake(member, "@Align(%d) is no power of two".formatted(align.value()));
+            mistake(
+                    member,
+                    String.format(Locale.ROOT, "@Align(%d) is no power of two", align.value()));
         }
         Offset offset = member.find(Offset.class);
         if (offset != null && offset.value() < 0) {
-            mistake(member, "@Offset(%d) is negative".formatted(offset.value()));
+            mistake(member, String.format(Locale.ROOT, "@Offset(%d) is negative", offset.value()));
         }
         if (offset != null && struct.isAnnotationPresent(Union.class)) {
             mistake(member, "a member of a @Union begins at offset 0; remove the @Offset");
@@ -126,11 +133,18 @@ final class MemberReader {
             if (unit == 0 || gap.type() == float.class || gap.type() == double.class) {
                 mistake(
                         member,
-                        "@UnnamedBits has the type %s; use an integer type".formatted(gap.type()));
+                        String.format(
+                                Locale.ROOT,
+                                "@UnnamedBits has the type %s; use an integer type",
+                                gap.type()));
             } else if (gap.value() < 0 || gap.value() > unit) {
                 mistake(
                         member,
-                        "@UnnamedBits(%d) is not within 0 and %d".formatted(gap.value(), unit));
+                        String.format(
+                                Locale.ROOT,
+                                "@UnnamedBits(%d) is not within 0 and %d",
+                                gap.value(),
+                                unit));
             }
         }
     }
@@ -144,7 +158,7 @@ final class MemberReader {
         }
         for (long l : lengths) {
             if (l <= 0) {
-                mistake(member, "@Length(%d) is not positive".formatted(l));
+                mistake(member, String.format(Locale.ROOT, "@Length(%d) is not positive", l));
             }
         }
         if (member.has(Flexible.class)) {
@@ -168,8 +182,11 @@ final class MemberReader {
         if (mode != AccessMode.PLAIN && (!scalar || member.has(Bits.class))) {
             mistake(
                     member,
-                    "@Access(%s) needs a member that one instruction accesses: a primitive, an enum or a pointer"
-                            .formatted(mode));
+                    String.format(
+                            Locale.ROOT,
+                            "@Access(%s) needs a member that one instruction accesses: a primitive,"
+                                + " an enum or a pointer",
+                            mode));
         }
     }
 
@@ -185,7 +202,10 @@ final class MemberReader {
         if (!(element instanceof Element.Integral || element instanceof Element.Enumerated)) {
             mistake(member, "a bit-field is an integer, a boolean or an enum");
         } else if (bits.value() < 1 || bits.value() > unit) {
-            mistake(member, "@Bits(%d) is not within 1 and %d".formatted(bits.value(), unit));
+            mistake(
+                    member,
+                    String.format(
+                            Locale.ROOT, "@Bits(%d) is not within 1 and %d", bits.value(), unit));
         }
         if (element.carrier() == boolean.class && bits.value() != 1) {
             mistake(member, "a boolean bit-field has one bit: @Bits(1)");

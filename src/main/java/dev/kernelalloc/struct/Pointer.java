@@ -1,6 +1,7 @@
 package dev.kernelalloc.struct;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -80,13 +81,17 @@ public record Pointer<T>(StructType<T> target, long address) {
         long bytes = elements * target.byteSize();
         if (elements < 0 || bytes < 0 || Math.multiplyHigh(elements, target.byteSize()) != 0) {
             throw new IllegalArgumentException(
-                    "elements=%d of %d bytes each".formatted(elements, target.byteSize()));
+                    String.format(
+                            Locale.ROOT,
+                            "elements=%d of %d bytes each",
+                            elements,
+                            target.byteSize()));
         }
         return Pointers.memory(address, bytes);
     }
 
     @Override
     public String toString() {
-        return "%s * 0x%x".formatted(target.type().getSimpleName(), address);
+        return String.format(Locale.ROOT, "%s * 0x%x", target.type().getSimpleName(), address);
     }
 }

@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.StringJoiner;
 
 /** Structs for people: the layout, and the contents. */
@@ -35,12 +36,14 @@ final class Printer {
         for (Member member : members) {
             long gap = member.offset() - end;
             if (gap > 0 && !model.isUnion()) {
-                text.append(hole.formatted("hole of " + bytes(gap)));
+                text.append(String.format(Locale.ROOT, hole, "hole of " + bytes(gap)));
                 holes++;
                 holeBytes += gap;
             }
             text.append(
-                    format.formatted(
+                    String.format(
+                            Locale.ROOT,
+                            format,
                             member.element().spelling(),
                             declarator(member),
                             offset(member),
@@ -48,17 +51,19 @@ final class Printer {
             end = Math.max(end, member.offset() + member.byteSize());
         }
         if (size > end) {
-            text.append(hole.formatted("padding of " + bytes(size - end)));
+            text.append(String.format(Locale.ROOT, hole, "padding of " + bytes(size - end)));
         }
         text.append(
-                "    /* size: %d, alignment: %d, members: %d, holes: %d (%s), padding: %s */%n"
-                        .formatted(
-                                size,
-                                alignment,
-                                members.size(),
-                                holes,
-                                bytes(holeBytes),
-                                bytes(size - end)));
+                String.format(
+                        Locale.ROOT,
+                        "    /* size: %d, alignment: %d, members: %d, holes: %d (%s), padding: %s"
+                            + " */%n",
+                        size,
+                        alignment,
+                        members.size(),
+                        holes,
+                        bytes(holeBytes),
+                        bytes(size - end)));
         return text.append("};\n").toString().replace(System.lineSeparator(), "\n");
     }
 
@@ -89,7 +94,7 @@ final class Printer {
 
     private static String offset(Member member) {
         return member.bits() > 0
-                ? "%d:%d".formatted(member.offset(), member.bitOffset() % 8)
+                ? String.format(Locale.ROOT, "%d:%d", member.offset(), member.bitOffset() % 8)
                 : Long.toString(member.offset());
     }
 
@@ -131,7 +136,7 @@ final class Printer {
             text.add(show(member, dimension + 1, segment, offset + i * stride));
         }
         if (length > SHOWN_ELEMENTS) {
-            text.add("… %d in all".formatted(length));
+            text.add(String.format(Locale.ROOT, "… %d in all", length));
         }
         return text.toString();
     }
@@ -169,7 +174,8 @@ final class Printer {
             case ValueLayout.OfLong l -> String.valueOf(segment.get(l, offset));
             case ValueLayout.OfFloat l -> String.valueOf(segment.get(l, offset));
             case ValueLayout.OfDouble l -> String.valueOf(segment.get(l, offset));
-            case AddressLayout l -> "0x%x".formatted(segment.get(l, offset).address());
+            case AddressLayout l ->
+                    String.format(Locale.ROOT, "0x%x", segment.get(l, offset).address());
         };
     }
 }

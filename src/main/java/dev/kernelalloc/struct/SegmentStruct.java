@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** A struct known by its layout alone, seen as a segment. */
 final class SegmentStruct extends StructType<MemorySegment> {
@@ -29,8 +30,12 @@ final class SegmentStruct extends StructType<MemorySegment> {
     static SegmentStruct ofLayout(MemoryLayout layout) {
         if (layout.byteSize() > Long.MAX_VALUE - layout.byteAlignment()) {
             throw new IllegalArgumentException(
-                    "%s: %d bytes aligned to %d are more than can be addressed"
-                            .formatted(layout, layout.byteSize(), layout.byteAlignment()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s: %d bytes aligned to %d are more than can be addressed",
+                            layout,
+                            layout.byteSize(),
+                            layout.byteAlignment()));
         }
         GroupLayout group =
                 layout instanceof GroupLayout g
@@ -127,7 +132,12 @@ final class SegmentStruct extends StructType<MemorySegment> {
     public void set(MemorySegment segment, long offset, MemorySegment value) {
         if (value.byteSize() != byteSize) {
             throw new IllegalArgumentException(
-                    "%d bytes given, %s has %d".formatted(value.byteSize(), this, byteSize));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes given, %s has %d",
+                            value.byteSize(),
+                            this,
+                            byteSize));
         }
         BulkMemory.copy(value, 0, segment, offset, byteSize);
     }

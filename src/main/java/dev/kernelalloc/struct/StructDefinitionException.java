@@ -1,6 +1,7 @@
 package dev.kernelalloc.struct;
 
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A record or an interface does not describe a struct. All mistakes are reported together, each
@@ -14,11 +15,12 @@ public final class StructDefinitionException extends IllegalArgumentException {
 
     StructDefinitionException(Class<?> type, List<String> mistakes) {
         super(
-                "%s does not describe a struct, for %s:%n  %s"
-                        .formatted(
-                                type.getTypeName(),
-                                mistakes.size() == 1 ? "one reason" : mistakes.size() + " reasons",
-                                String.join(System.lineSeparator() + "  ", mistakes)));
+                String.format(
+                        Locale.ROOT,
+                        "%s does not describe a struct, for %s:%n  %s",
+                        type.getTypeName(),
+                        mistakes.size() == 1 ? "one reason" : mistakes.size() + " reasons",
+                        String.join(System.lineSeparator() + "  ", mistakes)));
         this.mistakes = List.copyOf(mistakes);
     }
 

@@ -14,6 +14,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -193,7 +194,8 @@ public abstract class StructType<T> {
             // falls through to the one message
         }
         throw new IllegalArgumentException(
-                "elements=%d of %d bytes each".formatted(elements, array.stride(0)));
+                String.format(
+                        Locale.ROOT, "elements=%d of %d bytes each", elements, array.stride(0)));
     }
 
     /**
@@ -339,7 +341,7 @@ public abstract class StructType<T> {
     /** The kind, the name and the size of the struct: {@code "struct Vmxon (4096 bytes)"}. */
     @Override
     public final String toString() {
-        return "%s (%d bytes)".formatted(model.spelling(), byteSize());
+        return String.format(Locale.ROOT, "%s (%d bytes)", model.spelling(), byteSize());
     }
 
     /**

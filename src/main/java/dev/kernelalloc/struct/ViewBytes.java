@@ -3,6 +3,7 @@ package dev.kernelalloc.struct;
 import dev.kernelalloc.bulk.BulkMemory;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 
 /** The bytes of a view of a struct, or of one that begins with it, copied to another place. */
 record ViewBytes(StructModel model) {
@@ -11,8 +12,11 @@ record ViewBytes(StructModel model) {
         Class<?> type = model.type();
         if (!type.isInstance(value) || !(value instanceof StructView view)) {
             throw new IllegalArgumentException(
-                    "%s is no view of a %s in memory"
-                            .formatted(value.getClass().getName(), type.getSimpleName()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s is no view of a %s in memory",
+                            value.getClass().getName(),
+                            type.getSimpleName()));
         }
         if (value.getClass() != model.viewClass()) {
             requireSameBeginning(value.getClass());
@@ -27,8 +31,11 @@ record ViewBytes(StructModel model) {
         StructModel other = ViewStructs.of(view);
         if (other != null && !other.beginsWith(model)) {
             throw new IllegalArgumentException(
-                    "%s extends %s, but its members lie elsewhere: copy them one by one"
-                            .formatted(other.name(), model.name()));
+                    String.format(
+                            Locale.ROOT,
+                            "%s extends %s, but its members lie elsewhere: copy them one by one",
+                            other.name(),
+                            model.name()));
         }
     }
 }

@@ -25,7 +25,10 @@ record ByteCount(long bytes) {
         Matcher written = WRITTEN.matcher(text.strip());
         if (!written.matches()) {
             throw new TypeConversionException(
-                    "'%s' is no size: write for example 4096, 64KiB, 2M or 1GiB".formatted(text));
+                    String.format(
+                            Locale.ROOT,
+                            "'%s' is no size: write for example 4096, 64KiB, 2M or 1GiB",
+                            text));
         }
         String unit = written.group(2);
         int power = unit == null ? 0 : 1 + UNITS.indexOf(unit.toUpperCase(Locale.ROOT));
@@ -36,7 +39,8 @@ record ByteCount(long bytes) {
             return new ByteCount(bytes.longValueExact());
         } catch (ArithmeticException e) {
             throw new TypeConversionException(
-                    "'%s' is no whole number of bytes below 2^63".formatted(text));
+                    String.format(
+                            Locale.ROOT, "'%s' is no whole number of bytes below 2^63", text));
         }
     }
 
@@ -53,7 +57,7 @@ record ByteCount(long bytes) {
         double value = (double) bytes / (1L << power * UNIT_BITS);
         String number = String.format(Locale.ROOT, "%.1f", value);
         return (number.endsWith(".0") ? number.substring(0, number.length() - 2) : number)
-                + " %siB".formatted(UNITS.charAt(power - 1));
+                + String.format(Locale.ROOT, " %siB", UNITS.charAt(power - 1));
     }
 
     static String text(long bytes) {

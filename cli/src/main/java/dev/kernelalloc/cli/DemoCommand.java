@@ -169,7 +169,7 @@ final class DemoCommand implements Callable<Integer> {
         return List.of(
                 way.name(),
                 place.bytes(),
-                "0x%016x".formatted(place.virtual()),
+                String.format(Locale.ROOT, "0x%016x", place.virtual()),
                 place.physical(),
                 place.guarantee(),
                 String.format(Locale.ROOT, nanos < 1000 ? "%.1f" : "%,.0f", nanos),

@@ -140,12 +140,14 @@ final class DoctorCommand implements Callable<Integer> {
                     case UNKNOWN -> "faint";
                 };
         out.println(
-                "  %s  %s  %s %s"
-                        .formatted(
-                                coloured(colour, "%-7s".formatted(lower(finding.state()))),
-                                ("%-" + widest + "s").formatted(finding.name()),
-                                finding.fact(),
-                                coloured("faint", "[" + finding.source() + "]")));
+                String.format(
+                        Locale.ROOT,
+                        "  %s  %s  %s %s",
+                        coloured(
+                                colour, String.format(Locale.ROOT, "%-7s", lower(finding.state()))),
+                        String.format(Locale.ROOT, "%-" + widest + "s", finding.name()),
+                        finding.fact(),
+                        coloured("faint", "[" + finding.source() + "]")));
         for (String remedy : all || finding.state() != State.OK ? finding.remedies() : NOTHING) {
             out.println(" ".repeat(widest + 13) + coloured("cyan", "-> " + remedy));
         }
@@ -159,10 +161,11 @@ final class DoctorCommand implements Callable<Integer> {
         for (Need need : EnumSet.copyOf(needs)) {
             boolean met = unmet.stream().noneMatch(trial -> trial.need() == need);
             out.println(
-                    "  %s  %s"
-                            .formatted(
-                                    coloured(met ? "green" : "red", met ? "met    " : "not met"),
-                                    need));
+                    String.format(
+                            Locale.ROOT,
+                            "  %s  %s",
+                            coloured(met ? "green" : "red", met ? "met    " : "not met"),
+                            need));
         }
     }
 

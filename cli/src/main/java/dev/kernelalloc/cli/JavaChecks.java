@@ -6,6 +6,7 @@ import dev.kernelalloc.cli.Finding.Topic;
 
 import java.lang.management.ManagementFactory;
 import java.util.List;
+import java.util.Locale;
 
 /** The JVM that this program runs on: a program run by the same launcher finds the same. */
 final class JavaChecks {
@@ -21,11 +22,12 @@ final class JavaChecks {
                         Topic.JAVA,
                         "runtime",
                         State.OK,
-                        "%s, %s, %s"
-                                .formatted(
-                                        Runtime.version(),
-                                        System.getProperty("java.vendor"),
-                                        System.getProperty("java.vm.name")),
+                        String.format(
+                                Locale.ROOT,
+                                "%s, %s, %s",
+                                Runtime.version(),
+                                System.getProperty("java.vendor"),
+                                System.getProperty("java.vm.name")),
                         "Runtime.version()"),
                 nativeAccess(),
                 heap(Runtime.getRuntime().maxMemory(), LimitChecks.memoryLimit(host)),
@@ -51,11 +53,12 @@ final class JavaChecks {
                 Topic.JAVA,
                 "heap",
                 much ? State.WARN : State.OK,
-                "may grow to %s of %s, which leaves %s for everything else"
-                        .formatted(
-                                ByteCount.text(heapBytes),
-                                ByteCount.text(limitBytes),
-                                ByteCount.text(Math.max(0, limitBytes - heapBytes))),
+                String.format(
+                        Locale.ROOT,
+                        "may grow to %s of %s, which leaves %s for everything else",
+                        ByteCount.text(heapBytes),
+                        ByteCount.text(limitBytes),
+                        ByteCount.text(Math.max(0, limitBytes - heapBytes))),
                 "Runtime.maxMemory(), /proc/meminfo, control groups",
                 "java -Xmx<size>",
                 "java -XX:MaxRAMPercentage=<percent>");

@@ -8,6 +8,7 @@ import dev.kernelalloc.os.ControlGroups.Limit;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalLong;
 
 /** How much memory, and how many mappings, this process can have at most. */
@@ -56,10 +57,11 @@ final class LimitChecks {
                 Topic.LIMITS,
                 "memory",
                 available.getAsLong() < total.getAsLong() / 16 ? State.WARN : State.OK,
-                "%s available of %s"
-                        .formatted(
-                                ByteCount.text(available.getAsLong()),
-                                ByteCount.text(total.getAsLong())),
+                String.format(
+                        Locale.ROOT,
+                        "%s available of %s",
+                        ByteCount.text(available.getAsLong()),
+                        ByteCount.text(total.getAsLong())),
                 MEMORY);
     }
 
@@ -81,7 +83,8 @@ final class LimitChecks {
         for (Group group : ControlGroups.of(host.files(), "hugetlb").groups()) {
             for (long pageBytes : poolPageBytes(host)) {
                 for (String kind : List.of("", "rsvd.")) {
-                    String name = "hugetlb.%s.%s".formatted(sizeName(pageBytes), kind);
+                    String name =
+                            String.format(Locale.ROOT, "hugetlb.%s.%s", sizeName(pageBytes), kind);
                     Limit limit =
                             group.limit(name + (group.isVersion2() ? "max" : "limit_in_bytes"));
                     limit.unknown().ifPresent(why -> findings.add(unknown(why)));
@@ -98,8 +101,10 @@ final class LimitChecks {
                             "control groups",
                             looked > 0 ? State.OK : State.UNKNOWN,
                             looked > 0
-                                    ? "none of the %d that are visible limits memory"
-                                            .formatted(looked)
+                                    ? String.format(
+                                            Locale.ROOT,
+                                            "none of the %d that are visible limits memory",
+                                            looked)
                                     : "none is visible",
                             "/proc/self/cgroup, /proc/self/mountinfo",
                             "docker run --memory=<size>",
@@ -130,8 +135,13 @@ final class LimitChecks {
                 Topic.LIMITS,
                 "control group",
                 used > limit - limit / 8 ? State.WARN : State.OK,
-                "%s uses %s of %s; beyond it, memory that was locked or populated ends the process"
-                        .formatted(group, ByteCount.text(used), ByteCount.text(limit)),
+                String.format(
+                        Locale.ROOT,
+                        "%s uses %s of %s; beyond it, memory that was locked or populated ends the"
+                            + " process",
+                        group,
+                        ByteCount.text(used),
+                        ByteCount.text(limit)),
                 file,
                 "echo <bytes> > " + file,
                 "docker run --memory=<size>",
@@ -142,22 +152,30 @@ final class LimitChecks {
         long used =
                 group.number(name + (group.isVersion2() ? "current" : "usage_in_bytes")).orElse(0);
         String file =
-                "%s/%s%s".formatted(group, name, group.isVersion2() ? "max" : "limit_in_bytes");
+                String.format(
+                        Locale.ROOT,
+                        "%s/%s%s",
+                        group,
+                        name,
+                        group.isVersion2() ? "max" : "limit_in_bytes");
         return new Finding(
                 Topic.LIMITS,
                 "control group",
                 limit - used < pageBytes ? State.WARN : State.OK,
-                "%s may %s %s of the pool of %s pages, and has %s"
-                        .formatted(
-                                group,
-                                name.endsWith("rsvd.") ? "reserve" : "use",
-                                ByteCount.text(limit),
-                                ByteCount.text(pageBytes),
-                                ByteCount.text(used)),
+                String.format(
+                        Locale.ROOT,
+                        "%s may %s %s of the pool of %s pages, and has %s",
+                        group,
+                        name.endsWith("rsvd.") ? "reserve" : "use",
+                        ByteCount.text(limit),
+                        ByteCount.text(pageBytes),
+                        ByteCount.text(used)),
                 file,
                 "echo <bytes> > " + file,
-                "Kubernetes: resources.limits.hugepages-%s"
-                        .formatted(ByteCount.text(pageBytes).replace(" ", "").replace("iB", "i")));
+                String.format(
+                        Locale.ROOT,
+                        "Kubernetes: resources.limits.hugepages-%s",
+                        ByteCount.text(pageBytes).replace(" ", "").replace("iB", "i")));
     }
 
     private static List<Long> poolPageBytes(Host host) {
@@ -202,12 +220,15 @@ final class LimitChecks {
                 mode.isEmpty()
                         ? "not told"
                         : strict
-                                ? "%s of %s address space are promised, and no more will be"
-                                        .formatted(
-                                                text(host, "Committed_AS:"),
-                                                text(host, "CommitLimit:"))
-                                : "mode %d: address space is not counted"
-                                        .formatted(mode.getAsLong()),
+                                ? String.format(
+                                        Locale.ROOT,
+                                        "%s of %s address space are promised, and no more will be",
+                                        text(host, "Committed_AS:"),
+                                        text(host, "CommitLimit:"))
+                                : String.format(
+                                        Locale.ROOT,
+                                        "mode %d: address space is not counted",
+                                        mode.getAsLong()),
                 OVERCOMMIT,
                 "sysctl vm.overcommit_memory=0");
     }
@@ -228,8 +249,11 @@ final class LimitChecks {
                         : used > most.getAsLong() / 2 ? State.WARN : State.OK,
                 most.isEmpty()
                         ? "not told"
-                        : "%d of %d are used; half of all may be blocks of locked pages"
-                                .formatted(used, most.getAsLong()),
+                        : String.format(
+                                Locale.ROOT,
+                                "%d of %d are used; half of all may be blocks of locked pages",
+                                used,
+                                most.getAsLong()),
                 MAPPINGS + ", /proc/self/maps",
                 "sysctl vm.max_map_count=262144");
     }

@@ -6,6 +6,7 @@ import dev.kernelalloc.cli.Finding.Topic;
 import dev.kernelalloc.os.KernelFiles;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -74,10 +75,12 @@ final class LockChecks {
                 "lock usage",
                 told ? State.OK : State.UNKNOWN,
                 told
-                        ? "%s locked and %s pinned by this process; two budgets, each of the limit"
-                                .formatted(
-                                        ByteCount.text(locked.getAsLong()),
-                                        ByteCount.text(pinned.getAsLong()))
+                        ? String.format(
+                                Locale.ROOT,
+                                "%s locked and %s pinned by this process; two budgets, each of the"
+                                    + " limit",
+                                ByteCount.text(locked.getAsLong()),
+                                ByteCount.text(pinned.getAsLong()))
                         : "not told",
                 "/proc/self/status VmLck, VmPin");
     }

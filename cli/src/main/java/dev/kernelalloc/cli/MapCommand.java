@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 
@@ -165,7 +166,11 @@ final class MapCommand implements Callable<Integer> {
             throw wrong("--size and --blocks must be at least 1, --runs and --times at least 0");
         }
         if (picture != null && PictureFormat.of(picture).isEmpty()) {
-            throw wrong("--picture=%s: the name must end in .svg or .png".formatted(picture));
+            throw wrong(
+                    String.format(
+                            Locale.ROOT,
+                            "--picture=%s: the name must end in .svg or .png",
+                            picture));
         }
         try {
             PhysicalRequest.Builder request =
@@ -217,8 +222,11 @@ final class MapCommand implements Callable<Integer> {
         } catch (LinkageError | InternalError e) {
             throw new UncheckedIOException(
                     new IOException(
-                            "this Java cannot draw (%s): it needs the module java.desktop, and fonts"
-                                            .formatted(e)
+                            String.format(
+                                            Locale.ROOT,
+                                            "this Java cannot draw (%s): it needs the module"
+                                                + " java.desktop, and fonts",
+                                            e)
                                     + " (apt-get install fontconfig fonts-dejavu-core)",
                             e));
         }
@@ -259,13 +267,20 @@ final class MapCommand implements Callable<Integer> {
         }
         table.print(out);
         if (shown < runs.size()) {
-            out.println("and %d more: --runs 0 shows all of them".formatted(runs.size() - shown));
+            out.println(
+                    String.format(
+                            Locale.ROOT,
+                            "and %d more: --runs 0 shows all of them",
+                            runs.size() - shown));
         }
         long longest = runs.stream().mapToLong(Run::bytes).max().orElse(0);
         out.println(
-                "%d run%s, the longest of %s"
-                        .formatted(
-                                runs.size(), runs.size() == 1 ? "" : "s", ByteCount.text(longest)));
+                String.format(
+                        Locale.ROOT,
+                        "%d run%s, the longest of %s",
+                        runs.size(),
+                        runs.size() == 1 ? "" : "s",
+                        ByteCount.text(longest)));
     }
 
     /** Says why there are no addresses, where there are none, and whose they are otherwise. */
@@ -285,6 +300,6 @@ final class MapCommand implements Callable<Integer> {
     }
 
     private static String hex(long address) {
-        return "0x%016x".formatted(address);
+        return String.format(Locale.ROOT, "0x%016x", address);
     }
 }

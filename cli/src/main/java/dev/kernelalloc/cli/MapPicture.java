@@ -106,7 +106,7 @@ final class MapPicture {
             double high = placed ? (double) run.physical().orElseThrow().end() / up : low;
             XYSeries series =
                     chart.addSeries(
-                            "%d at %d".formatted(run.block(), run.offset()),
+                            String.format(Locale.ROOT, "%d at %d", run.block(), run.offset()),
                             new double[] {from, to},
                             new double[] {low, high});
             series.setLabel(name);
@@ -146,8 +146,18 @@ final class MapPicture {
     }
 
     private String title(int runs, int drawn, long bytes) {
-        String all = "%s in %d run%s".formatted(ByteCount.text(bytes), runs, runs == 1 ? "" : "s");
-        return "%s%s, coloured by %s"
-                .formatted(all, drawn < runs ? " (the " + drawn + " longest)" : "", colouring);
+        String all =
+                String.format(
+                        Locale.ROOT,
+                        "%s in %d run%s",
+                        ByteCount.text(bytes),
+                        runs,
+                        runs == 1 ? "" : "s");
+        return String.format(
+                Locale.ROOT,
+                "%s%s, coloured by %s",
+                all,
+                drawn < runs ? " (the " + drawn + " longest)" : "",
+                colouring);
     }
 }

@@ -4,6 +4,7 @@ import dev.kernelalloc.cli.Finding.State;
 import dev.kernelalloc.cli.Finding.Topic;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalLong;
 
 /** What gives a page another frame while it is in use, unless it is pinned. */
@@ -53,7 +54,11 @@ final class MoveChecks {
                 value.isEmpty() ? State.UNKNOWN : zero ? State.OK : State.WARN,
                 value.isEmpty()
                         ? "the kernel does not show it"
-                        : "%d: %s".formatted(value.getAsLong(), zero ? atZero : otherwise),
+                        : String.format(
+                                Locale.ROOT,
+                                "%d: %s",
+                                value.getAsLong(),
+                                zero ? atZero : otherwise),
                 file,
                 remedy);
     }

@@ -79,8 +79,14 @@ final class PageChecks {
                 findings.add(pool(host, "pool " + size, bytes, whole));
             }
             for (String node : nodes) {
-                String directory = "%s/%s/hugepages/%s".formatted(NODES, node, pool);
-                findings.add(pool(host, "pool %s %s".formatted(size, node), bytes, directory));
+                String directory =
+                        String.format(Locale.ROOT, "%s/%s/hugepages/%s", NODES, node, pool);
+                findings.add(
+                        pool(
+                                host,
+                                String.format(Locale.ROOT, "pool %s %s", size, node),
+                                bytes,
+                                directory));
             }
         }
         if (findings.isEmpty()) {
@@ -104,7 +110,12 @@ final class PageChecks {
                 Topic.PAGES,
                 name,
                 free > 0 ? State.OK : State.WARN,
-                "%d pages, %d free, %d beyond the reservation".formatted(pages, free, surplus),
+                String.format(
+                        Locale.ROOT,
+                        "%d pages, %d free, %d beyond the reservation",
+                        pages,
+                        free,
+                        surplus),
                 directory,
                 pageBytes < 1L << 30
                         ? List.of(more)
@@ -143,12 +154,13 @@ final class PageChecks {
                 mode.isEmpty() ? State.UNKNOWN : waits ? State.OK : State.WARN,
                 mode.map(
                                 m ->
-                                        "%s: whoever asks for huge pages %s"
-                                                .formatted(
-                                                        m,
-                                                        waits
-                                                                ? "waits until they are made"
-                                                                : "gets them where they lie ready"))
+                                        String.format(
+                                                Locale.ROOT,
+                                                "%s: whoever asks for huge pages %s",
+                                                m,
+                                                waits
+                                                        ? "waits until they are made"
+                                                        : "gets them where they lie ready"))
                         .orElse("not told"),
                 THP + "defrag",
                 "echo madvise > " + THP + "defrag");

@@ -12,6 +12,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalLong;
 
 /** Who this process is, and what it may see. */
@@ -48,13 +49,14 @@ final class RightsChecks {
                 Topic.RIGHTS,
                 "user",
                 ids.isEmpty() ? State.UNKNOWN : first ? State.OK : State.WARN,
-                "user id %s, %s"
-                        .formatted(
-                                effective,
-                                first
-                                        ? "in the first user namespace"
-                                        : "in a user namespace of its own, where rights over the"
-                                                + " machine's memory cannot be had"),
+                String.format(
+                        Locale.ROOT,
+                        "user id %s, %s",
+                        effective,
+                        first
+                                ? "in the first user namespace"
+                                : "in a user namespace of its own, where rights over the"
+                                        + " machine's memory cannot be had"),
                 "/proc/self/status, /proc/self/ns/user",
                 first ? List.of() : List.of("docker run --userns=host"));
     }
@@ -104,7 +106,9 @@ final class RightsChecks {
             long entry =
                     word(host, PAGE_MAP, address.getAsLong() / pageBytes.getAsLong() * Long.BYTES);
             if (entry >= 0) { // the highest bit says that there is a frame
-                return pageMap(State.UNKNOWN, "the entry 0x%x has no frame".formatted(entry));
+                return pageMap(
+                        State.UNKNOWN,
+                        String.format(Locale.ROOT, "the entry 0x%x has no frame", entry));
             }
             long frame = entry & FRAME_BITS;
             return frame == 0
@@ -113,7 +117,11 @@ final class RightsChecks {
                             "it opens, but frame numbers read 0: CAP_SYS_ADMIN in the first user"
                                     + " namespace is missing")
                     : pageMap(
-                            State.OK, "frame numbers are shown, for example 0x%x".formatted(frame));
+                            State.OK,
+                            String.format(
+                                    Locale.ROOT,
+                                    "frame numbers are shown, for example 0x%x",
+                                    frame));
         } catch (NoSuchFileException e) {
             return pageMap(State.UNKNOWN, "there is none");
         } catch (AccessDeniedException e) {

@@ -4,6 +4,7 @@ import picocli.CommandLine.TypeConversionException;
 
 import java.math.BigDecimal;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -30,6 +31,9 @@ final class Seconds {
             }
         }
         throw new TypeConversionException(
-                "'%s' is no time: write for example 5, 1.5s, 500ms or 2m".formatted(text));
+                String.format(
+                        Locale.ROOT,
+                        "'%s' is no time: write for example 5, 1.5s, 500ms or 2m",
+                        text));
     }
 }

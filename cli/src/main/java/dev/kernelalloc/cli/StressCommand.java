@@ -162,21 +162,24 @@ final class StressCommand implements Callable<Integer> {
         }
         if (threads < 1 || threads > MOST_THREADS || live < 1 || shared < 0 || shared > 100) {
             throw wrong(
-                    "--threads must be 1 to %d, --live at least 1, --shared 0 to 100"
-                            .formatted(MOST_THREADS));
+                    String.format(
+                            Locale.ROOT,
+                            "--threads must be 1 to %d, --live at least 1, --shared 0 to 100",
+                            MOST_THREADS));
         }
         long heapBytes = Runtime.getRuntime().maxMemory();
         long mostLive = heapBytes / 2 / BLOCK_HEAP_BYTES / threads;
         if (live > mostLive) {
             throw wrong(
-                    ("--live: %,d blocks for each of %,d threads take some %s of the Java heap,"
-                                    + " which may grow to %s: at most %,d, or more by java -Xmx")
-                            .formatted(
-                                    live,
-                                    threads,
-                                    ByteCount.text((long) live * threads * BLOCK_HEAP_BYTES),
-                                    ByteCount.text(heapBytes),
-                                    mostLive));
+                    String.format(
+                            Locale.ROOT,
+                            "--live: %,d blocks for each of %,d threads take some %s of the Java"
+                                + " heap, which may grow to %s: at most %,d, or more by java -Xmx",
+                            live,
+                            threads,
+                            ByteCount.text((long) live * threads * BLOCK_HEAP_BYTES),
+                            ByteCount.text(heapBytes),
+                            mostLive));
         }
     }
 

@@ -5,6 +5,7 @@ import dev.kernelalloc.cli.Finding.Topic;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** What the machine is, and what stands between it and this process. */
@@ -28,11 +29,12 @@ final class SystemChecks {
                 sandbox ? State.BAD : release.isPresent() ? State.OK : State.UNKNOWN,
                 sandbox
                         ? "gVisor, which has no pages of its own: nothing said of them holds"
-                        : "Linux %s on %s, %s processors"
-                                .formatted(
-                                        release.orElse("of unknown version"),
-                                        System.getProperty("os.arch"),
-                                        Runtime.getRuntime().availableProcessors()),
+                        : String.format(
+                                Locale.ROOT,
+                                "Linux %s on %s, %s processors",
+                                release.orElse("of unknown version"),
+                                System.getProperty("os.arch"),
+                                Runtime.getRuntime().availableProcessors()),
                 "/proc/sys/kernel/osrelease",
                 sandbox ? List.of("docker run --runtime=runc") : List.of());
     }
@@ -123,7 +125,13 @@ final class SystemChecks {
             long number = Long.parseLong(node.substring("node".length()));
             host.kilobytes(file, "Node " + number + " MemFree:")
                     .ifPresentOrElse(
-                            free -> sizes.add("%s %s free".formatted(node, ByteCount.text(free))),
+                            free ->
+                                    sizes.add(
+                                            String.format(
+                                                    Locale.ROOT,
+                                                    "%s %s free",
+                                                    node,
+                                                    ByteCount.text(free))),
                             () -> sizes.add(node));
         }
         String allowed = host.field("/proc/self/status", "Mems_allowed_list:").orElse("unknown");
@@ -131,7 +139,8 @@ final class SystemChecks {
                 Topic.SYSTEM,
                 "numa",
                 State.OK,
-                "%s; allowed here: %s".formatted(String.join(", ", sizes), allowed),
+                String.format(
+                        Locale.ROOT, "%s; allowed here: %s", String.join(", ", sizes), allowed),
                 "/sys/devices/system/node, /proc/self/status",
                 "docker run --cpuset-mems=<nodes> --cap-add SYS_NICE");
     }

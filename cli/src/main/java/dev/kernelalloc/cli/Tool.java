@@ -18,6 +18,7 @@ import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.Locale;
 
 /** The program {@code kernel-alloc}: {@code java -jar kernel-alloc-cli.jar}. */
 @Command(
@@ -110,7 +111,9 @@ public final class Tool implements Runnable {
         err.println(line.getColorScheme().errorText("kernel-alloc: " + e.getMessage()));
         CommandLine.UnmatchedArgumentException.printSuggestions(e, err);
         err.print("Usage: " + line.getHelp().synopsis("Usage: ".length()));
-        err.println("Try '%s --help'.".formatted(line.getCommandSpec().qualifiedName()));
+        err.println(
+                String.format(
+                        Locale.ROOT, "Try '%s --help'.", line.getCommandSpec().qualifiedName()));
         err.flush();
         return USAGE;
     }

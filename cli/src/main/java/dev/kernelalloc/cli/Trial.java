@@ -9,6 +9,7 @@ import dev.kernelalloc.physical.Provenance;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -51,9 +52,11 @@ record Trial(
         try {
             Provenance provenance = physical.provenance(block);
             String found =
-                    "%s from %s"
-                            .formatted(
-                                    Guarantees.text(physical.guarantee(block)), provenance.way());
+                    String.format(
+                            Locale.ROOT,
+                            "%s from %s",
+                            Guarantees.text(physical.guarantee(block)),
+                            provenance.way());
             List<String> declined =
                     provenance.declined().stream().map(Provenance.Declined::toString).toList();
             return new Trial(need, true, found, declined, Optional.empty());
@@ -92,13 +95,12 @@ record Trial(
         try {
             PhysicalAddress address = physical.addressOf(block);
             String found =
-                    "virtual 0x%016x is physical %s%s"
-                            .formatted(
-                                    block.address(),
-                                    address,
-                                    address.scope() == PhysicalAddress.Scope.GUEST
-                                            ? ", of a guest"
-                                            : "");
+                    String.format(
+                            Locale.ROOT,
+                            "virtual 0x%016x is physical %s%s",
+                            block.address(),
+                            address,
+                            address.scope() == PhysicalAddress.Scope.GUEST ? ", of a guest" : "");
             return new Trial(Need.ADDRESSES, true, found, List.of(), Optional.empty());
         } catch (PhysicalAddressException e) {
             return new Trial(Need.ADDRESSES, false, e.getMessage(), List.of(), Optional.empty());

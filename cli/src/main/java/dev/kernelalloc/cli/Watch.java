@@ -8,6 +8,7 @@ import dev.kernelalloc.physical.Verification;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.LinkedHashSet;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -42,8 +43,11 @@ final class Watch {
     /** Keeps it; returns the exit code. */
     int run() throws InterruptedException {
         out.println(
-                "\nlooking every %s%s"
-                        .formatted(seconds(interval), times == 0 ? "" : ", " + times + " times"));
+                String.format(
+                        Locale.ROOT,
+                        "\nlooking every %s%s",
+                        seconds(interval),
+                        times == 0 ? "" : ", " + times + " times"));
         int looks = 0;
         try (Progress progress = new Progress("looking", times == 0 ? -1 : times)) {
             while ((times == 0 || looks < times) && !out.checkError()) {
@@ -53,7 +57,7 @@ final class Watch {
                 progress.stepTo(looks, drifts + " drifted");
             }
         }
-        out.println("looked %d times: %s".formatted(looks, summary()));
+        out.println(String.format(Locale.ROOT, "looked %d times: %s", looks, summary()));
         out.flush();
         return drifts == 0 && known.isEmpty() ? Tool.DONE : Tool.DRIFTED;
     }
@@ -67,49 +71,61 @@ final class Watch {
             for (Drift drift : found.drifts()) {
                 progress.print(
                         out,
-                        "look %d: 0x%016x was at %s, is at %s: %s"
-                                .formatted(
-                                        number,
-                                        drift.virtualAddress(),
-                                        drift.before() == null ? "no known frame" : drift.before(),
-                                        drift.after() == null ? "no frame" : drift.after(),
-                                        drift.finding()));
+                        String.format(
+                                Locale.ROOT,
+                                "look %d: 0x%016x was at %s, is at %s: %s",
+                                number,
+                                drift.virtualAddress(),
+                                drift.before() == null ? "no known frame" : drift.before(),
+                                drift.after() == null ? "no frame" : drift.after(),
+                                drift.finding()));
             }
             for (LostGuarantee one : found.lost()) {
                 if (known.add(one)) {
                     progress.print(
                             out,
-                            "look %d: 0x%016x lost %s, %d pages: %s"
-                                    .formatted(
-                                            number,
-                                            one.virtualAddress(),
-                                            one.guarantee(),
-                                            one.pages(),
-                                            one.finding()));
+                            String.format(
+                                    Locale.ROOT,
+                                    "look %d: 0x%016x lost %s, %d pages: %s",
+                                    number,
+                                    one.virtualAddress(),
+                                    one.guarantee(),
+                                    one.pages(),
+                                    one.finding()));
                 }
             }
             if (!progress.isShown()) {
                 progress.print(
                         out,
-                        "look %d: %s, %d pages, %d elsewhere"
-                                .formatted(
-                                        number,
-                                        found.verdict(),
-                                        found.checkedPages(),
-                                        found.drifts().size()));
+                        String.format(
+                                Locale.ROOT,
+                                "look %d: %s, %d pages, %d elsewhere",
+                                number,
+                                found.verdict(),
+                                found.checkedPages(),
+                                found.drifts().size()));
             }
         } catch (PhysicalAddressException moved) { // what was pinned
             drifts++;
-            progress.print(out, "look %d: %s".formatted(number, moved.getMessage()));
+            progress.print(
+                    out, String.format(Locale.ROOT, "look %d: %s", number, moved.getMessage()));
         }
     }
 
     private String summary() {
         String moved =
-                "%d page%s found elsewhere".formatted(drifts, drifts == 1 ? " was" : "s were");
+                String.format(
+                        Locale.ROOT,
+                        "%d page%s found elsewhere",
+                        drifts,
+                        drifts == 1 ? " was" : "s were");
         if (!known.isEmpty()) {
-            return "%d guarantee%s lost, %s"
-                    .formatted(known.size(), known.size() == 1 ? " was" : "s were", moved);
+            return String.format(
+                    Locale.ROOT,
+                    "%d guarantee%s lost, %s",
+                    known.size(),
+                    known.size() == 1 ? " was" : "s were",
+                    moved);
         }
         if (drifts > 0) {
             return moved;
