@@ -1,6 +1,7 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.OpenFile;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 
@@ -13,12 +14,16 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 /**
  * The page map of this process, opened once: the kernel asks for the rights of whoever opened it,
  * so that a process which gives up its rights later goes on seeing frames.
+ *
+ * <p>All code of the process can close the descriptor, and its number may become another file's,
+ * whose bytes would read as addresses. So the file is identified before each reading: one that is
+ * no longer the page map is neither read nor closed, and is opened again.
  */
 final class PageMap implements AutoCloseable {
 
     private sealed interface State {
 
-        record Open(int file, boolean ours) implements State {}
+        record Open(OpenFile file, boolean ours) implements State {}
 
         record Refused(Refusal why) implements State {}
     }
@@ -34,23 +39,29 @@ final class PageMap implements AutoCloseable {
      */
     PageMap(OperatingSystem os, OptionalInt given) {
         this.os = os;
-        this.state = given.isPresent() ? new State.Open(given.getAsInt(), false) : open(os);
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            this.state =
+                    given.isPresent()
+                            ? new State.Open(os.identified(given.getAsInt(), callState), false)
+                            : open(os, callState);
+        }
     }
 
-    private static State open(OperatingSystem os) {
-        try (Arena scratch = Arena.ofConfined()) {
-            return new State.Open(os.openPageMap(scratch.allocate(CallState.LAYOUT)), true);
+    private static State open(OperatingSystem os, MemorySegment callState) {
+        try {
+            return new State.Open(os.openPageMap(callState), true);
         } catch (Refusal e) {
             return new State.Refused(e);
         }
     }
 
     void read(long address, MemorySegment entries, MemorySegment callState) throws Refusal {
-        openAgain();
+        openAgain(callState);
         open.readLock().lock(); // a number that was closed may be another file's
         try {
             switch (state) {
-                case State.Open(int file, boolean _) ->
+                case State.Open(OpenFile file, boolean _) ->
                         os.readPageMap(file, address, entries, callState);
                 case State.Refused(Refusal why) -> throw why.saying(why.getMessage());
             }
@@ -59,30 +70,47 @@ final class PageMap implements AutoCloseable {
         }
     }
 
-    /** Where only something that passes, such as file descriptors, was short. */
-    private void openAgain() {
-        if (!(state instanceof State.Refused(Refusal why) && why instanceof Refusal.Shortage)) {
+    /** Where something that passes, such as file descriptors, was short; or the file is gone. */
+    private void openAgain(MemorySegment callState) {
+        if (isUsable(state, callState)) {
             return;
         }
         open.writeLock().lock();
         try {
-            if (state instanceof State.Refused(Refusal still)
-                    && still instanceof Refusal.Shortage) {
-                state = open(os);
+            State now = state;
+            if (!isUsable(now, callState)) {
+                state =
+                        now instanceof State.Open(OpenFile file, boolean ours) && !ours
+                                ? new State.Refused(noLongerGiven(file))
+                                : open(os, callState);
             }
         } finally {
             open.writeLock().unlock();
         }
     }
 
+    private boolean isUsable(State state, MemorySegment callState) {
+        return switch (state) {
+            case State.Open(OpenFile file, boolean _) -> os.isUnchanged(file, callState);
+            case State.Refused(Refusal why) -> !(why instanceof Refusal.Shortage);
+        };
+    }
+
+    private static Refusal noLongerGiven(OpenFile file) {
+        return new Refusal.NotPermitted(
+                "reading the page map: the file descriptor %d that was given for it was closed"
+                                .formatted(file.descriptor())
+                        + " or is another file's now; keep it open as long as the allocator");
+    }
+
     @Override
     public void close() {
         open.writeLock().lock();
-        try {
+        try (Arena scratch = Arena.ofConfined()) {
             State last = state;
             state = new State.Refused(new Refusal.NotSupported("the allocator is closed"));
-            if (last instanceof State.Open(int file, boolean ours) && ours) {
-                os.closePageMap(file);
+            if (last instanceof State.Open(OpenFile file, boolean ours) && ours) {
+                os.closePageMap(file, scratch.allocate(CallState.LAYOUT));
             }
         } finally {
             open.writeLock().unlock();

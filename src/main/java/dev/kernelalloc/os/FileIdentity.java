@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * @param device major and minor number; -1 where the descriptor is not open
  * @param inode of the device
  */
-record FileIdentity(long device, long inode) {
+public record FileIdentity(long device, long inode) {
 
     private static final boolean IS_X86 = System.getProperty("os.arch").equals("amd64");
 
@@ -29,7 +29,8 @@ record FileIdentity(long device, long inode) {
     static final long STX_DEV_MAJOR = 136;
     static final long STX_DEV_MINOR = 140;
 
-    private static final FileIdentity NONE = new FileIdentity(-1, -1);
+    /** Of what is not open, or where the system tells no identities. */
+    public static final FileIdentity NONE = new FileIdentity(-1, -1);
 
     /** Of a descriptor; all that are not open, or that the system does not tell of, are equal. */
     static FileIdentity of(Linux linux, int file, MemorySegment callState) {

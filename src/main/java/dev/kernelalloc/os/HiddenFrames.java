@@ -12,19 +12,24 @@ interface HiddenFrames extends OperatingSystem {
     }
 
     @Override
-    default int openPageMap(MemorySegment callState) throws Refusal {
+    default OpenFile openPageMap(MemorySegment callState) throws Refusal {
         throw missing("reading the page map");
     }
 
     @Override
+    default OpenFile identified(int descriptor, MemorySegment callState) {
+        return new OpenFile(descriptor, FileIdentity.NONE);
+    }
+
+    @Override
     default void readPageMap(
-            int pageMap, long address, MemorySegment entries, MemorySegment callState)
+            OpenFile pageMap, long address, MemorySegment entries, MemorySegment callState)
             throws Refusal {
         throw missing("reading the page map");
     }
 
     @Override
-    default void closePageMap(int pageMap) {
+    default void closePageMap(OpenFile pageMap, MemorySegment callState) {
         // None is ever opened here.
     }
 

@@ -372,21 +372,28 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     @Override
-    public int openPageMap(MemorySegment callState) throws Refusal {
-        return open(PAGE_MAP, PAGE_MAP_REMEDY, callState);
+    public OpenFile openPageMap(MemorySegment callState) throws Refusal {
+        return identified(open(PAGE_MAP, PAGE_MAP_REMEDY, callState), callState);
+    }
+
+    @Override
+    public OpenFile identified(int descriptor, MemorySegment callState) {
+        return new OpenFile(descriptor, FileIdentity.of(this, descriptor, callState));
     }
 
     @Override
     public void readPageMap(
-            int pageMap, long address, MemorySegment entries, MemorySegment callState)
+            OpenFile pageMap, long address, MemorySegment entries, MemorySegment callState)
             throws Refusal {
         long position = Math.multiplyExact(address / pageBytes, Long.BYTES);
-        readFully(pageMap, PAGE_MAP, position, entries, callState, PAGE_MAP_REMEDY);
+        readFully(pageMap.descriptor(), PAGE_MAP, position, entries, callState, PAGE_MAP_REMEDY);
     }
 
     @Override
-    public void closePageMap(int pageMap) {
-        calls.close(pageMap);
+    public void closePageMap(OpenFile pageMap, MemorySegment callState) {
+        if (isUnchanged(pageMap, callState)) {
+            calls.close(pageMap.descriptor());
+        }
     }
 
     // ---- huge pages ---------------------------------------------------------------------------

@@ -334,16 +334,24 @@ public interface OperatingSystem {
 
     /**
      * Opens the page map of this process: what it shows later is decided by the rights of this
-     * moment. A file descriptor, to be closed by {@link #closePageMap}.
+     * moment. To be closed by {@link #closePageMap}.
      */
-    int openPageMap(MemorySegment callState) throws Refusal;
+    OpenFile openPageMap(MemorySegment callState) throws Refusal;
+
+    /** Identifies the file that a descriptor stands for now. */
+    OpenFile identified(int descriptor, MemorySegment callState);
+
+    /** Returns whether a descriptor stands for the same file still. */
+    default boolean isUnchanged(OpenFile file, MemorySegment callState) {
+        return identified(file.descriptor(), callState).equals(file);
+    }
 
     /** Reads as {@link #readPageMap(long, MemorySegment, MemorySegment)}, of an open page map. */
-    void readPageMap(int pageMap, long address, MemorySegment entries, MemorySegment callState)
+    void readPageMap(OpenFile pageMap, long address, MemorySegment entries, MemorySegment callState)
             throws Refusal;
 
-    /** Closes what {@link #openPageMap} has opened. */
-    void closePageMap(int pageMap);
+    /** Closes what {@link #openPageMap} has opened, unless the descriptor is another file's now. */
+    void closePageMap(OpenFile pageMap, MemorySegment callState);
 
     /** Reads {@code /proc/kpageflags} from a frame number on: one 64-bit entry a frame. */
     void readFrameFlags(long frame, MemorySegment entries, MemorySegment callState) throws Refusal;

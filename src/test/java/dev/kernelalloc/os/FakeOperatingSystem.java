@@ -806,20 +806,25 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
-    public synchronized int openPageMap(MemorySegment callState) throws Refusal {
+    public synchronized OpenFile openPageMap(MemorySegment callState) throws Refusal {
         enter(Operation.OPEN_PAGE_MAP, 0, 0);
-        return ++openPageMaps;
+        return identified(++openPageMaps, callState);
+    }
+
+    @Override
+    public OpenFile identified(int descriptor, MemorySegment callState) {
+        return new OpenFile(descriptor, FileIdentity.NONE);
     }
 
     @Override
     public void readPageMap(
-            int pageMap, long address, MemorySegment entries, MemorySegment callState)
+            OpenFile pageMap, long address, MemorySegment entries, MemorySegment callState)
             throws Refusal {
         readPageMap(address, entries, callState);
     }
 
     @Override
-    public synchronized void closePageMap(int pageMap) {
+    public synchronized void closePageMap(OpenFile pageMap, MemorySegment callState) {
         openPageMaps--;
     }
 
