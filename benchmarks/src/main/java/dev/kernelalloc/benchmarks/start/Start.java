@@ -38,6 +38,7 @@ public final class Start {
                     "netty-buffer", NettyBuffer.class);
 
     private static final int MOST_STARTS = 15;
+    private static final int MOST_TRAININGS = 5;
 
     /** Of the measuring time, so that a run that only tries whether all works is short. */
     private static final int MILLIS_OF_A_START = 25;
@@ -80,15 +81,32 @@ public final class Start {
                 return List.of();
             }
             case CDS -> {
-                process(List.of("-XX:ArchiveClassesAtExit=" + file));
+                train(List.of("-XX:ArchiveClassesAtExit=" + file));
                 return List.of("-XX:SharedArchiveFile=" + file);
             }
             case AOT -> {
-                process(List.of("-XX:AOTCacheOutput=" + file));
+                train(List.of("-XX:AOTCacheOutput=" + file));
                 return List.of("-XX:AOTCache=" + file);
             }
         }
         throw new AssertionError(archive);
+    }
+
+    /**
+     * Writes an archive. HotSpot 25 may crash where a daemon thread links a lambda while the
+     * archive is written: then once more.
+     */
+    private void train(List<String> flags) throws IOException, InterruptedException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                process(flags);
+                return;
+            } catch (IOException e) {
+                if (attempt == MOST_TRAININGS) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private void process(List<String> flags) throws IOException, InterruptedException {
