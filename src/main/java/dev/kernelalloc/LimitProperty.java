@@ -44,7 +44,7 @@ record LimitProperty(long bytes, @Nullable String mistake) {
                 String.format(
                         Locale.ROOT,
                         "-D%s=%s: must be a number of bytes, or one with k, m or g behind it, such"
-                            + " as 512m",
+                                + " as 512m",
                         NAME,
                         value));
     }

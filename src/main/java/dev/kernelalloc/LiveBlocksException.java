@@ -48,7 +48,7 @@ public final class LiveBlocksException extends IllegalStateException {
                 String.format(
                         Locale.ROOT,
                         "allocator '%s' is closed with %d live blocks (%d bytes): they stay valid"
-                            + " until each is freed, or its box or arena closed. %s",
+                                + " until each is freed, or its box or arena closed. %s",
                         tag,
                         blocks,
                         bytes,

@@ -509,7 +509,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
                 String.format(
                                 Locale.ROOT,
                                 "%s is a record, whose values are copies: use get and set, or"
-                                    + " describe the struct",
+                                        + " describe the struct",
                                 type.type().getName())
                         + " by an interface");
     }

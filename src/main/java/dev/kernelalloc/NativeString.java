@@ -149,7 +149,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
                     String.format(
                             Locale.ROOT,
                             "no NUL among %d bytes: reinterpret the segment to the size the text"
-                                + " can have",
+                                    + " can have",
                             text.byteSize()));
         }
         return copy(allocator, text.asSlice(0, length), true);
@@ -679,7 +679,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
                         String.format(
                                 Locale.ROOT,
                                 "additional=%d must be neither negative nor, with %d bytes, too"
-                                    + " large",
+                                        + " large",
                                 additional,
                                 length));
             }

@@ -145,7 +145,7 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
                     String.format(
                             Locale.ROOT,
                             "the memory at 0x%x came from outside the library: where it lies is not"
-                                + " known",
+                                    + " known",
                             address));
         }
 

@@ -458,7 +458,7 @@ public final class SecretMemory implements AutoCloseable {
                 String.format(
                         Locale.ROOT,
                         "%s was overrun: something has written %s byte. Look at the native code"
-                            + " that got its segment",
+                                + " that got its segment",
                         this,
                         where));
     }
@@ -607,7 +607,7 @@ public final class SecretMemory implements AutoCloseable {
                         String.format(
                                 Locale.ROOT,
                                 "byteAlignment=%d must be a power of two of at most %d, the page"
-                                    + " size",
+                                        + " size",
                                 byteAlignment,
                                 os.pageBytes()));
             }

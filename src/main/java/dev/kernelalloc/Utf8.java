@@ -33,7 +33,7 @@ final class Utf8 {
                             String.format(
                                     Locale.ROOT,
                                     "the surrogate U+%04X stands alone at index %d: UTF-8 has no"
-                                        + " bytes for it",
+                                            + " bytes for it",
                                     (int) text.charAt(i),
                                     i));
                 }

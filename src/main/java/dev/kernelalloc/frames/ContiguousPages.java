@@ -251,7 +251,7 @@ final class ContiguousPages {
                 : String.format(
                         Locale.ROOT,
                         "of %d bytes none serve: the longest run is of %d bytes, in at most %d"
-                            + " pieces; addresses from 0x%x to 0x%x were seen",
+                                + " pieces; addresses from 0x%x to 0x%x were seen",
                         batch.bytes(),
                         RunSearch.longestBytes(addresses, unit),
                         mostPieces,
@@ -282,7 +282,7 @@ final class ContiguousPages {
                 String.format(
                         Locale.ROOT,
                         "only what fits into one page of %d bytes, in no window, is known to be"
-                            + " contiguous",
+                                + " contiguous",
                         unit);
         return nobody
                 ? new Refusal.NotSupported(

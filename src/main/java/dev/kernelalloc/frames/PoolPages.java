@@ -55,7 +55,7 @@ record PoolPages(
                     String.format(
                             Locale.ROOT,
                             "%d pages of %d KiB are wanted, and a control group leaves this process"
-                                + " %d bytes of the pool: raise %s",
+                                    + " %d bytes of the pool: raise %s",
                             count,
                             unitBytes >> 10,
                             allowance.leftBytes(),
@@ -75,8 +75,8 @@ record PoolPages(
                     String.format(
                             Locale.ROOT,
                             "%d pages of %d KiB are wanted, and %d are free (%s): raise"
-                                + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or"
-                                + " reserve them at boot",
+                                    + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or"
+                                    + " reserve them at boot",
                             count,
                             unitBytes >> 10,
                             free,

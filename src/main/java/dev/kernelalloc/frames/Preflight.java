@@ -95,8 +95,8 @@ final class Preflight {
                     String.format(
                             Locale.ROOT,
                             "%d bytes of memory that stays: the machine has about %d bytes left%s,"
-                                + " and taking them would end a process. Ask for less, or free"
-                                + " memory first",
+                                    + " and taking them would end a process. Ask for less, or free"
+                                    + " memory first",
                             bytes,
                             available,
                             besides(othersBytes)));

@@ -363,7 +363,7 @@ final class Verifier {
                     String.format(
                             Locale.ROOT,
                             "its frame is not its own: kpageflags 0x%x, mapped %d times"
-                                + " (kpagecount)",
+                                    + " (kpagecount)",
                             look.flags[page],
                             look.counts[page]);
             return new Drift(addressOf(page), at, at, pinned, finding);
@@ -432,7 +432,7 @@ final class Verifier {
                         String.format(
                                         Locale.ROOT,
                                         "%d of %d bytes are mapped by huge pages: the others were"
-                                            + " split, paged out",
+                                                + " split, paged out",
                                         huge,
                                         slab.bytes())
                                 + " or replaced");

@@ -556,7 +556,7 @@ public final class Budget {
                         String.format(
                                 Locale.ROOT,
                                 "allocator '%s' has children that are not closed: %s. Close them"
-                                    + " first",
+                                        + " first",
                                 name,
                                 String.join(", ", open)));
             }

@@ -369,7 +369,7 @@ public final class LiveBlocks implements Blocks {
                                 String.format(
                                         Locale.ROOT,
                                         "0x%x lies %d bytes inside the block at 0x%x (%d bytes):"
-                                            + " pass its start",
+                                                + " pass its start",
                                         address,
                                         address - block.address(),
                                         block.address(),
@@ -379,7 +379,7 @@ public final class LiveBlocks implements Blocks {
                                 String.format(
                                         Locale.ROOT,
                                         "0x%x is not the start of a live block of this allocator:"
-                                            + " it was freed before, or comes from elsewhere",
+                                                + " it was freed before, or comes from elsewhere",
                                         address));
     }
 }

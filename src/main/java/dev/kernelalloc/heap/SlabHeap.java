@@ -1050,14 +1050,14 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
                     String.format(
                             Locale.ROOT,
                             "0x%x is not the start of a live raw block: it was freed before, or"
-                                + " belongs to a box or an arena, whose close frees it",
+                                    + " belongs to a box or an arena, whose close frees it",
                             address));
         }
         return new IllegalArgumentException(
                 String.format(
                         Locale.ROOT,
                         "0x%x is not the start of a live block of this allocator: it was freed"
-                            + " before, or comes from elsewhere",
+                                + " before, or comes from elsewhere",
                         address));
     }
 }

@@ -325,7 +325,7 @@ final class Slabs {
                         String.format(
                                 Locale.ROOT,
                                 "memory at 0x%x lies too far from the rest: this process has too"
-                                    + " little address space in one piece",
+                                        + " little address space in one piece",
                                 chunk.address()));
             }
             Range range = new Range(chunk);

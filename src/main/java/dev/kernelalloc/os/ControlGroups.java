@@ -214,7 +214,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
                     String.format(
                             Locale.ROOT,
                             "this process is in the control group %s, of which %s: a limit of it"
-                                + " cannot be known",
+                                    + " cannot be known",
                             KernelFiles.shown(group),
                             candidates.isEmpty()
                                     ? "no hierarchy is mounted"

@@ -86,7 +86,7 @@ final class PinRing {
                     String.format(
                                     Locale.ROOT,
                                     "pinning: this process has %d pins, and the kernel allows no"
-                                        + " more: use larger",
+                                            + " more: use larger",
                                     SLOTS)
                             + " blocks");
         }
@@ -119,7 +119,7 @@ final class PinRing {
                     String.format(
                             Locale.ROOT,
                             "pinning: the io_uring that holds pins was closed %d times by other"
-                                + " code",
+                                    + " code",
                             rings.size()));
         }
         int file = open(linux, callState);

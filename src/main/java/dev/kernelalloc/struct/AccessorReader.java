@@ -49,7 +49,7 @@ final class AccessorReader {
                     String.format(
                                     Locale.ROOT,
                                     "%s is neither a getter nor a setter: a getter takes int or"
-                                        + " long indexes and returns the value,",
+                                            + " long indexes and returns the value,",
                                     method.toGenericString())
                             + " a setter takes them before the value and returns void;"
                             + " an operation is marked @Atomic, anything else is a default method");

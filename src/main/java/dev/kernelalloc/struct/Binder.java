@@ -122,7 +122,7 @@ final class Binder {
                     String.format(
                             Locale.ROOT,
                             "the lookup %s cannot define classes; pass MethodHandles.lookup() of a"
-                                + " class that sees the type",
+                                    + " class that sees the type",
                             lookup));
             return;
         }
@@ -180,7 +180,7 @@ final class Binder {
             return String.format(
                     Locale.ROOT,
                     "the constructor of %s is not accessible to %s; pass the lookup of a class that"
-                        + " sees it",
+                            + " sees it",
                     type.getSimpleName(),
                     lookup.lookupClass().getName());
         }
@@ -198,7 +198,7 @@ final class Binder {
             return String.format(
                     Locale.ROOT,
                     "%s is not accessible to %s; make it public, or pass the lookup of a class that"
-                        + " sees it",
+                            + " sees it",
                     type.getName(),
                     lookup.lookupClass().getName());
         } catch (ClassNotFoundException | LinkageError e) {
@@ -296,7 +296,7 @@ final class Binder {
                         String.format(
                                 Locale.ROOT,
                                 "its access mode needs alignment %d, but it lies at offset %d of a"
-                                    + " struct of alignment %d",
+                                        + " struct of alignment %d",
                                 alignment,
                                 member.offset(),
                                 result.alignment()));

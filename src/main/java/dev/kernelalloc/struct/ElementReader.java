@@ -275,7 +275,7 @@ final class ElementReader {
                 String.format(
                         Locale.ROOT,
                         "%s does not say which struct it points to: Pointer<S>, where S is a record"
-                            + " or an interface",
+                                + " or an interface",
                         generic.getTypeName()));
         return null;
     }

@@ -157,7 +157,7 @@ final class InterfaceReader {
                     String.format(
                             Locale.ROOT,
                             "is inherited with a body and without, or with two bodies; override it"
-                                + " in %s",
+                                    + " in %s",
                             type.getSimpleName()));
         }
         for (Method declaration : method.declarations()) {
@@ -168,7 +168,7 @@ final class InterfaceReader {
                         String.format(
                                         Locale.ROOT,
                                         "has a body in Kotlin that its class file lacks; compile %s"
-                                            + " with",
+                                                + " with",
                                         declaration.getDeclaringClass().getSimpleName())
                                 + " -jvm-default=no-compatibility");
             }
@@ -231,7 +231,7 @@ final class InterfaceReader {
                     String.format(
                             Locale.ROOT,
                             "is named with get, set or is, and %s is not; name all accessors one"
-                                + " way",
+                                    + " way",
                             naming.plain().getFirst()));
             return Map.of();
         }

@@ -93,7 +93,7 @@ final class Layouter {
                         String.format(
                                 Locale.ROOT,
                                 "offset %d is no multiple of its alignment %d; choose another, or"
-                                    + " pack the struct",
+                                        + " pack the struct",
                                 member.offset(),
                                 memberAlignment));
             }
@@ -181,7 +181,7 @@ final class Layouter {
                     String.format(
                             Locale.ROOT,
                             "size %d is not possible: its members need %d bytes, and it is a"
-                                + " multiple of its alignment %d",
+                                    + " multiple of its alignment %d",
                             struct.size(),
                             natural,
                             alignment));
@@ -208,7 +208,7 @@ final class Layouter {
                         String.format(
                                 Locale.ROOT,
                                 "offset %d lies in %s, which ends at %d; overlapping members belong"
-                                    + " in a @Union",
+                                        + " in a @Union",
                                 member.offset(),
                                 before.name(),
                                 Math.ceilDiv(behind, 8)));

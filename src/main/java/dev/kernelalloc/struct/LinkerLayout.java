@@ -146,7 +146,7 @@ final class LinkerLayout {
                         String.format(
                                 Locale.ROOT,
                                 "%s crosses the integers of its type, as in a packed struct: the"
-                                    + " linker has no layout for it",
+                                        + " linker has no layout for it",
                                 member.name()));
             }
             return integer;
@@ -204,7 +204,7 @@ final class LinkerLayout {
                             String.format(
                                     Locale.ROOT,
                                     "%s: a bit-field shares an integer with the union %s, so no"
-                                        + " layout has the bytes of both",
+                                            + " layout has the bytes of both",
                                     model.name(),
                                     whole.layout));
                 }

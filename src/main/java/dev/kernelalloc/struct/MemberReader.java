@@ -89,7 +89,7 @@ final class MemberReader {
                             : String.format(
                                     Locale.ROOT,
                                     "has %d dimension(s) in Java and %d by its @Length and"
-                                        + " @Flexible",
+                                            + " @Flexible",
                                     shape.dimensions(),
                                     outer.length));
         }
@@ -185,7 +185,7 @@ final class MemberReader {
                     String.format(
                             Locale.ROOT,
                             "@Access(%s) needs a member that one instruction accesses: a primitive,"
-                                + " an enum or a pointer",
+                                    + " an enum or a pointer",
                             mode));
         }
     }

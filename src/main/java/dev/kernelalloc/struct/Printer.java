@@ -57,7 +57,7 @@ final class Printer {
                 String.format(
                         Locale.ROOT,
                         "    /* size: %d, alignment: %d, members: %d, holes: %d (%s), padding: %s"
-                            + " */%n",
+                                + " */%n",
                         size,
                         alignment,
                         members.size(),

@@ -138,7 +138,7 @@ final class LimitChecks {
                 String.format(
                         Locale.ROOT,
                         "%s uses %s of %s; beyond it, memory that was locked or populated ends the"
-                            + " process",
+                                + " process",
                         group,
                         ByteCount.text(used),
                         ByteCount.text(limit)),

@@ -78,7 +78,7 @@ final class LockChecks {
                         ? String.format(
                                 Locale.ROOT,
                                 "%s locked and %s pinned by this process; two budgets, each of the"
-                                    + " limit",
+                                        + " limit",
                                 ByteCount.text(locked.getAsLong()),
                                 ByteCount.text(pinned.getAsLong()))
                         : "not told",

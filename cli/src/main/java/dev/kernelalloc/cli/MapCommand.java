@@ -225,7 +225,7 @@ final class MapCommand implements Callable<Integer> {
                             String.format(
                                             Locale.ROOT,
                                             "this Java cannot draw (%s): it needs the module"
-                                                + " java.desktop, and fonts",
+                                                    + " java.desktop, and fonts",
                                             e)
                                     + " (apt-get install fontconfig fonts-dejavu-core)",
                             e));
