@@ -142,11 +142,24 @@ class MovedPagesTest {
                         .pages(PagePolicy.BASE)
                         .build();
         PhysicalAllocator locking = ofBasePages(Guarantee.NEVER_SWAPPED);
-        try (PhysicalAllocator physical = PhysicalAllocator.create();
-                FragmentedMemory _ = FragmentedMemory.of(FRAGMENTED_BYTES)) {
-            for (int i = 0; i < 32; i++) {
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            for (int i = 0; i < 32; i++) { // first: fragmented memory has no runs
                 contiguousBlocks.add(physical.allocate(request));
             }
+            contiguousBlocksStayTogether(physical, contiguousBlocks, locking, lockedBlocks);
+            contiguousBlocks.forEach(physical::free);
+        } finally {
+            lockedBlocks.forEach(locking::free);
+            locking.close();
+        }
+    }
+
+    private static void contiguousBlocksStayTogether(
+            PhysicalAllocator physical,
+            List<MemorySegment> contiguousBlocks,
+            PhysicalAllocator locking,
+            List<MemorySegment> lockedBlocks) {
+        try (FragmentedMemory _ = FragmentedMemory.of(FRAGMENTED_BYTES)) {
             for (int i = 0; i < LOCKED_PAGES; i++) {
                 lockedBlocks.add(locking.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES));
             }
@@ -157,10 +170,6 @@ class MovedPagesTest {
             movedByCompaction(PagePlaces.of(addresses(lockedBlocks)));
             assertThat(contiguous.moved()).isEmpty();
             assertThat(physical.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
-            contiguousBlocks.forEach(physical::free);
-        } finally {
-            lockedBlocks.forEach(locking::free);
-            locking.close();
         }
     }
 

