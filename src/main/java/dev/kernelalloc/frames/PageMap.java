@@ -98,9 +98,10 @@ final class PageMap implements AutoCloseable {
 
     private static Refusal noLongerGiven(OpenFile file) {
         return new Refusal.NotPermitted(
-                "reading the page map: the file descriptor %d that was given for it was closed"
-                                .formatted(file.descriptor())
-                        + " or is another file's now; keep it open as long as the allocator");
+                "reading the page map: the file descriptor "
+                        + file.descriptor()
+                        + " that was given for it was closed or is another file's now; keep it open"
+                        + " as long as the allocator");
     }
 
     @Override
