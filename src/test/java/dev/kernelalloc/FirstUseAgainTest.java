@@ -38,7 +38,7 @@ class FirstUseAgainTest {
 
     private static final Pattern COPY_FOR_A_STRUCT =
             Pattern.compile(
-                    "^dev\\.kernelalloc\\.((Array|Box|Lease|Slice|Vec)Of|Pair\\$Struct)[/+]0x");
+                    "^dev\\.kernelalloc\\.((Array|Lease|Slice|Vec)Of|Pair\\$(Box|Struct))[/+]0x");
 
     /** What a program may do first. */
     enum Use {
