@@ -6,6 +6,8 @@ public enum Figure {
     NANOS("ns"),
     /** Time on the clock for a whole process, from its start to its end. */
     START("ms"),
+    /** The longest time that another thread waits for a safepoint while one operation runs. */
+    SAFEPOINT("ms"),
     /** Bytes of the Java heap that one operation allocates. */
     HEAP_BYTES("B"),
     /**

@@ -29,6 +29,8 @@ public final class ContainerRows {
             rows.addAll(access(profile));
         }
         rows.addAll(growing(allocators));
+        rows.addAll(safepoint("COPY", "copy of 512 MiB", Bar.atMost(1.1)));
+        rows.addAll(safepoint("FILL", "fill of 512 MiB", Bar.REPORTED));
         return rows;
     }
 
@@ -94,6 +96,24 @@ public final class ContainerRows {
                         Figure.RESIDENT,
                         Reference.to(vec),
                         Bar.atLeast(3)));
+    }
+
+    /** The longest wait of another thread for a safepoint, and the time of the whole. */
+    private static List<Row> safepoint(String way, String work, Bar time) {
+        Case ours = bulk("library", way + "_BY_THE_LIBRARY");
+        Case theirs = bulk("JDK", way + "_BY_THE_JDK");
+        return List.of(
+                new Row(
+                        "safepoint, " + work,
+                        ours,
+                        Figure.SAFEPOINT,
+                        Reference.to(theirs),
+                        Bar.atMost(0.2)),
+                time("safepoint, " + work + ": time", ours, theirs, time));
+    }
+
+    private static Case bulk(String label, String way) {
+        return new JavaProgram(label, HEAP, List.of("safepoint", "way=" + way));
     }
 
     private static Row time(String work, Case subject, Case reference, Bar bar) {

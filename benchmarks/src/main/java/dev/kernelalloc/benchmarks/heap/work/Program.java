@@ -41,6 +41,11 @@ public final class Program {
                             Growing.Way.valueOf(arguments.text("way")),
                             warmUp(arguments),
                             millis(arguments));
+            case "safepoint" ->
+                    Safepoint.run(
+                            Safepoint.Way.valueOf(arguments.text("way")),
+                            warmUp(arguments),
+                            millis(arguments));
             case "start" ->
                     Start.run(
                             arguments.text("program"),
