@@ -265,8 +265,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * StackOverflowError} before it begins, and can be repeated; but not all of the JDK's own
      * classes can.
      *
-     * @throws IllegalArgumentException when a system property of the library has a value that it
-     *     does not know
+     * @throws IllegalArgumentException when a system property of the library has an unknown value
      * @throws IllegalCallerException when native access is denied; the message names the flag to
      *     add
      * @throws AllocationException when there is no memory for a few blocks of each kind

@@ -42,8 +42,7 @@ import java.util.stream.StreamSupport;
  * <p><b>Code that a vec calls</b>, such as the accessors of a record, a comparator, a condition or
  * a collection to be added, may read the vec and set elements. It must not add or remove elements,
  * move, hand over or close the vec: that throws {@link ConcurrentModificationException} and changes
- * nothing. An iterator or a stream, which runs between its steps whatever its user likes, throws at
- * the next step.
+ * nothing. Between the steps of an iterator or a stream a change is possible; the next step throws.
  *
  * <p>What is taken from a vec shows its memory, not its elements: after a removal an older view
  * shows whatever has moved there.

@@ -199,7 +199,7 @@ class FirstUseAgainTest {
         }
     }
 
-    /** Loads the library anew, from files that were read beforehand. */
+    /** Loads a copy of the library from files that were read beforehand. */
     private static final class OwnClasses extends ClassLoader {
 
         private static final Map<String, byte[]> FILES = new HashMap<>();

@@ -18,7 +18,7 @@ import java.util.Objects;
  * JIT must take for a variable; the loops below are not counted, and each iteration polls.
  *
  * <p><b>Atomicity.</b> All arguments are checked before the first byte is written. Where another
- * thread closes one of the segments meanwhile, the pieces before that are written.
+ * thread closes one of the segments during the operation, the pieces before that are written.
  */
 public final class BulkMemory {
 

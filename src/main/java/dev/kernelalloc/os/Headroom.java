@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A class whose static initializer throws can never be used again: every later use is a {@code
  * NoClassDefFoundError}. So an {@code OutOfMemoryError} or a {@code StackOverflowError}, if there
  * must be one, is thrown here, before the first initializer of the library runs, and the next use
- * begins anew. Measured on Linux: the first allocation of a pool takes 44 KiB of stack,
+ * starts again. Measured on Linux: the first allocation of a pool takes 44 KiB of stack,
  * interpreted, and holds less than 2 MiB of the Java heap at once.
  */
 final class Headroom {
