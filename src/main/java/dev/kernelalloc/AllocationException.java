@@ -31,8 +31,8 @@ public final class AllocationException extends RuntimeException {
         /** The platform or the kernel cannot do it. */
         NOT_SUPPORTED,
         /**
-         * The system is short of something other than memory, such as file descriptors; the same
-         * request may be met in a moment.
+         * The system lacks something other than memory for the moment, such as file descriptors;
+         * the same request may succeed later.
          */
         SHORTAGE,
         /** The system answered with an error that the others do not cover. */

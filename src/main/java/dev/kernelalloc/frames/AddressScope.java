@@ -6,7 +6,7 @@ import dev.kernelalloc.physical.PhysicalAddress;
 
 import org.jspecify.annotations.Nullable;
 
-/** Whose frames physical addresses name: found out once, as soon as it can be. */
+/** Whether physical addresses are a guest's: read once, as soon as that succeeds. */
 final class AddressScope {
 
     private final OperatingSystem os;

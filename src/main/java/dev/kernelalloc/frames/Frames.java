@@ -385,7 +385,7 @@ public final class Frames {
         };
     }
 
-    /** Each way once, with the last that was found. */
+    /** Keeps the last reason of each way. */
     private static void decline(List<Declined> declined, PageSource source, String why) {
         declined.removeIf(one -> one.way() == source.way());
         declined.add(new Declined(source.way(), why));
@@ -409,9 +409,9 @@ public final class Frames {
     }
 
     /**
-     * The refusal whose remedy helps: that of the last way, which asks for least. But a contiguous
-     * request is refused there without the right to see frames, also where one huge page would do
-     * and nothing but the lock limit is in its way.
+     * Returns the refusal whose remedy helps. That is the last, whose source needs least; but a
+     * contiguous request is refused there for want of rights even if one huge page would serve and
+     * only the lock limit prevents that.
      */
     private static Refusal decisive(PhysicalRequest request, List<Refusal> refusals) {
         Refusal last = refusals.getLast();

@@ -9,13 +9,13 @@ import org.jspecify.annotations.Nullable;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What may still be locked, without reading /proc each time: that takes longer than a small block
- * does. What this library locks and unlocks is added up from the last reading on; so a refusal is
- * known at once, and ends with the first slab that goes back. A changed limit is noticed at once
- * too; what others lock or unlock, after {@link #LIFETIME_NANOS}.
+ * Computes what may still be locked without reading /proc each time, which would take longer than
+ * preparing a small block. Locks and unlocks of this library are added to the last reading, so a
+ * refusal costs no file and ends when the first slab is released. A changed limit is noticed at
+ * once, locks of other code after {@link #LIFETIME_NANOS}.
  *
- * <p>Where threads meet, less than what is locked may be known, never more for long: a lock is
- * counted before it is made and an unlock after it, so the lock itself decides then.
+ * <p><b>Concurrency.</b> A lock is counted before it is made and an unlock after it. A reading in
+ * between may therefore underestimate what is locked; then mlock itself refuses.
  */
 final class LockRoom {
 
@@ -32,9 +32,9 @@ final class LockRoom {
     }
 
     /**
-     * What is locked now, and may be.
+     * Returns what is locked now and what may be.
      *
-     * @throws Refusal where the system does not tell
+     * @throws Refusal where the system does not report it
      */
     LockBudget budget() throws Refusal {
         long limit = os.lockLimitBytes();
@@ -56,12 +56,12 @@ final class LockRoom {
         ownBytes.addAndGet(bytes);
     }
 
-    /** Counts pages that are locked no more, or were not. */
+    /** Counts pages that are no longer locked, or were refused. */
     void unlocked(long bytes) {
         ownBytes.addAndGet(-bytes);
     }
 
-    /** The system has refused a lock that was thought to fit: others have locked, or unlocked. */
+    /** Discards the last reading: mlock has refused what seemed to fit. */
     void readAgain() {
         known = null;
     }

@@ -45,12 +45,11 @@ final class Preflight {
         this.lockRoom = new LockRoom(os);
     }
 
-    /** All allocators of the process count together. */
     private static final class OfProcess {
         static final Preflight INSTANCE = new Preflight(Platform.current());
     }
 
-    /** The looks at a system. */
+    /** Returns the checks of a system; all allocators of the process share those of its own. */
     static Preflight of(OperatingSystem os) {
         return os == Platform.current() ? OfProcess.INSTANCE : new Preflight(os);
     }
@@ -81,9 +80,11 @@ final class Preflight {
         enteredBytes.addAndGet(-bytes);
     }
 
-    /** Looks ahead at much that will be entered in parts; of little the parts tell soon enough. */
+    /**
+     * Refuses early what will be entered in parts; one part alone is checked when it is entered.
+     */
     void requireMemory(long bytes) throws Refusal {
-        if (bytes >= UNCHECKED_BYTES) {
+        if (bytes > STEP_BYTES) {
             look(bytes, enteredBytes.get());
         }
     }
@@ -122,7 +123,7 @@ final class Preflight {
         }
     }
 
-    /** Any number where nobody tells, as without /proc/meminfo: that refuses nothing. */
+    /** Any number without /proc/meminfo: a check that is impossible refuses nothing. */
     private long availableBytes() {
         try {
             return os.availableBytes();
@@ -131,7 +132,7 @@ final class Preflight {
         }
     }
 
-    /** How much of the heap has been touched takes long to find out, and seldom matters. */
+    /** Measuring the heap takes milliseconds, and is needed only when little is left. */
     private boolean isTooMuch(long bytes, long othersBytes, long leftBytes) {
         long left = leftBytes - othersBytes - bytes;
         return left < 0
@@ -146,7 +147,7 @@ final class Preflight {
                 othersBytes);
     }
 
-    /** Refuses what may not be locked; where nobody tells, the lock itself does. */
+    /** Refuses what may not be locked; where the budget is unknown, mlock itself refuses. */
     void requireLockable(long bytes) throws Refusal {
         LockBudget budget;
         try {
@@ -171,12 +172,12 @@ final class Preflight {
         }
     }
 
-    /** Counts pages as locked that the system locks by itself. */
+    /** Counts pages that the system locks by itself. */
     void lockedBySystem(long bytes) {
         lockRoom.locking(bytes);
     }
 
-    /** Locked pages have gone back. */
+    /** Counts locked pages that were released. */
     void unlocked(long bytes) {
         lockRoom.unlocked(bytes);
     }

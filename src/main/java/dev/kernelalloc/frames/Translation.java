@@ -130,12 +130,12 @@ final class Translation {
         };
     }
 
-    /** Whether the page map may be read in a moment: only something that passes was short. */
+    /** Whether the page map was unreadable for a transient reason. */
     boolean isUnreadForTheMoment() {
         return source instanceof Source.Unreadable(Refusal why) && why instanceof Refusal.Shortage;
     }
 
-    /** Why the page map could not be read at this moment. */
+    /** Returns that reason. */
     Refusal whyUnread() {
         return switch (source) {
             case Source.Unreadable(Refusal why) -> why.saying(why.getMessage());

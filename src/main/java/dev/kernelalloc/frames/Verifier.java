@@ -80,7 +80,7 @@ final class Verifier {
         return found;
     }
 
-    /** Where the pages of a slab lie whose page map could not be read when it was made. */
+    /** Resolves a slab whose page map was unreadable for a transient reason when it was made. */
     synchronized Translation readAgain(FrameSlab slab) {
         if (!slab.translation().isUnreadForTheMoment()) {
             return slab.translation();

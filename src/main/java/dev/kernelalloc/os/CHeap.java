@@ -37,7 +37,7 @@ interface CHeap extends OperatingSystem {
         return address;
     }
 
-    /** Why the C heap has no block, as far as can be told. */
+    /** Returns the refusal for a C heap that has returned no block. */
     default Refusal noBlock(String function, long bytes) {
         return new Refusal.OutOfMemory(
                 function

@@ -22,10 +22,10 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
     private static final String OWN = "/proc/self/cgroup";
     private static final String MOUNTS = "/proc/self/mountinfo";
 
-    /** What version 1 shows instead of no limit is just below, a multiple of the page size. */
+    /** Without a limit version 1 reports slightly less than {@code Long.MAX_VALUE}. */
     private static final long UNLIMITED = 1L << 60;
 
-    /** What the kernel adds to the name of a group that was removed. */
+    /** The kernel appends this to the name of a removed group. */
     private static final String DELETED = " (deleted)";
 
     /**
@@ -176,7 +176,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
             shortage |= content.isForTheMoment();
         }
 
-        /** Of a controller in version 1, version 2 knows nothing. */
+        /** Version 2 has no limits for a controller that is mounted in version 1. */
         private void run(List<String> own) {
             boolean inVersion1 = false;
             for (String line : own) {
@@ -224,7 +224,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
             }
         }
 
-        /** A group that two mounts show is one. */
+        /** Adds a group and its ancestors, each once even if two mounts show it. */
         private void addUpwards(Mount mount, String below, boolean version2) {
             String rest = below;
             while (true) {
@@ -260,7 +260,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
                             && List.of(words[words.length - 1].split(",")).contains(controller);
         }
 
-        /** White space and backslashes stand there as their octal numbers. */
+        /** Decodes white space and backslashes, which mountinfo writes as octal numbers. */
         private static String unescaped(String path) {
             StringBuilder unescaped = new StringBuilder();
             for (int i = 0; i < path.length(); i++) {

@@ -66,7 +66,7 @@ final class HugePools {
                 freeOfNode(files, name));
     }
 
-    /** The nodes stand there as {@code 0-1,4}. */
+    /** Parses the list of nodes, such as {@code 0-1,4}. */
     private static Map<Integer, Long> freeOfNode(KernelFiles files, String name) {
         Map<Integer, Long> free = new TreeMap<>();
         for (String range : files.read(NODES + "online").text().strip().split(",")) {
@@ -91,7 +91,10 @@ final class HugePools {
 
     // ---- control groups -----------------------------------------------------------------------
 
-    /** What both kinds of limit leave: on pages in use, and since Linux 5.7 on reserved ones. */
+    /**
+     * Returns the least that is left by limits on pages in use and, since Linux 5.7, on
+     * reservations.
+     */
     static HugeAllowance allowance(KernelFiles files, long pageBytes) throws Refusal {
         ControlGroups groups = ControlGroups.of(files, "hugetlb");
         HugeAllowance least = HugeAllowance.ANY;

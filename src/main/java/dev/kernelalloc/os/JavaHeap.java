@@ -10,13 +10,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /**
- * How much of the Java heap is committed and has no frames yet. The collector touches that without
- * asking anybody, so a control group that is filled up to its limit kills the process then.
+ * Measures how much of the Java heap is committed and has no frames yet. The collector touches it
+ * without a check, and the kernel kills the process if its control group is full by then.
  *
- * <p>The heap's mappings are those that adjoin the one an object lies in. That holds for Serial,
- * Parallel, G1, ZGC and Shenandoah; it is the resident size of these mappings that {@code smaps}
- * knows and no Java interface does. A reading takes milliseconds, so it is repeated after {@link
- * #LIFETIME_NANOS} at the earliest, and nothing is read once all of the heap has been touched.
+ * <p>The heap is the run of adjoining mappings around the address of any object, under Serial,
+ * Parallel, G1, ZGC and Shenandoah. Their resident size is in {@code smaps}; no Java interface
+ * reports it. A reading takes milliseconds, so it is repeated after {@link #LIFETIME_NANOS} at the
+ * earliest, and nothing is read once all of the heap has been touched.
  */
 final class JavaHeap {
 
@@ -24,7 +24,7 @@ final class JavaHeap {
 
     private static final long LIFETIME_NANOS = 100_000_000;
 
-    /** What rounding and archived objects, which are mapped from a file, may hide. */
+    /** Rounding and archived objects, which are mapped from a file, may hide as much. */
     private static final long NEGLIGIBLE_BYTES = 1L << 20;
 
     private static final String SMAPS = "/proc/self/smaps";
@@ -51,7 +51,7 @@ final class JavaHeap {
         return Math.max(0, committed - touchedBytes);
     }
 
-    /** What is in use has been touched, whatever else cannot be found out. */
+    /** Used memory has been touched, even if smaps cannot be read. */
     private static long measure() {
         Runtime runtime = Runtime.getRuntime();
         long used = runtime.totalMemory() - runtime.freeMemory();
@@ -112,7 +112,7 @@ final class JavaHeap {
         }
     }
 
-    /** Where an object of the heap lies at this moment. */
+    /** Returns the address that an object of the heap has at this moment. */
     private static long anyAddress() {
         try {
             return (long) Handles.MEMCHR.invokeExact(MemorySegment.ofArray(new byte[1]), 0, 1L);
@@ -122,8 +122,8 @@ final class JavaHeap {
     }
 
     /**
-     * The one critical function of the library, which gives a C function the address of an array:
-     * it looks at one byte that was just written, so it neither waits nor faults.
+     * The library's only critical function, because only such a one gets the address of an array.
+     * It reads one byte that was just written, so it neither waits nor faults.
      */
     private static final class Handles {
 

@@ -77,14 +77,12 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
                     Map.entry(EOPNOTSUPP, "EOPNOTSUPP"),
                     Map.entry(EHWPOISON, "EHWPOISON"));
 
-    /**
-     * Whether an error of a call on files may be gone in a moment; where it is ENOMEM, that too.
-     */
+    /** Whether an error is transient in a call on files; there ENOMEM is, too. */
     static boolean isShortage(int errno) {
         return errno == EMFILE || errno == ENFILE || errno == EINTR || errno == EAGAIN;
     }
 
-    /** What an error means that has no meaning of its own for a call. */
+    /** Returns the refusal for an error that has no meaning of its own for a call. */
     static Refusal other(String what, ErrorCode error) {
         return isShortage(error.number())
                 ? new Refusal.Shortage(what + ". " + Refusal.Shortage.REMEDY)

@@ -252,8 +252,8 @@ public interface OperatingSystem {
     }
 
     /**
-     * The limit on locked memory that is in force, {@code Long.MAX_VALUE} for none; costs no look
-     * at a file. 0 where only {@link #lockBudget} tells.
+     * The limit on locked memory that is in force, read without opening a file; {@code
+     * Long.MAX_VALUE} for none, and 0 on systems where only {@link #lockBudget} reports it.
      */
     default long lockLimitBytes() {
         return 0;
@@ -313,8 +313,8 @@ public interface OperatingSystem {
     }
 
     /**
-     * Bytes of the Java heap that are committed and have no frames yet: the collector takes them
-     * whenever it wants to. 0 where nobody tells.
+     * Bytes of the Java heap that are committed and have no frames yet, which the collector touches
+     * without a check; 0 where the system does not report them.
      */
     default long untouchedHeapBytes() {
         return 0;

@@ -22,8 +22,8 @@ public final class PhysicalAddressException extends RuntimeException {
         /** This platform tells no physical addresses. */
         NOT_SUPPORTED,
         /**
-         * The kernel's records could not be read: often for the moment, because no file descriptor
-         * is left. They are read again when asked for the next time.
+         * The page map was unreadable, often for a transient reason such as a lack of file
+         * descriptors. The next call reads it again.
          */
         UNREADABLE,
         /** A page that was pinned has another frame than before. */
