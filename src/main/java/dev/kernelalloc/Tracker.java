@@ -45,22 +45,7 @@ final class Tracker {
     private static volatile @Nullable Tracker ofElsewhere;
 
     /** What owners were lost, and who had made them. */
-    private record Spot(LeakReport.Kind kind, List<StackTraceElement> place) {
-
-        /**
-         * By hand, as the JDK softly keeps the classes of the record whose generated method was
-         * linked last, and with them the loader of the library.
-         */
-        @Override
-        public boolean equals(Object other) {
-            return other instanceof Spot spot && kind == spot.kind && place.equals(spot.place);
-        }
-
-        @Override
-        public int hashCode() {
-            return 31 * place.hashCode() + kind.ordinal();
-        }
-    }
+    private record Spot(LeakReport.Kind kind, List<StackTraceElement> place) {}
 
     private record Sum(long owners, long bytes) {
         Sum plus(Sum other) {

@@ -22,6 +22,9 @@ class UnloadingTest {
                 ChildJvm.onClassPath()
                         .withNativeAccess()
                         .with("-Xmx256m", "-XX:+UseSerialGC")
+                        // The JDK softly keeps the classes of a record whose methods it linked
+                        // last.
+                        .with("-XX:SoftRefLRUPolicyMSPerMB=0")
                         .under("env", "MALLOC_ARENA_MAX=1") // or glibc maps 64 MiB for a thread
                         .run(Redeployment.class, library);
         assertThat(result.exitCode()).as(result.output()).isZero();
