@@ -51,6 +51,8 @@ class GuaranteeAuditTest {
         String output = damage(ChildJvm.onModulePath());
         assertThat(output)
                 .contains("empty: CONFIRMED []", "calm: CONFIRMED []")
+                .contains("dropped: DRIFTED []", "dropped, later: DRIFTED []")
+                .contains("dropped, touched: DRIFTED []", "touched, later: CONFIRMED []")
                 .contains("closed, next: CONFIRMED []");
         if (output.contains("replaced: ")) {
             assertThat(output)
@@ -110,6 +112,7 @@ class GuaranteeAuditTest {
             new Damage().unlock();
             new Damage().unlockAll();
             new Damage().split();
+            new Damage().dropOnePage();
             new Damage().replace();
             new Damage().closeRing();
         }
@@ -141,6 +144,17 @@ class GuaranteeAuditTest {
             call("mprotect", block.address() + PAGE_BYTES, PAGE_BYTES, 1);
             call("mprotect", block.address() + PAGE_BYTES, PAGE_BYTES, 3);
             report("split", block);
+        }
+
+        /** The page comes back, with zeros, when it is touched. */
+        private void dropOnePage() throws Throwable {
+            MemorySegment block = base();
+            call("madvise", block.address() + PAGE_BYTES, PAGE_BYTES, MADV_DONTNEED_LOCKED);
+            report("dropped", block);
+            report("dropped, later", block);
+            block.fill((byte) 1);
+            report("dropped, touched", block);
+            report("dropped, touched, later", block);
         }
 
         private void replace() throws Throwable {

@@ -333,10 +333,12 @@ final class Verifier {
             return false;
         }
 
+        /** A page without a frame lies nowhere, however long that has been so. */
         private void compare() {
             boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
             for (int page = 0; page < look.now.pages(); page++) {
-                if (look.now.pageAddress(page) != before.pageAddress(page)) {
+                long now = look.now.pageAddress(page);
+                if (now == Translation.UNKNOWN || now != before.pageAddress(page)) {
                     drifts.add(moved(page, pinned));
                 } else if (look.isForeign(page, ofNobodyElse)) {
                     drifts.add(foreign(page, pinned));
