@@ -223,7 +223,17 @@ final class InterfaceReader {
 
     /** The accessors of each member, by the names of the members, in their order. */
     private Map<String, List<InheritedMethod>> groups(List<InheritedMethod> ordinary) {
-        Naming naming = Naming.of(names(ordinary, false), names(ordinary, true));
+        Set<String> readers = names(ordinary, false);
+        Set<String> writers = names(ordinary, true);
+        if (Naming.isOneWithoutName(readers, writers)) {
+            mistakes.add(
+                    type,
+                    "set",
+                    "and get or is would be two members, one read and one written; name both"
+                            + " accessors as the member");
+            return Map.of();
+        }
+        Naming naming = Naming.of(readers, writers);
         if (naming.isMixed()) {
             mistakes.add(
                     type,

@@ -43,6 +43,14 @@ record Naming(List<String> plain, List<String> bean) {
         return new Naming(plain, bean);
     }
 
+    /** Whether one member was meant by {@code get()} or {@code is()}, and {@code set(value)}. */
+    static boolean isOneWithoutName(Set<String> readers, Set<String> writers) {
+        boolean isRead =
+                readers.contains(GET) && !writers.contains(GET)
+                        || readers.contains(IS) && !writers.contains(IS);
+        return isRead && writers.contains(SET) && !readers.contains(SET);
+    }
+
     boolean isMixed() {
         return !plain.isEmpty() && !bean.isEmpty();
     }

@@ -91,6 +91,12 @@ class StructMistakesTest {
         int second();
     }
 
+    interface WithoutName {
+        int get();
+
+        void set(int value);
+    }
+
     interface SetterAlone {
         int getFirst();
 
@@ -477,6 +483,10 @@ class StructMistakesTest {
                         Mixture.class,
                         "Mixture.getFirst: is named with get, set or is, and second is not; name"
                                 + " all accessors one way"),
+                of(
+                        WithoutName.class,
+                        "WithoutName.set: and get or is would be two members, one read and one"
+                                + " written"),
                 of(SetterAlone.class, "SetterAlone.setSecond: has no getter"),
                 of(UnderscoreSetter.class, "UnderscoreSetter.set_second: has no getter"),
                 of(TwoGetters.class, "TwoGetters.isOpen: and getOpen are getters of one member"),
