@@ -144,6 +144,16 @@ class LimitsTest {
     }
 
     @Test
+    @DisplayName("The ranges of a child begin small, also where nothing is limited")
+    void child_withoutALimit_beginsWithASmallRange() {
+        try (PoolAllocator parent = pool("parent", Long.MAX_VALUE);
+                PoolAllocator child = parent.child("child", Long.MAX_VALUE)) {
+            child.free(child.allocate(100, 8));
+            assertThat(child.charged()).isEqualTo(1 * MIB).isEqualTo(source.bytesOut());
+        }
+    }
+
+    @Test
     @DisplayName("A request that no limit allows costs nobody anything: caches stay as they are")
     void refusal_ofMoreThanTheLimit_leavesCachesAlone() {
         try (PoolAllocator parent = pool("parent", 8 * MIB);

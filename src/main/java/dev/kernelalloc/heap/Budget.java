@@ -139,6 +139,11 @@ public final class Budget {
         return child;
     }
 
+    /** Returns whether there is a budget above. */
+    boolean isChild() {
+        return parent != null;
+    }
+
     /** Who can give up what is idle; kept weakly. */
     public void heldBy(Holder holder) {
         this.holder = new WeakReference<>(holder);

@@ -92,13 +92,15 @@ public final class BudgetedChunks implements ChunkSource {
 
     /**
      * A whole range is charged, used or not. So under a limit ranges begin small and grow with what
-     * is in use, and leave most of what is left to others under the same limit.
+     * is in use, and leave most of what is left to others under the same limit. The ranges of a
+     * child begin small even without a limit: a child may live for one query, and a range large
+     * enough to be a mapping of its own costs more than the query's blocks.
      */
     @Override
     public long rangeBytes() {
         long wanted = source.rangeBytes();
         long left = budget.left();
-        if (left == Budget.UNLIMITED) {
+        if (left == Budget.UNLIMITED && !budget.isChild()) {
             return wanted;
         }
         long grown = Math.max(FIRST_RANGE_BYTES, Long.highestOneBit(budget.used()));
