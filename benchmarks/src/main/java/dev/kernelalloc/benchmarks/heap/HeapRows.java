@@ -19,6 +19,7 @@ public final class HeapRows {
         rows.addAll(BlockRows.all(allocators));
         rows.addAll(ThreadRows.all(allocators));
         rows.addAll(RetainedRows.all(allocators));
+        rows.addAll(LimitRows.all());
         return rows;
     }
 
