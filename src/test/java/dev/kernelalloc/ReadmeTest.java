@@ -18,7 +18,7 @@ class ReadmeTest {
 
     @Test
     void itsCodeStandsInTheExampleThatTheBuildRuns() throws IOException {
-        String example = unindented(Files.readString(PROJECT.resolve("examples/Vmx.java")));
+        String example = unindented(Files.readString(PROJECT.resolve("examples/FirstSteps.java")));
         List<String> blocks =
                 CODE.matcher(Files.readString(PROJECT.resolve("README.md")))
                         .results()

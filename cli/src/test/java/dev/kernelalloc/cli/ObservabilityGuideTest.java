@@ -99,11 +99,11 @@ class ObservabilityGuideTest {
         }
     }
 
-    /** The machine of the README is another: each line of its piece is one that doctor has. */
+    /** The machine that it comes from is another: each line is one that doctor has here, too. */
     @Test
-    void thePieceInTheReadmeIsOfTheDoctors() throws IOException {
-        String readme = Files.readString(ROOT.resolve("README.md"));
-        String piece = readme.substring(readme.indexOf("```text\nLocks and pins\n"));
+    void doctor_inAContainer_hasTheLinesOfTheGuide() throws IOException {
+        String guide = Files.readString(GUIDE);
+        String piece = guide.substring(guide.indexOf("```text\nLocks and pins\n"));
         piece = piece.substring("```text\n".length(), piece.indexOf("\n```"));
         assertThat(shape(piece))
                 .containsExactly("Locks and pins", "finding: lock limit", "finding: pins")
