@@ -5,7 +5,7 @@ import jdk.jfr.Description;
 import jdk.jfr.Event;
 import jdk.jfr.Label;
 
-/** Something that happens in an allocator, named by its tag. */
+/** An event of an allocator, which is named by its tag. */
 @Category({"Native Memory", "Kernel-Alloc"})
 public abstract sealed class AllocatorEvent extends Event
         permits AllocationEvent,

@@ -9,37 +9,37 @@ import jdk.jfr.Name;
 import jdk.jfr.SettingDefinition;
 import jdk.jfr.StackTrace;
 
-/** Memory was given back: of an owner that leak tracking had picked, or a large block. */
+/** A sampled owner or a large block was freed. */
 @Name("dev.kernelalloc.Free")
 @Label("Native Free")
-@Description("Memory was given back: of an owner that leak tracking had picked, or a large block")
+@Description("A sampled owner or a large block was freed")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(true)
 public final class FreeEvent extends AllocatorEvent {
 
-    /** Where the memory starts. */
+    /** The address of the memory. */
     @Label("Address")
-    @Description("Where the memory starts")
+    @Description("The address of the memory")
     @MemoryAddress
     public long address;
 
-    /** How much: as asked for when sampled, of a large block its capacity. */
+    /** The size: as requested if sampled, otherwise the capacity of the large block. */
     @Label("Bytes")
-    @Description("How much: as asked for when sampled, of a large block its capacity")
+    @Description("The size: as requested if sampled, otherwise the capacity of the large block")
     @DataAmount
     public long bytes;
 
-    /** What owns the memory: box, arena, large block and so on. */
+    /** The kind of owner: box, arena, large block and so on. */
     @Label("Owner")
-    @Description("What owns the memory: box, arena, large block and so on")
+    @Description("The kind of owner: box, arena, large block and so on")
     public String owner = "";
 
-    /** Whether leak tracking has picked its owner; otherwise it is a large block. */
+    /** Whether the owner is sampled for leak tracking; otherwise it is a large block. */
     @Label("Sampled")
-    @Description("Whether leak tracking has picked its owner; otherwise it is a large block")
+    @Description("Whether the owner is sampled for leak tracking; otherwise it is a large block")
     public boolean sampled;
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public FreeEvent() {}
 
     /**
@@ -50,7 +50,7 @@ public final class FreeEvent extends AllocatorEvent {
      */
     @Name("bytes")
     @Label("Bytes")
-    @Description("Large blocks of fewer bytes are left out: a number, or one with k, m or g")
+    @Description("The smallest large block that is recorded: a number, or one with k, m or g")
     @SettingDefinition
     public boolean isRecorded(LeastBytes least) {
         return sampled || bytes >= least.bytes();

@@ -7,17 +7,17 @@ import jdk.jfr.MemoryAddress;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
-/** A verification found that a guarantee of memory does not hold any more. */
+/** A verification found that a guarantee was lost. */
 @Name("dev.kernelalloc.GuaranteeLost")
 @Label("Guarantee Lost")
-@Description("A verification found that a guarantee of memory does not hold any more")
+@Description("A verification found that a guarantee was lost")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(false)
 public final class GuaranteeLostEvent extends AllocatorEvent {
 
-    /** Which guarantee. */
+    /** The lost guarantee. */
     @Label("Guarantee")
-    @Description("Which guarantee")
+    @Description("The lost guarantee")
     public String guarantee = "";
 
     /** The virtual address of the first page that lacks it. */
@@ -26,16 +26,16 @@ public final class GuaranteeLostEvent extends AllocatorEvent {
     @MemoryAddress
     public long address;
 
-    /** How many pages lack it. */
+    /** The number of base pages that lack it. */
     @Label("Pages")
-    @Description("How many pages lack it, of the base size")
+    @Description("The number of base pages that lack it")
     public long pages;
 
-    /** What was found. */
+    /** The finding. */
     @Label("Finding")
-    @Description("What was found")
+    @Description("The finding")
     public String finding = "";
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public GuaranteeLostEvent() {}
 }

@@ -8,44 +8,44 @@ import jdk.jfr.MemoryAddress;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
-/** Memory was found that nobody will give back. */
+/** An owner was found that can no longer be closed. */
 @Name("dev.kernelalloc.Leak")
 @Label("Leak")
-@Description("Memory was found that nobody will give back")
+@Description("An owner was found that can no longer be closed")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(false)
 public final class LeakEvent extends AllocatorEvent {
 
-    /** Where the memory starts. */
+    /** The address of the memory. */
     @Label("Address")
-    @Description("Where the memory starts")
+    @Description("The address of the memory")
     @MemoryAddress
     public long address;
 
-    /** How much. */
+    /** The size. */
     @Label("Bytes")
-    @Description("How much")
+    @Description("The size")
     @DataAmount
     public long bytes;
 
-    /** What owned the memory: a constant of LeakReport.Kind. */
+    /** The kind of owner: a constant of LeakReport.Kind. */
     @Label("Kind")
-    @Description("What owned the memory: a constant of LeakReport.Kind")
+    @Description("The kind of owner: a constant of LeakReport.Kind")
     public String kind = "";
 
-    /** The callers that made it, the nearest first, a line for each. */
+    /** The allocation site: the callers, nearest first, one per line. */
     @Label("Place")
-    @Description("The callers that made it, the nearest first, a line for each")
+    @Description("The allocation site: the callers, nearest first, one per line")
     public String place = "";
 
-    /** The name of the thread that owned it last. */
+    /** The name of the last owner's thread. */
     @Label("Owner Thread")
-    @Description("The name of the thread that owned it last")
+    @Description("The name of the last owner's thread")
     public String owner = "";
 
-    /** The identifier of that thread. */
+    /** The id of that thread. */
     @Label("Owner Thread Id")
-    @Description("The identifier of that thread")
+    @Description("The id of that thread")
     public long ownerId;
 
     /** Whether that thread has ended. */
@@ -53,6 +53,6 @@ public final class LeakEvent extends AllocatorEvent {
     @Description("Whether that thread has ended")
     public boolean ownerEnded;
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public LeakEvent() {}
 }

@@ -7,8 +7,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * From how many bytes on a large block is recorded: a number, or one with k, m or g for its powers
- * of 1024. Of several recordings the smallest counts.
+ * The size from which large blocks are recorded: a number, or one with k, m or g for powers of
+ * 1024. Of several recordings the smallest size applies.
  */
 public final class LeastBytes extends SettingControl {
 
@@ -18,13 +18,13 @@ public final class LeastBytes extends SettingControl {
     private String value = UNLESS_SET;
     private volatile long bytes = parsed(UNLESS_SET);
 
-    /** One mebibyte. */
+    /** Creates the setting, with 1 MiB. */
     public LeastBytes() {}
 
     /**
-     * The limit.
+     * Returns the size.
      *
-     * @return bytes, not negative
+     * @return the size in bytes, not negative
      */
     public long bytes() {
         return bytes;
@@ -55,7 +55,7 @@ public final class LeastBytes extends SettingControl {
         return value;
     }
 
-    /** What is no number counts as what holds unless set: a recorder can show nobody an error. */
+    /** Falls back to the default for text that is no number: a recorder cannot show an error. */
     private static long parsed(String text) {
         Matcher number = NUMBER.matcher(text.strip());
         if (!number.matches()) {

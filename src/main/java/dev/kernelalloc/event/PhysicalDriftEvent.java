@@ -7,10 +7,10 @@ import jdk.jfr.MemoryAddress;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
-/** A page was found in another frame than when it was resolved. */
+/** A page is in another frame than when it was resolved. */
 @Name("dev.kernelalloc.PhysicalDrift")
 @Label("Physical Drift")
-@Description("A page was found in another frame than when it was resolved")
+@Description("A page is in another frame than when it was resolved")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(false)
 public final class PhysicalDriftEvent extends AllocatorEvent {
@@ -21,28 +21,28 @@ public final class PhysicalDriftEvent extends AllocatorEvent {
     @MemoryAddress
     public long address;
 
-    /** The physical address where it lay; -1 where that was not known. */
+    /** The previous physical address; -1 if unknown. */
     @Label("Before")
-    @Description("The physical address where it lay; -1 where that was not known")
+    @Description("The previous physical address; -1 if unknown")
     @MemoryAddress
     public long before;
 
-    /** The physical address where it lies now; -1 where it has none. */
+    /** The present physical address; -1 if there is none. */
     @Label("After")
-    @Description("The physical address where it lies now; -1 where it has none")
+    @Description("The present physical address; -1 if there is none")
     @MemoryAddress
     public long after;
 
-    /** Whether it was promised not to move. */
+    /** Whether the page was pinned. */
     @Label("Pinned")
-    @Description("Whether it was promised not to move")
+    @Description("Whether the page was pinned")
     public boolean pinned;
 
-    /** What was found. */
+    /** The finding. */
     @Label("Finding")
-    @Description("What was found")
+    @Description("The finding")
     public String finding = "";
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public PhysicalDriftEvent() {}
 }

@@ -8,26 +8,24 @@ import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
-/** A cache was empty and got a magazine of blocks. Frequent: off unless a recording enables it. */
+/** A cache was empty and was refilled. Frequent: off unless a recording enables it. */
 @Name("dev.kernelalloc.Refill")
 @Label("Magazine Refill")
-@Description(
-        "A cache was empty and got a magazine of blocks. Frequent: off unless a recording enables"
-                + " it")
+@Description("A cache was empty and was refilled. Frequent: off unless a recording enables it")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(false)
 @Enabled(false)
 public final class RefillEvent extends AllocatorEvent {
 
-    /** The size of its blocks. */
+    /** The size of the blocks. */
     @Label("Block Bytes")
-    @Description("The size of its blocks")
+    @Description("The size of the blocks")
     @DataAmount
     public long blockBytes;
 
-    /** How many came. */
+    /** The number of blocks. */
     @Label("Blocks")
-    @Description("How many came")
+    @Description("The number of blocks")
     public int blocks;
 
     /** Whether the depot had it; otherwise it was filled from slabs. */
@@ -35,6 +33,6 @@ public final class RefillEvent extends AllocatorEvent {
     @Description("Whether the depot had it; otherwise it was filled from slabs")
     public boolean fromDepot;
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public RefillEvent() {}
 }

@@ -20,23 +20,23 @@ public final class RefusalEvent extends AllocatorEvent {
     @Description("A constant of AllocationException.Reason")
     public String reason = "";
 
-    /** How much was asked for. */
+    /** The requested size. */
     @Label("Bytes")
-    @Description("How much was asked for")
+    @Description("The requested size")
     @DataAmount
     public long bytes;
 
-    /** The alignment that was asked for. */
+    /** The requested alignment. */
     @Label("Alignment")
-    @Description("The alignment that was asked for")
+    @Description("The requested alignment")
     @DataAmount
     public long alignment;
 
-    /** What was found, and what helps. */
+    /** The cause and the remedy. */
     @Label("Text")
-    @Description("What was found, and what helps")
+    @Description("The cause and the remedy")
     public String text = "";
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public RefusalEvent() {}
 }

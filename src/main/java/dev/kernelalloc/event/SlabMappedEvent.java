@@ -8,31 +8,31 @@ import jdk.jfr.MemoryAddress;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
-/** Memory was taken from the system: a range that slabs are cut from, or a large block. */
+/** Memory was taken from the system: a range for slabs, or a large block. */
 @Name("dev.kernelalloc.SlabMapped")
 @Label("Slab Mapped")
-@Description("Memory was taken from the system: a range that slabs are cut from, or a large block")
+@Description("Memory was taken from the system: a range for slabs, or a large block")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(true)
 public final class SlabMappedEvent extends AllocatorEvent {
 
-    /** Where the memory starts. */
+    /** The address of the memory. */
     @Label("Address")
-    @Description("Where the memory starts")
+    @Description("The address of the memory")
     @MemoryAddress
     public long address;
 
-    /** How much. */
+    /** The size. */
     @Label("Bytes")
-    @Description("How much")
+    @Description("The size")
     @DataAmount
     public long bytes;
 
-    /** What is promised of its pages; empty where nothing is. */
+    /** The guarantees of its pages; empty if there are none. */
     @Label("Guarantee")
-    @Description("What is promised of its pages; empty where nothing is")
+    @Description("The guarantees of its pages; empty if there are none")
     public String guarantee = "";
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public SlabMappedEvent() {}
 }

@@ -8,26 +8,26 @@ import jdk.jfr.MemoryAddress;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
-/** Memory goes back to the system. */
+/** Memory is returned to the system. */
 @Name("dev.kernelalloc.SlabUnmapped")
 @Label("Slab Unmapped")
-@Description("Memory goes back to the system")
+@Description("Memory is returned to the system")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(false)
 public final class SlabUnmappedEvent extends AllocatorEvent {
 
-    /** Where the memory starts. */
+    /** The address of the memory. */
     @Label("Address")
-    @Description("Where the memory starts")
+    @Description("The address of the memory")
     @MemoryAddress
     public long address;
 
-    /** How much. */
+    /** The size. */
     @Label("Bytes")
-    @Description("How much")
+    @Description("The size")
     @DataAmount
     public long bytes;
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public SlabUnmappedEvent() {}
 }

@@ -8,26 +8,26 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Timespan;
 
-/** Free memory was given back to the system by {@code trim()} or {@code close()}. */
+/** {@code trim()} or {@code close()} returned free memory to the system. */
 @Name("dev.kernelalloc.Trim")
 @Label("Trim")
-@Description("Free memory was given back to the system by trim() or close()")
+@Description("trim() or close() returned free memory to the system")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(true)
 public final class TrimEvent extends AllocatorEvent {
 
-    /** How much went back meanwhile: unmapped, or discarded page by page. */
+    /** The memory returned: unmapped, or discarded page by page. */
     @Label("Bytes")
-    @Description("How much went back meanwhile: unmapped, or discarded page by page")
+    @Description("The memory returned: unmapped, or discarded page by page")
     @DataAmount
     public long bytes;
 
-    /** How long it took. */
+    /** The duration. */
     @Label("Spent")
-    @Description("How long it took")
+    @Description("The duration")
     @Timespan(Timespan.NANOSECONDS)
     public long spent;
 
-    /** An event of nothing yet. */
+    /** Creates an empty event. */
     public TrimEvent() {}
 }

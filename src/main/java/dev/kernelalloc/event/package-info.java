@@ -1,8 +1,8 @@
 /**
- * What the JDK's flight recorder is told of: a class for each kind of thing that happens in an
- * allocator. They are public for programs that read recordings; only the library commits them.
+ * Events of the JDK's flight recorder: a class for each kind of event of an allocator. They are
+ * public for programs that read recordings; only the library commits them.
  *
- * <p>The package needs the module {@code jdk.jfr}. The library does not: where that is missing,
+ * <p>The package needs the module {@code jdk.jfr}. The library does not: without the module,
  * nothing here is loaded and everything else works.
  */
 @NullMarked
