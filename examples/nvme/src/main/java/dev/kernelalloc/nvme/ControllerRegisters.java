@@ -1,0 +1,111 @@
+package dev.kernelalloc.nvme;
+
+import dev.kernelalloc.struct.Access;
+import dev.kernelalloc.struct.AccessMode;
+import dev.kernelalloc.struct.Offset;
+import dev.kernelalloc.struct.Struct;
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.invoke.MethodHandles;
+
+/**
+ * The registers of a controller, at the start of its BAR 0: section 3.1.
+ *
+ * <p>Reading a register may have an effect, and writing one always has. Volatile accesses are
+ * neither left out, nor repeated, nor moved; a plain access may be any of these.
+ */
+@Struct(size = 0x1000)
+interface ControllerRegisters {
+
+    StructType<ControllerRegisters> TYPE =
+            StructType.of(MethodHandles.lookup(), ControllerRegisters.class);
+
+    /** CAP, 3.1.1. */
+    @Access(AccessMode.VOLATILE)
+    long capabilities();
+
+    /** VS, 3.1.2. */
+    @Access(AccessMode.VOLATILE)
+    int version();
+
+    /** INTMS, 3.1.3. */
+    @Access(AccessMode.VOLATILE)
+    int interruptMaskSet();
+
+    void interruptMaskSet(int value);
+
+    /** CC, 3.1.5. */
+    @Offset(0x14)
+    @Access(AccessMode.VOLATILE)
+    int configuration();
+
+    void configuration(int value);
+
+    /** CSTS, 3.1.6. */
+    @Offset(0x1c)
+    @Access(AccessMode.VOLATILE)
+    int status();
+
+    /** AQA, 3.1.8. */
+    @Offset(0x24)
+    @Access(AccessMode.VOLATILE)
+    int adminQueueAttributes();
+
+    void adminQueueAttributes(int value);
+
+    /** ASQ, 3.1.9. */
+    @Access(AccessMode.VOLATILE)
+    long adminSubmissionQueue();
+
+    void adminSubmissionQueue(long address);
+
+    /** ACQ, 3.1.10. */
+    @Access(AccessMode.VOLATILE)
+    long adminCompletionQueue();
+
+    void adminCompletionQueue(long address);
+
+    // ---- the fields of CAP --------------------------------------------------------------------
+
+    /** CAP.MQES counts from 0. */
+    default int maxQueueEntries() {
+        return (int) (capabilities() & 0xffff) + 1;
+    }
+
+    /** CAP.TO: how long the controller may take to become ready, or stop being it. */
+    default long readyTimeoutMillis() {
+        return 500 * (capabilities() >>> 24 & 0xff);
+    }
+
+    /** CAP.DSTRD: the doorbells stand 4 bytes apart, or a power of two times as many. */
+    default long doorbellStride() {
+        return 4L << (capabilities() >>> 32 & 0xf);
+    }
+
+    /** CAP.CSS bit 0: whether the controller knows the NVM command set. */
+    default boolean hasNvmCommandSet() {
+        return (capabilities() >>> 37 & 1) != 0;
+    }
+
+    /** CAP.MPSMIN. */
+    default long minPageBytes() {
+        return 4096L << (capabilities() >>> 48 & 0xf);
+    }
+
+    // ---- the fields of CSTS -------------------------------------------------------------------
+
+    /** CSTS.RDY. */
+    default boolean isReady() {
+        return (status() & 1) != 0;
+    }
+
+    /** CSTS.CFS. */
+    default boolean hasFailed() {
+        return (status() & 2) != 0;
+    }
+
+    /** CSTS.SHST. */
+    default boolean isShutDown() {
+        return (status() >>> 2 & 3) == 2;
+    }
+}

@@ -1,0 +1,38 @@
+package dev.kernelalloc.nvme;
+
+import dev.kernelalloc.struct.Access;
+import dev.kernelalloc.struct.AccessMode;
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+
+/**
+ * A doorbell: tells the controller how far the driver has got in a queue, 3.1.25 and 3.1.26.
+ *
+ * <p>The volatile write comes after everything that the thread has written to the queue, and the
+ * processor makes it visible in that order.
+ */
+interface Doorbell {
+
+    StructType<Doorbell> TYPE = StructType.of(MethodHandles.lookup(), Doorbell.class);
+
+    /** Where the first doorbell stands in BAR 0. */
+    long FIRST_OFFSET = 0x1000;
+
+    /** Nobody reads a doorbell: what it gives is not defined. */
+    @Access(AccessMode.VOLATILE)
+    int value();
+
+    void value(int index);
+
+    /** Returns the doorbell of the tail of a submission queue, 3.1.25. */
+    static Doorbell ofSubmissions(MemorySegment bar, int queue, long stride) {
+        return TYPE.get(bar, FIRST_OFFSET + 2L * queue * stride);
+    }
+
+    /** Returns the doorbell of the head of a completion queue, 3.1.26. */
+    static Doorbell ofCompletions(MemorySegment bar, int queue, long stride) {
+        return TYPE.get(bar, FIRST_OFFSET + (2L * queue + 1) * stride);
+    }
+}

@@ -1,0 +1,51 @@
+package dev.kernelalloc.nvme;
+
+import dev.kernelalloc.struct.C;
+import dev.kernelalloc.struct.CType;
+import dev.kernelalloc.struct.Length;
+import dev.kernelalloc.struct.Offset;
+import dev.kernelalloc.struct.Struct;
+import dev.kernelalloc.struct.StructType;
+import dev.kernelalloc.struct.Text;
+
+import java.lang.invoke.MethodHandles;
+
+/** What a controller says of itself, 5.15.2.2; the members that this driver uses. */
+@Struct(size = 4096)
+interface IdentifyController {
+
+    StructType<IdentifyController> TYPE =
+            StructType.of(MethodHandles.lookup(), IdentifyController.class);
+
+    /** SN, padded with spaces. */
+    @Offset(4)
+    @Length(20)
+    @Text(charset = "US-ASCII", terminated = false)
+    String serialNumber();
+
+    /** MN, padded with spaces. */
+    @Length(40)
+    @Text(charset = "US-ASCII", terminated = false)
+    String modelNumber();
+
+    /** FR, padded with spaces. */
+    @Length(8)
+    @Text(charset = "US-ASCII", terminated = false)
+    String firmwareRevision();
+
+    /** MDTS: the longest transfer in smallest pages, as a power of two; 0 for any. */
+    @Offset(77)
+    @C(CType.UNSIGNED_CHAR)
+    int maxDataTransferSize();
+
+    /** SQES: the least size of a submission entry, a power of two, in bits 3 to 0. */
+    @Offset(512)
+    byte submissionEntrySize();
+
+    /** CQES: the same of a completion entry. */
+    byte completionEntrySize();
+
+    /** NN: the largest identifier of a namespace. */
+    @Offset(516)
+    int namespaces();
+}

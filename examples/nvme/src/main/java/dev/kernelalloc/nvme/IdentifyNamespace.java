@@ -1,0 +1,47 @@
+package dev.kernelalloc.nvme;
+
+import dev.kernelalloc.struct.C;
+import dev.kernelalloc.struct.CType;
+import dev.kernelalloc.struct.Length;
+import dev.kernelalloc.struct.Offset;
+import dev.kernelalloc.struct.Struct;
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.invoke.MethodHandles;
+
+/** What a namespace is, 5.15.2.1; the members that this driver uses. */
+@Struct(size = 4096)
+interface IdentifyNamespace {
+
+    StructType<IdentifyNamespace> TYPE =
+            StructType.of(MethodHandles.lookup(), IdentifyNamespace.class);
+
+    /** NSZE: in logical blocks; 0 when there is no such namespace. */
+    long size();
+
+    /** FLBAS: bits 3 to 0 tell which of the formats is in use. */
+    @Offset(26)
+    byte formattedSize();
+
+    /** LBAF: the formats of logical blocks. */
+    @Offset(128)
+    @Length(16)
+    BlockFormat formats(int index);
+
+    /**
+     * A format of logical blocks.
+     *
+     * @param metadataBytes MS: for each block, beside its data
+     * @param dataBytesLog2 LBADS
+     * @param performance RP
+     */
+    record BlockFormat(
+            @C(CType.UNSIGNED_SHORT) int metadataBytes,
+            @C(CType.UNSIGNED_CHAR) int dataBytesLog2,
+            byte performance) {}
+
+    /** Returns the format in use. */
+    default BlockFormat format() {
+        return formats(formattedSize() & 0xf);
+    }
+}

@@ -1,0 +1,81 @@
+package dev.kernelalloc.nvme;
+
+import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalRequest;
+
+import java.lang.foreign.MemorySegment;
+
+/** Memory for a device that no IOMMU translates for: it uses the addresses of page frames. */
+public final class PhysicalDma implements DmaAllocator, AutoCloseable {
+
+    /** A page of the device, and of this processor. */
+    private static final int PAGE_BYTES = 4096;
+
+    private final PhysicalAllocator memory;
+
+    private PhysicalDma(PhysicalAllocator memory) {
+        this.memory = memory;
+    }
+
+    /**
+     * Creates memory for structures that a device is told one address of: each block is contiguous,
+     * begins at a page, and lies where the device can reach it.
+     *
+     * @param highest the highest address that the device has wires for
+     * @return memory that the caller closes
+     */
+    public static PhysicalDma contiguous(long highest) {
+        return of(
+                "dma contiguous",
+                PhysicalRequest.builder()
+                        .contiguous()
+                        .aligned(PAGE_BYTES)
+                        .within(0, highest)
+                        .atLeast(Guarantee.NEVER_MOVED)
+                        .build());
+    }
+
+    /**
+     * Creates memory for data that a device is told each page of.
+     *
+     * @return memory that the caller closes
+     */
+    public static PhysicalDma scattered() {
+        return of(
+                "dma scattered", PhysicalRequest.builder().atLeast(Guarantee.NEVER_MOVED).build());
+    }
+
+    /**
+     * Creates memory with other guarantees. A device that is told the address of a page which may
+     * move writes to whoever owns the frame later.
+     *
+     * @param tag a name for statistics and leak reports
+     * @param request what holds for each block
+     * @return memory that the caller closes
+     */
+    public static PhysicalDma of(String tag, PhysicalRequest request) {
+        return new PhysicalDma(PhysicalAllocator.builder().tag(tag).request(request).build());
+    }
+
+    @Override
+    public PhysicalAllocator memory() {
+        return memory;
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws dev.kernelalloc.physical.PhysicalAddressException when this process must not see page
+     *     frames
+     */
+    @Override
+    public long addressOf(MemorySegment segment, long offset) {
+        return memory.addressOf(segment, offset).value();
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}

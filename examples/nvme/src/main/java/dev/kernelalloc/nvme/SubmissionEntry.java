@@ -1,0 +1,73 @@
+package dev.kernelalloc.nvme;
+
+import dev.kernelalloc.struct.StructType;
+
+import java.lang.invoke.MethodHandles;
+
+/** A command: an entry of a submission queue, section 4.2. */
+interface SubmissionEntry {
+
+    StructType<SubmissionEntry> TYPE = StructType.of(MethodHandles.lookup(), SubmissionEntry.class);
+
+    byte opcode();
+
+    void opcode(byte value);
+
+    /** FUSE and PSDT: 0 for a command of its own whose data are found by PRPs. */
+    byte flags();
+
+    void flags(byte value);
+
+    /** CID: comes back in the completion. */
+    short commandId();
+
+    void commandId(short value);
+
+    /** NSID. */
+    int namespaceId();
+
+    void namespaceId(int value);
+
+    long reserved();
+
+    void reserved(long value);
+
+    /** MPTR. */
+    long metadata();
+
+    void metadata(long value);
+
+    /** PRP1, section 4.3. */
+    long prp1();
+
+    void prp1(long address);
+
+    /** PRP2. */
+    long prp2();
+
+    void prp2(long address);
+
+    int dword10();
+
+    void dword10(int value);
+
+    int dword11();
+
+    void dword11(int value);
+
+    int dword12();
+
+    void dword12(int value);
+
+    int dword13();
+
+    void dword13(int value);
+
+    int dword14();
+
+    void dword14(int value);
+
+    int dword15();
+
+    void dword15(int value);
+}

@@ -1,0 +1,45 @@
+package dev.kernelalloc.nvme.check;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Contents by which a byte shows where on the disk it belongs and by which round it was written:
+ * data of another place, of an earlier round or of nobody differ.
+ */
+final class DiskPattern {
+
+    private static final ValueLayout.OfLong LONG =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private DiskPattern() {}
+
+    /** Fills memory, a multiple of 8 bytes, with what belongs at an offset of the disk. */
+    static void fill(MemorySegment memory, long diskOffset, long round) {
+        for (long at = 0; at < memory.byteSize(); at += Long.BYTES) {
+            memory.set(LONG, at, word(diskOffset + at, round));
+        }
+    }
+
+    /**
+     * Returns how many bytes of memory lie in words that do not belong at an offset of the disk.
+     */
+    static long wrongBytes(MemorySegment memory, long diskOffset, long round) {
+        long wrong = 0;
+        for (long at = 0; at < memory.byteSize(); at += Long.BYTES) {
+            if (memory.get(LONG, at) != word(diskOffset + at, round)) {
+                wrong += Long.BYTES;
+            }
+        }
+        return wrong;
+    }
+
+    /** The finalizer of splitmix64 over both. */
+    private static long word(long diskOffset, long round) {
+        long z = diskOffset + round * 0x9e3779b97f4a7c15L;
+        z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
+        z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
+        return z ^ z >>> 31;
+    }
+}
