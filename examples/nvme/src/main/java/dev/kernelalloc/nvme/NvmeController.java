@@ -28,8 +28,9 @@ import java.util.function.Consumer;
  * }
  * }
  *
- * <p>The device must be closed after the controller and before the memory: that forbids it to
- * access memory at all, whatever state the controller is in.
+ * <p>The device is closed after the controller and before the memory: that forbids it to access
+ * memory at all, whatever state the controller is in. Behind an IOMMU the memory comes first, since
+ * unmapping it stops the device as well.
  *
  * <p>A controller belongs to the thread that started it; {@link QueuePair}s do to theirs.
  */

@@ -4,6 +4,7 @@ import dev.kernelalloc.nvme.Completion;
 import dev.kernelalloc.nvme.DmaAllocator;
 import dev.kernelalloc.nvme.Namespace;
 import dev.kernelalloc.nvme.NvmeController;
+import dev.kernelalloc.nvme.PhysicalDma;
 import dev.kernelalloc.nvme.QueuePair;
 
 import java.lang.foreign.Arena;
@@ -51,6 +52,15 @@ final class DiskCheck {
                                 namespace.blockBytes(),
                                 disk.maxTransferBytes() >> 10),
                 namespace.bytes() == DiskMap.DISK_BYTES);
+        if (buffers instanceof PhysicalDma physical) {
+            MemorySegment buffer = physical.memory().allocate(disk.maxTransferBytes(), 4096);
+            report.note(
+                    "a buffer of %d KiB lies in %d pieces"
+                            .formatted(
+                                    buffer.byteSize() >> 10,
+                                    physical.memory().extents(buffer).size()));
+            physical.memory().free(buffer);
+        }
         int longest = (int) disk.maxTransferBytes();
         int skewed = longest - 4096; // QEMU refuses data in more than 1,024 pages
         int block = namespace.blockBytes();
