@@ -73,10 +73,24 @@ final class Binder {
                             circle(type)));
             return Optional.empty();
         }
-        if (!model(type).isPlaced()) {
+        StructModel model = model(type);
+        int levels = reading.size() + (model.isPlaced() ? model.levels() : 1);
+        if (levels > StructModel.MAX_LEVELS) {
+            mistakes.add(
+                    outer,
+                    member,
+                    String.format(
+                            Locale.ROOT,
+                            "%s is nested too deep: levels=%d limit=%d; a Pointer begins anew",
+                            type.getSimpleName(),
+                            levels,
+                            StructModel.MAX_LEVELS));
+            return Optional.empty();
+        }
+        if (!model.isPlaced()) {
             place(type);
         }
-        return model(type).isPlaced() ? Optional.of(model(type)) : Optional.empty();
+        return model.isPlaced() ? Optional.of(model) : Optional.empty();
     }
 
     private String circle(Class<?> type) {

@@ -28,6 +28,18 @@ final class SegmentStruct extends StructType<MemorySegment> {
     }
 
     static SegmentStruct ofLayout(MemoryLayout layout) {
+        return ofLayout(layout, 1);
+    }
+
+    private static SegmentStruct ofLayout(MemoryLayout layout, int level) {
+        if (level > StructModel.MAX_LEVELS) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT,
+                            "the layout nests groups too deep: levels=%d limit=%d",
+                            level,
+                            StructModel.MAX_LEVELS));
+        }
         if (layout.byteSize() > Long.MAX_VALUE - layout.byteAlignment()) {
             throw new IllegalArgumentException(
                     String.format(
@@ -43,25 +55,25 @@ final class SegmentStruct extends StructType<MemorySegment> {
                         : MemoryLayout.structLayout(layout.withName("value"))
                                 .withName(layout.name().orElse("struct"));
         StructModel model = new StructModel(MemorySegment.class);
-        model.place(new StructModel.Placement(members(group), group, 1));
+        model.place(new StructModel.Placement(members(group, level), group, 1));
         SegmentStruct struct = new SegmentStruct(model);
         model.link(struct, null);
         return struct;
     }
 
-    private static List<Member> members(GroupLayout group) {
+    private static List<Member> members(GroupLayout group, int level) {
         List<Member> members = new ArrayList<>();
         long offset = 0;
         for (MemoryLayout part : group.memberLayouts()) {
             if (!(part instanceof PaddingLayout)) {
-                members.add(new Member(describe(part), offset * 8));
+                members.add(new Member(describe(part, level), offset * 8));
             }
             offset += group instanceof UnionLayout ? 0 : part.byteSize();
         }
         return List.copyOf(members);
     }
 
-    private static MemberDescription describe(MemoryLayout part) {
+    private static MemberDescription describe(MemoryLayout part, int level) {
         List<Long> lengths = new ArrayList<>();
         MemoryLayout leaf = part;
         while (leaf instanceof SequenceLayout sequence) {
@@ -72,7 +84,8 @@ final class SegmentStruct extends StructType<MemorySegment> {
                 switch (leaf) {
                     case ValueLayout value ->
                             new Element.Plain(value.carrier(), value, spelling(value));
-                    case GroupLayout group -> new Element.Nested(ofLayout(group).model());
+                    case GroupLayout group ->
+                            new Element.Nested(ofLayout(group, level + 1).model());
                     default -> new Element.Bytes(leaf);
                 };
         return new MemberDescription(

@@ -16,8 +16,15 @@ import java.util.Objects;
  */
 final class StructModel {
 
+    /**
+     * How deep structs nest, the outermost counted: reading, printing and comparing them recurse. A
+     * C compiler has to support 63 within one declaration.
+     */
+    static final int MAX_LEVELS = 64;
+
     private final Class<?> type;
     private @Nullable Placement placement;
+    private int levels;
     private @Nullable StructType<?> structType;
     private @Nullable Class<?> viewClass;
     private MethodHandles.@Nullable Lookup lookup;
@@ -42,6 +49,12 @@ final class StructModel {
 
     void place(Placement found) {
         placement = found;
+        levels = 1;
+        for (Member member : found.members) {
+            if (member.element() instanceof Element.Nested nested) {
+                levels = Math.max(levels, nested.model().levels + 1);
+            }
+        }
     }
 
     /**
@@ -97,6 +110,11 @@ final class StructModel {
 
     GroupLayout layout() {
         return placement().layout;
+    }
+
+    /** How deep structs nest in this one, itself counted. */
+    int levels() {
+        return levels;
     }
 
     long accessAlignment() {

@@ -89,8 +89,8 @@ public abstract class StructType<T> {
      *     in it; nested private types are seen by the class around them
      * @param type a record or an interface
      * @return its struct
-     * @throws StructDefinitionException if it does not describe a struct; all mistakes are reported
-     *     together
+     * @throws StructDefinitionException if it does not describe a struct, or structs nest more than
+     *     64 deep in it; all mistakes are reported together
      */
     public static <T> StructType<T> of(MethodHandles.Lookup lookup, Class<T> type) {
         return of(lookup, type, Abi.HOST);
@@ -113,7 +113,7 @@ public abstract class StructType<T> {
      *     a struct
      * @return its struct
      * @throws IllegalArgumentException when its size and alignment together exceed {@link
-     *     Long#MAX_VALUE}: no memory could hold it
+     *     Long#MAX_VALUE}: no memory could hold it; or when groups nest more than 64 deep
      */
     public static StructType<MemorySegment> of(MemoryLayout layout) {
         return SegmentStruct.ofLayout(layout);

@@ -329,12 +329,18 @@ class CompilerOracleTest {
                 text.append(struct.javaRecord());
             }
         }
-        Path source = Files.writeString(directory.resolve("Generated.java"), text.append("}\n"));
+        return compileJava("Generated", text.append("}\n").toString(), directory);
+    }
+
+    /** A loader of the classes that a source file declares, however deep they nest. */
+    static URLClassLoader compileJava(String name, String text, Path directory) throws IOException {
+        Path source = Files.writeString(directory.resolve(name + ".java"), text);
         Path javac = Path.of(System.getProperty("java.home"), "bin", "javac");
         Path classes = Path.of(URL_OF_LIBRARY.getPath());
         CCompiler.execute(
                 List.of(
                         javac.toString(),
+                        "-J-Xss16m",
                         "-proc:none",
                         "-nowarn",
                         "-cp",

@@ -1,17 +1,26 @@
 package dev.kernelalloc.struct;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.classfile.ClassFile;
 import java.lang.constant.ClassDesc;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -700,4 +709,73 @@ final class Stranger {
     static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
 
     private Stranger() {}
+
+    // ---- deep nesting -------------------------------------------------------------------------
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    @DisplayName("64 structs nest in each other; more are refused, however many")
+    void nesting_beyondTheLimit_isRefused(boolean records, @TempDir Path directory)
+            throws Exception {
+        try (URLClassLoader loader = chain(600, records, directory)) {
+            MethodHandles.Lookup lookup =
+                    MethodHandles.privateLookupIn(
+                            loader.loadClass("Chain"), MethodHandles.lookup());
+            StructType<?> deepest = StructType.of(lookup, loader.loadClass("Chain$S64"));
+            assertThat(deepest.byteSize()).isEqualTo(4);
+            assertThat(deepest.describe()).contains("struct S1 inner");
+            assertThatExceptionOfType(StructDefinitionException.class)
+                    .isThrownBy(() -> StructType.of(lookup, loader.loadClass("Chain$S65")))
+                    .withMessageContaining("S2.inner: S1 is nested too deep: levels=65 limit=64");
+            assertThatExceptionOfType(StructDefinitionException.class)
+                    .isThrownBy(() -> StructType.of(lookup, loader.loadClass("Chain$S600")))
+                    .withMessageContaining("S537.inner: S536 is nested too deep");
+            assertThatExceptionOfType(StructDefinitionException.class)
+                    .as("laid out before, as a target of the pointer")
+                    .isThrownBy(() -> StructType.of(lookup, loader.loadClass("Chain$Pointing")))
+                    .withMessageContaining("Outer.inner: S64 is nested too deep: levels=65");
+        }
+    }
+
+    /** S1 is an int, each other struct has the one before it; loaded innermost first. */
+    private static URLClassLoader chain(int length, boolean records, Path directory)
+            throws Exception {
+        StringBuilder source =
+                new StringBuilder("import dev.kernelalloc.struct.*; class Chain {")
+                        .append(declared(records, "S1", "int value"))
+                        .append(declared(records, "Pointing", "Pointer<S64> s", "Pointer<Outer> o"))
+                        .append(declared(records, "Outer", "S64 inner"));
+        for (int i = 2; i <= length; i++) {
+            source.append(declared(records, "S" + i, "S" + (i - 1) + " inner"));
+        }
+        URLClassLoader loader =
+                CompilerOracleTest.compileJava("Chain", source.append("}").toString(), directory);
+        for (int i = 1; i <= length; i++) {
+            loader.loadClass("Chain$S" + i);
+        }
+        return loader;
+    }
+
+    private static String declared(boolean record, String name, String... members) {
+        return record
+                ? "record " + name + "(" + String.join(", ", members) + ") {}"
+                : "interface " + name + " {" + String.join("(); ", members) + "(); }";
+    }
+
+    @Test
+    @DisplayName("Groups of a layout nest as deep as structs do")
+    void layout_nestedBeyondTheLimit_isRefused() {
+        MemoryLayout layout = ValueLayout.JAVA_INT.withName("value");
+        for (int level = 1; level <= 64; level++) {
+            layout = MemoryLayout.structLayout(layout).withName("inner");
+        }
+        assertThat(StructType.of(layout).byteSize()).isEqualTo(4);
+        for (int level = 65; level <= 10_000; level++) {
+            layout = MemoryLayout.structLayout(layout).withName("inner");
+        }
+        MemoryLayout tooDeep = layout;
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> StructType.of(tooDeep))
+                .withMessageContaining("levels=65 limit=64");
+    }
 }
