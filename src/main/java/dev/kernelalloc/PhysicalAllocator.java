@@ -306,8 +306,8 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the address
      * @throws PhysicalAddressException when it is not known, with the reason
-     * @throws IllegalArgumentException when the segment is not memory of this allocator; that a
-     *     block was freed is known only once its slab is gone
+     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator;
+     *     that a block was freed is known only once its slab is gone
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public PhysicalAddress addressOf(MemorySegment segment) {
@@ -389,7 +389,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return its number; empty where the system does not tell
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public OptionalInt node(MemorySegment segment) {
@@ -404,7 +404,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the report
      * @throws PhysicalAddressException when the page map or the frame's records cannot be read
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public FrameReport inspect(MemorySegment segment) {
@@ -419,7 +419,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the guarantees its block has
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public Set<Guarantee> guarantee(MemorySegment segment) {
@@ -431,7 +431,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the way, and those declined
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public Provenance provenance(MemorySegment segment) {
@@ -459,7 +459,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      *     a page has moved that was {@link Guarantee#PINNED} until now
      */
     public Verification verify() {
-        return requirePinned(frames.verify(OptionalLong.empty()));
+        return requirePinned(frames.verify());
     }
 
     /**
@@ -469,11 +469,11 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @return what was found
      * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} when
      *     a page has moved that was {@link Guarantee#PINNED}
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
+     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
      * @throws IllegalStateException when the segment's box or arena is closed
      */
     public Verification verify(MemorySegment segment) {
-        return requirePinned(frames.verify(OptionalLong.of(addressOfLive(segment))));
+        return requirePinned(frames.verify(addressOfLive(segment), bytesOf(segment)));
     }
 
     private static Verification requirePinned(Verification found) {
@@ -604,9 +604,14 @@ public final class PhysicalAllocator implements KernelAllocator {
         return segment.address();
     }
 
-    /** An empty segment is asked about as the byte that it stands before. */
+    /** An empty segment has no byte; the one at its address may be another block's. */
     private static long bytesOf(MemorySegment segment) {
-        return Math.max(1, segment.byteSize());
+        long bytes = segment.byteSize();
+        if (bytes == 0) {
+            throw new IllegalArgumentException(
+                    segment + " is empty: ask about a segment of at least one byte");
+        }
+        return bytes;
     }
 
     /** Settings for a new {@link PhysicalAllocator}; not for use by several threads at once. */

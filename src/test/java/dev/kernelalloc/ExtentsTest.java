@@ -5,6 +5,7 @@ import static dev.kernelalloc.NativeArrayTest.point;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.kernelalloc.NativeArrayTest.Point;
@@ -14,6 +15,7 @@ import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.testing.LinuxProcess;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -24,6 +26,7 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -191,6 +194,32 @@ class ExtentsTest {
             assertThat(physical.extents(block.asSlice(64, 0))).isEmpty(); // another block's place
             assertThat(physical.extents(block.asSlice(0, 0), 1, 4096)).isEmpty();
             physical.free(block);
+        }
+    }
+
+    @Test
+    @DisplayName("An empty segment has no byte that could be asked about")
+    void address_ofAnEmptySegment_isRefused() {
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            MemorySegment block = physical.allocate(64, 64);
+            MemorySegment nothing = physical.allocate(0, 1);
+            List<Consumer<MemorySegment>> questions =
+                    List.of(
+                            physical::addressOf,
+                            physical::node,
+                            physical::inspect,
+                            physical::guarantee,
+                            physical::provenance,
+                            physical::verify);
+            for (Consumer<MemorySegment> question : questions) {
+                for (MemorySegment empty : List.of(block.asSlice(64), nothing)) {
+                    assertThatIllegalArgumentException()
+                            .isThrownBy(() -> question.accept(empty))
+                            .withMessageContaining("is empty");
+                }
+            }
+            physical.free(block);
+            physical.free(nothing);
         }
     }
 

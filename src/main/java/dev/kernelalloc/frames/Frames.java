@@ -649,12 +649,21 @@ public final class Frames {
         }
     }
 
-    /** Compares all slabs, or the one of an address, with the page map as it is now. */
-    public Verification verify(OptionalLong address) {
-        List<FrameSlab> slabs =
-                address.isEmpty()
-                        ? List.copyOf(table.all())
-                        : List.of(slabOf(address.getAsLong(), 1));
+    /** Audits all slabs. */
+    public Verification verify() {
+        return verify(List.copyOf(table.all()));
+    }
+
+    /**
+     * Audits the slab that memory came from.
+     *
+     * @throws IllegalArgumentException when the memory did not come from here
+     */
+    public Verification verify(long address, long bytes) {
+        return verify(List.of(slabOf(address, bytes)));
+    }
+
+    private Verification verify(List<FrameSlab> slabs) {
         return verifier.verify(slabs, slab -> table.find(slab.address()) == slab);
     }
 

@@ -4,7 +4,6 @@ import dev.kernelalloc.heap.BackgroundThread;
 
 import java.lang.ref.WeakReference;
 import java.time.Duration;
-import java.util.OptionalLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -38,7 +37,7 @@ public final class PeriodicVerifier {
         public void round() {
             Frames frames = reference.get();
             if (frames != null) {
-                frames.verify(OptionalLong.empty());
+                frames.verify();
             }
         }
     }
