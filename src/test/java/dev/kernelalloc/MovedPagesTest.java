@@ -5,8 +5,11 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.FrameFlag;
+import dev.kernelalloc.physical.FrameReport;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.testing.Await;
@@ -18,6 +21,7 @@ import dev.kernelalloc.testing.host.Mapping;
 import dev.kernelalloc.testing.host.Merging;
 import dev.kernelalloc.testing.host.PagePlaces;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -288,6 +292,61 @@ class MovedPagesTest {
             return LongStream.range(0, mapping.bytes() / Mapping.PAGE_BYTES)
                     .mapToObj(page -> mapping.address() + page * Mapping.PAGE_BYTES)
                     .toList();
+        }
+    }
+
+    /** The page map calls a merged page exclusive once no other page is left in the merge. */
+    @Test
+    @DisplayName("A merged page has no address, not even as the last one of its merge")
+    void addressOf_lastPageOfAMerge_isRefused() throws Exception {
+        try (HostGuardian guardian = HostGuardian.start()) {
+            Merging.start(guardian);
+            ChildJvm.Result result =
+                    ChildJvm.onModulePath().withNativeAccess().run(StayBehindInAMerge.class);
+            assertThat(result.exitCode()).as(result.output()).isZero();
+            assertThat(result.output()).contains("merged, mapped once, and addressOf says SHARED");
+        }
+        assertThat(Merging.isOn()).isFalse();
+    }
+
+    static final class StayBehindInAMerge {
+
+        private static final byte CONTENT = 0x3c;
+
+        private StayBehindInAMerge() {}
+
+        static void main(String[] none) {
+            try (Mapping other = Mapping.of(Mapping.PAGE_BYTES);
+                    PhysicalAllocator physical = ofBasePages(Guarantee.IN_MEMORY)) {
+                MemorySegment block = physical.allocate(Mapping.PAGE_BYTES, Mapping.PAGE_BYTES);
+                other.segment().fill(CONTENT);
+                block.fill(CONTENT);
+                Merging.ofThisProcess();
+                Await.until("the two pages are merged", () -> isShared(physical, block));
+                other.segment().fill((byte) ~CONTENT);
+                FrameReport alone = physical.inspect(block);
+                physical.verify();
+                try {
+                    IO.println(alone + ", and addressOf says " + physical.addressOf(block));
+                } catch (PhysicalAddressException e) {
+                    boolean merged = alone.flags().contains(FrameFlag.KSM);
+                    boolean once = merged && alone.mappings() == 1;
+                    IO.println(
+                            (once ? "merged, mapped once" : alone)
+                                    + ", and addressOf says "
+                                    + e.reason());
+                }
+                physical.free(block);
+            }
+        }
+
+        private static boolean isShared(PhysicalAllocator physical, MemorySegment block) {
+            try {
+                physical.inspect(block);
+                return false;
+            } catch (PhysicalAddressException e) {
+                return e.reason() == PhysicalAddressException.Reason.SHARED;
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package dev.kernelalloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.assertj.core.api.Assertions.tuple;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
@@ -692,7 +693,9 @@ class PhysicalFailureTest {
         os.frameFlags(os.frameAt(block.address() + page), 1L << FrameFlag.KSM.bit());
         os.frameCount(os.frameAt(block.address() + 2 * page), 2);
         os.frameFlags(os.frameAt(block.address() + 3 * page), 1L << FrameFlag.OFFLINE.bit());
-        assertThat(physical.verify().drifts())
+        List<Drift> found = physical.verify().drifts();
+        assertThat(found).extracting(Drift::after).containsOnlyNulls();
+        assertThat(found)
                 .extracting(Drift::finding)
                 .satisfiesExactlyInAnyOrder(
                         swapped -> assertThat(swapped).contains("swapped out"),
@@ -700,6 +703,39 @@ class PhysicalFailureTest {
                         shared -> assertThat(shared).contains("kpageflags 0x0, mapped 2 times"),
                         offline -> assertThat(offline).contains("kpageflags 0x800000, mapped 1"));
         physical.free(block);
+    }
+
+    @Test
+    @DisplayName("A page whose frame is not its own has no address, however the page map shows it")
+    void addressOf_frameThatIsNotThePagesOwn_isRefused() {
+        MemorySegment block = allocate(PhysicalRequest.ofBytes(4 * page));
+        os.frameFlags(os.frameAt(block.address()), 1L << FrameFlag.KSM.bit());
+        os.frameCount(os.frameAt(block.address() + page), 2);
+        os.frameFlags(os.frameAt(block.address() + 2 * page), 1L << FrameFlag.HWPOISON.bit());
+        for (int audit = 0; audit < 2; audit++) {
+            assertThat(physical.verify().drifts()).hasSize(3);
+            assertThat(whyAbsent(block, 0)).isEqualTo(PhysicalAddressException.Reason.SHARED);
+            assertThat(whyAbsent(block, page)).isEqualTo(PhysicalAddressException.Reason.SHARED);
+            assertThat(whyAbsent(block, 2 * page))
+                    .isEqualTo(PhysicalAddressException.Reason.NOT_PRESENT);
+            assertThat(physical.addressOf(block, 3 * page).value())
+                    .isEqualTo(os.frameAt(block.address() + 3 * page) * page);
+            assertThatExceptionOfType(PhysicalAddressException.class)
+                    .isThrownBy(() -> physical.extents(block))
+                    .withMessageContaining("kpageflags 0x200000, mapped 1");
+        }
+
+        os.frameFlags(os.frameAt(block.address()), 0);
+        assertThat(physical.verify().drifts()).hasSize(3);
+        assertThat(physical.addressOf(block).value()).isEqualTo(os.frameAt(block.address()) * page);
+        assertThat(physical.verify().drifts()).hasSize(2);
+        physical.free(block);
+    }
+
+    private PhysicalAddressException.Reason whyAbsent(MemorySegment block, long offset) {
+        return catchThrowableOfType(
+                        PhysicalAddressException.class, () -> physical.addressOf(block, offset))
+                .reason();
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /**
  * Where the pages of a slab lay when they were resolved: an address for each, and the runs of pages
@@ -28,6 +29,9 @@ final class Translation {
 
         /** The page map was read: these are its entries. */
         record Entries(long[] values) implements Source {}
+
+        /** Some frames that the page map shows are not their pages' own. */
+        record Foreign(Map<Integer, ForeignFrame> frames, Source others) implements Source {}
 
         /** It could not be read. */
         record Unreadable(Refusal why) implements Source {}
@@ -66,6 +70,17 @@ final class Translation {
         }
         return new Translation(
                 pageBytes, addresses, known ? new Source.Nothing() : new Source.Entries(entries));
+    }
+
+    /**
+     * The same without the addresses of some pages.
+     *
+     * @param foreign by page, the frames that are not theirs
+     */
+    Translation without(Map<Integer, ForeignFrame> foreign) {
+        long[] own = addresses.clone();
+        foreign.keySet().forEach(page -> own[page] = UNKNOWN);
+        return new Translation(pageBytes, own, new Source.Foreign(Map.copyOf(foreign), source));
     }
 
     /** Nothing is known of any page. */
@@ -119,7 +134,7 @@ final class Translation {
     /** The refusal to show the page map at all, or frames in it. */
     boolean isHidden() {
         return switch (source) {
-            case Source.Nothing _ -> false;
+            case Source.Nothing _, Source.Foreign _ -> false; // frames were seen
             case Source.Unreadable _ -> true;
             case Source.Entries(long[] values) ->
                     Arrays.stream(values)
@@ -139,7 +154,7 @@ final class Translation {
     Refusal whyUnread() {
         return switch (source) {
             case Source.Unreadable(Refusal why) -> why.saying(why.getMessage());
-            case Source.Nothing _, Source.Entries _ ->
+            case Source.Nothing _, Source.Entries _, Source.Foreign _ ->
                     throw new IllegalStateException("the page map was read");
         };
     }
@@ -152,6 +167,10 @@ final class Translation {
 
     /** Why a page has no address. */
     PhysicalAddressException unknown(int page, long virtualAddress) {
+        return unknown(source, page, virtualAddress);
+    }
+
+    private static PhysicalAddressException unknown(Source source, int page, long virtualAddress) {
         return switch (source) {
             case Source.Nothing _ ->
                     throw new IllegalArgumentException(
@@ -161,6 +180,12 @@ final class Translation {
                                     page,
                                     virtualAddress));
             case Source.Unreadable(Refusal why) -> absent(why);
+            case Source.Foreign(Map<Integer, ForeignFrame> frames, Source others) -> {
+                ForeignFrame frame = frames.get(page);
+                yield frame == null
+                        ? unknown(others, page, virtualAddress)
+                        : frame.whyAbsent(virtualAddress);
+            }
             case Source.Entries(long[] values) ->
                     PageMapEntry.whyAbsent(values[page], virtualAddress);
         };

@@ -20,8 +20,10 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
@@ -36,15 +38,6 @@ import java.util.function.Predicate;
  * when it was seen in {@link #SIGHTINGS} looks in a row.
  */
 final class Verifier {
-
-    /** A frame with one of these is not a live page of ours. */
-    private static final long FOREIGN =
-            bit(FrameFlag.BUDDY)
-                    | bit(FrameFlag.NOPAGE)
-                    | bit(FrameFlag.ZERO_PAGE)
-                    | bit(FrameFlag.KSM)
-                    | bit(FrameFlag.HWPOISON)
-                    | bit(FrameFlag.OFFLINE);
 
     private static final int SIGHTINGS = 3;
 
@@ -61,10 +54,6 @@ final class Verifier {
         this.pages = pages;
         this.listener = listener;
         this.scope = scope;
-    }
-
-    private static long bit(FrameFlag flag) {
-        return 1L << flag.bit();
     }
 
     /**
@@ -87,8 +76,7 @@ final class Verifier {
         }
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            Translation now =
-                    pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
+            Translation now = look(slab, callState).ownFrames();
             slab.retranslate(now);
             return now;
         }
@@ -115,7 +103,7 @@ final class Verifier {
                     lostNow.addAll(audit.lost);
                     lost.addAll(slab.lost());
                     if (!audit.look.now.isHidden()) {
-                        slab.retranslate(audit.look.now);
+                        slab.retranslate(audit.look.ownFrames());
                     }
                     unverifiable = unverifiable.or(() -> Optional.ofNullable(audit.unverifiable));
                 }
@@ -182,25 +170,72 @@ final class Verifier {
     /**
      * What the kernel said of the pages of a slab at one moment.
      *
-     * @param now where they lie
+     * @param now where they lie, by the page map
+     * @param foreign those whose frames are not their own, where the records can be read
      * @param flags of the frame of each page; null where the records cannot be read
-     * @param counts how often each frame is mapped
      */
-    private record Look(Translation now, long @Nullable [] flags, long[] counts) {
+    private record Look(
+            Translation now, Map<Integer, ForeignFrame> foreign, long @Nullable [] flags) {
 
         /** Whether a page has no frame, or one that is not its own. */
-        private boolean isWrong(int page, boolean ofNobodyElse) {
-            if (now.pageAddress(page) == Translation.UNKNOWN) {
-                return true;
-            }
-            return flags != null && isForeign(page, ofNobodyElse);
+        private boolean isWrong(int page) {
+            return now.pageAddress(page) == Translation.UNKNOWN || foreign.containsKey(page);
         }
 
-        private boolean isForeign(int page, boolean ofNobodyElse) {
-            return flags != null
-                    && now.pageAddress(page) != Translation.UNKNOWN
-                    && ((flags[page] & FOREIGN) != 0 || ofNobodyElse && counts[page] != 1);
+        /** Where pages lie that have frames of their own. */
+        private Translation ownFrames() {
+            return foreign.isEmpty() ? now : now.without(foreign);
         }
+    }
+
+    private Look look(FrameSlab slab, MemorySegment callState) {
+        Translation now = pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
+        int[] known = now.isHidden() ? new int[0] : known(now);
+        if (known.length == 0) {
+            return new Look(now, Map.of(), null);
+        }
+        long[] frames = new long[known.length];
+        Arrays.setAll(frames, i -> now.pageAddress(known[i]) / os.pageBytes());
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
+            MemorySegment counts = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
+            os.readFrameFlagsOf(frames, flags, callState);
+            os.readFrameCountsOf(frames, counts, callState);
+            return look(now, known, flags, counts, !mayBeShared(slab));
+        } catch (Refusal unreadable) {
+            return new Look(now, Map.of(), null); // the page map alone has to do
+        }
+    }
+
+    private static Look look(
+            Translation now,
+            int[] known,
+            MemorySegment flagsOfKnown,
+            MemorySegment countsOfKnown,
+            boolean ofNobodyElse) {
+        Map<Integer, ForeignFrame> foreign = new HashMap<>();
+        long[] flags = new long[now.pages()];
+        for (int i = 0; i < known.length; i++) {
+            long flagsOfOne = flagsOfKnown.getAtIndex(ValueLayout.JAVA_LONG, i);
+            long count = countsOfKnown.getAtIndex(ValueLayout.JAVA_LONG, i);
+            flags[known[i]] = flagsOfOne;
+            if (ForeignFrame.isForeign(flagsOfOne, count, ofNobodyElse)) {
+                foreign.put(known[i], new ForeignFrame(flagsOfOne, count));
+            }
+        }
+        return new Look(now, foreign, flags);
+    }
+
+    /** The pages that have addresses. */
+    private static int[] known(Translation now) {
+        int[] known = new int[now.pages()];
+        int count = 0;
+        for (int page = 0; page < known.length; page++) {
+            if (now.pageAddress(page) != Translation.UNKNOWN) {
+                known[count++] = page;
+            }
+        }
+        return Arrays.copyOf(known, count);
     }
 
     /** The audit of one slab. */
@@ -209,7 +244,6 @@ final class Verifier {
         private final FrameSlab slab;
         private final ProcessView process;
         private final Translation before;
-        private final boolean ofNobodyElse;
         private final List<Drift> drifts = new ArrayList<>();
         private final List<LostGuarantee> lost = new ArrayList<>();
         private Look look;
@@ -220,8 +254,7 @@ final class Verifier {
             this.slab = slab;
             this.process = process;
             this.before = readAgain(slab);
-            this.ofNobodyElse = !mayBeShared(slab);
-            this.look = look();
+            this.look = look(slab, process.callState);
         }
 
         private void run() {
@@ -256,47 +289,6 @@ final class Verifier {
 
         // ---- where pages lie ------------------------------------------------------------------
 
-        private Look look() {
-            Translation now =
-                    pages.resolve(
-                            slab.address(), slab.bytes(), mayBeShared(slab), process.callState);
-            int[] known = now.isHidden() ? new int[0] : known(now);
-            if (known.length == 0) {
-                return new Look(now, null, new long[0]);
-            }
-            long[] frames = new long[known.length];
-            Arrays.setAll(frames, i -> now.pageAddress(known[i]) / os.pageBytes());
-            try (Arena scratch = Arena.ofConfined()) {
-                MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
-                MemorySegment counts = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
-                os.readFrameFlagsOf(frames, flags, process.callState);
-                os.readFrameCountsOf(frames, counts, process.callState);
-                return new Look(now, spread(flags, known, now), spread(counts, known, now));
-            } catch (Refusal unreadable) {
-                return new Look(now, null, new long[0]); // the page map alone has to do
-            }
-        }
-
-        private static int[] known(Translation now) {
-            int[] known = new int[now.pages()];
-            int count = 0;
-            for (int page = 0; page < known.length; page++) {
-                if (now.pageAddress(page) != Translation.UNKNOWN) {
-                    known[count++] = page;
-                }
-            }
-            return Arrays.copyOf(known, count);
-        }
-
-        /** From those pages whose frame is known to all. */
-        private static long[] spread(MemorySegment values, int[] known, Translation now) {
-            long[] ofAll = new long[now.pages()];
-            for (int i = 0; i < known.length; i++) {
-                ofAll[known[i]] = values.getAtIndex(ValueLayout.JAVA_LONG, i);
-            }
-            return ofAll;
-        }
-
         /** Looks again until what is wrong has been so several times, or nothing is. */
         private void settle() {
             Look last = look;
@@ -305,7 +297,7 @@ final class Verifier {
                     looks < MOST_LOOKS && sightings < SIGHTINGS && isSuspicious(last);
                     looks++) {
                 Thread.yield();
-                Look next = look();
+                Look next = look(slab, process.callState);
                 sightings = hasNewWrongs(last, next) ? 1 : sightings + 1;
                 last = next;
             }
@@ -317,7 +309,7 @@ final class Verifier {
                 return false;
             }
             for (int page = 0; page < one.now.pages(); page++) {
-                if (one.isWrong(page, ofNobodyElse)) {
+                if (one.isWrong(page)) {
                     return true;
                 }
             }
@@ -326,22 +318,24 @@ final class Verifier {
 
         private boolean hasNewWrongs(Look last, Look next) {
             for (int page = 0; page < next.now.pages(); page++) {
-                if (next.isWrong(page, ofNobodyElse) && !last.isWrong(page, ofNobodyElse)) {
+                if (next.isWrong(page) && !last.isWrong(page)) {
                     return true;
                 }
             }
             return false;
         }
 
-        /** A page without a frame lies nowhere, however long that has been so. */
+        /** A page without a frame of its own is a drift for as long as that is so. */
         private void compare() {
             boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
             for (int page = 0; page < look.now.pages(); page++) {
                 long now = look.now.pageAddress(page);
-                if (now == Translation.UNKNOWN || now != before.pageAddress(page)) {
+                ForeignFrame foreign = look.foreign.get(page);
+                if (foreign != null) {
+                    PhysicalAddress lay = physical(before.pageAddress(page));
+                    drifts.add(new Drift(addressOf(page), lay, null, pinned, foreign.finding()));
+                } else if (now == Translation.UNKNOWN || now != before.pageAddress(page)) {
                     drifts.add(moved(page, pinned));
-                } else if (look.isForeign(page, ofNobodyElse)) {
-                    drifts.add(foreign(page, pinned));
                 }
             }
         }
@@ -357,18 +351,6 @@ final class Verifier {
                                     : "the page was moved to another frame";
             return new Drift(
                     address, physical(before.pageAddress(page)), physical(to), pinned, finding);
-        }
-
-        private Drift foreign(int page, boolean pinned) {
-            PhysicalAddress at = physical(look.now.pageAddress(page));
-            String finding =
-                    String.format(
-                            Locale.ROOT,
-                            "its frame is not its own: kpageflags 0x%x, mapped %d times"
-                                    + " (kpagecount)",
-                            look.flags[page],
-                            look.counts[page]);
-            return new Drift(addressOf(page), at, at, pinned, finding);
         }
 
         private @Nullable PhysicalAddress physical(long address) {
@@ -392,7 +374,7 @@ final class Verifier {
          * mapped in part the kernel locks the mapping alone, so that is asked then.
          */
         private void checkLocked() throws Refusal {
-            if (isNeverSwapped(slab) || everyFrameHas(bit(FrameFlag.MLOCKED))) {
+            if (isNeverSwapped(slab) || everyFrameHas(ForeignFrame.bit(FrameFlag.MLOCKED))) {
                 return;
             }
             long end = slab.address() + slab.bytes();
@@ -420,7 +402,8 @@ final class Verifier {
                 try {
                     huge = os.hugeBytes(slab.address(), slab.bytes(), process.callState);
                 } catch (Refusal.NotSupported e) {
-                    if (everyFrameHas(bit(FrameFlag.HUGE) | bit(FrameFlag.THP))) {
+                    if (everyFrameHas(
+                            ForeignFrame.bit(FrameFlag.HUGE) | ForeignFrame.bit(FrameFlag.THP))) {
                         return; // a kernel before 6.7
                     }
                     throw e;
