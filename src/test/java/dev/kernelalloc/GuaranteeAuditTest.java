@@ -83,7 +83,8 @@ class GuaranteeAuditTest {
                 result.output().contains("split: "),
                 "skipped: no transparent huge pages: " + result.output());
         assertThat(result.output())
-                .containsPattern("split: BROKEN \\[HUGE \\d+\\] has \\[RESIDENT");
+                .containsPattern("split: BROKEN \\[HUGE 512\\] has \\[RESIDENT")
+                .contains("split: lost from byte 2097152 on");
         assumeTrue(
                 result.output().contains("closed: "),
                 "skipped: pins are refused: " + result.output());
@@ -98,6 +99,7 @@ class GuaranteeAuditTest {
 
         private static final int MADV_DONTNEED_LOCKED = 24;
         private static final long BYTES = 16 * PAGE_BYTES;
+        private static final long HUGE_BYTES = 2L << 20;
 
         private final List<LostGuarantee> told = new ArrayList<>();
         private final List<Drift> drifts = new ArrayList<>();
@@ -136,14 +138,16 @@ class GuaranteeAuditTest {
 
         private void split() throws Throwable {
             // A page of the pool, which policies of huge pages prefer, cannot be split.
-            MemorySegment block = physical.allocate(request(2 << 20).build());
+            MemorySegment block = physical.allocate(request(2 * HUGE_BYTES).build());
             if (!physical.guarantee(block).contains(Guarantee.HUGE)) {
                 IO.println("no huge page: " + physical.provenance(block));
                 return;
             }
-            call("mprotect", block.address() + PAGE_BYTES, PAGE_BYTES, 1);
-            call("mprotect", block.address() + PAGE_BYTES, PAGE_BYTES, 3);
+            call("mprotect", block.address() + HUGE_BYTES + PAGE_BYTES, PAGE_BYTES, 1);
+            call("mprotect", block.address() + HUGE_BYTES + PAGE_BYTES, PAGE_BYTES, 3);
             report("split", block);
+            long at = told.getFirst().virtualAddress() - block.address();
+            IO.println("split: lost from byte " + at + " on");
         }
 
         /** The page comes back, with zeros, when it is touched. */

@@ -412,7 +412,7 @@ final class Verifier {
             if (huge < slab.bytes()) {
                 lose(
                         Guarantee.HUGE,
-                        slab.address(),
+                        firstThatIsNotHuge(),
                         slab.bytes() - huge,
                         String.format(
                                         Locale.ROOT,
@@ -422,6 +422,17 @@ final class Verifier {
                                         slab.bytes())
                                 + " or replaced");
             }
+        }
+
+        private long firstThatIsNotHuge() throws Refusal {
+            long end = slab.address() + slab.bytes();
+            for (long at = slab.address(); at < end; at += Pages.HUGE_BYTES) {
+                long bytes = Math.min(Pages.HUGE_BYTES, end - at);
+                if (os.hugeBytes(at, bytes, process.callState) < bytes) {
+                    return at;
+                }
+            }
+            return slab.address(); // the kernel has made it huge again meanwhile
         }
 
         private void checkPinned() throws Refusal {
