@@ -3,24 +3,25 @@ package dev.kernelalloc;
 import dev.kernelalloc.os.Refusal;
 
 /**
- * Memory could not be had. The allocator stays usable and nothing is lost. {@link #reason()} is for
- * a program; the message tells a person what was asked, what was found and what to do.
+ * Thrown if memory is not available. The allocator stays usable and no memory is lost. {@link
+ * #reason()} is for programs; the message states for people what was requested, what was found and
+ * the remedy.
  */
 public final class AllocationException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
 
-    /** Why memory could not be had. */
+    /** The reasons of a failed allocation. */
     public enum Reason {
         /** There is not enough memory or address space. */
         OUT_OF_MEMORY,
         /**
-         * There is memory, but not in the one physical piece, window, node or pages asked for; the
-         * message says what was found instead.
+         * There is memory, but not in the requested physical piece, window, node or kind of pages;
+         * the message states what was found instead.
          */
         FRAGMENTED,
         /**
-         * A limit of the allocator, or of one that it is a child of, leaves too little ({@link
+         * A limit of the allocator, or of one above it, leaves too little ({@link
          * KernelAllocator#limit}); the message names it, with its numbers.
          */
         LIMIT,
@@ -28,14 +29,14 @@ public final class AllocationException extends RuntimeException {
         LOCK_LIMIT,
         /** The process lacks a right. */
         NOT_PERMITTED,
-        /** The platform or the kernel cannot do it. */
+        /** The platform or the kernel does not support it. */
         NOT_SUPPORTED,
         /**
-         * The system lacks something other than memory for the moment, such as file descriptors;
-         * the same request may succeed later.
+         * The system temporarily lacks something other than memory, such as file descriptors; the
+         * same request may succeed later.
          */
         SHORTAGE,
-        /** The system answered with an error that the others do not cover. */
+        /** The system returned an error that the other reasons do not cover. */
         SYSTEM_ERROR;
 
         static Reason of(Refusal refusal) {
@@ -60,7 +61,7 @@ public final class AllocationException extends RuntimeException {
     }
 
     /**
-     * Why memory could not be had.
+     * Returns the reason.
      *
      * @return the reason
      */

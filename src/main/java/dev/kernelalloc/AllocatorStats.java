@@ -14,31 +14,32 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * Where the memory of an allocator is. Exact when no call on it is under way; otherwise each number
- * is about what it was while they were read, and never less than 0.
+ * The memory of an allocator by its use. The numbers are exact when no call on the allocator is in
+ * progress; otherwise each is approximate, and never negative.
  *
- * <p>At every quiet moment {@code live + cached + depot + free + quarantined = capacity}, in blocks
- * and in bytes, as a whole and in each size. Allocating and freeing count nothing for it: the
- * numbers are taken from what the allocator knows anyway, when they are asked for, which takes some
+ * <p>When no call is in progress, {@code live + cached + depot + free + quarantined = capacity}, in
+ * blocks and in bytes, as a whole and for each size. Allocating and freeing count nothing: the
+ * numbers are computed on request from the allocator's own structures, which takes some
  * microseconds for each MiB of slabs.
  *
  * @param tag the allocator's tag
- * @param allocators how many have that tag and are counted here together; 1 for one allocator
+ * @param allocators the number of allocators with that tag that are added up here; 1 for one
+ *     allocator
  * @param live blocks in use: raw ones, and those of boxes and arenas, with the bytes taken for
- *     them, which is what may be used of them
- * @param cached free, in the caches of threads
- * @param depot free, on the way from threads that free to threads that allocate
- * @param free free otherwise
- * @param quarantined freed and kept from use, by a hardened allocator
- * @param capacity all of these; pages among them that are free may have gone back already
- * @param peakBytes the most bytes that {@code capacity} has had; of several allocators the sum
- * @param sizeClasses the blocks that are cut from slabs, for each size that there are any of,
- *     smallest first
- * @param large the blocks that are not
- * @param chunks what has been taken from the system for all of them, by its kind and what is
- *     promised of it
- * @param refusals requests that ended in an {@link AllocationException}, or in nothing by {@link
- *     KernelAllocator#tryAllocate}, by reason; none for a reason that is absent
+ *     them, which is their usable size
+ * @param cached free blocks in the caches of threads
+ * @param depot free blocks on the way from threads that free to threads that allocate
+ * @param free all other free blocks
+ * @param quarantined freed blocks that a hardened allocator withholds from use
+ * @param capacity the sum of the above; free pages of it may have been returned to the system
+ * @param peakBytes the largest number of bytes of {@code capacity} so far; of several allocators
+ *     the sum
+ * @param sizeClasses the blocks that are cut from slabs, by size, smallest first; only sizes that
+ *     exist
+ * @param large the blocks that are not cut from slabs
+ * @param chunks the memory taken from the system for all of them, by its kind and guarantees
+ * @param refusals requests that ended in an {@link AllocationException}, or in an empty result of
+ *     {@link KernelAllocator#tryAllocate}, by reason; reasons without any are absent
  */
 public record AllocatorStats(
         String tag,
@@ -55,7 +56,7 @@ public record AllocatorStats(
         List<Chunks> chunks,
         Map<AllocationException.Reason, Long> refusals) {
 
-    /** Keeps copies. */
+    /** Copies its collections. */
     public AllocatorStats {
         sizeClasses = List.copyOf(sizeClasses);
         chunks = List.copyOf(chunks);
@@ -63,10 +64,10 @@ public record AllocatorStats(
     }
 
     /**
-     * Some blocks.
+     * A number of blocks and their bytes.
      *
-     * @param blocks how many
-     * @param bytes of all of them together
+     * @param blocks the number of blocks
+     * @param bytes the bytes of all of them together
      */
     public record Amount(long blocks, long bytes) {
 
@@ -80,8 +81,8 @@ public record AllocatorStats(
     /**
      * The blocks of one size, which are cut from slabs.
      *
-     * @param blockBytes the size of each
-     * @param slabs that they are cut from
+     * @param blockBytes the size of each block
+     * @param slabs the number of slabs
      * @param live blocks in use
      * @param cached blocks in the caches of threads
      * @param depot blocks on the way between threads
@@ -98,9 +99,9 @@ public record AllocatorStats(
             long quarantined) {
 
         /**
-         * All blocks of this size.
+         * Returns the number of all blocks of this size.
          *
-         * @return their number
+         * @return the number of blocks
          */
         public long blocks() {
             return live + cached + depot + free + quarantined;
@@ -119,12 +120,12 @@ public record AllocatorStats(
     }
 
     /**
-     * The blocks that have memory of their own: of more than 16 MiB or aligned to more than 64 KiB,
-     * of whole pages by a request, and all of {@link PoolAllocator#systemHeap}.
+     * The blocks that have memory of their own: those of more than 16 MiB or aligned to more than
+     * 64 KiB, those of whole pages by a request, and all of {@link PoolAllocator#systemHeap}.
      *
-     * @param live in use
-     * @param free kept for another block
-     * @param quarantined freed and kept from use
+     * @param live blocks in use
+     * @param free blocks kept for reuse
+     * @param quarantined freed blocks that are withheld from use
      */
     public record Large(Amount live, Amount free, Amount quarantined) {
 
@@ -142,15 +143,15 @@ public record AllocatorStats(
      * Memory of one kind: ranges that slabs are cut from, memory of single blocks, and pages that
      * are kept for such.
      *
-     * @param kind where it came from
-     * @param guarantees what is promised of its pages
-     * @param count of pieces
-     * @param bytes of all of them; address space, of which a {@link PoolAllocator} has touched only
-     *     what blocks have used
+     * @param kind the kind of memory
+     * @param guarantees the guarantees of its pages
+     * @param count the number of pieces
+     * @param bytes the bytes of all of them; address space, of which a {@link PoolAllocator} has
+     *     touched only what blocks have used
      */
     public record Chunks(MemoryKind kind, Set<Guarantee> guarantees, long count, long bytes) {
 
-        /** Keeps a copy. */
+        /** Copies its guarantees. */
         public Chunks {
             guarantees = Set.copyOf(guarantees);
         }
@@ -233,11 +234,11 @@ public record AllocatorStats(
     // ---- the whole process --------------------------------------------------------------------
 
     /**
-     * The statistics of all allocators of the process that are open or still have memory, those
-     * with the same tag added up. An allocator that has been dropped without being closed is
-     * counted for as long as one of its boxes or arenas, or the allocator itself, is reachable.
+     * Returns the statistics of all allocators of the process that are open or still have memory;
+     * those with the same tag are added up. An allocator that was dropped without being closed is
+     * included for as long as one of its boxes or arenas, or the allocator itself, is reachable.
      *
-     * @return one for each tag, that with the largest capacity first
+     * @return one element per tag, the largest capacity first
      */
     public static List<AllocatorStats> byTag() {
         Map<String, AllocatorStats> sums = new TreeMap<>();
@@ -273,7 +274,7 @@ public record AllocatorStats(
     // ---- the numbers that are asked for most --------------------------------------------------
 
     /**
-     * Blocks in use.
+     * Returns the number of blocks in use.
      *
      * @return {@code live().blocks()}
      */
@@ -282,7 +283,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Bytes taken for blocks in use.
+     * Returns the bytes taken for blocks in use.
      *
      * @return {@code live().bytes()}
      */
@@ -291,7 +292,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Bytes in the caches of threads.
+     * Returns the bytes in the caches of threads.
      *
      * @return {@code cached().bytes()}
      */
@@ -300,7 +301,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Bytes on the way between threads.
+     * Returns the bytes on the way between threads.
      *
      * @return {@code depot().bytes()}
      */
@@ -309,7 +310,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Bytes that are free and in no cache.
+     * Returns the bytes that are free and in no cache.
      *
      * @return {@code free().bytes()}
      */
@@ -318,7 +319,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Bytes freed and kept from use.
+     * Returns the bytes freed and withheld from use.
      *
      * @return {@code quarantined().bytes()}
      */
@@ -327,7 +328,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Bytes of all blocks, used or not.
+     * Returns the bytes of all blocks, used or not.
      *
      * @return {@code capacity().bytes()}
      */
@@ -336,7 +337,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Bytes taken from the system, also such that no block has been cut from.
+     * Returns the bytes taken from the system, including those that no block has been cut from.
      *
      * @return the sum over {@link #chunks}
      */
@@ -345,7 +346,7 @@ public record AllocatorStats(
     }
 
     /**
-     * Requests that were refused.
+     * Returns the number of refused requests.
      *
      * @return the sum over {@link #refusals}
      */
@@ -356,15 +357,15 @@ public record AllocatorStats(
     // ---- for people ---------------------------------------------------------------------------
 
     /**
-     * A table for a person to read, of several lines.
+     * Formats the statistics as a table for people, of several lines.
      *
-     * @return its text, which ends with a line's end; its form may change
+     * @return the text, which ends with a line separator; its form may change
      */
     public String describe() {
         return new StatsTable(this).toString();
     }
 
-    /** The numbers that matter most, in one line. */
+    /** Returns the main numbers in one line. */
     @Override
     public String toString() {
         String refused =

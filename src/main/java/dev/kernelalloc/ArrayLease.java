@@ -10,18 +10,18 @@ import java.util.function.Consumer;
 
 /**
  * The right of one thread to use the elements of a {@link SharedArray}, until it is closed. The
- * memory stays while the lease lasts, also when the array is closed meanwhile.
+ * memory stays while the lease lasts, even if the array is closed.
  *
- * <p>It belongs to the thread that took it: another thread's access, through the lease, its slices,
- * its views or its segment, throws {@link WrongThreadException}. After {@link #close} every access
- * throws {@link IllegalStateException}.
+ * <p>It belongs to the thread that took it: an access by another thread, through the lease, its
+ * slices, its views or its segment, throws {@link WrongThreadException}. After {@link #close} every
+ * access throws {@link IllegalStateException}.
  *
- * <p><b>Parallel streams.</b> {@link #stream} of a lease may be parallel, that of a slice of it may
- * not. Every other thread that the stream runs in takes a lease of its own for each piece of its
- * work and ends it with the piece, so that a live view of an element is good while its piece is
- * worked on, and only in that thread: map views to values before they are collected or sorted.
+ * <p><b>Parallel streams.</b> The {@link #stream} of a lease may be parallel, that of a slice of it
+ * may not. Every other thread that the stream runs in takes a lease of its own for each part of its
+ * work and ends it with the part. A live view of an element is therefore valid only while its part
+ * is processed, and only in that thread: map views to values before they are collected or sorted.
  *
- * @param <T> what an element is
+ * @param <T> the type of an element
  */
 public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoCloseable {
 
@@ -29,15 +29,15 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
     ArrayLease() {}
 
     /**
-     * The pieces of physical memory that the elements lie in, in their order; those that touch are
-     * one. As known since the memory was prepared: see {@link
-     * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
+     * Returns the physical location of the elements, in their order; adjoining pieces are merged.
+     * The location is the one that was read when the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this lease is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this lease is closed
+     * @throws WrongThreadException if called by another thread
      */
     public abstract List<PhysicalExtent> extents();
 
@@ -65,8 +65,8 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
     }
 
     /**
-     * The elements in their order. Its parts may be worked on by other threads, under leases of
-     * their own, while this lease is not closed.
+     * Returns a spliterator over the elements in their order. Other threads may process its parts,
+     * under leases of their own, while this lease is not closed.
      *
      * @return a sized, ordered spliterator
      */
@@ -76,19 +76,19 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
     }
 
     /**
-     * Ends this lease, its slices, its views and its segment. When the array is closed and this is
-     * its last lease, the memory goes back.
+     * Ends this lease, its slices, its views and its segment. If the array is closed and this is
+     * its last lease, the memory is freed.
      *
-     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     * @throws IllegalStateException if it is closed already, or a downcall is using the segment;
      *     nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     @Override
     public abstract void close();
 
     /**
-     * The first elements, the place, and what is promised of its pages; once closed, or on another
-     * thread, without the elements.
+     * Returns the first elements, the address and the guarantee of the pages; without the elements
+     * if this lease is closed, or on another thread.
      */
     @Override
     public final String toString() {

@@ -49,7 +49,7 @@ final class ChangeGuard {
     /**
      * Allows a change to the elements or their number.
      *
-     * @throws ConcurrentModificationException when an operation is in the middle
+     * @throws ConcurrentModificationException if an operation is in the middle
      */
     void requireFree() {
         if ((running | moving) != 0) {
@@ -60,8 +60,7 @@ final class ChangeGuard {
     /**
      * Allows the end of the container, also to a pressure listener that makes room by it.
      *
-     * @throws ConcurrentModificationException when the user's code runs in the middle of an
-     *     operation
+     * @throws ConcurrentModificationException if the user's code runs in the middle of an operation
      */
     void requireEndable() {
         if (running != 0) {

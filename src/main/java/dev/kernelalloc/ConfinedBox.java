@@ -59,9 +59,9 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     private record Life(Arena arena, MemorySegment segment) {}
 
     /**
-     * For generated subclasses, which alone have the argument.
+     * Creates a closed box. Only generated subclasses have the argument.
      *
-     * @param key shows that the library makes the box
+     * @param key the proof that the library creates the box
      * @throws IllegalCallerException if it is anything else
      */
     protected ConfinedBox(Object key) {
@@ -81,14 +81,14 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     /**
      * Returns the size of the block in bytes.
      *
-     * @return a constant, or a final field
+     * @return the value of a constant or of a final field
      */
     protected abstract long byteSize$();
 
     /**
      * Returns the alignment of the block in bytes.
      *
-     * @return a constant, or a final field
+     * @return the value of a constant or of a final field
      */
     protected abstract long byteAlignment$();
 
@@ -107,7 +107,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     /**
      * Returns the address of bytes of a box, for the thread that owns it.
      *
-     * @throws IndexOutOfBoundsException when they do not lie within it
+     * @throws IndexOutOfBoundsException if they do not lie within it
      */
     static long at(ConfinedBox<?> box, long offset, long bytes) throws Throwable {
         long start = box.address;
@@ -475,7 +475,10 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                 isReadOnly());
     }
 
-    /** The fields and the place; the place alone once closed, or on another thread. */
+    /**
+     * Returns the fields and the address; only the address if this box is closed, or on another
+     * thread.
+     */
     @Override
     public final String toString() {
         String name = type().type().getSimpleName();

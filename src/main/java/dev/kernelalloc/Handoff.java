@@ -7,17 +7,17 @@ import java.lang.invoke.VarHandle;
 import java.util.Locale;
 
 /**
- * The memory of a box on its way from one thread to another. The box it came from is dead; nothing
- * can reach the memory until it has an owner again. Nothing is copied on the way.
+ * The memory of a box on its way from one thread to another. The original box is dead; nothing can
+ * reach the memory until it has an owner again. Nothing is copied.
  *
- * <p>Exactly one call of {@link #attach}, {@link #share} and {@link #discard} succeeds, from
- * whichever thread; every other one throws {@link IllegalStateException}. What was written to the
- * box before it was detached is seen by that thread.
+ * <p>Exactly one call of {@link #attach}, {@link #share} and {@link #discard} succeeds, on any
+ * thread; every other one throws {@link IllegalStateException}. Writes to the box before it was
+ * detached are visible to that thread.
  *
- * <p>A hand-off that nobody ends keeps its block for ever: {@link KernelAllocator#stats} counts it
- * as alive, and closing the allocator reports it; where it is {@linkplain Tracking tracked},
- * dropping it does. Who cannot pass one on, because a queue is full for example, calls {@link
- * #discard}.
+ * <p>A hand-off that is never ended keeps its block: {@link KernelAllocator#stats} counts it as
+ * live, and closing the allocator reports it; if it is {@linkplain Tracking tracked}, dropping it
+ * is reported, too. Call {@link #discard} if it cannot be passed on, because a queue is full for
+ * example.
  *
  * {@snippet lang = java :
  * queue.put(box.detach());                                 // here, the box is dead now
@@ -52,10 +52,10 @@ public final class Handoff<T> {
     }
 
     /**
-     * Makes the calling thread the owner.
+     * Makes the calling thread the owner of the memory.
      *
-     * @return a box of the calling thread
-     * @throws IllegalStateException when this hand-off has ended before
+     * @return a box owned by the calling thread
+     * @throws IllegalStateException if this hand-off has ended
      */
     public NativeBox<T> attach() {
         // Made before the exchange, so that nothing is lost for want of Java heap.
@@ -66,10 +66,10 @@ public final class Handoff<T> {
     }
 
     /**
-     * Makes all threads the owners together.
+     * Makes all threads owners together.
      *
-     * @return a box of all threads
-     * @throws IllegalStateException when this hand-off has ended before
+     * @return a box for all threads
+     * @throws IllegalStateException if this hand-off has ended
      */
     public SharedBox<T> share() {
         SharedBox<T> box = new SharedBox<>(type, block);
@@ -79,10 +79,10 @@ public final class Handoff<T> {
     }
 
     /**
-     * Gives the memory back. What the release function of an adopted box throws is thrown on, after
-     * this hand-off has ended.
+     * Frees the memory. Exceptions of the release function of an adopted box are thrown after this
+     * hand-off has ended.
      *
-     * @throws IllegalStateException when this hand-off has ended before
+     * @throws IllegalStateException if this hand-off has ended
      */
     public void discard() {
         take();
@@ -90,7 +90,7 @@ public final class Handoff<T> {
     }
 
     /**
-     * What the memory looks like.
+     * Returns the struct type of the memory.
      *
      * @return the type the box was made with
      */
@@ -108,7 +108,7 @@ public final class Handoff<T> {
         }
     }
 
-    /** The place; not the contents, which nobody may read now. */
+    /** Returns the address, without the contents, which cannot be read now. */
     @Override
     public String toString() {
         return String.format(

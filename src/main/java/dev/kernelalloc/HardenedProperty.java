@@ -29,7 +29,7 @@ record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
     /**
      * What the process was started with.
      *
-     * @throws IllegalArgumentException when that cannot be understood
+     * @throws IllegalArgumentException if that cannot be understood
      */
     static Set<Hardening> read() {
         HardenedProperty known = read;

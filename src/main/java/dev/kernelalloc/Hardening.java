@@ -7,44 +7,44 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * What a hardened {@link PoolAllocator} does to make mistakes loud. Each measure is taken for
- * itself, and costs for itself; see {@link PoolAllocator.Builder#hardened(Set)}.
+ * A measure by which a hardened {@link PoolAllocator} detects mistakes. Measures are selected one
+ * by one, and each has its own cost; see {@link PoolAllocator.Builder#hardened(Set)}.
  *
- * <p>With one measure or more the allocator also notes the size asked for of each block, so {@link
- * KernelAllocator#usableSize} is that size, and {@link KernelAllocator#reallocate} always gives
+ * <p>With any measure, the allocator also records the requested size of each block, so {@link
+ * KernelAllocator#usableSize} is that size, and {@link KernelAllocator#reallocate} always returns
  * another block.
  */
 public enum Hardening {
     /**
-     * Of two threads that free a raw block in the same instant, one is refused. A block freed twice
-     * one after the other is refused by every allocator. In the property: {@code double-free}.
+     * Of two threads that free a raw block at the same instant, one is refused. Every allocator
+     * refuses a block that is freed twice, one after the other. Property value: {@code
+     * double-free}.
      */
     DOUBLE_FREE,
 
     /**
-     * What is freed is overwritten at once, see {@link PoolAllocator.Builder#freedMemory}: a late
-     * read finds no old contents. In the property: {@code overwrite}.
+     * Freed memory is overwritten at once, see {@link PoolAllocator.Builder#freedMemory}: a late
+     * read finds no old contents. Property value: {@code overwrite}.
      */
     OVERWRITE,
 
     /**
-     * A secret of 8 bytes stands behind the last byte asked for. Where it has changed, freeing the
-     * block, or closing its box or arena, throws an {@link IllegalStateException} with the address
-     * and the size of the block, and the block is kept from use. In the property: {@code canary}.
+     * A secret of 8 bytes follows the last requested byte. If it has changed, freeing the block, or
+     * closing its box or arena, throws an {@link IllegalStateException} with the address and the
+     * size of the block, and the block is withheld from use. Property value: {@code canary}.
      */
     CANARY,
 
     /**
-     * A block of up to 16 KiB is not used again until 1,024 others have been freed after it, or the
-     * allocator is trimmed: a late write meets nobody else's block. In the property: {@code
-     * quarantine}.
+     * A block of up to 16 KiB is reused only after 1,024 others have been freed, or the allocator
+     * is trimmed: a late write hits no other owner's block. Property value: {@code quarantine}.
      */
     QUARANTINE,
 
     /**
-     * Blocks of up to 8 KiB leave their slab in random order, up to 64 at a time; not one that
-     * resists an attacker who sees many of them. A block just freed is still the next one, unless
-     * it is in quarantine. In the property: {@code random-order}.
+     * Blocks of up to 8 KiB leave their slab in random order, up to 64 at a time. The order does
+     * not resist an attacker who sees many blocks. A block just freed is still the next one, unless
+     * it is in quarantine. Property value: {@code random-order}.
      */
     RANDOM_ORDER;
 
@@ -54,7 +54,7 @@ public enum Hardening {
     /**
      * Reads a value of the property.
      *
-     * @throws IllegalArgumentException when it is none; the text has no name of the property
+     * @throws IllegalArgumentException if it is none; the text has no name of the property
      */
     static Set<Hardening> parse(String value) {
         String text = value.strip().toLowerCase(Locale.ROOT);

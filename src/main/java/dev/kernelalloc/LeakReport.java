@@ -5,16 +5,17 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * Memory that nobody will give back, and who took it: what {@link PoolAllocator.Builder#onLeak
- * listeners} are told. The memory stays as it is; it is never freed behind anybody's back.
+ * A report about memory whose owner can no longer be closed, passed to {@link
+ * PoolAllocator.Builder#onLeak listeners}. The memory stays allocated; it is never freed
+ * implicitly.
  *
- * @param kind what owned the memory
- * @param tag of its allocator
- * @param address where it starts; of an arena its first block, 0 where there is none
- * @param bytes how much it is, as asked for; of an arena all its blocks together
- * @param place the callers of the library that made it, the nearest first: all of them, or with
+ * @param kind the kind of owner
+ * @param tag the tag of its allocator
+ * @param address the address of the memory; of an arena its first block, 0 if there is none
+ * @param bytes the requested size; of an arena all its blocks together
+ * @param place the allocation site, the nearest caller of the library first: all callers, or with
  *     {@link Tracking#SAMPLED} at most four
- * @param thread the name of the thread that owned it last
+ * @param thread the name of the last owner's thread
  * @param threadId that thread's {@link Thread#threadId}
  * @param threadEnded whether that thread has ended
  */
@@ -30,15 +31,15 @@ public record LeakReport(
 
     private static final int MOST_CALLERS_SHOWN = 8;
 
-    /** What can own memory. */
+    /** The kinds of owners. */
     public enum Kind {
         /** A {@link NativeBox}. */
         BOX("box", true, "close it with try, or detach() it and pass it on"),
-        /** What {@link NativeBox#detach} or {@link SharedBox#detach} has returned. */
+        /** The result of {@link NativeBox#detach} or {@link SharedBox#detach}. */
         HANDOFF("hand-off", false, "attach(), share() or discard() what detach() returns"),
         /** A {@link SharedBox}. */
         SHARED_BOX("shared box", false, "close it, and every lease of it"),
-        /** A {@link Lease}; its memory is that of the shared box, which stays for it. */
+        /** A {@link Lease}; its memory is that of the shared box, which the lease keeps alive. */
         LEASE("lease", true, "close it with try: the memory of its shared box stays until then"),
         /**
          * A {@link NativeArray}, {@link NativeVec} or {@link NativeString}, or a builder of one.
@@ -52,7 +53,7 @@ public record LeakReport(
         RAW_BLOCK("raw block", false, "free() it"),
         /**
          * A {@link PoolAllocator} or {@link PhysicalAllocator}; its bytes are all that it has taken
-         * from the system. What holds no live block of them goes back when the report is made.
+         * from the system. Memory without a live block is returned when the report is made.
          */
         ALLOCATOR("allocator", false, "close() it");
 
@@ -89,9 +90,9 @@ public record LeakReport(
     }
 
     /**
-     * For people: what was lost, who has made it, and what to do.
+     * Describes for people what was lost, its allocation site, and the remedy.
      *
-     * @return some lines, the last without an end
+     * @return some lines, the last without a line separator
      */
     @Override
     public String toString() {

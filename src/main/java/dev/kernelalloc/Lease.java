@@ -15,11 +15,11 @@ import java.util.function.UnaryOperator;
 
 /**
  * The right of one thread to use the memory of a {@link SharedBox}, until it is closed. The memory
- * stays while the lease lasts, also when the box is closed meanwhile.
+ * stays while the lease lasts, even if the box is closed.
  *
- * <p>It belongs to the thread that took it: another thread's access, through the lease, its view or
- * its segment, throws {@link WrongThreadException}. After {@link #close} every access throws {@link
- * IllegalStateException}.
+ * <p>It belongs to the thread that took it: an access by another thread, through the lease, its
+ * view or its segment, throws {@link WrongThreadException}. After {@link #close} every access
+ * throws {@link IllegalStateException}.
  *
  * @param <T> the type in the box
  */
@@ -38,12 +38,12 @@ public final class Lease<T> implements AutoCloseable {
     }
 
     /**
-     * The value: a copy when the type is a record; a live view when it is an interface, dead when
-     * this lease is closed.
+     * Returns the value: a copy if the type is a record; if it is an interface, a live view that
+     * ends with this lease.
      *
      * @return the value
-     * @throws IllegalStateException when this lease is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws IllegalStateException if this lease is closed
+     * @throws WrongThreadException if called by another thread
      */
     public T get() {
         return box.type().get(segment);
@@ -52,28 +52,28 @@ public final class Lease<T> implements AutoCloseable {
     /**
      * Copies a value into the box.
      *
-     * @param value of a record; or a view, whose bytes are copied
-     * @throws IllegalStateException when this lease is closed
-     * @throws WrongThreadException when called by another thread
+     * @param value a record; or a view, whose bytes are copied
+     * @throws IllegalStateException if this lease is closed
+     * @throws WrongThreadException if called by another thread
      */
     public void set(T value) {
         box.type().set(segment, value);
     }
 
     /**
-     * Reads the value, and writes what a function makes of it. Not atomic: other leases may write
-     * meanwhile.
+     * Reads the value, and writes the result of a function of it. Not atomic: other leases may
+     * write in between.
      *
-     * @param function gets the value, and returns another or the same
-     * @throws IllegalStateException when this lease is closed
-     * @throws WrongThreadException when called by another thread
+     * @param function a function of the value that returns another value, or the same
+     * @throws IllegalStateException if this lease is closed
+     * @throws WrongThreadException if called by another thread
      */
     public void update(UnaryOperator<T> function) {
         set(function.apply(get()));
     }
 
     /**
-     * The memory, dead when this lease is closed.
+     * Returns the memory as a segment that ends with this lease.
      *
      * @return a segment confined to the thread of this lease
      */
@@ -82,15 +82,15 @@ public final class Lease<T> implements AutoCloseable {
     }
 
     /**
-     * The pieces of physical memory that the value lies in, in its order; those that touch are one.
-     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
-     * which also splits them as devices want it.
+     * Returns the physical location of the value; adjoining pieces are merged. The location is the
+     * one that was read when the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this lease is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this lease is closed
+     * @throws WrongThreadException if called by another thread
      */
     public List<PhysicalExtent> extents() {
         MemorySegment mine = NativeMemory.segment(segment.address(), segment.byteSize(), lifetime);
@@ -98,7 +98,7 @@ public final class Lease<T> implements AutoCloseable {
     }
 
     /**
-     * What the memory looks like.
+     * Returns the struct type of the memory.
      *
      * @return the type of the box
      */
@@ -107,13 +107,12 @@ public final class Lease<T> implements AutoCloseable {
     }
 
     /**
-     * Ends this lease, its views and its segment. When the box is closed and this is its last
-     * lease, the memory goes back; what the release function of an adopted box throws is thrown on
-     * then.
+     * Ends this lease, its views and its segment. If the box is closed and this is its last lease,
+     * the memory is freed; exceptions of the release function of an adopted box are thrown then.
      *
-     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     * @throws IllegalStateException if it is closed already, or a downcall is using the segment;
      *     nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     @Override
     public void close() {
@@ -124,7 +123,10 @@ public final class Lease<T> implements AutoCloseable {
         box.end();
     }
 
-    /** The fields and the place; the place alone once closed, or on another thread. */
+    /**
+     * Returns the fields and the address; only the address if this lease is closed, or on another
+     * thread.
+     */
     @Override
     public String toString() {
         String name = box.type().type().getSimpleName();

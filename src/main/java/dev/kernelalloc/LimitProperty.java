@@ -52,7 +52,7 @@ record LimitProperty(long bytes, @Nullable String mistake) {
     /**
      * What the process was started with.
      *
-     * @throws IllegalArgumentException when that cannot be understood
+     * @throws IllegalArgumentException if that cannot be understood
      */
     static long read() {
         LimitProperty known = read;

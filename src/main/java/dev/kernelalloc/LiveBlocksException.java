@@ -5,9 +5,9 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * An allocator was closed while blocks of it were alive. It is closed; the blocks stay valid. The
- * message tells a person how many there are and, of those that are {@linkplain Tracking tracked},
- * where they were made; {@link #groups} tells a program.
+ * Thrown if an allocator is closed while blocks of it are alive. The allocator is closed; the
+ * blocks stay valid. The message has their number and the allocation sites of those that are
+ * {@linkplain Tracking tracked}; {@link #groups} has the same for programs.
  */
 public final class LiveBlocksException extends IllegalStateException {
 
@@ -17,12 +17,12 @@ public final class LiveBlocksException extends IllegalStateException {
     private static final int MOST_GROUPS_SHOWN = 10;
 
     /**
-     * Owners of one kind that were made at one place, and have not given back their memory.
+     * Live owners of one kind with the same allocation site.
      *
-     * @param kind what they are
-     * @param place the callers of the library, the nearest first
-     * @param owners how many
-     * @param bytes of them together
+     * @param kind the kind of the owners
+     * @param place the allocation site, the nearest caller of the library first
+     * @param owners the number of owners
+     * @param bytes the bytes of all of them together
      */
     public record Group(
             LeakReport.Kind kind, List<StackTraceElement> place, long owners, long bytes) {
@@ -88,28 +88,28 @@ public final class LiveBlocksException extends IllegalStateException {
     }
 
     /**
-     * How many blocks were alive.
+     * Returns the number of live blocks.
      *
-     * @return at least 1
+     * @return the number of blocks, at least 1
      */
     public long blocks() {
         return blocks;
     }
 
     /**
-     * How many bytes they had.
+     * Returns the bytes of the live blocks.
      *
-     * @return bytes
+     * @return the number of bytes
      */
     public long bytes() {
         return bytes;
     }
 
     /**
-     * Those that are tracked, by what they are and where they were made, most bytes first. An arena
-     * is one owner of some blocks.
+     * Returns the tracked owners by kind and allocation site, most bytes first. An arena is one
+     * owner of some blocks.
      *
-     * @return none where nothing is tracked, or when this exception was deserialized
+     * @return the groups; empty if nothing is tracked, or if this exception was deserialized
      */
     public List<Group> groups() {
         return groups == null ? List.of() : groups;

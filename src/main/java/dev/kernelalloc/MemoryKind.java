@@ -2,7 +2,7 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.physical.Way;
 
-/** What kind of memory an allocator has taken from the system. */
+/** The kinds of memory that an allocator takes from the system. */
 public enum MemoryKind {
     /** Ranges and blocks of the C heap, by aligned_alloc(3) and malloc(3). */
     SYSTEM_HEAP("the system heap"),
@@ -13,11 +13,11 @@ public enum MemoryKind {
     /** Large pages of Windows. */
     LARGE_PAGES(Way.LARGE_PAGES.toString()),
     /**
-     * Pages taken as transparent huge ones; those that are huge in fact have {@link
+     * Pages mapped as transparent huge pages; those that are in fact huge have {@link
      * dev.kernelalloc.physical.Guarantee#HUGE}.
      */
     TRANSPARENT_HUGE(Way.TRANSPARENT_HUGE.toString()),
-    /** Regions that the kernel has allocated for io_uring. */
+    /** Regions that the kernel allocated for io_uring. */
     KERNEL_REGION(Way.KERNEL_REGION.toString()),
     /** Pages of the base size. */
     BASE_PAGES(Way.BASE_PAGES.toString());

@@ -11,11 +11,11 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
- * A fixed number of values in native memory, one after the other, and the owner of that memory.
+ * A fixed number of adjoining values in native memory, and the owner of that memory.
  *
- * <p>An array belongs to the thread that made it: another thread's access, through the array, its
- * slices, its views or its segment, throws {@link WrongThreadException}. After {@link #close} every
- * access throws {@link IllegalStateException}.
+ * <p>An array belongs to the thread that created it: an access by another thread, through the
+ * array, its slices, its views or its segment, throws {@link WrongThreadException}. After {@link
+ * #close} every access throws {@link IllegalStateException}.
  *
  * {@snippet lang = java :
  * try (NativeArray<Point> points = NativeArray.zeroed(POINT, 1_000_000)) {
@@ -26,7 +26,7 @@ import java.util.function.Consumer;
  * }
  * }
  *
- * @param <T> what an element is: a record, copied in and out; an interface, whose instances are
+ * @param <T> the type of an element: a record, copied in and out; an interface, whose instances are
  *     live views of the memory; or {@link MemorySegment} for a bare layout
  */
 public abstract class NativeArray<T> extends NativeSlice<T> implements AutoCloseable {
@@ -35,17 +35,17 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     NativeArray() {}
 
     /**
-     * An array of values.
+     * Creates an array of values.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what an element looks like
-     * @param values to be copied
-     * @return an array of the calling thread
-     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     * @param allocator the allocator of the memory
+     * @param type the type of an element
+     * @param values the values to copy
+     * @return an array owned by the calling thread
+     * @throws IllegalArgumentException if a value does not fit, or the type ends in a flexible
      *     array
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     @SafeVarargs
     @SuppressWarnings("varargs") // the values are only read
@@ -55,17 +55,17 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * An array of the values of a collection.
+     * Creates an array with the values of a collection.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what an element looks like
-     * @param values to be copied, in the order of their iterator
-     * @return an array of the calling thread
-     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     * @param allocator the allocator of the memory
+     * @param type the type of an element
+     * @param values the values to copy, in the order of their iterator
+     * @return an array owned by the calling thread
+     * @throws IllegalArgumentException if a value does not fit, or the type ends in a flexible
      *     array
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> NativeArray<T> copyOf(
             KernelAllocator allocator, StructType<T> type, Collection<? extends T> values) {
@@ -88,14 +88,14 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * An array of copies of elements.
+     * Creates an array with copies of elements.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param elements whose bytes are copied
-     * @return an array of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed, or the owner of the elements is
+     * @param allocator the allocator of the memory
+     * @param elements the elements to copy
+     * @return an array owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed, or the owner of the elements is
      */
     public static <T> NativeArray<T> copyOf(KernelAllocator allocator, NativeSlice<T> elements) {
         return filled(
@@ -104,17 +104,17 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * An array of zeros.
+     * Creates a zeroed array.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what an element looks like
-     * @param length how many there are; may be 0
-     * @return an array of the calling thread
-     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     * @param allocator the allocator of the memory
+     * @param type the type of an element
+     * @param length the number of elements; may be 0
+     * @return an array owned by the calling thread
+     * @throws IllegalArgumentException if {@code length} is negative, the size of that many
      *     elements overflows, or the type ends in a flexible array
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> NativeArray<T> zeroed(
             KernelAllocator allocator, StructType<T> type, long length) {
@@ -122,18 +122,18 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * An array whose contents are undefined until they are written; otherwise as {@link
+     * Creates an array whose contents are undefined until they are written; otherwise as {@link
      * #zeroed(KernelAllocator, StructType, long)}.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what an element looks like
-     * @param length how many there are; may be 0
-     * @return an array of the calling thread
-     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     * @param allocator the allocator of the memory
+     * @param type the type of an element
+     * @param length the number of elements; may be 0
+     * @return an array owned by the calling thread
+     * @throws IllegalArgumentException if {@code length} is negative, the size of that many
      *     elements overflows, or the type ends in a flexible array
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> NativeArray<T> uninitialized(
             KernelAllocator allocator, StructType<T> type, long length) {
@@ -141,15 +141,16 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * An array of values in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates an array of values, in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
      *
      * @param <T> the type of the elements
-     * @param type what an element looks like
-     * @param values to be copied
-     * @return an array of the calling thread
-     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     * @param type the type of an element
+     * @param values the values to copy
+     * @return an array owned by the calling thread
+     * @throws IllegalArgumentException if a value does not fit, or the type ends in a flexible
      *     array
-     * @throws AllocationException when memory cannot be had
+     * @throws AllocationException if memory is not available
      */
     @SafeVarargs
     @SuppressWarnings("varargs") // the values are only read
@@ -158,31 +159,32 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * An array of zeros in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates a zeroed array, in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
      *
      * @param <T> the type of the elements
-     * @param type what an element looks like
-     * @param length how many there are; may be 0
-     * @return an array of the calling thread
-     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     * @param type the type of an element
+     * @param length the number of elements; may be 0
+     * @return an array owned by the calling thread
+     * @throws IllegalArgumentException if {@code length} is negative, the size of that many
      *     elements overflows, or the type ends in a flexible array
-     * @throws AllocationException when memory cannot be had
+     * @throws AllocationException if memory is not available
      */
     public static <T> NativeArray<T> zeroed(StructType<T> type, long length) {
         return zeroed(KernelAllocator.global(), type, length);
     }
 
     /**
-     * An array of undefined contents in memory of the {@linkplain KernelAllocator#global global}
-     * allocator.
+     * Creates an array of undefined contents, in memory of the {@linkplain KernelAllocator#global
+     * global} allocator.
      *
      * @param <T> the type of the elements
-     * @param type what an element looks like
-     * @param length how many there are; may be 0
-     * @return an array of the calling thread
-     * @throws IllegalArgumentException when {@code length} is negative, the size of that many
+     * @param type the type of an element
+     * @param length the number of elements; may be 0
+     * @return an array owned by the calling thread
+     * @throws IllegalArgumentException if {@code length} is negative, the size of that many
      *     elements overflows, or the type ends in a flexible array
-     * @throws AllocationException when memory cannot be had
+     * @throws AllocationException if memory is not available
      */
     public static <T> NativeArray<T> uninitialized(StructType<T> type, long length) {
         return uninitialized(KernelAllocator.global(), type, length);
@@ -225,14 +227,13 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * The memory and the elements for all threads, without copying. This array is dead from then
-     * on, as if closed; closing it does nothing. {@link SharedArray#attach} is the way back, also
-     * in another thread.
+     * Makes the array available to all threads, without copying. This array is dead afterwards, as
+     * if closed; closing it does nothing. {@link SharedArray#attach} is the inverse, on any thread.
      *
      * @return a shared array
-     * @throws IllegalStateException when this array is closed, or a downcall is using the segment;
+     * @throws IllegalStateException if this array is closed, or a downcall is using the segment;
      *     nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     public final SharedArray<T> share() {
         guard().requireEndable();
@@ -240,15 +241,15 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * The pieces of physical memory that the elements lie in, in their order; those that touch are
-     * one. As known since the memory was prepared: see {@link
-     * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
+     * Returns the physical location of the elements, in their order; adjoining pieces are merged.
+     * The location is the one that was read when the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this array is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this array is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final List<PhysicalExtent> extents() {
         return block().extents(0, segment().byteSize());
@@ -258,12 +259,12 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     abstract OwnedBlock block();
 
     /**
-     * Ends this array, its slices, its views and its segment, and gives the memory back. Does
-     * nothing once {@link NativeVec#from} has taken it over, or it is {@linkplain #share shared}.
+     * Ends this array, its slices, its views and its segment, and frees the memory. Does nothing if
+     * {@link NativeVec#from} has taken it over, or it is {@linkplain #share shared}.
      *
-     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     * @throws IllegalStateException if it is closed already, or a downcall is using the segment;
      *     nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     @Override
     public final void close() {
@@ -272,8 +273,8 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * The first elements, the place, and what is promised of its pages; once closed, or on another
-     * thread, without the elements.
+     * Returns the first elements, the address and the guarantee of the pages; once closed, or on
+     * another thread, without the elements.
      */
     @Override
     public final String toString() {

@@ -12,13 +12,14 @@ import java.util.function.UnaryOperator;
 /**
  * A value in native memory, and the owner of that memory.
  *
- * <p>A box belongs to the thread that made it: another thread's access, through the box, its view
- * or its segment, throws {@link WrongThreadException}. After {@link #close} every access throws
- * {@link IllegalStateException}. So a box cannot be used after it is freed, and it is freed once.
+ * <p>A box belongs to the thread that created it: an access by another thread, through the box, its
+ * view or its segment, throws {@link WrongThreadException}. After {@link #close} every access
+ * throws {@link IllegalStateException}. So a box cannot be used after it is freed, and it is freed
+ * once.
  *
- * <p>A box whose thread has died cannot be closed any more: its block stays alive, and is counted
- * as such by its allocator; where it is {@linkplain Tracking tracked}, it is reported too. {@link
- * #detach} before, or a {@link SharedBox}, is for memory that outlives a thread.
+ * <p>A box whose thread has died can never be closed: its block stays alive and is counted by its
+ * allocator, and if it is {@linkplain Tracking tracked}, it is reported. Use {@link #detach}
+ * before, or a {@link SharedBox}, for memory that outlives a thread.
  *
  * {@snippet lang = java :
  * try (NativeBox<Point> box = NativeBox.of(POINT, new Point(1, 2))) {
@@ -26,35 +27,35 @@ import java.util.function.UnaryOperator;
  * }
  * }
  *
- * @param <T> what lies in the memory: a record, copied in and out; an interface, whose instances
- *     are live views of the memory; or {@link MemorySegment} for a bare layout
+ * @param <T> the type in the memory: a record, copied in and out; an interface, whose instances are
+ *     live views of the memory; or {@link MemorySegment} for a bare layout
  */
 public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
 
     /**
-     * A box of a value.
+     * Creates a box of a value.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @param value to be copied into it
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @param value the value to copy
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     static <T> NativeBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
         return ConfinedBox.of(allocator, type, value);
     }
 
     /**
-     * A box of zeros.
+     * Creates a zeroed box.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     @SuppressWarnings("unchecked") // a box of the type
     static <T> NativeBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
@@ -66,14 +67,14 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     }
 
     /**
-     * A box whose contents are undefined until they are written.
+     * Creates a box whose contents are undefined until they are written.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     @SuppressWarnings("unchecked") // a box of the type
     static <T> NativeBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
@@ -86,38 +87,39 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     }
 
     /**
-     * A box of a value in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates a box of a value, in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @param value to be copied into it
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
+     * @param type the struct type of the memory
+     * @param value the value to copy
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
      */
     static <T> NativeBox<T> of(StructType<T> type, T value) {
         return of(KernelAllocator.global(), type, value);
     }
 
     /**
-     * A box of zeros in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates a zeroed box, in memory of the {@linkplain KernelAllocator#global global} allocator.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
+     * @param type the struct type of the memory
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
      */
     static <T> NativeBox<T> zeroed(StructType<T> type) {
         return zeroed(KernelAllocator.global(), type);
     }
 
     /**
-     * A box of undefined contents in memory of the {@linkplain KernelAllocator#global global}
-     * allocator.
+     * Creates a box of undefined contents, in memory of the {@linkplain KernelAllocator#global
+     * global} allocator.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
+     * @param type the struct type of the memory
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
      */
     static <T> NativeBox<T> uninitialized(StructType<T> type) {
         return uninitialized(KernelAllocator.global(), type);
@@ -126,36 +128,36 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     // ---- with a flexible array ----------------------------------------------------------------
 
     /**
-     * A box of zeros, of a struct that ends with a {@linkplain dev.kernelalloc.struct.Flexible
-     * flexible} array. The view has as many elements as the box has room for: more than asked for
-     * where the alignment of the struct leaves some.
+     * Creates a zeroed box for a struct that ends with a {@linkplain
+     * dev.kernelalloc.struct.Flexible flexible} array. The view has as many elements as the box has
+     * room for, which may be more than requested if the alignment of the struct leaves room.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @param elements of the array
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalArgumentException when {@code elements} is negative, or the size overflows
-     * @throws IllegalStateException when the allocator is closed
-     * @throws UnsupportedOperationException when the struct has no flexible array
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @param elements the number of elements of the array
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalArgumentException if {@code elements} is negative, or the size overflows
+     * @throws IllegalStateException if the allocator is closed
+     * @throws UnsupportedOperationException if the struct has no flexible array
      */
     static <T> NativeBox<T> zeroed(KernelAllocator allocator, StructType<T> type, long elements) {
         return ConfinedBox.flexible(allocator, type, elements, true);
     }
 
     /**
-     * The same with undefined contents.
+     * Creates a box as above, with undefined contents.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @param elements of the array
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalArgumentException when {@code elements} is negative, or the size overflows
-     * @throws IllegalStateException when the allocator is closed
-     * @throws UnsupportedOperationException when the struct has no flexible array
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @param elements the number of elements of the array
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalArgumentException if {@code elements} is negative, or the size overflows
+     * @throws IllegalStateException if the allocator is closed
+     * @throws UnsupportedOperationException if the struct has no flexible array
      */
     static <T> NativeBox<T> uninitialized(
             KernelAllocator allocator, StructType<T> type, long elements) {
@@ -163,31 +165,31 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     }
 
     /**
-     * A box of zeros with a flexible array, in memory of the {@linkplain KernelAllocator#global
-     * global} allocator.
+     * Creates a zeroed box for a struct with a flexible array, in memory of the {@linkplain
+     * KernelAllocator#global global} allocator.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @param elements of the array
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalArgumentException when {@code elements} is negative, or the size overflows
-     * @throws UnsupportedOperationException when the struct has no flexible array
+     * @param type the struct type of the memory
+     * @param elements the number of elements of the array
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalArgumentException if {@code elements} is negative, or the size overflows
+     * @throws UnsupportedOperationException if the struct has no flexible array
      */
     static <T> NativeBox<T> zeroed(StructType<T> type, long elements) {
         return zeroed(KernelAllocator.global(), type, elements);
     }
 
     /**
-     * The same with undefined contents.
+     * Creates a box as above, with undefined contents.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @param elements of the array
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalArgumentException when {@code elements} is negative, or the size overflows
-     * @throws UnsupportedOperationException when the struct has no flexible array
+     * @param type the struct type of the memory
+     * @param elements the number of elements of the array
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalArgumentException if {@code elements} is negative, or the size overflows
+     * @throws UnsupportedOperationException if the struct has no flexible array
      */
     static <T> NativeBox<T> uninitialized(StructType<T> type, long elements) {
         return uninitialized(KernelAllocator.global(), type, elements);
@@ -196,17 +198,18 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     // ---- memory that is there already ---------------------------------------------------------
 
     /**
-     * A box that owns a raw block from now on: {@link KernelAllocator#free} refuses the block, and
-     * its segment must not be used any more. {@link #release} is the way back.
+     * Creates a box that owns a raw block: {@link KernelAllocator#free} refuses the block, and its
+     * segment must no longer be used. {@link #release} is the inverse.
      *
      * @param <T> the type in the box
-     * @param allocator whose live raw block it is
-     * @param type what the memory looks like
-     * @param block of the size and alignment of the type; when it is read-only the box is
-     * @return a box of the calling thread
-     * @throws IllegalArgumentException when the segment has another size or alignment, is not in
-     *     the global scope, or starts at no live raw block of that allocator with room for the
-     *     type; nothing has changed then
+     * @param allocator the allocator of the live raw block
+     * @param type the struct type of the memory
+     * @param block the block, with the size and alignment of the type; the box is read-only if it
+     *     is
+     * @return a box owned by the calling thread
+     * @throws IllegalArgumentException if the segment has another size or alignment, is not in the
+     *     global scope, or starts at no live raw block of that allocator with room for the type;
+     *     nothing has changed then
      */
     static <T> NativeBox<T> adopt(
             KernelAllocator allocator, StructType<T> type, MemorySegment block) {
@@ -214,17 +217,17 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     }
 
     /**
-     * The same for a struct that ends with a flexible array.
+     * Creates a box as above, for a struct that ends with a flexible array.
      *
      * @param <T> the type in the box
-     * @param allocator whose live raw block it is
-     * @param type what the memory looks like
-     * @param elements of the array
-     * @param block of the size {@link StructType#byteSize(long)} says, and of the alignment of the
-     *     type; when it is read-only the box is
-     * @return a box of the calling thread
-     * @throws IllegalArgumentException as without elements, or when {@code elements} is negative
-     * @throws UnsupportedOperationException when the struct has no flexible array
+     * @param allocator the allocator of the live raw block
+     * @param type the struct type of the memory
+     * @param elements the number of elements of the array
+     * @param block the block, with the size {@link StructType#byteSize(long)} and the alignment of
+     *     the type; the box is read-only if it is
+     * @return a box owned by the calling thread
+     * @throws IllegalArgumentException as without elements, or if {@code elements} is negative
+     * @throws UnsupportedOperationException if the struct has no flexible array
      */
     static <T> NativeBox<T> adopt(
             KernelAllocator allocator, StructType<T> type, long elements, MemorySegment block) {
@@ -232,18 +235,17 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     }
 
     /**
-     * A box that owns memory which came from elsewhere, from C for example, until it is closed:
-     * then {@code release} is called with {@code segment}, once, and what it throws is thrown by
-     * {@link #close}.
+     * Creates a box that owns foreign memory, from C for example. Closing it calls {@code release}
+     * with {@code segment}, once; {@link #close} throws the exceptions of {@code release}.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
+     * @param type the struct type of the memory
      * @param segment the memory: native, of the size and alignment of the type, and in a scope that
-     *     cannot be closed, so that it lives until {@code release}; when it is read-only the box is
-     * @param release gives the memory back
-     * @return a box of the calling thread
-     * @throws IllegalArgumentException when the segment is none of that; the message names both
-     *     values
+     *     cannot be closed, so that it lives until {@code release}; the box is read-only if it is
+     * @param release the function that frees the memory
+     * @return a box owned by the calling thread
+     * @throws IllegalArgumentException if the segment has another size, alignment or scope; the
+     *     message names both values
      */
     static <T> NativeBox<T> adopt(
             StructType<T> type, MemorySegment segment, Consumer<MemorySegment> release) {
@@ -251,17 +253,17 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     }
 
     /**
-     * The same for a struct that ends with a flexible array.
+     * Creates a box as above, for a struct that ends with a flexible array.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @param elements of the array
-     * @param segment of the size {@link StructType#byteSize(long)} says; otherwise as without
-     *     elements
-     * @param release gives the memory back
-     * @return a box of the calling thread
-     * @throws IllegalArgumentException as without elements, or when {@code elements} is negative
-     * @throws UnsupportedOperationException when the struct has no flexible array
+     * @param type the struct type of the memory
+     * @param elements the number of elements of the array
+     * @param segment the memory, with the size {@link StructType#byteSize(long)}; otherwise as
+     *     without elements
+     * @param release the function that frees the memory
+     * @return a box owned by the calling thread
+     * @throws IllegalArgumentException as without elements, or if {@code elements} is negative
+     * @throws UnsupportedOperationException if the struct has no flexible array
      */
     static <T> NativeBox<T> adopt(
             StructType<T> type,
@@ -274,123 +276,126 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     // ---- the value ----------------------------------------------------------------------------
 
     /**
-     * The value: a copy when the type is a record; a live view when it is an interface, whose
-     * methods throw what is said here when they are called.
+     * Returns the value: a copy if the type is a record; if it is an interface, a live view, whose
+     * methods throw the exceptions below when they are called.
      *
      * @return the value
-     * @throws IllegalStateException when this box is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws IllegalStateException if this box is closed
+     * @throws WrongThreadException if called by another thread
      */
     T get();
 
     /**
      * Copies a value into the box.
      *
-     * @param value of a record; or a view, whose bytes are copied
-     * @throws IllegalStateException when this box is closed
-     * @throws WrongThreadException when called by another thread
+     * @param value a record; or a view, whose bytes are copied
+     * @throws IllegalStateException if this box is closed
+     * @throws WrongThreadException if called by another thread
      */
     void set(T value);
 
     /**
-     * Reads the value, and writes what a function makes of it.
+     * Reads the value, and writes the result of a function of it.
      *
-     * @param function gets the value, and returns another or the same; what it throws is thrown on
-     * @throws IllegalStateException when this box is closed
-     * @throws WrongThreadException when called by another thread
+     * @param function a function of the value that returns another value, or the same; its
+     *     exceptions are thrown
+     * @throws IllegalStateException if this box is closed
+     * @throws WrongThreadException if called by another thread
      */
     void update(UnaryOperator<T> function);
 
     /**
      * Exchanges the contents of two boxes, which keep their memory.
      *
-     * @param other of the same struct, with as many elements in its flexible array
-     * @throws IllegalArgumentException when it is not, or one of the boxes is read-only
-     * @throws IllegalStateException when one of the boxes is closed
-     * @throws WrongThreadException when one of the boxes is another thread's
+     * @param other another box of the same struct, with the same number of elements in its flexible
+     *     array
+     * @throws IllegalArgumentException if the structs differ, or one of the boxes is read-only
+     * @throws IllegalStateException if one of the boxes is closed
+     * @throws WrongThreadException if one of the boxes belongs to another thread
      */
     void swap(NativeBox<T> other);
 
     /**
-     * A box of the same bytes in memory of the same allocator; of the {@linkplain
-     * KernelAllocator#global global} one where the memory came from outside the library.
+     * Creates a box of the same bytes in memory of the same allocator; of the {@linkplain
+     * KernelAllocator#global global} one if the memory came from outside the library.
      *
-     * @return a box of the calling thread, which can be written
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when this box or its allocator is closed
-     * @throws WrongThreadException when called by another thread
+     * @return a writable box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if this box or its allocator is closed
+     * @throws WrongThreadException if called by another thread
      */
     NativeBox<T> copy();
 
     /**
-     * A box of the same bytes in memory of another allocator.
+     * Creates a box of the same bytes in memory of another allocator.
      *
-     * @param allocator where the memory of the copy comes from
-     * @return a box of the calling thread, which can be written
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when this box or that allocator is closed
-     * @throws WrongThreadException when called by another thread
+     * @param allocator the allocator of the copy
+     * @return a writable box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if this box or that allocator is closed
+     * @throws WrongThreadException if called by another thread
      */
     NativeBox<T> copy(KernelAllocator allocator);
 
     /**
-     * A {@link #copy} that was {@linkplain #update updated}; this box stays as it is.
+     * Creates a {@link #copy} and {@linkplain #update updates} it; this box stays unchanged.
      *
-     * @param function gets the value of the copy, and returns another or the same; what it throws
-     *     is thrown on, and no box is left behind
-     * @return a box of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when this box or its allocator is closed
-     * @throws WrongThreadException when called by another thread
+     * @param function a function of the copy's value that returns another value, or the same; its
+     *     exceptions are thrown, and the copy is freed
+     * @return a box owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if this box or its allocator is closed
+     * @throws WrongThreadException if called by another thread
      */
     NativeBox<T> map(UnaryOperator<T> function);
 
     /**
-     * What the memory looks like.
+     * Returns the struct type of the memory.
      *
-     * @return the type this box was made with
+     * @return the type that the box was created with
      */
     StructType<T> type();
 
     /**
-     * The memory: as large as the type, with its elements, and dead when this box is closed.
+     * Returns the memory as a segment of the size of the type with its elements, which ends with
+     * this box.
      *
      * @return a segment confined to the thread of this box
      */
     MemorySegment segment();
 
     /**
-     * The number of elements in the flexible array at the end of the struct, as asked for.
+     * Returns the requested number of elements of the flexible array at the end of the struct.
      *
-     * @return 0 for a struct without
+     * @return the number of elements; 0 for a struct without flexible array
      */
     long elements();
 
     /**
-     * The pieces of physical memory that the value lies in, in its order; those that touch are one.
-     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
-     * which also splits them as devices want it.
+     * Returns the physical location of the value, in its order; adjoining pieces are merged. The
+     * location is the one that was read when the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this box is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this box is closed
+     * @throws WrongThreadException if called by another thread
      */
     List<PhysicalExtent> extents();
 
     // ---- the end ------------------------------------------------------------------------------
 
     /**
-     * Ends this box, its views and its segment, and leaves the memory to the caller: as a raw block
-     * of its allocator, to be {@linkplain KernelAllocator#free freed} or {@linkplain #adopt
-     * adopted} again; of an adopted box with a release function, which is not called, as the
-     * segment that it was adopted with.
+     * Ends this box, its views and its segment, and passes the memory to the caller. A block of an
+     * allocator becomes a raw block, to be {@linkplain KernelAllocator#free freed} or {@linkplain
+     * #adopt adopted} again. For an adopted box with a release function, which is not called, the
+     * result is the segment that was adopted.
      *
      * @return a segment of the global scope
-     * @throws IllegalStateException when this box is closed already, or a downcall is using the
+     * @throws IllegalStateException if this box is closed already, or a downcall is using the
      *     segment; nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     MemorySegment release();
 
@@ -398,20 +403,20 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * Ends this box, its views and its segment, and keeps the memory for the thread that attaches
      * the hand-off.
      *
-     * @return a hand-off, to be attached, shared or discarded
-     * @throws IllegalStateException when this box is closed already, or a downcall is using the
+     * @return a hand-off that must be attached, shared or discarded
+     * @throws IllegalStateException if this box is closed already, or a downcall is using the
      *     segment; nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     Handoff<T> detach();
 
     /**
-     * Ends this box, its views and its segment, and gives the memory back. What the release
-     * function of an adopted box throws is thrown on, after the box has ended.
+     * Ends this box, its views and its segment, and frees the memory. Exceptions of the release
+     * function of an adopted box are thrown after the box has ended.
      *
-     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     * @throws IllegalStateException if it is closed already, or a downcall is using the segment;
      *     nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     @Override
     void close();

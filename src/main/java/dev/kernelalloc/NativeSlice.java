@@ -37,7 +37,8 @@ import java.util.stream.StreamSupport;
  * counted from 0, and every index is checked. An access costs what the raw loop over the segment
  * costs, and makes no garbage unless the value escapes.
  *
- * @param <T> what an element is: a record, an interface, or {@link MemorySegment} for a bare layout
+ * @param <T> the type of an element: a record, an interface, or {@link MemorySegment} for a bare
+ *     layout
  */
 public abstract class NativeSlice<T> implements Iterable<T> {
 
@@ -50,56 +51,56 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     // ---- elements -----------------------------------------------------------------------------
 
     /**
-     * What an element looks like in memory.
+     * Returns the type of an element.
      *
      * @return the type of all elements
      */
     public abstract StructType<T> type();
 
     /**
-     * How many elements there are. May be asked at any time, on any thread.
+     * Returns the number of elements. Allowed at any time, on any thread.
      *
-     * @return not negative
+     * @return the number of elements, not negative
      */
     public abstract long length();
 
     /**
-     * One element: a copy when the type is a record, a live view when it is an interface.
+     * Returns one element: a copy if the type is a record, a live view if it is an interface.
      *
-     * @param index of the element
-     * @return its value
-     * @throws IndexOutOfBoundsException when there is no such element
-     * @throws IllegalStateException when the owner is closed; of a live view, when it is used
-     * @throws WrongThreadException when called by another thread; of a live view, when it is used
+     * @param index the index of the element
+     * @return the value
+     * @throws IndexOutOfBoundsException if there is no such element
+     * @throws IllegalStateException if the owner is closed; of a live view, when it is used
+     * @throws WrongThreadException if called by another thread; of a live view, when it is used
      */
     public abstract T get(long index);
 
     /**
      * Writes one element.
      *
-     * @param index of the element
+     * @param index the index of the element
      * @param value a record; or a view, whose bytes are copied
-     * @throws IndexOutOfBoundsException when there is no such element
-     * @throws IllegalArgumentException when {@code value} does not fit, as {@link
-     *     StructType#set(MemorySegment, Object)} says
-     * @throws IllegalStateException when the owner is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws IndexOutOfBoundsException if there is no such element
+     * @throws IllegalArgumentException if {@code value} does not fit, as in {@link
+     *     StructType#set(MemorySegment, Object)}
+     * @throws IllegalStateException if the owner is closed
+     * @throws WrongThreadException if called by another thread
      */
     public abstract void set(long index, T value);
 
     /**
-     * One element as a live view: what {@link #get} returns, but refused where that would be a
-     * copy, so that nothing is written to a copy by mistake.
+     * Returns one element as a live view. This is {@link #get}, except that it refuses to return a
+     * copy, so that no write to a copy is lost.
      *
-     * @param index of the element
+     * @param index the index of the element
      * @return the view
-     * @throws UnsupportedOperationException when the type is a record
-     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws UnsupportedOperationException if the type is a record
+     * @throws IndexOutOfBoundsException if there is no such element
      */
     public abstract T view(long index);
 
     /**
-     * The memory of all elements, dead when the owner is.
+     * Returns the memory of all elements, which ends with the owner.
      *
      * @return a segment confined to the thread of the owner
      */
@@ -109,11 +110,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     abstract ChangeGuard guard();
 
     /**
-     * The memory of one element.
+     * Returns the memory of one element.
      *
-     * @param index of the element
+     * @param index the index of the element
      * @return a segment of the size of the type, with the life of {@link #segment()}
-     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws IndexOutOfBoundsException if there is no such element
      */
     public final MemorySegment segment(long index) {
         Objects.checkIndex(index, length());
@@ -121,11 +122,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Replaces one element by what a function makes of it.
+     * Replaces one element by the result of a function of it.
      *
-     * @param index of the element
-     * @param change from the old value to the new one; when it throws, nothing has changed
-     * @throws IndexOutOfBoundsException when there is no such element
+     * @param index the index of the element
+     * @param change a function from the old value to the new one; if it throws, nothing has changed
+     * @throws IndexOutOfBoundsException if there is no such element
      */
     public final void update(long index, UnaryOperator<T> change) {
         guard().enter();
@@ -139,9 +140,9 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /**
      * Exchanges the bytes of two elements.
      *
-     * @param first index of an element
-     * @param second index of another, or of the same
-     * @throws IndexOutOfBoundsException when one of them does not exist
+     * @param first the index of an element
+     * @param second the index of another element, or of the same
+     * @throws IndexOutOfBoundsException if one of the elements does not exist
      */
     public final void swap(long first, long second) {
         MemorySegment one = segment(first);
@@ -149,7 +150,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
         ElementBytes.swap(one, other);
     }
 
-    /** Puts the elements into the opposite order. */
+    /** Reverses the order of the elements. */
     public final void reverse() {
         long last = length() - 1;
         for (long i = 0; i < last - i; i++) {
@@ -158,21 +159,21 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Whether there is no element.
+     * Returns whether there are no elements.
      *
-     * @return whether {@link #length} is 0
+     * @return true if {@link #length} is 0
      */
     public final boolean isEmpty() {
         return length() == 0;
     }
 
     /**
-     * A part of this slice, which dies with the same owner.
+     * Returns a part of this slice, which ends with the same owner.
      *
-     * @param from index of its first element
-     * @param to index behind its last element
-     * @return the same memory, seen from {@code from} on
-     * @throws IndexOutOfBoundsException when {@code 0 <= from <= to <= length} does not hold
+     * @param from the index of its first element
+     * @param to the index behind its last element
+     * @return a slice of the same memory
+     * @throws IndexOutOfBoundsException if {@code 0 <= from <= to <= length} does not hold
      */
     public final NativeSlice<T> slice(long from, long to) {
         Objects.checkFromToIndex(from, to, length());
@@ -186,7 +187,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /**
      * Writes one value to all elements.
      *
-     * @param value as for {@link #set}
+     * @param value the value, as for {@link #set}
      */
     public final void fill(T value) {
         if (isEmpty()) {
@@ -203,12 +204,12 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Copies the values of a Java array, one after the other: of views of these elements, each as
-     * it is when its turn comes.
+     * Copies the values of a Java array, one after the other. A view of one of these elements is
+     * copied with the contents it has at its turn.
      *
-     * @param values as many as there are elements
-     * @throws IllegalArgumentException when there are more or fewer, and nothing is written; or
-     *     when one does not fit its element, and those in front of it are written
+     * @param values the values, one per element
+     * @throws IllegalArgumentException if the number differs, and nothing is written; or if a value
+     *     does not fit its element, and those in front of it are written
      */
     public final void copyFrom(T[] values) {
         requireLength(values.length, "values given");
@@ -223,11 +224,10 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Copies the bytes of as many other elements, which may lie in the same memory.
+     * Copies the bytes of the same number of other elements, which may overlap this memory.
      *
-     * @param source elements of the same layout
-     * @throws IllegalArgumentException when there are more or fewer of them, or their layout is
-     *     another
+     * @param source the elements to copy, of the same layout
+     * @throws IllegalArgumentException if their number or layout differs
      */
     public final void copyFrom(NativeSlice<T> source) {
         requireSameLayout(source.type());
@@ -236,11 +236,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Copies bytes into all elements: of a Java array of primitives for example, by {@link
+     * Copies bytes into all elements: those of a Java array of primitives for example, by {@link
      * MemorySegment#ofArray(int[])}.
      *
-     * @param bytes as many as {@link #segment()} has
-     * @throws IllegalArgumentException when there are more or fewer
+     * @param bytes the bytes to copy, of the size of {@link #segment()}
+     * @throws IllegalArgumentException if the size differs
      */
     public final void copyFrom(MemorySegment bytes) {
         requireBytes(bytes);
@@ -250,8 +250,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /**
      * Copies all elements into a Java array. Live views among them stay live.
      *
-     * @param target of as many elements
-     * @throws IllegalArgumentException when it has more or fewer
+     * @param target the array to fill, with one place per element
+     * @throws IllegalArgumentException if the number differs
      */
     public final void copyTo(T[] target) {
         requireLength(target.length, "places given");
@@ -268,8 +268,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /**
      * Copies the bytes of all elements, to a Java array of primitives for example.
      *
-     * @param target of as many bytes as {@link #segment()} has
-     * @throws IllegalArgumentException when it has more or fewer
+     * @param target the memory to fill, of the size of {@link #segment()}
+     * @throws IllegalArgumentException if the size differs
      */
     public final void copyTo(MemorySegment target) {
         requireBytes(target);
@@ -277,11 +277,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * All elements in a new Java array. Live views among them stay live.
+     * Returns all elements in a new Java array. Live views among them stay live.
      *
-     * @param newArray makes it: {@code Point[]::new}
-     * @return as many values as there are elements
-     * @throws IllegalStateException when there are more than a Java array can have
+     * @param newArray the constructor of the array: {@code Point[]::new}
+     * @return an array of all elements
+     * @throws IllegalStateException if there are more elements than a Java array can hold
      */
     public final T[] toArray(IntFunction<T[]> newArray) {
         T[] values = newArray.apply(requireIntLength("a Java array"));
@@ -290,22 +290,23 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Sorts the elements where they lie; equal ones keep their order. When the comparator throws,
-     * every element is still there, in whatever order.
+     * Sorts the elements in place; equal ones keep their order. If the comparator throws, every
+     * element is still present, in an unspecified order.
      *
-     * <p>Half the memory of the elements is taken from {@link PoolAllocator#shared} meanwhile.
+     * <p>The sort temporarily takes memory for half of the elements from {@link
+     * PoolAllocator#shared}.
      *
-     * @param order of the values; live views that it is given are valid during the call
-     * @throws AllocationException when that memory cannot be had; nothing has changed then
+     * @param order the order of the values; live views passed to it are valid during the call
+     * @throws AllocationException if that memory is not available; nothing has changed then
      */
     public final void sort(Comparator<? super T> order) {
         MergeSort.sort(this, order);
     }
 
     /**
-     * Sorts the elements by an integer of each; otherwise as {@link #sort}.
+     * Sorts the elements by an integer key; otherwise as {@link #sort}.
      *
-     * @param key of a value
+     * @param key the key of a value
      * @throws AllocationException as {@link #sort} does
      */
     public final void sortByLong(ToLongFunction<? super T> key) {
@@ -313,11 +314,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Looks for a value in elements that are sorted.
+     * Searches sorted elements for a value.
      *
-     * @param value to look for
-     * @param order the elements are sorted by
-     * @return the index of an equal element; or {@code -1 - i} when there is none and {@code value}
+     * @param value the value to search for
+     * @param order the order of the elements
+     * @return the index of an equal element; or {@code -1 - i} if there is none and {@code value}
      *     would keep the order at {@code i}
      */
     public final long binarySearch(T value, Comparator<? super T> order) {
@@ -347,11 +348,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Looks for an element by an integer that the elements are sorted by.
+     * Searches elements that are sorted by an integer key.
      *
-     * @param value of the key
-     * @param key of an element
-     * @return as {@link #binarySearch} does
+     * @param value the key to search for
+     * @param key the key of an element
+     * @return the same as {@link #binarySearch}
      */
     public final long binarySearchByLong(long value, ToLongFunction<? super T> key) {
         guard().enter();
@@ -385,9 +386,10 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     public abstract void forEach(Consumer<? super T> action);
 
     /**
-     * The elements in their order, each read when it is asked for.
+     * Returns an iterator over the elements in their order, which reads each on request.
      *
-     * @return an iterator that cannot remove; no garbage where the JIT inlines the loop around it
+     * @return an iterator without removal; it costs no garbage if the JIT inlines the loop around
+     *     it
      */
     @Override
     public final Iterator<T> iterator() {
@@ -395,8 +397,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * The elements in their order. Only that of an {@link ArrayLease} can be split: other elements
-     * belong to one thread.
+     * Returns a spliterator over the elements in their order. Only that of an {@link ArrayLease}
+     * can be split: other elements belong to one thread.
      *
      * @return a sized, ordered spliterator, whose {@code trySplit} otherwise throws {@link
      *     WrongThreadException}
@@ -407,8 +409,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * The elements as a stream, sequential at first. Only that of an {@link ArrayLease} may be
-     * {@linkplain Stream#parallel parallel}: other elements belong to one thread, and a parallel
+     * Returns a stream of the elements, sequential at first. Only that of an {@link ArrayLease} may
+     * be {@linkplain Stream#parallel parallel}: other elements belong to one thread, and a parallel
      * stream of them throws {@link WrongThreadException} when it begins.
      *
      * @return a stream of values, or of live views
@@ -418,11 +420,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * The elements as a list of that size. Elements can be set, unless they are live views, which
-     * are written through; none can be added or removed.
+     * Returns the elements as a list of fixed size. Elements can be set, unless they are live
+     * views, which are written through; none can be added or removed.
      *
-     * @return a list that dies with the owner
-     * @throws IllegalStateException when there are more than a list can have: take a slice
+     * @return a list that ends with the owner
+     * @throws IllegalStateException if there are more elements than a list can hold: use a slice
      */
     public final List<T> asList() {
         return new ElementList<>(this, requireIntLength("a list"));
@@ -430,7 +432,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
 
     // ---- for people ---------------------------------------------------------------------------
 
-    /** The first elements and the place; once the owner is closed the place alone. */
+    /** Returns the first elements and the address; once the owner is closed, only the address. */
     @Override
     public String toString() {
         return show("NativeSlice", "");
@@ -478,8 +480,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /**
      * The bytes of a number of elements.
      *
-     * @throws IllegalArgumentException when the number is negative, their size overflows, or the
-     *     size of one is not fixed
+     * @throws IllegalArgumentException if the number is negative, their size overflows, or the size
+     *     of one is not fixed
      */
     static long bytes(StructType<?> type, long length) {
         if (type.isFlexible()) {

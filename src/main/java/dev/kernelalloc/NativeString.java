@@ -14,23 +14,23 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * A text in native memory as UTF-8, which never changes; and the owner of that memory.
+ * An immutable UTF-8 text in native memory, and the owner of that memory.
  *
- * <p>A string belongs to the thread that made it: another thread's access throws {@link
+ * <p>A string belongs to the thread that created it: an access by another thread throws {@link
  * WrongThreadException}. After {@link #close} every access throws {@link IllegalStateException},
- * also of {@link #equals} and {@link #hashCode}.
+ * {@link #equals} and {@link #hashCode} included.
  *
  * <p>The memory is a length of eight bytes in the order of the platform, the bytes of the text, and
- * a NUL; so C code can have it in either form: {@link #lengthPrefixed} and {@link #cString}. All
+ * a NUL, so that C code can use either form: {@link #lengthPrefixed} and {@link #cString}. All
  * segments are read-only.
  *
  * <p>Lengths and offsets are in bytes. Nothing is decoded to compare, hash or search: the order is
  * that of the bytes, which for UTF-8 is the order of the code points. (The order of {@link
  * String#compareTo} differs where characters beyond U+FFFF are compared with some below.)
  *
- * <p><b>What is no text.</b> A surrogate that stands alone has no bytes in UTF-8, and bytes that
- * are not UTF-8 are no text: both are refused with their place. A NUL is a character like any
- * other, but would end the text for C: {@link #cString} refuses one inside.
+ * <p><b>Malformed text.</b> A lone surrogate has no UTF-8 encoding, and some bytes are not UTF-8:
+ * both are refused with their position. A NUL is an ordinary character, but would end the text for
+ * C: {@link #cString} refuses one inside.
  *
  * {@snippet lang = java :
  * try (NativeString path = NativeString.of("/tmp/größe")) {
@@ -65,82 +65,84 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     // ---- making -------------------------------------------------------------------------------
 
     /**
-     * A copy of a text.
+     * Copies a text.
      *
-     * @param allocator where the memory comes from, and goes back to
-     * @param text to be encoded; NULs are characters like others
-     * @return a string of the calling thread
-     * @throws IllegalArgumentException when a surrogate stands alone; the message has its index
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param text the text to encode; NULs are ordinary characters
+     * @return a string owned by the calling thread
+     * @throws IllegalArgumentException if the text has a lone surrogate; the message has its index
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static NativeString of(KernelAllocator allocator, String text) {
         return copy(allocator, Utf8.encode(text), false);
     }
 
     /**
-     * A copy of a text in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Copies a text to memory of the {@linkplain KernelAllocator#global global} allocator.
      *
-     * @param text to be encoded; NULs are characters like others
-     * @return a string of the calling thread
-     * @throws IllegalArgumentException when a surrogate stands alone; the message has its index
-     * @throws AllocationException when memory cannot be had
+     * @param text the text to encode; NULs are ordinary characters
+     * @return a string owned by the calling thread
+     * @throws IllegalArgumentException if the text has a lone surrogate; the message has its index
+     * @throws AllocationException if memory is not available
      */
     public static NativeString of(String text) {
         return of(KernelAllocator.global(), text);
     }
 
     /**
-     * A copy of bytes that are UTF-8.
+     * Copies UTF-8 bytes.
      *
-     * @param allocator where the memory comes from, and goes back to
-     * @param bytes all of them
-     * @return a string of the calling thread
-     * @throws IllegalArgumentException when they are not well-formed; the message has the offset
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param bytes the bytes of the text
+     * @return a string owned by the calling thread
+     * @throws IllegalArgumentException if they are not well-formed UTF-8; the message has the
+     *     offset
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static NativeString ofUtf8(KernelAllocator allocator, byte[] bytes) {
         return copy(allocator, MemorySegment.ofArray(bytes), true);
     }
 
     /**
-     * A copy of bytes that are UTF-8, in memory of the {@linkplain KernelAllocator#global global}
-     * allocator.
+     * Copies UTF-8 bytes to memory of the {@linkplain KernelAllocator#global global} allocator.
      *
-     * @param bytes all of them
-     * @return a string of the calling thread
-     * @throws IllegalArgumentException when they are not well-formed; the message has the offset
-     * @throws AllocationException when memory cannot be had
+     * @param bytes the bytes of the text
+     * @return a string owned by the calling thread
+     * @throws IllegalArgumentException if they are not well-formed UTF-8; the message has the
+     *     offset
+     * @throws AllocationException if memory is not available
      */
     public static NativeString ofUtf8(byte[] bytes) {
         return ofUtf8(KernelAllocator.global(), bytes);
     }
 
     /**
-     * A copy of bytes that are UTF-8.
+     * Copies UTF-8 bytes.
      *
-     * @param allocator where the memory comes from, and goes back to
-     * @param bytes all of them, native or of the Java heap
-     * @return a string of the calling thread
-     * @throws IllegalArgumentException when they are not well-formed; the message has the offset
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator or the memory of {@code bytes} is closed
+     * @param allocator the allocator of the memory
+     * @param bytes the bytes of the text, native or of the Java heap
+     * @return a string owned by the calling thread
+     * @throws IllegalArgumentException if they are not well-formed UTF-8; the message has the
+     *     offset
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator or the memory of {@code bytes} is closed
      */
     public static NativeString ofUtf8(KernelAllocator allocator, MemorySegment bytes) {
         return copy(allocator, bytes, true);
     }
 
     /**
-     * A copy of a text of C code's, up to its NUL.
+     * Copies a C string, up to its NUL.
      *
-     * @param allocator where the memory comes from, and goes back to
-     * @param text begins at its first byte and reaches beyond its NUL
-     * @return a string of the calling thread, without the NUL
-     * @throws IllegalArgumentException when there is no NUL, or the bytes before it are not
+     * @param allocator the allocator of the memory
+     * @param text a segment that begins with the first byte and includes the NUL
+     * @return a string owned by the calling thread, without the NUL
+     * @throws IllegalArgumentException if there is no NUL, or the bytes before it are not
      *     well-formed; the message has the offset
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator or the memory of {@code text} is closed
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator or the memory of {@code text} is closed
      */
     public static NativeString ofCString(KernelAllocator allocator, MemorySegment text) {
         long length = indexOf(text, (byte) 0, 0);
@@ -156,20 +158,21 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * A builder of a string.
+     * Creates a builder of a string.
      *
-     * @param allocator where the memory comes from, and goes back to
-     * @return a builder of the calling thread, without text and without memory
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @return a builder owned by the calling thread, without text and without memory
+     * @throws IllegalStateException if the allocator is closed
      */
     public static Builder builder(KernelAllocator allocator) {
         return new Builder(OwnedBlock.none(CheckedBlocks.of(allocator), ALIGNMENT));
     }
 
     /**
-     * A builder of a string in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates a builder of a string, in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
      *
-     * @return a builder of the calling thread, without text and without memory
+     * @return a builder owned by the calling thread, without text and without memory
      */
     public static Builder builder() {
         return builder(KernelAllocator.global());
@@ -213,8 +216,8 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     // ---- the memory ---------------------------------------------------------------------------
 
     /**
-     * How many bytes the text has, without the NUL behind it. May be asked at any time, on any
-     * thread.
+     * Returns the number of bytes of the text, without the NUL behind it. Allowed at any time, on
+     * any thread.
      *
      * @return not negative
      */
@@ -223,7 +226,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * Whether there is no character.
+     * Returns whether the text is empty.
      *
      * @return whether {@link #byteLength} is 0
      */
@@ -232,7 +235,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * How many code points the text has; counts them.
+     * Counts the code points of the text.
      *
      * @return not negative
      */
@@ -246,31 +249,31 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * One byte of the text.
+     * Returns one byte of the text.
      *
-     * @param offset of the byte
-     * @return its value
-     * @throws IndexOutOfBoundsException when there is no such byte
+     * @param offset the offset of the byte
+     * @return the value
+     * @throws IndexOutOfBoundsException if there is no such byte
      */
     public byte byteAt(long offset) {
         return text.get(JAVA_BYTE, offset);
     }
 
     /**
-     * The bytes of the text alone.
+     * Returns the bytes of the text, without the NUL.
      *
-     * @return a read-only segment of {@link #byteLength} bytes, dead when this string is closed
+     * @return a read-only segment of {@link #byteLength} bytes, which ends with this string
      */
     public MemorySegment segment() {
         return text;
     }
 
     /**
-     * The text for C code: its bytes and a NUL behind them.
+     * Returns the text for C code: its bytes and a NUL.
      *
-     * @return a read-only segment, dead when this string is closed
-     * @throws IllegalStateException when the text has a NUL inside, where it would end for C; pass
-     *     {@link #segment} and its size then
+     * @return a read-only segment, which ends with this string
+     * @throws IllegalStateException if the text contains a NUL, which would end it for C; pass
+     *     {@link #segment} and its size instead
      */
     public MemorySegment cString() {
         block.requireAccess();
@@ -288,25 +291,25 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * The text with its length before it: eight bytes in the order of the platform, and as many
-     * bytes as they say.
+     * Returns the text with its length before it: eight bytes in the order of the platform, and
+     * that number of bytes.
      *
-     * @return a read-only segment aligned to eight bytes, dead when this string is closed
+     * @return a read-only segment aligned to eight bytes, which ends with this string
      */
     public MemorySegment lengthPrefixed() {
         return block.segment().asSlice(0, PREFIX_BYTES + byteLength()).asReadOnly();
     }
 
     /**
-     * The pieces of physical memory that the text lies in, in its order; those that touch are one.
-     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
-     * which also splits them as devices want it.
+     * Returns the physical location of the text, in its order; adjoining pieces are merged. The
+     * location is the one that was read when the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this string is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this string is closed
+     * @throws WrongThreadException if called by another thread
      */
     public List<PhysicalExtent> extents() {
         return block.extents(PREFIX_BYTES, byteLength());
@@ -315,20 +318,20 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     // ---- comparing ----------------------------------------------------------------------------
 
     /**
-     * Whether an object is a string of the same bytes, of whatever allocator.
+     * Returns whether an object is a string of the same bytes, of any allocator.
      *
      * @param other any object
-     * @return whether it is
-     * @throws IllegalStateException when one of both is closed, unless they are the same
-     * @throws WrongThreadException when one of both belongs to another thread, unless they are the
-     *     same
+     * @return true if it is
+     * @throws IllegalStateException if one of them is closed, unless they are the same object
+     * @throws WrongThreadException if one of them belongs to another thread, unless they are the
+     *     same object
      */
     @Override
     public boolean equals(@Nullable Object other) {
         return this == other || other instanceof NativeString string && compareTo(string) == 0;
     }
 
-    /** A hash of the bytes. It is not that of a {@link String} of the same text. */
+    /** Returns a hash of the bytes. It differs from that of a {@link String} of the same text. */
     @Override
     public int hashCode() {
         block.requireAccess();
@@ -359,9 +362,9 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * The order of the bytes, seen as unsigned, which is that of the code points.
+     * Compares the bytes, as unsigned ones, which is the order of the code points.
      *
-     * @param other to compare with
+     * @param other the object to compare with
      * @return negative, 0 or positive
      */
     @Override
@@ -381,57 +384,57 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     // ---- searching ----------------------------------------------------------------------------
 
     /**
-     * Where a text begins in this one first.
+     * Returns the first offset where this text contains another.
      *
-     * @param part to look for
-     * @return its offset in bytes; -1 when it is not there
+     * @param part the text to search for
+     * @return the offset in bytes; -1 if it is absent
      */
     public long indexOf(NativeString part) {
         return indexOf(part.text, 0);
     }
 
     /**
-     * Where a text begins in this one first, from an offset on.
+     * Returns the first offset, from a given one on, where this text contains another.
      *
-     * @param part to look for
-     * @param from the least offset in bytes
-     * @return its offset in bytes; -1 when it is not there
-     * @throws IllegalArgumentException when {@code from} is negative
+     * @param part the text to search for
+     * @param from the smallest offset in bytes
+     * @return the offset in bytes; -1 if it is absent
+     * @throws IllegalArgumentException if {@code from} is negative
      */
     public long indexOf(NativeString part, long from) {
         return indexOf(part.text, from);
     }
 
     /**
-     * Where a text begins in this one first.
+     * Returns the first offset where this text contains another.
      *
-     * @param part to look for
-     * @return its offset in bytes; -1 when it is not there
-     * @throws IllegalArgumentException when a surrogate stands alone in it
+     * @param part the text to search for
+     * @return the offset in bytes; -1 if it is absent
+     * @throws IllegalArgumentException if the argument has a lone surrogate
      */
     public long indexOf(String part) {
         return indexOf(Utf8.encode(part), 0);
     }
 
     /**
-     * Where a text begins in this one first, from an offset on.
+     * Returns the first offset, from a given one on, where this text contains another.
      *
-     * @param part to look for
-     * @param from the least offset in bytes
-     * @return its offset in bytes; -1 when it is not there
-     * @throws IllegalArgumentException when {@code from} is negative, or a surrogate stands alone
-     *     in {@code part}
+     * @param part the text to search for
+     * @param from the smallest offset in bytes
+     * @return the offset in bytes; -1 if it is absent
+     * @throws IllegalArgumentException if {@code from} is negative, or {@code part} has a lone
+     *     surrogate
      */
     public long indexOf(String part, long from) {
         return indexOf(Utf8.encode(part), from);
     }
 
     /**
-     * Where a text begins in this one last.
+     * Returns the last offset where this text contains another.
      *
-     * @param part to look for
-     * @return its offset in bytes; -1 when it is not there
-     * @throws IllegalArgumentException when a surrogate stands alone in it
+     * @param part the text to search for
+     * @return the offset in bytes; -1 if it is absent
+     * @throws IllegalArgumentException if the argument has a lone surrogate
      */
     public long lastIndexOf(String part) {
         MemorySegment bytes = Utf8.encode(part);
@@ -445,33 +448,33 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * Whether a text is in this one.
+     * Returns whether this text contains another.
      *
-     * @param part to look for
-     * @return whether it is
-     * @throws IllegalArgumentException when a surrogate stands alone in it
+     * @param part the text to search for
+     * @return true if it is
+     * @throws IllegalArgumentException if the argument has a lone surrogate
      */
     public boolean contains(String part) {
         return indexOf(part) >= 0;
     }
 
     /**
-     * Whether this text begins with another.
+     * Returns whether this text begins with another.
      *
-     * @param start to compare with
-     * @return whether it does
-     * @throws IllegalArgumentException when a surrogate stands alone in it
+     * @param start the text to compare with
+     * @return true if it does
+     * @throws IllegalArgumentException if the argument has a lone surrogate
      */
     public boolean startsWith(String start) {
         return isAt(Utf8.encode(start), 0);
     }
 
     /**
-     * Whether this text ends with another.
+     * Returns whether this text ends with another.
      *
-     * @param end to compare with
-     * @return whether it does
-     * @throws IllegalArgumentException when a surrogate stands alone in it
+     * @param end the text to compare with
+     * @return true if it does
+     * @throws IllegalArgumentException if the argument has a lone surrogate
      */
     public boolean endsWith(String end) {
         MemorySegment bytes = Utf8.encode(end);
@@ -479,11 +482,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * Whether this text is another.
+     * Returns whether this text equals another.
      *
-     * @param other to compare with
-     * @return whether it is
-     * @throws IllegalArgumentException when a surrogate stands alone in it
+     * @param other the object to compare with
+     * @return true if it is
+     * @throws IllegalArgumentException if the argument has a lone surrogate
      */
     public boolean contentEquals(String other) {
         block.requireAccess();
@@ -532,11 +535,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     // ---- the end ------------------------------------------------------------------------------
 
     /**
-     * Ends this string and its segments, and gives the memory back.
+     * Ends this string and its segments, and frees the memory.
      *
-     * @throws IllegalStateException when it is closed already, or a downcall is using a segment;
+     * @throws IllegalStateException if it is closed already, or a downcall is using a segment;
      *     nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     @Override
     public void close() {
@@ -544,11 +547,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * The text, decoded. For what is known of it at any time there is {@link #describe}.
+     * Returns the text, decoded. {@link #describe} works at any time.
      *
      * @return a Java string of the same code points
-     * @throws IllegalStateException when this string is closed, or too long for a Java array
-     * @throws WrongThreadException when called by another thread
+     * @throws IllegalStateException if this string is closed, or too long for a Java array
+     * @throws WrongThreadException if called by another thread
      */
     @Override
     public String toString() {
@@ -557,8 +560,8 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * The beginning of the text, the place, and what is promised of its pages; once closed, or on
-     * another thread, without the text.
+     * Returns the beginning of the text, the address and the guarantee of the pages; once closed,
+     * or on another thread, without the text.
      *
      * @return one line
      */
@@ -580,12 +583,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     }
 
     /**
-     * A text in native memory that is added to, until a {@link NativeString} takes it over. It
-     * belongs to the thread that made it, and owns its memory: closed without {@link #build}, it
-     * gives it back.
+     * A growing text in native memory, until a {@link NativeString} takes it over. It belongs to
+     * the thread that created it, and owns its memory: closing it without {@link #build} frees it.
      *
-     * <p>Where memory cannot be had there is an {@link AllocationException}, and the text is what
-     * it was.
+     * <p>If memory is not available, the call throws an {@link AllocationException}, and the text
+     * is unchanged.
      */
     public static final class Builder implements AutoCloseable {
 
@@ -597,59 +599,59 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * Adds a text.
+         * Appends a text.
          *
-         * @param text to be encoded
+         * @param text the text to encode
          * @return this builder
-         * @throws IllegalArgumentException when a surrogate stands alone, also where the other half
-         *     of a pair was added before; nothing has changed then
-         * @throws AllocationException when memory is needed and cannot be had
-         * @throws IllegalStateException when this builder or, where memory is needed, its allocator
-         *     is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws IllegalArgumentException if the text has a lone surrogate, even if the other half
+         *     of a pair was appended before; nothing has changed then
+         * @throws AllocationException if memory is needed and not available
+         * @throws IllegalStateException if this builder or, if memory is needed, its allocator is
+         *     closed
+         * @throws WrongThreadException if called by another thread
          */
         public Builder append(String text) {
             return append(Utf8.encode(text));
         }
 
         /**
-         * Adds a text.
+         * Appends a text.
          *
-         * @param text whose bytes are copied
+         * @param text the text to copy
          * @return this builder
-         * @throws AllocationException when memory is needed and cannot be had
-         * @throws IllegalStateException when this builder, {@code text} or, where memory is needed,
-         *     the allocator is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws AllocationException if memory is needed and not available
+         * @throws IllegalStateException if this builder, {@code text} or, if memory is needed, the
+         *     allocator is closed
+         * @throws WrongThreadException if called by another thread
          */
         public Builder append(NativeString text) {
             return append(text.text);
         }
 
         /**
-         * Adds the decimal digits of a number.
+         * Appends the decimal digits of a number.
          *
-         * @param number any
+         * @param number the number
          * @return this builder
-         * @throws AllocationException when memory is needed and cannot be had
-         * @throws IllegalStateException when this builder or, where memory is needed, its allocator
-         *     is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws AllocationException if memory is needed and not available
+         * @throws IllegalStateException if this builder or, if memory is needed, its allocator is
+         *     closed
+         * @throws WrongThreadException if called by another thread
          */
         public Builder append(long number) {
             return append(Long.toString(number));
         }
 
         /**
-         * Adds a character.
+         * Appends a character.
          *
-         * @param codePoint of the character
+         * @param codePoint the code point of the character
          * @return this builder
-         * @throws IllegalArgumentException when it is no code point, or a surrogate
-         * @throws AllocationException when memory is needed and cannot be had
-         * @throws IllegalStateException when this builder or, where memory is needed, its allocator
-         *     is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws IllegalArgumentException if it is no code point, or a surrogate
+         * @throws AllocationException if memory is needed and not available
+         * @throws IllegalStateException if this builder or, if memory is needed, its allocator is
+         *     closed
+         * @throws WrongThreadException if called by another thread
          */
         public Builder appendCodePoint(int codePoint) {
             return append(Character.toString(codePoint));
@@ -663,14 +665,14 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * Makes room for more text.
+         * Reserves room for more text.
          *
-         * @param additional how many bytes can be added then without memory
+         * @param additional the number of bytes that can be appended without more memory
          * @return this builder
-         * @throws IllegalArgumentException when it is negative, or the size of all overflows
-         * @throws AllocationException when memory cannot be had
-         * @throws IllegalStateException when this builder or its allocator is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws IllegalArgumentException if it is negative, or the size of all overflows
+         * @throws AllocationException if memory is not available
+         * @throws IllegalStateException if this builder or its allocator is closed
+         * @throws WrongThreadException if called by another thread
          */
         public Builder reserve(long additional) {
             room.block().requireAccess();
@@ -691,7 +693,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * How many bytes the text has so far.
+         * Returns the number of bytes so far.
          *
          * @return not negative
          */
@@ -700,12 +702,12 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * The bytes of the text so far.
+         * Returns the bytes of the text so far.
          *
          * @return a read-only segment, dead when more room is made, or this builder is closed or
          *     has built
-         * @throws IllegalStateException when this builder is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws IllegalStateException if this builder is closed
+         * @throws WrongThreadException if called by another thread
          */
         public MemorySegment segment() {
             room.block().requireAccess();
@@ -714,13 +716,13 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * Cuts the text off. The room stays.
+         * Truncates the text. The capacity stays.
          *
-         * @param byteLength how many bytes are kept; where there are fewer, nothing happens
+         * @param byteLength the number of bytes to keep; if there are fewer, nothing happens
          * @return this builder
-         * @throws IllegalArgumentException when it is negative, or would cut a character
-         * @throws IllegalStateException when this builder is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws IllegalArgumentException if it is negative, or would cut a character
+         * @throws IllegalStateException if this builder is closed
+         * @throws WrongThreadException if called by another thread
          */
         public Builder truncate(long byteLength) {
             room.block().requireAccess();
@@ -741,14 +743,14 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * A string that takes over the memory and the text, without copying. This builder is dead
-         * from then on, as if closed; closing it does nothing.
+         * Returns a string that takes over the memory and the text, without copying. This builder
+         * is dead afterwards, as if closed; closing it does nothing.
          *
-         * @return a string of the calling thread
-         * @throws AllocationException when nothing was added yet, and memory cannot be had
-         * @throws IllegalStateException when this builder or, where nothing was added yet, its
+         * @return a string owned by the calling thread
+         * @throws AllocationException if nothing was appended yet and memory is not available
+         * @throws IllegalStateException if this builder or, if nothing was appended yet, its
          *     allocator is closed
-         * @throws WrongThreadException when called by another thread
+         * @throws WrongThreadException if called by another thread
          */
         public NativeString build() {
             reserve(0);
@@ -762,11 +764,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * Ends this builder and gives the memory back. Does nothing once {@link #build} has handed
-         * it over.
+         * Ends this builder and frees the memory. Does nothing once {@link #build} has handed it
+         * over.
          *
-         * @throws IllegalStateException when it is closed already
-         * @throws WrongThreadException when called by another thread
+         * @throws IllegalStateException if it is closed already
+         * @throws WrongThreadException if called by another thread
          */
         @Override
         public void close() {
@@ -774,8 +776,8 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
         }
 
         /**
-         * The beginning of the text, the place, and what is promised of its pages; once closed, or
-         * on another thread, without the text.
+         * Returns the beginning of the text, the address and the guarantee of the pages; once
+         * closed, or on another thread, without the text.
          */
         @Override
         public String toString() {

@@ -23,7 +23,7 @@ import java.util.stream.StreamSupport;
  * Values in native memory, one after the other, to which more can be added; and the owner of that
  * memory.
  *
- * <p>A vec belongs to the thread that made it: another thread's access throws {@link
+ * <p>A vec belongs to the thread that created it: an access by another thread throws {@link
  * WrongThreadException}. After {@link #close} every access throws {@link IllegalStateException}.
  *
  * <p><b>Room.</b> A vec has room for {@link #capacity} elements. Where that does not do, it moves
@@ -35,9 +35,9 @@ import java.util.stream.StreamSupport;
  * IllegalStateException} from then on, and never reach the old memory. {@link #reserve} makes room
  * beforehand.
  *
- * <p>Where memory cannot be had there is an {@link AllocationException}, and the elements are what
- * they were. Views, slices and segments live on then, but for those of a vec of a mebibyte or more,
- * which may have ended.
+ * <p>If memory is not available, the call throws an {@link AllocationException}, and the elements
+ * are what they were. Views, slices and segments live on then, but for those of a vec of a mebibyte
+ * or more, which may have ended.
  *
  * <p><b>Code that a vec calls</b>, such as the accessors of a record, a comparator, a condition or
  * a collection to be added, may read the vec and set elements. It must not add or remove elements,
@@ -55,7 +55,7 @@ import java.util.stream.StreamSupport;
  * }
  * }
  *
- * @param <T> what an element is: a record, copied in and out; an interface, whose instances are
+ * @param <T> the type of an element: a record, copied in and out; an interface, whose instances are
  *     live views of the memory; or {@link MemorySegment} for a bare layout
  */
 public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
@@ -93,14 +93,14 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     // ---- making -------------------------------------------------------------------------------
 
     /**
-     * A vec without elements, which takes no memory until there is one.
+     * Creates a vec without elements, which takes no memory until the first is added.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what an element looks like
-     * @return a vec of the calling thread
-     * @throws IllegalArgumentException when the type ends in a flexible array
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param type the type of an element
+     * @return a vec owned by the calling thread
+     * @throws IllegalArgumentException if the type ends in a flexible array
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> NativeVec<T> create(KernelAllocator allocator, StructType<T> type) {
         NativeSlice.bytes(type, 0);
@@ -109,29 +109,30 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * A vec without elements in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates a vec without elements, in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
      *
      * @param <T> the type of the elements
-     * @param type what an element looks like
-     * @return a vec of the calling thread
-     * @throws IllegalArgumentException when the type ends in a flexible array
+     * @param type the type of an element
+     * @return a vec owned by the calling thread
+     * @throws IllegalArgumentException if the type ends in a flexible array
      */
     public static <T> NativeVec<T> create(StructType<T> type) {
         return create(KernelAllocator.global(), type);
     }
 
     /**
-     * A vec without elements that has room.
+     * Creates a vec without elements that has room for some.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what an element looks like
-     * @param capacity how many elements it has room for, at least
-     * @return a vec of the calling thread
-     * @throws IllegalArgumentException when {@code capacity} is negative, the size of that many
+     * @param allocator the allocator of the memory
+     * @param type the type of an element
+     * @param capacity the minimum number of elements it has room for
+     * @return a vec owned by the calling thread
+     * @throws IllegalArgumentException if {@code capacity} is negative, the size of that many
      *     elements overflows, or the type ends in a flexible array
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> NativeVec<T> withCapacity(
             KernelAllocator allocator, StructType<T> type, long capacity) {
@@ -140,17 +141,17 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * A vec of values.
+     * Creates a vec of values.
      *
      * @param <T> the type of the elements
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what an element looks like
-     * @param values to be copied, in the order of their iterator
-     * @return a vec of the calling thread
-     * @throws IllegalArgumentException when a value does not fit, or the type ends in a flexible
+     * @param allocator the allocator of the memory
+     * @param type the type of an element
+     * @param values the values to copy, in the order of their iterator
+     * @return a vec owned by the calling thread
+     * @throws IllegalArgumentException if a value does not fit, or the type ends in a flexible
      *     array
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> NativeVec<T> copyOf(
             KernelAllocator allocator, StructType<T> type, Collection<? extends T> values) {
@@ -158,14 +159,14 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * A vec that takes over the memory and the elements of an array, without copying. The array is
-     * dead from then on, as if closed; closing it does nothing.
+     * Creates a vec that takes over the memory and the elements of an array, without copying. The
+     * array is dead afterwards, as if closed; closing it does nothing.
      *
      * @param <T> the type of the elements
-     * @param array of the calling thread
-     * @return a vec of the calling thread
-     * @throws IllegalStateException when the array is closed, or a downcall is using its segment
-     * @throws WrongThreadException when the array belongs to another thread
+     * @param array an array of the calling thread
+     * @return a vec owned by the calling thread
+     * @throws IllegalStateException if the array is closed, or a downcall is using its segment
+     * @throws WrongThreadException if the array belongs to another thread
      */
     public static <T> NativeVec<T> from(NativeArray<T> array) {
         OwnedBlock block = array.block();
@@ -188,7 +189,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     // ---- elements -----------------------------------------------------------------------------
 
     /**
-     * What an element looks like in memory.
+     * Returns the type of an element.
      *
      * @return the type of all elements
      */
@@ -197,72 +198,74 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * How many elements there are.
+     * Returns the number of elements.
      *
-     * @return not negative
+     * @return the number of elements, not negative
      */
     public final long size() {
         return size;
     }
 
     /**
-     * Whether there is no element.
+     * Returns whether there are no elements.
      *
-     * @return whether {@link #size} is 0
+     * @return true if {@link #size} is 0
      */
     public final boolean isEmpty() {
         return size == 0;
     }
 
     /**
-     * How many elements there can be before memory is needed.
+     * Returns the number of elements for which there is room.
      *
-     * @return not less than {@link #size}; {@link Long#MAX_VALUE} when elements have no size
+     * @return the number of elements, at least {@link #size}; {@link Long#MAX_VALUE} if elements
+     *     have no size
      */
     public final long capacity() {
         return capacity;
     }
 
     /**
-     * One element: a copy when the type is a record, a live view when it is an interface.
+     * Returns one element: a copy if the type is a record, a live view if it is an interface.
      *
-     * @param index of the element
-     * @return its value
-     * @throws IndexOutOfBoundsException when there is no such element
-     * @throws IllegalStateException when this vec is closed; of a live view, when it is used
-     * @throws WrongThreadException when called by another thread; of a live view, when it is used
+     * @param index the index of the element
+     * @return the value
+     * @throws IndexOutOfBoundsException if there is no such element
+     * @throws IllegalStateException if this vec is closed; of a live view, when it is used
+     * @throws WrongThreadException if called by another thread; of a live view, when it is used
      */
     public abstract T get(long index);
 
     /**
      * Writes one element.
      *
-     * @param index of the element
+     * @param index the index of the element
      * @param value a record; or a view, whose bytes are copied
-     * @throws IndexOutOfBoundsException when there is no such element
-     * @throws IllegalArgumentException when {@code value} does not fit, as {@link
-     *     StructType#set(MemorySegment, Object)} says
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws IndexOutOfBoundsException if there is no such element
+     * @throws IllegalArgumentException if {@code value} does not fit, as in {@link
+     *     StructType#set(MemorySegment, Object)}
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public abstract void set(long index, T value);
 
     /**
-     * One element as a live view; refused where {@link #get} would return a copy.
+     * Returns one element as a live view; refused where {@link #get} would return a copy.
      *
-     * @param index of the element
+     * @param index the index of the element
      * @return the view
-     * @throws UnsupportedOperationException when the type is a record
-     * @throws IndexOutOfBoundsException when there is no such element
+     * @throws UnsupportedOperationException if the type is a record
+     * @throws IndexOutOfBoundsException if there is no such element
      */
     public abstract T view(long index);
 
     /**
-     * The memory of the elements there are now.
+     * Returns the memory of the present elements.
      *
-     * @return a segment confined to the thread of this vec, dead when the vec moves or is closed
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @return a segment confined to the thread of this vec, which ends when the vec moves or is
+     *     closed
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final MemorySegment segment() {
         block().requireAccess();
@@ -270,25 +273,25 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * All elements there are now: to be sorted, searched, filled, swapped, copied, listed.
+     * Returns a slice of the present elements: to sort, search, fill, swap, copy or list them.
      *
-     * @return a slice that dies when this vec moves or is closed
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @return a slice that ends when this vec moves or is closed
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final NativeSlice<T> slice() {
         return slice(0, size);
     }
 
     /**
-     * Some of the elements.
+     * Returns a slice of some of the elements.
      *
-     * @param from index of the first
-     * @param to index behind the last
-     * @return a slice that dies when this vec moves or is closed
-     * @throws IndexOutOfBoundsException when {@code 0 <= from <= to <= size} does not hold
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @param from the index of the first element
+     * @param to the index behind the last element
+     * @return a slice that ends when this vec moves or is closed
+     * @throws IndexOutOfBoundsException if {@code 0 <= from <= to <= size} does not hold
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final NativeSlice<T> slice(long from, long to) {
         block().requireAccess();
@@ -298,15 +301,16 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * The pieces of physical memory that the elements lie in, in their order, until the vec moves;
-     * those that touch are one. As known since the memory was prepared: see {@link
-     * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
+     * Returns the physical location of the elements, in their order, until the vec moves; adjoining
+     * pieces are merged. The location is the one that was read when the memory was prepared: see
+     * {@link PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a
+     * device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final List<PhysicalExtent> extents() {
         return block().extents(0, size * stride);
@@ -315,24 +319,23 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     // ---- adding -------------------------------------------------------------------------------
 
     /**
-     * Adds an element behind the last one.
+     * Appends an element.
      *
-     * @param value a record; or a view, also one of this vec's own, whose bytes are copied
-     * @throws IllegalArgumentException when {@code value} does not fit; nothing has changed then
-     * @throws AllocationException when memory is needed and cannot be had; the elements are what
-     *     they were
-     * @throws IllegalStateException when this vec or, where memory is needed, its allocator is
-     *     closed, or a downcall is using the segment while this vec must move
-     * @throws WrongThreadException when called by another thread
+     * @param value a record; or a view, which may be one of this vec, whose bytes are copied
+     * @throws IllegalArgumentException if {@code value} does not fit; nothing has changed then
+     * @throws AllocationException if memory is needed and not available; the elements are unchanged
+     * @throws IllegalStateException if this vec or, if memory is needed, its allocator is closed,
+     *     or a downcall is using the segment while this vec must move
+     * @throws WrongThreadException if called by another thread
      */
     public abstract void add(T value);
 
     /**
-     * Adds an element in front of another, or behind the last one; otherwise as {@link #add}.
+     * Inserts an element in front of another, or appends it; otherwise as {@link #add}.
      *
-     * @param index it will have, {@link #size} at most
-     * @param value as for {@link #add}
-     * @throws IndexOutOfBoundsException when {@code index} is negative or greater than the size
+     * @param index the index of the new element, at most {@link #size}
+     * @param value the value, as for {@link #add}
+     * @throws IndexOutOfBoundsException if {@code index} is negative or greater than the size
      */
     public final void insert(long index, T value) {
         Objects.checkIndex(index, size + 1);
@@ -344,9 +347,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     /**
      * Adds elements behind the last one.
      *
-     * @param values to be copied, in the order of their iterator; also views of this vec's own
-     * @throws IllegalArgumentException when one does not fit; the elements are what they were then
-     * @throws AllocationException when memory cannot be had; the elements are what they were
+     * @param values the values to copy, in the order of their iterator; also views of this vec's
+     *     own
+     * @throws IllegalArgumentException if one does not fit; the elements are what they were then
+     * @throws AllocationException if memory is not available; the elements are what they were
      * @throws IllegalStateException as for {@link #add}
      */
     @SuppressWarnings("unchecked") // a list of elements of the same type
@@ -429,12 +433,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Adds copies of elements behind the last one.
+     * Appends copies of elements.
      *
-     * @param elements of the same layout; may be a slice of this vec
-     * @throws IllegalArgumentException when their layout is another
-     * @throws AllocationException when memory cannot be had; the elements are what they were
-     * @throws IllegalStateException when this vec or the owner of the elements is closed, or as for
+     * @param elements the elements to copy, of the same layout; may be a slice of this vec
+     * @throws IllegalArgumentException if their layout differs
+     * @throws AllocationException if memory is not available; the elements are unchanged
+     * @throws IllegalStateException if this vec or the owner of the elements is closed, or as for
      *     {@link #add}
      */
     public final void addAll(NativeSlice<T> elements) {
@@ -450,12 +454,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Makes room for more elements than there are, and as much more as keeps adding cheap. Moves
-     * nothing where there is room already.
+     * Reserves room for additional elements, and as much more as keeps appending cheap. Does not
+     * move if there is room already.
      *
-     * @param additional how many elements can be added then without memory
-     * @throws IllegalArgumentException when it is negative, or the size of all overflows
-     * @throws AllocationException when memory cannot be had; the elements are what they were
+     * @param additional the number of elements that can be added without more memory
+     * @throws IllegalArgumentException if it is negative, or the size of all overflows
+     * @throws AllocationException if memory is not available; the elements are unchanged
      * @throws IllegalStateException as for {@link #add}
      */
     public final void reserve(long additional) {
@@ -485,11 +489,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Gives memory back that no element uses, as far as the allocator can: moves to a block for as
-     * many elements as there are, where that is a smaller one.
+     * Releases unused memory, as far as the allocator can: moves to a block for exactly the present
+     * elements, if that is smaller.
      *
-     * @throws AllocationException when the smaller block cannot be had; the elements are what they
-     *     were
+     * @throws AllocationException if the smaller block is not available; the elements are unchanged
      * @throws IllegalStateException as for {@link #add}
      */
     public final void shrinkToFit() {
@@ -548,10 +551,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     /**
      * Removes the last element.
      *
-     * @return its value; a live view shows the memory it had, until an element is added
-     * @throws NoSuchElementException when there is none
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @return the value; a live view shows its former memory, until an element is added
+     * @throws NoSuchElementException if there are no elements
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final T removeLast() {
         block().requireAccess();
@@ -581,11 +584,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     /**
      * Removes an element, and moves those behind it forward.
      *
-     * @param index of the element
-     * @return its value; a live view shows its bytes behind the last element, until one is added
-     * @throws IndexOutOfBoundsException when there is no such element
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @param index the index of the element
+     * @return the value; a live view shows its bytes behind the last element, until one is added
+     * @throws IndexOutOfBoundsException if there is no such element
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final T removeAt(long index) {
         block().requireAccess();
@@ -602,14 +605,14 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Removes an element, and puts the last one into its place: what {@link #removeAt} does, in a
-     * time that does not depend on the size, but not in order.
+     * Removes an element, and moves the last one to its place: like {@link #removeAt}, but in
+     * constant time, and without keeping the order.
      *
-     * @param index of the element
-     * @return its value; a live view shows its bytes behind the last element, until one is added
-     * @throws IndexOutOfBoundsException when there is no such element
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @param index the index of the element
+     * @return the value; a live view shows its bytes behind the last element, until one is added
+     * @throws IndexOutOfBoundsException if there is no such element
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final T swapRemove(long index) {
         block().requireAccess();
@@ -626,16 +629,16 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Removes the elements that a condition holds for.
+     * Removes the elements that match a predicate.
      *
-     * @param condition of the elements to be removed; when it throws, those it has held for are
-     *     removed and all others kept. Those in front of the one that it is asked about may have
-     *     moved already
-     * @return whether there were any
-     * @throws ConcurrentModificationException when {@code condition} tries to change this vec, and
+     * @param condition the predicate; if it throws, the elements for which it has returned true are
+     *     removed and all others kept. Elements in front of the one it is called for may have moved
+     *     already
+     * @return true if any element was removed
+     * @throws ConcurrentModificationException if {@code condition} tries to change this vec, and
      *     lets the refusal through
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final boolean removeIf(Predicate<? super T> condition) {
         block().requireAccess();
@@ -662,12 +665,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Removes all elements from an index on. Nothing moves, and the room stays.
+     * Removes all elements from an index on. Nothing moves, and the capacity stays.
      *
-     * @param newSize how many are kept; where there are fewer, nothing happens
-     * @throws IllegalArgumentException when it is negative
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @param newSize the number of elements to keep; if there are fewer, nothing happens
+     * @throws IllegalArgumentException if it is negative
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final void truncate(long newSize) {
         block().requireAccess();
@@ -681,10 +684,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Removes all elements. Nothing moves, and the room stays.
+     * Removes all elements. Nothing moves, and the capacity stays.
      *
-     * @throws IllegalStateException when this vec is closed
-     * @throws WrongThreadException when called by another thread
+     * @throws IllegalStateException if this vec is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final void clear() {
         truncate(0);
@@ -693,20 +696,20 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     // ---- one after the other ------------------------------------------------------------------
 
     /**
-     * Does something with every element.
+     * Performs an action for every element.
      *
-     * @param action takes a value, or a live view
-     * @throws ConcurrentModificationException when {@code action} tries to add or remove elements,
+     * @param action an action on a value, or a live view
+     * @throws ConcurrentModificationException if {@code action} tries to add or remove elements,
      *     and lets the refusal through
      */
     @Override
     public abstract void forEach(Consumer<? super T> action);
 
     /**
-     * The elements in their order.
+     * Returns an iterator over the elements in their order.
      *
-     * @return an iterator that throws {@link ConcurrentModificationException} when elements were
-     *     added or removed since; it cannot remove
+     * @return an iterator without removal that throws {@link ConcurrentModificationException} if
+     *     elements were added or removed since
      */
     @Override
     public final Iterator<T> iterator() {
@@ -714,9 +717,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * The elements in their order. It cannot be split: they belong to one thread.
+     * Returns a spliterator over the elements in their order. It cannot be split: they belong to
+     * one thread.
      *
-     * @return a sized, ordered spliterator that throws {@link ConcurrentModificationException} when
+     * @return a sized, ordered spliterator that throws {@link ConcurrentModificationException} if
      *     elements were added or removed since; its {@code trySplit} throws {@link
      *     WrongThreadException}
      */
@@ -726,8 +730,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * The elements as a sequential stream. They belong to one thread: a parallel stream throws
-     * {@link WrongThreadException} when it begins; make it one of copies first.
+     * Returns a sequential stream of the elements. They belong to one thread: a parallel stream
+     * throws {@link WrongThreadException} when it begins; copy the elements first.
      *
      * @return a stream of values, or of live views
      */
@@ -750,12 +754,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     // ---- the end ------------------------------------------------------------------------------
 
     /**
-     * A copy as an array, in memory of the same allocator.
+     * Copies the elements to an array, in memory of the same allocator.
      *
-     * @return an array of the calling thread
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when this vec or its allocator is closed
-     * @throws WrongThreadException when called by another thread
+     * @return an array owned by the calling thread
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if this vec or its allocator is closed
+     * @throws WrongThreadException if called by another thread
      */
     public final NativeArray<T> toArray() {
         NativeSlice<T> elements = slice();
@@ -771,13 +775,13 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * An array that takes over the memory and the elements, without copying. This vec is dead from
-     * then on, as if closed; closing it does nothing. Room for more elements stays the array's: see
-     * {@link #shrinkToFit}.
+     * Returns an array that takes over the memory and the elements, without copying. This vec is
+     * dead afterwards, as if closed; closing it does nothing. Unused capacity stays with the array:
+     * see {@link #shrinkToFit}.
      *
-     * @return an array of the calling thread
-     * @throws IllegalStateException when this vec is closed, or a downcall is using its segment
-     * @throws WrongThreadException when called by another thread
+     * @return an array owned by the calling thread
+     * @throws IllegalStateException if this vec is closed, or a downcall is using its segment
+     * @throws WrongThreadException if called by another thread
      */
     public final NativeArray<T> intoArray() {
         guard.requireEndable();
@@ -785,12 +789,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Ends this vec, its slices, its views and its segments, and gives the memory back. Does
-     * nothing once {@link #intoArray} has handed it over.
+     * Ends this vec, its slices, its views and its segments, and frees the memory. Does nothing if
+     * {@link #intoArray} has handed it over.
      *
-     * @throws IllegalStateException when it is closed already, or a downcall is using the segment;
+     * @throws IllegalStateException if it is closed already, or a downcall is using the segment;
      *     nothing has changed then
-     * @throws WrongThreadException when called by another thread
+     * @throws WrongThreadException if called by another thread
      */
     @Override
     public final void close() {
@@ -799,8 +803,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * The first elements, the place, and what is promised of its pages; once closed, or on another
-     * thread, without the elements.
+     * Returns the first elements, the address and the guarantee of the pages; once closed, or on
+     * another thread, without the elements.
      */
     @Override
     public final String toString() {

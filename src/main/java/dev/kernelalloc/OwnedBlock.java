@@ -112,7 +112,7 @@ final class OwnedBlock {
      * memory back, and closing it does nothing any more.
      *
      * @param usable how many of its bytes the new owner uses
-     * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
+     * @throws IllegalStateException if it has ended, or a downcall is using the segment; nothing
      *     has changed then
      */
     OwnedBlock handOver(long usable) {
@@ -135,7 +135,7 @@ final class OwnedBlock {
     /**
      * Ends this block without giving the memory back; closing it does nothing any more.
      *
-     * @throws IllegalStateException when it has ended, or a downcall is using the segment; nothing
+     * @throws IllegalStateException if it has ended, or a downcall is using the segment; nothing
      *     has changed then
      */
     void leave() {
@@ -188,7 +188,7 @@ final class OwnedBlock {
      * The same memory enlarged by its source, for the same owner, who has made nothing from the
      * segment yet. This block ends.
      *
-     * @throws AllocationException when memory cannot be had; nothing has changed then
+     * @throws AllocationException if memory is not available; nothing has changed then
      */
     OwnedBlock enlarged(long wanted) {
         StackReserve.requireForCaller();
@@ -241,7 +241,7 @@ final class OwnedBlock {
     /**
      * Ends this block and gives the memory back, unless it has another owner by now.
      *
-     * @throws IllegalStateException when it was closed before, or a downcall is using the segment;
+     * @throws IllegalStateException if it was closed before, or a downcall is using the segment;
      *     nothing has changed then. Also when the source finds that the block was overrun: it has
      *     ended then
      */

@@ -43,32 +43,32 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Blocks in memory that is populated, locked, and whose physical addresses are known.
+ * An allocator of populated, locked memory with known physical addresses.
  *
- * <p>{@link #allocate(long, long)}, boxes and arenas get blocks by the allocator's own request,
- * {@link PhysicalRequest#DEFAULT} unless the builder is given another. They are cut from slabs as
- * those of a {@link PoolAllocator} are, down to 8 bytes, and cost as much; slabs are prepared as a
- * whole, and begin small. Such a block may be freed and another handed out in its place without the
- * kernel noticing. One limit is {@link PoolAllocator}'s too: of two threads that free a raw block
- * in the same instant, none may be refused. Where a process may lock less than 1 MiB, each block
- * has pages of its own instead, so that the little is not spent on slabs.
+ * <p>{@link #allocate(long, long)}, boxes and arenas follow the allocator's own request, {@link
+ * PhysicalRequest#DEFAULT} unless the builder has another. Their blocks are cut from slabs as those
+ * of a {@link PoolAllocator} are, down to 8 bytes, and cost as much; slabs are prepared as a whole,
+ * and begin small. Such a block may be freed and reused without the kernel noticing. One limit is
+ * that of {@link PoolAllocator}: if two threads free a raw block at the same instant, neither may
+ * be refused. If a process may lock less than 1 MiB, each block has pages of its own instead,
+ * because slabs would use up the limit.
  *
- * <p>{@link #allocate(PhysicalRequest)} gives blocks of whole pages that are contiguous, placed,
- * huge, pinned or guarded, as the request says, or an {@link AllocationException} that says what
+ * <p>{@link #allocate(PhysicalRequest)} returns blocks of whole pages that are contiguous, placed,
+ * huge, pinned or guarded, as requested, or throws an {@link AllocationException} that states what
  * was found instead.
  *
  * <p>Locking counts against {@code RLIMIT_MEMLOCK} unless the process has {@code CAP_IPC_LOCK};
- * over the limit there is an {@link AllocationException} of reason {@link
- * AllocationException.Reason#LOCK_LIMIT}. Physical addresses are shown by Linux alone, to a process
- * that had {@code CAP_SYS_ADMIN} in the first user namespace when the allocator was made;
- * everything else works without. Memory is never executable, a child made by fork(2) does not get
- * it unless asked for, and the kernel does not merge it with equal pages, unless the whole process
- * asks for that later (prctl(2), {@code PR_SET_MEMORY_MERGE}).
+ * over the limit an {@link AllocationException} of reason {@link
+ * AllocationException.Reason#LOCK_LIMIT} is thrown. Only Linux shows physical addresses, to a
+ * process that had {@code CAP_SYS_ADMIN} in the first user namespace when the allocator was
+ * created; everything else works without. Memory is never executable. A child made by fork(2) does
+ * not inherit it by default. The kernel does not merge it with equal pages, unless the whole
+ * process requests that later (prctl(2), {@code PR_SET_MEMORY_MERGE}).
  *
- * <p>Linux limits the mappings of a process, 65,530 by default ({@code vm.max_map_count}). Half of
- * them may belong to slabs and blocks of such allocators; beyond that an {@link
- * AllocationException} is thrown. A slab or block takes one, a guarded one three, and a contiguous
- * one of base pages one for each run of pages that was moved into place.
+ * <p>Linux limits the mappings of a process, 65,530 by default ({@code vm.max_map_count}). Slabs
+ * and blocks of such allocators may use half of them; beyond that an {@link AllocationException} is
+ * thrown. A slab or block takes one, a guarded block three, and a contiguous block of base pages
+ * one for each run of pages that was moved into place.
  */
 public final class PhysicalAllocator implements KernelAllocator {
 
@@ -225,18 +225,17 @@ public final class PhysicalAllocator implements KernelAllocator {
     }
 
     /**
-     * A new allocator, tagged {@code physical}.
+     * Creates an allocator, tagged {@code physical}.
      *
      * @return an allocator that the caller closes
-     * @throws IllegalCallerException when native access is denied; the message names the flag to
-     *     add
+     * @throws IllegalCallerException if native access is denied; the message names the flag to add
      */
     public static PhysicalAllocator create() {
         return builder().build();
     }
 
     /**
-     * Settings for a new allocator.
+     * Returns a builder of an allocator.
      *
      * @return a builder with the defaults
      */
@@ -248,17 +247,16 @@ public final class PhysicalAllocator implements KernelAllocator {
     // ---- blocks by request --------------------------------------------------------------------
 
     /**
-     * A raw block as a request wants it, of whole pages. Its contents are undefined. It is freed by
-     * {@link #free}; {@link #reallocate} keeps to the request.
+     * Allocates a raw block of whole pages that fulfils a request. Its contents are undefined.
+     * {@link #free} frees it; {@link #reallocate} keeps to the request.
      *
-     * <p>It costs system calls, unless a contiguous block is found in pages that an earlier one has
-     * left.
+     * <p>It takes system calls, unless a contiguous block is found in pages left by an earlier one.
      *
-     * @param request what is wanted
+     * @param request the requirements
      * @return a segment of the request's size, which lives until it is freed
-     * @throws AllocationException when it cannot be had; the message says for each way that was
-     *     tried why not, what was found instead and what would help
-     * @throws IllegalStateException when this allocator is closed
+     * @throws AllocationException if the request cannot be fulfilled; the message states for each
+     *     backing why not, what was found instead and the remedy
+     * @throws IllegalStateException if this allocator is closed
      */
     public MemorySegment allocate(PhysicalRequest request) {
         requestedBlocks.requireOpen();
@@ -300,30 +298,30 @@ public final class PhysicalAllocator implements KernelAllocator {
     // ---- where memory lies --------------------------------------------------------------------
 
     /**
-     * Where the first byte of a segment lies in physical memory, as resolved when its slab was
+     * Returns the physical address of the first byte of a segment, as resolved when its slab was
      * prepared. Does not enter the kernel.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the address
-     * @throws PhysicalAddressException when it is not known, with the reason
-     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator;
-     *     that a block was freed is known only once its slab is gone
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @throws PhysicalAddressException if the address is unknown, with the reason
+     * @throws IllegalArgumentException if the segment is empty, or not memory of this allocator; a
+     *     freed block is detected only once its slab is released
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public PhysicalAddress addressOf(MemorySegment segment) {
         return frames.addressOf(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
-     * Where a byte of a segment lies in physical memory, as {@link #addressOf(MemorySegment)}.
+     * Returns the physical address of a byte of a segment, as {@link #addressOf(MemorySegment)}.
      *
      * @param segment memory of a live block of this allocator, or a slice of it
-     * @param offset of the byte
+     * @param offset the offset of the byte
      * @return the address
-     * @throws PhysicalAddressException when it is not known, with the reason
-     * @throws IndexOutOfBoundsException when the offset does not lie in the segment
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @throws PhysicalAddressException if the address is unknown, with the reason
+     * @throws IndexOutOfBoundsException if the offset is outside the segment
+     * @throws IllegalArgumentException if the segment is not memory of this allocator
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public PhysicalAddress addressOf(MemorySegment segment, long offset) {
         long address = addressOfLive(segment);
@@ -331,31 +329,31 @@ public final class PhysicalAllocator implements KernelAllocator {
     }
 
     /**
-     * The pieces of physical memory that a segment lies in, in its order; those that touch are one.
+     * Returns the physical location of a segment, in its order; adjoining pieces are merged.
      *
      * @param segment memory of a live block of this allocator, or a slice of it
      * @return at least one extent, unless the segment is empty
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalArgumentException when the segment is not memory of this allocator
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalArgumentException if the segment is not memory of this allocator
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public List<PhysicalExtent> extents(MemorySegment segment) {
         return extents(segment, Long.MAX_VALUE, 0);
     }
 
     /**
-     * The same as a device wants it: split into pieces that are not too long and do not cross a
-     * boundary.
+     * Returns the physical location of a segment as a device needs it: split into pieces that are
+     * not too long and do not cross a boundary.
      *
      * @param segment memory of a live block of this allocator, or a slice of it
-     * @param longest bytes of one piece, at least 1
-     * @param boundary a power of two, of which no multiple lies between two bytes of a piece; 0 for
+     * @param longest the maximum size of a piece in bytes, at least 1
+     * @param boundary a power of two, of which no multiple is between two bytes of a piece; 0 for
      *     none
      * @return at least one extent, unless the segment is empty
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalArgumentException when the segment is not memory of this allocator, or {@code
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalArgumentException if the segment is not memory of this allocator, or {@code
      *     longest} or {@code boundary} is not as above
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public List<PhysicalExtent> extents(MemorySegment segment, long longest, long boundary) {
         if (longest < 1 || boundary < 0 || (boundary & boundary - 1) != 0) {
@@ -373,39 +371,39 @@ public final class PhysicalAllocator implements KernelAllocator {
     }
 
     /**
-     * The virtual address of a byte of this allocator that lies at a physical address: a search
-     * through its slabs.
+     * Returns the virtual address of the byte of this allocator that is at a physical address: a
+     * search through its slabs.
      *
-     * @param address as from {@link #addressOf(MemorySegment)}
-     * @return the address that {@link MemorySegment#address} counts in; empty when no slab of this
-     *     allocator has it
+     * @param address a physical address, as of {@link #addressOf(MemorySegment)}
+     * @return the address, as of {@link MemorySegment#address}; empty if no slab of this allocator
+     *     has it
      */
     public OptionalLong virtualAddressOf(PhysicalAddress address) {
         return frames.virtualAddressOf(address.value());
     }
 
     /**
-     * The NUMA node that the page of a segment's first byte is of, as the system says now.
+     * Returns the NUMA node of the page of a segment's first byte, as the system reports it now.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
-     * @return its number; empty where the system does not tell
-     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @return the number of the node; empty if the system does not report it
+     * @throws IllegalArgumentException if the segment is empty, or not memory of this allocator
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public OptionalInt node(MemorySegment segment) {
         return frames.nodeOf(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
-     * What the kernel says now of the page frame of a segment's first byte: its address from a
-     * fresh reading of the page map, its flags and its mappings from {@code /proc/kpageflags} and
-     * {@code /proc/kpagecount}. A few microseconds.
+     * Returns the kernel's present report on the page frame of a segment's first byte: its address
+     * from a fresh reading of the page map, its flags and its mappings from {@code
+     * /proc/kpageflags} and {@code /proc/kpagecount}. Takes a few microseconds.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
      * @return the report
-     * @throws PhysicalAddressException when the page map or the frame's records cannot be read
-     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @throws PhysicalAddressException if the page map or the frame's records are not readable
+     * @throws IllegalArgumentException if the segment is empty, or not memory of this allocator
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public FrameReport inspect(MemorySegment segment) {
         return frames.inspect(addressOfLive(segment), bytesOf(segment));
@@ -414,25 +412,25 @@ public final class PhysicalAllocator implements KernelAllocator {
     // ---- what is promised ---------------------------------------------------------------------
 
     /**
-     * What is promised of the pages of a segment: what was asked for, or more; less what {@link
-     * #verify} has found lost.
+     * Returns the guarantees of the pages of a segment: those requested, or more, without those
+     * that {@link #verify} has found lost.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
-     * @return the guarantees its block has
-     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @return the guarantees of its block
+     * @throws IllegalArgumentException if the segment is empty, or not memory of this allocator
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public Set<Guarantee> guarantee(MemorySegment segment) {
         return frames.guarantees(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
-     * How the pages of a segment were obtained, and why no better way was taken.
+     * Returns which backing served a segment, and why no better one did.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
-     * @return the way, and those declined
-     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @return the backing, and those declined
+     * @throws IllegalArgumentException if the segment is empty, or not memory of this allocator
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public Provenance provenance(MemorySegment segment) {
         return frames.provenance(addressOfLive(segment), bytesOf(segment));
@@ -445,32 +443,32 @@ public final class PhysicalAllocator implements KernelAllocator {
      * kernel's count of pinned bytes and from the io_uring that holds the pins, {@link
      * Guarantee#CONTIGUOUS} from the frames.
      *
-     * <p>It takes some 40 ns a page of the base size, less in huge ones. Where the records of
-     * frames can be read, as by root, frames that are no longer the page's own are found too, for
-     * 0.3 µs a page and more; where they cannot, and something is locked, the process's mappings
-     * are read once, which takes milliseconds. Addresses that have changed are the new ones from
-     * then on, and {@linkplain Builder#onDrift listeners} are told of each. A guarantee that is
-     * found lost stays lost: {@link #guarantee} does not name it any more, each verification does,
-     * and {@linkplain Builder#onGuaranteeLost listeners} are told once.
+     * <p>It takes some 40 ns per base page, less in huge ones. If the records of frames are
+     * readable, as by root, frames that no longer belong to the page are also detected, for 0.3 µs
+     * per page and more. If they are not, and memory is locked, the process's mappings are read
+     * once, which takes milliseconds. Changed addresses are used from then on, and {@linkplain
+     * Builder#onDrift listeners} receive each. A lost guarantee stays lost: {@link #guarantee} no
+     * longer names it, each verification does, and {@linkplain Builder#onGuaranteeLost listeners}
+     * receive it once.
      *
-     * @return what was found; without the right to see frames {@link
-     *     Verification.Verdict#NOT_VERIFIABLE}, unless a guarantee was lost
-     * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} when
-     *     a page has moved that was {@link Guarantee#PINNED} until now
+     * @return the findings; {@link Verification.Verdict#NOT_VERIFIABLE} without the right to see
+     *     frames, unless a guarantee was lost
+     * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} if a
+     *     page has moved that was {@link Guarantee#PINNED} until now
      */
     public Verification verify() {
         return requirePinned(frames.verify());
     }
 
     /**
-     * The same for the slab that a segment lies in.
+     * Audits the slab of a segment, as {@link #verify()}.
      *
      * @param segment memory of a live block of this allocator, or a slice of it; at least one byte
-     * @return what was found
-     * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} when
-     *     a page has moved that was {@link Guarantee#PINNED}
-     * @throws IllegalArgumentException when the segment is empty, or not memory of this allocator
-     * @throws IllegalStateException when the segment's box or arena is closed
+     * @return the findings
+     * @throws PhysicalAddressException of reason {@link PhysicalAddressException.Reason#MOVED} if a
+     *     page has moved that was {@link Guarantee#PINNED}
+     * @throws IllegalArgumentException if the segment is empty, or not memory of this allocator
+     * @throws IllegalStateException if the segment's box or arena is closed
      */
     public Verification verify(MemorySegment segment) {
         return requirePinned(frames.verify(addressOfLive(segment), bytesOf(segment)));
@@ -547,8 +545,8 @@ public final class PhysicalAllocator implements KernelAllocator {
     /**
      * {@inheritDoc}
      *
-     * <p>The child opens the page map itself, unless the builder was given one: made after the
-     * process has given up its rights it does not see physical addresses.
+     * <p>The child opens the page map itself, unless the builder was given one: if it is created
+     * after the process dropped its rights, it does not see physical addresses.
      */
     @Override
     public PhysicalAllocator child(String tag, long limit) {
@@ -614,7 +612,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         return bytes;
     }
 
-    /** Settings for a new {@link PhysicalAllocator}; not for use by several threads at once. */
+    /** A builder of a {@link PhysicalAllocator}, for one thread at a time. */
     public static final class Builder {
 
         private String tag = "physical";
@@ -653,7 +651,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * What the memory is for, as shown in statistics and messages.
+         * Sets the purpose of the memory, as shown in statistics and messages.
          *
          * @param tag any text
          * @return this builder
@@ -664,11 +662,11 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * What holds for the blocks of {@link #allocate(long, long)}, boxes and arenas; {@link
-         * PhysicalRequest#DEFAULT} unless set. A request that is contiguous, guarded or aligned
-         * gives every block pages of its own; any other leaves blocks to be cut from slabs.
+         * Sets the request for blocks of {@link #allocate(long, long)}, boxes and arenas; {@link
+         * PhysicalRequest#DEFAULT} by default. If it is contiguous, guarded or aligned, every block
+         * has pages of its own; otherwise blocks are cut from slabs.
          *
-         * @param request of any size
+         * @param request a request of any size
          * @return this builder
          */
         public Builder request(PhysicalRequest request) {
@@ -677,14 +675,15 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * A page map of this process that was opened with the right to see frames, for a process
-         * that has not: the kernel asks for the rights of whoever opened it. Unless set, the
-         * allocator opens one when it is made, so a process may also give up its rights after that.
+         * Sets a page map of this process that was opened with the right to see frames, for a
+         * process without the right: the kernel checks the rights of the process that opened it. By
+         * default the allocator opens one when it is created, so a process may also drop its rights
+         * after that.
          *
-         * @param fileDescriptor of {@code /proc/<this process>/pagemap}; it stays the caller's, who
+         * @param fileDescriptor a descriptor of {@code /proc/<this process>/pagemap}; the caller
          *     closes it after the allocator
          * @return this builder
-         * @throws IllegalArgumentException when it is negative
+         * @throws IllegalArgumentException if it is negative
          */
         public Builder pageMap(int fileDescriptor) {
             if (fileDescriptor < 0) {
@@ -696,12 +695,12 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Told of each slab before a block is cut from it, for example to register it with a device
-         * or a driver. It runs on the thread that allocates, and must not use this allocator. What
-         * it throws ends that request, and the slab with it, of which {@link #onSlabUnmapped}
-         * listeners are told then.
+         * Adds a listener that receives each slab before a block is cut from it, for example to
+         * register it with a device or a driver. It runs on the thread that allocates, and must not
+         * use this allocator. Its exceptions end that request, and the slab with it, which {@link
+         * #onSlabUnmapped} listeners receive then.
          *
-         * @param listener to be told
+         * @param listener the listener to add
          * @return this builder
          */
         public Builder onSlabMapped(Consumer<PhysicalSlab> listener) {
@@ -710,10 +709,11 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Told of each slab before its memory goes. It runs on any thread, also one of the library,
-         * and must not use this allocator. What it throws is logged.
+         * Adds a listener that receives each slab before its memory is released. It runs on any
+         * thread, including those of the library, and must not use this allocator. Its exceptions
+         * are logged.
          *
-         * @param listener to be told
+         * @param listener the listener to add
          * @return this builder
          */
         public Builder onSlabUnmapped(Consumer<PhysicalSlab> listener) {
@@ -722,10 +722,10 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Told of each page that {@link PhysicalAllocator#verify} finds elsewhere. What it throws
-         * is logged.
+         * Adds a listener that receives each page that {@link PhysicalAllocator#verify} finds at
+         * another address. Its exceptions are logged.
          *
-         * @param listener to be told
+         * @param listener the listener to add
          * @return this builder
          */
         public Builder onDrift(Consumer<Drift> listener) {
@@ -734,10 +734,10 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Adds a listener that is told once of each guarantee that {@link PhysicalAllocator#verify}
-         * finds lost. It runs on the thread that verifies. What it throws is logged.
+         * Adds a listener that receives once each guarantee that {@link PhysicalAllocator#verify}
+         * finds lost. It runs on the thread that verifies. Its exceptions are logged.
          *
-         * @param listener to be told
+         * @param listener the listener to add
          * @return this builder
          */
         public Builder onGuaranteeLost(Consumer<LostGuarantee> listener) {
@@ -746,12 +746,12 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Of how many blocks is remembered where they were made. Unless set the system property
-         * {@code dev.kernelalloc.tracking} says it, and without that it is {@link
-         * Tracking#SAMPLED}. {@link PhysicalAllocator#tracking(Tracking)} changes it later. An
-         * allocator that is made with a level other than {@link Tracking#OFF} is tracked itself.
+         * Sets the level of leak tracking. The default is the system property {@code
+         * dev.kernelalloc.tracking}, and without that {@link Tracking#SAMPLED}. {@link
+         * PhysicalAllocator#tracking(Tracking)} changes it later. An allocator that is created with
+         * a level other than {@link Tracking#OFF} is tracked itself.
          *
-         * @param level which of them
+         * @param level the level
          * @return this builder
          */
         public Builder tracking(Tracking level) {
@@ -760,10 +760,11 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Told of each tracked owner that was lost, and of this allocator if it is, after the log:
-         * on a thread of the library, once the collector has found it. What it throws is logged.
+         * Adds a listener that receives each tracked owner that was lost, and this allocator if it
+         * was, after it was logged: on a thread of the library, once the collector has found it.
+         * Its exceptions are logged.
          *
-         * @param listener to be told; it is kept for as long as something is tracked
+         * @param listener the listener; it is kept reachable while anything is tracked
          * @return this builder
          */
         public Builder onLeak(Consumer<LeakReport> listener) {
@@ -772,13 +773,13 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Calls {@link PhysicalAllocator#verify} periodically on a thread of the library, {@code
-         * kernel-alloc-verify}, which runs while the allocator has slabs. Listeners of {@link
-         * #onDrift} are called on that thread with what it finds, pinned pages included.
+         * Runs {@link PhysicalAllocator#verify} periodically on a thread of the library, {@code
+         * kernel-alloc-verify}, which exists while the allocator has slabs. Listeners of {@link
+         * #onDrift} run on that thread and receive its findings, pinned pages included.
          *
-         * @param period from the end of one verification to the beginning of the next
+         * @param period the time from the end of one verification to the start of the next
          * @return this builder
-         * @throws IllegalArgumentException when it is not positive
+         * @throws IllegalArgumentException if it is not positive
          */
         public Builder verifyEvery(Duration period) {
             if (!period.isPositive()) {
@@ -789,16 +790,16 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * How much the allocator and its {@linkplain KernelAllocator#child children} may take from
-         * the system together; unless set as much as there is. Before a request is refused for
-         * that, whatever is idle is given back, caches of other live threads aside; then listeners
-         * of {@link #onPressure} are asked. Pages are counted as they are mapped; looking for
-         * contiguous ones takes more for a moment, within the limit. {@link
-         * KernelAllocator#limit(long)} changes it later.
+         * Sets how much the allocator and its {@linkplain KernelAllocator#child children} may take
+         * from the system together; unlimited by default. Before the limit refuses a request, idle
+         * memory is released, except in caches of other live threads, and listeners of {@link
+         * #onPressure} are called. Pages are counted as they are mapped; a search for contiguous
+         * ones temporarily takes more, within the limit. {@link KernelAllocator#limit(long)}
+         * changes it later.
          *
-         * @param bytes not negative; {@link Long#MAX_VALUE} for no limit
+         * @param bytes the limit in bytes, not negative; {@link Long#MAX_VALUE} for none
          * @return this builder
-         * @throws IllegalArgumentException when it is negative
+         * @throws IllegalArgumentException if it is negative
          */
         public Builder limit(long bytes) {
             this.limit = Limits.requireBytes(bytes);
@@ -806,14 +807,15 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Told before a limit refuses: that of this allocator, or of a child of it. What the
-         * listener frees, closes or adds to the limit may serve the request, which is tried once
-         * more. It runs on the thread that allocates, which holds nothing of the allocator
-         * meanwhile, so it may use it, but for the owner that is about to grow; by several threads
-         * at once; never within itself: what it allocates beyond the limit is refused. What it
-         * throws is logged.
+         * Adds a listener that is called before the limit of this allocator, or of one of its
+         * children, refuses a request. The request is tried once more afterwards, with what the
+         * listener frees, closes or adds to the limit. The listener runs on the thread that
+         * allocates, while that thread holds nothing of the allocator. So it may use the allocator,
+         * except for the owner that is growing. Several threads may call it at once, but it is
+         * never called within itself: its allocations beyond the limit are refused. Its exceptions
+         * are logged.
          *
-         * @param listener to be told
+         * @param listener the listener to add
          * @return this builder
          */
         public Builder onPressure(Consumer<Pressure> listener) {
@@ -822,11 +824,11 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
 
         /**
-         * Makes an allocator.
+         * Creates an allocator.
          *
          * @return an allocator that the caller closes
-         * @throws IllegalCallerException when native access is denied; the message names the flag
-         *     to add
+         * @throws IllegalCallerException if native access is denied; the message names the flag to
+         *     add
          */
         public PhysicalAllocator build() {
             return build(Platform.current());

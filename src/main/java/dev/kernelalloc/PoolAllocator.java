@@ -29,13 +29,14 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * Blocks of the system heap. Large ranges come from it by aligned_alloc(3) through {@code
- * java.lang.foreign}; blocks are cut from them and cached by thread, so that allocating and freeing
- * one costs a few nanoseconds and no call. Every block is known to its allocator, so that {@link
- * #free} can refuse what is not one.
+ * An allocator of blocks of the system heap. It takes large ranges by aligned_alloc(3) through
+ * {@code java.lang.foreign}, cuts blocks from them and caches them by thread, so that allocating
+ * and freeing one costs a few nanoseconds and no native call. The allocator knows every block, so
+ * {@link #free} refuses anything else.
  *
  * <p>A block is at most 25 % larger than the request, rounded up to a multiple of its alignment and
- * of 8; above 1 KiB 12.5 %. {@link #systemHeap} alone gives each block by a malloc(3) of its own.
+ * of 8; above 1 KiB 12.5 %. Only {@link #systemHeap} allocates each block by a malloc(3) of its
+ * own.
  */
 public final class PoolAllocator implements KernelAllocator {
 
@@ -106,24 +107,23 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     /**
-     * A new allocator, tagged {@code pool}.
+     * Creates an allocator, tagged {@code pool}.
      *
      * @return an allocator that the caller closes
-     * @throws IllegalCallerException when native access is denied; the message names the flag to
-     *     add
-     * @throws IllegalArgumentException when the property {@value HardenedProperty#NAME} has a value
-     *     that {@link Builder#hardened(Set)} does not know
+     * @throws IllegalCallerException if native access is denied; the message names the flag to add
+     * @throws IllegalArgumentException if the property {@value HardenedProperty#NAME} has a value
+     *     that {@link Builder#hardened(Set)} does not list
      */
     public static PoolAllocator create() {
         return builder().build();
     }
 
     /**
-     * Settings for a new allocator.
+     * Returns a builder of an allocator.
      *
      * @return a builder with the defaults
-     * @throws IllegalArgumentException when the property {@value HardenedProperty#NAME} has a value
-     *     that {@link Builder#hardened(Set)} does not know
+     * @throws IllegalArgumentException if the property {@value HardenedProperty#NAME} has a value
+     *     that {@link Builder#hardened(Set)} does not list
      */
     public static Builder builder() {
         Platform.requireHeadroom(); // a setting is read from system properties
@@ -131,15 +131,14 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     /**
-     * The allocator of the process for blocks that Java code frees. It cannot be closed. It has no
-     * limit, unless the system property {@value LimitProperty#NAME} sets one: bytes, or a number
-     * with {@code k}, {@code m} or {@code g} behind it, such as {@code 512m}.
+     * Returns the allocator of the process for blocks that Java code frees. It cannot be closed. It
+     * has no limit, unless the system property {@value LimitProperty#NAME} sets one: bytes, or a
+     * number with {@code k}, {@code m} or {@code g} behind it, such as {@code 512m}.
      *
-     * @return always the same one
-     * @throws IllegalCallerException when native access is denied; the message names the flag to
-     *     add
-     * @throws IllegalArgumentException when the property {@value HardenedProperty#NAME} has a value
-     *     that {@link Builder#hardened(Set)} does not know, or {@value LimitProperty#NAME} is not a
+     * @return the same allocator at every call
+     * @throws IllegalCallerException if native access is denied; the message names the flag to add
+     * @throws IllegalArgumentException if the property {@value HardenedProperty#NAME} has a value
+     *     that {@link Builder#hardened(Set)} does not list, or {@value LimitProperty#NAME} is not a
      *     number of bytes
      */
     public static PoolAllocator shared() {
@@ -148,13 +147,12 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     /**
-     * The system heap itself: every block is one malloc, calloc or aligned_alloc, which C code may
-     * free after {@link #disown}; and what C code has allocated can be freed here after {@link
-     * #adopt}. It cannot be closed.
+     * Returns the system heap itself: every block is one malloc, calloc or aligned_alloc, which C
+     * code may free after {@link #disown}, and blocks that C code has allocated can be freed here
+     * after {@link #adopt}. It cannot be closed.
      *
-     * @return always the same one
-     * @throws IllegalCallerException when native access is denied; the message names the flag to
-     *     add
+     * @return the same allocator at every call
+     * @throws IllegalCallerException if native access is denied; the message names the flag to add
      */
     public static PoolAllocator systemHeap() {
         PoolAllocator known = systemHeap;
@@ -162,28 +160,28 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     /**
-     * Takes over a block that C code got from malloc, calloc or realloc, to be freed here. Nobody
-     * can check that: a block of other origin ends the process when it is freed. The caller has
-     * vouched for its size already, by {@link MemorySegment#reinterpret(long)}.
+     * Takes over a block that C code got from malloc, calloc or realloc, to be freed here. This
+     * cannot be checked: a block of other origin ends the process when it is freed. The caller has
+     * already vouched for its size, by {@link MemorySegment#reinterpret(long)}.
      *
      * @param block a segment of the global scope, of the size the block has in C, not 0
      * @return the block as a raw block of this allocator
-     * @throws IllegalArgumentException when it is NULL, of the Java heap, or of a scope that can be
-     *     closed, has no size, or is a live block of this allocator already
-     * @throws UnsupportedOperationException when this is not {@link #systemHeap}
+     * @throws IllegalArgumentException if it is NULL, of the Java heap, or of a scope that can be
+     *     closed, has no size, or is already a live block of this allocator
+     * @throws UnsupportedOperationException if this is not {@link #systemHeap}
      */
     public MemorySegment adopt(MemorySegment block) {
         return blocks.adopt(block, requireSystemHeap());
     }
 
     /**
-     * Leaves a raw block to C code, which will free it: by free(3), or on Windows, when it was
-     * allocated with an alignment above 16, by {@code _aligned_free}. To this allocator the block
-     * is no longer alive.
+     * Leaves a raw block to C code, which frees it: by free(3), or on Windows, if it was allocated
+     * with an alignment above 16, by {@code _aligned_free}. This allocator no longer counts the
+     * block as live.
      *
      * @param block a raw block of this allocator, as for {@link #free}
-     * @throws IllegalArgumentException when {@code block} is not what {@link #free} takes
-     * @throws UnsupportedOperationException when this is not {@link #systemHeap}
+     * @throws IllegalArgumentException if {@link #free} would refuse {@code block}
+     * @throws UnsupportedOperationException if this is not {@link #systemHeap}
      */
     public void disown(MemorySegment block) {
         blocks.disown(block, requireSystemHeap());
@@ -294,15 +292,15 @@ public final class PoolAllocator implements KernelAllocator {
                 new Tracker(tag, Tracking.ofProcess(), List.of()));
     }
 
-    /** What a hardened allocator writes over memory that is freed. */
+    /** The contents that a hardened allocator writes over freed memory. */
     public enum FreedMemory {
-        /** A conspicuous pattern, 0xDF in every byte: a late read is seen. */
+        /** A conspicuous pattern, 0xDF in every byte: a late read is visible. */
         POISONED,
         /** Zeros: a late read finds nothing. */
         ZEROED
     }
 
-    /** Settings for a new {@link PoolAllocator}; not for use by several threads at once. */
+    /** A builder of a {@link PoolAllocator}, for one thread at a time. */
     public static final class Builder {
 
         private static final long MIN_CACHE_BYTES = 16L << 20;
@@ -335,7 +333,7 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * What the memory is for, as shown in statistics and messages.
+         * Sets the purpose of the memory, as shown in statistics and messages.
          *
          * @param tag any text
          * @return this builder
@@ -346,10 +344,10 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * Whether mistakes are made loud, by every {@link Hardening} there is, at several times the
-         * cost; or by none.
+         * Selects all measures of {@link Hardening}, at several times the cost of an allocation; or
+         * none.
          *
-         * @param hardened whether to
+         * @param hardened true for all, false for none
          * @return this builder
          */
         public Builder hardened(boolean hardened) {
@@ -357,13 +355,14 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * By which measures mistakes are made loud; none of the others is paid for. Unless set the
-         * system property {@value HardenedProperty#NAME} says it, for {@link PoolAllocator#shared}
-         * too: {@code true} for all, {@code false} for none, or a list such as {@code
-         * canary,quarantine} of {@code double-free}, {@code overwrite}, {@code canary}, {@code
-         * quarantine} and {@code random-order}. It is read once.
+         * Selects measures of {@link Hardening}; the others cost nothing. The default is the system
+         * property {@value HardenedProperty#NAME}, for {@link PoolAllocator#shared} too: {@code
+         * true} for all, {@code false} for none, or a list such as {@code canary,quarantine} of
+         * {@code double-free}, {@code overwrite}, {@code canary}, {@code quarantine} and {@code
+         * random-order}. It is read once.
          *
-         * @param measures that replace all said before; none for an allocator that is not hardened
+         * @param measures the measures, which replace all previous ones; none for an allocator that
+         *     is not hardened
          * @return this builder
          */
         public Builder hardened(Set<Hardening> measures) {
@@ -372,10 +371,10 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * What an allocator with {@link Hardening#OVERWRITE} writes over memory that is freed;
-         * {@link FreedMemory#POISONED} unless set. Without that measure nothing is written.
+         * Sets the contents that an allocator with {@link Hardening#OVERWRITE} writes over freed
+         * memory; {@link FreedMemory#POISONED} by default. Without that measure nothing is written.
          *
-         * @param freedMemory what to write
+         * @param freedMemory the contents
          * @return this builder
          */
         public Builder freedMemory(FreedMemory freedMemory) {
@@ -384,16 +383,15 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * How much free memory may be kept to be handed out again, the Java arrays that hold its
-         * addresses counted. Unless set that is 4 MiB for a thread, and in total an eighth of what
-         * the Java heap may grow to, but at least 16 MiB and at most 256 MiB: 16 MiB in a container
-         * of 512 MiB. Slabs without a block in use may keep as much as the total again, for a
-         * second or two.
+         * Sets how much free memory may be kept for reuse, including the Java arrays that describe
+         * it. The default is 4 MiB per thread, and in total an eighth of the maximum Java heap, but
+         * at least 16 MiB and at most 256 MiB: 16 MiB in a container of 512 MiB. Slabs without a
+         * live block may keep as much as the total again, for a second or two.
          *
-         * @param perThread bytes that the cache of one thread may take; 0 for none
-         * @param total bytes that all caches may take together; 0 for none
+         * @param perThread the maximum bytes of the cache of one thread; 0 for none
+         * @param total the maximum bytes of all caches together; 0 for none
          * @return this builder
-         * @throws IllegalArgumentException when one of them is negative
+         * @throws IllegalArgumentException if one of them is negative
          */
         public Builder cacheBytes(long perThread, long total) {
             if (perThread < 0 || total < 0) {
@@ -410,11 +408,11 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * Of how many blocks is remembered where they were made. Unless set the system property
-         * {@code dev.kernelalloc.tracking} says it, and without that it is {@link
-         * Tracking#SAMPLED}. {@link PoolAllocator#tracking(Tracking)} changes it later.
+         * Sets the level of leak tracking. The default is the system property {@code
+         * dev.kernelalloc.tracking}, and without that {@link Tracking#SAMPLED}. {@link
+         * PoolAllocator#tracking(Tracking)} changes it later.
          *
-         * @param level which of them
+         * @param level the level
          * @return this builder
          */
         public Builder tracking(Tracking level) {
@@ -423,10 +421,10 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * Told of each tracked owner that was lost, after the log: on a thread of the library, once
-         * the collector has found it. What it throws is logged.
+         * Adds a listener that receives each tracked owner that was lost, after it was logged: on a
+         * thread of the library, once the collector has found it. Its exceptions are logged.
          *
-         * @param listener to be told; it is kept for as long as something is tracked
+         * @param listener the listener; it is kept reachable while anything is tracked
          * @return this builder
          */
         public Builder onLeak(Consumer<LeakReport> listener) {
@@ -435,16 +433,15 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * How much the allocator and its {@linkplain KernelAllocator#child children} may take from
-         * the system together; unless set as much as there is. Before a request is refused for
-         * that, whatever is idle is given back, caches of other live threads aside; then listeners
-         * of {@link #onPressure} are asked. Memory is taken by 64 KiB and more for each size in
-         * use, so a very small limit serves few sizes. {@link KernelAllocator#limit(long)} changes
-         * it later.
+         * Sets how much the allocator and its {@linkplain KernelAllocator#child children} may take
+         * from the system together; unlimited by default. Before the limit refuses a request, idle
+         * memory is released, except in caches of other live threads, and listeners of {@link
+         * #onPressure} are called. Each size in use takes 64 KiB and more, so a very small limit
+         * serves few sizes. {@link KernelAllocator#limit(long)} changes it later.
          *
-         * @param bytes not negative; {@link Long#MAX_VALUE} for no limit
+         * @param bytes the limit in bytes, not negative; {@link Long#MAX_VALUE} for none
          * @return this builder
-         * @throws IllegalArgumentException when it is negative
+         * @throws IllegalArgumentException if it is negative
          */
         public Builder limit(long bytes) {
             this.limit = Limits.requireBytes(bytes);
@@ -452,14 +449,15 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * Told before a limit refuses: that of this allocator, or of a child of it. What the
-         * listener frees, closes or adds to the limit may serve the request, which is tried once
-         * more. It runs on the thread that allocates, which holds nothing of the allocator
-         * meanwhile, so it may use it, but for the owner that is about to grow; by several threads
-         * at once; never within itself: what it allocates beyond the limit is refused. What it
-         * throws is logged.
+         * Adds a listener that is called before the limit of this allocator, or of one of its
+         * children, refuses a request. The request is tried once more afterwards, with what the
+         * listener frees, closes or adds to the limit. The listener runs on the thread that
+         * allocates, while that thread holds nothing of the allocator. So it may use the allocator,
+         * except for the owner that is growing. Several threads may call it at once, but it is
+         * never called within itself: its allocations beyond the limit are refused. Its exceptions
+         * are logged.
          *
-         * @param listener to be told
+         * @param listener the listener to add
          * @return this builder
          */
         public Builder onPressure(Consumer<Pressure> listener) {
@@ -468,11 +466,11 @@ public final class PoolAllocator implements KernelAllocator {
         }
 
         /**
-         * Makes an allocator.
+         * Creates an allocator.
          *
          * @return an allocator that the caller closes
-         * @throws IllegalCallerException when native access is denied; the message names the flag
-         *     to add
+         * @throws IllegalCallerException if native access is denied; the message names the flag to
+         *     add
          */
         public PoolAllocator build() {
             return build(Platform.current());

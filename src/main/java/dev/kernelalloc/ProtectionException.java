@@ -1,20 +1,20 @@
 package dev.kernelalloc;
 
 /**
- * A protection of {@link SecretMemory} did not hold, or could not be changed. {@link #reason()} is
- * for a program; the message tells a person what was found and what to do.
+ * Thrown if a protection of {@link SecretMemory} did not hold, or could not be changed. {@link
+ * #reason()} is for programs; the message states for people what was found and the remedy.
  */
 public final class ProtectionException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
 
-    /** What happened. */
+    /** The reasons. */
     public enum Reason {
-        /** Something has written past the ends of the block: the bytes around it have changed. */
+        /** Something has written beyond the ends of the block: the bytes around it have changed. */
         OVERRUN,
-        /** The system refused to change what may be done with the pages. */
+        /** The system refused to change the access to the pages. */
         NOT_CHANGED,
-        /** The system refused to take the pages back. */
+        /** The system refused to release the pages. */
         NOT_RELEASED
     }
 
@@ -31,7 +31,7 @@ public final class ProtectionException extends RuntimeException {
     }
 
     /**
-     * What happened.
+     * Returns the reason.
      *
      * @return the reason
      */

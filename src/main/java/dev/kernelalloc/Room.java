@@ -37,8 +37,8 @@ final class Room {
      *
      * @param used how many bytes are kept
      * @param needed how many there must be, more than there are
-     * @throws AllocationException when memory cannot be had; nothing has changed then
-     * @throws IllegalStateException when the source is closed, or a downcall is using the memory:
+     * @throws AllocationException if memory is not available; nothing has changed then
+     * @throws IllegalStateException if the source is closed, or a downcall is using the memory:
      *     nothing has changed then. Also when the old block was overrun: the room has been made
      *     then
      */

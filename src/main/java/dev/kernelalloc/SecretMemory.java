@@ -36,73 +36,73 @@ import java.util.Set;
  * } // zeros, then gone
  * }
  *
- * <p><b>What protects it.</b> On Linux 5.14 and later the pages come from memfd_secret(2): the
- * kernel takes them out of its own map of memory, so that no system call reads them for another
- * process, not even for root, and no core dump holds them; they are never swapped, never moved, and
- * while there are any the machine does not hibernate. Where that is not to be had, they are private
- * pages, locked by mlock(2) or VirtualLock; {@link #obtained} says which, and why not better.
- * Either way:
+ * <p><b>Protection.</b> On Linux 5.14 and later the pages come from memfd_secret(2): the kernel
+ * takes them out of its own map of memory, so that no system call reads them for another process,
+ * not even for root, and no core dump contains them. They are never swapped and never moved, and
+ * the machine does not hibernate while there are any. If this is not available, they are private
+ * pages, locked by mlock(2) or VirtualLock; {@link #obtained} reports which, and the reason. In
+ * both cases:
  *
  * <ul>
- *   <li>A page that nobody can touch lies right before and right behind the pages: native code that
- *       runs past them ends the process.
- *   <li>The block ends where its last page does, if its size is a multiple of its alignment; so the
- *       first byte behind it is the guard's. What lies around it in its pages is filled with random
- *       bytes, and whether they are still the same is looked at whenever the memory stops being
- *       writable, and at the close.
+ *   <li>An inaccessible page is right before and right behind the pages: native code that overruns
+ *       them ends the process.
+ *   <li>The block ends with its last page, if its size is a multiple of its alignment, so the first
+ *       byte behind it belongs to the guard. The rest of its pages is filled with random bytes,
+ *       which are checked whenever the memory stops being writable, and when it is closed.
  *   <li>The pages are in no core dump, are not merged with equal ones, and a child made by fork(2)
  *       does not have them, or finds zeros; see {@link Builder#onFork}.
- *   <li>They are zeros at first, and zeros again before they go back.
+ *   <li>They are zeros at first, and are zeroed before they are released.
  * </ul>
  *
- * <p>A protection that the system has and refuses is an {@link AllocationException}, with the
- * error's name, the reason and what to do. One that the system does not have at all, which never
- * happens on Linux, is told by {@link #missing()}.
+ * <p>If the system refuses a protection that it has, an {@link AllocationException} has the error's
+ * name, the reason and the remedy. {@link #missing()} lists protections that the system lacks; on
+ * Linux there are none.
  *
- * <p><b>Access.</b> Memory is made inaccessible. {@link #readWrite()} and {@link #readOnly()} open
- * it and return a segment; the next switch, also to {@link #noAccess()}, and the close end the life
- * of that segment before the pages change. So Java code cannot touch pages that are closed to it:
- * it gets an {@link IllegalStateException}, and the JVM does not crash. While a native function or
- * an I/O operation holds the segment, a switch and the close throw and change nothing. Native code
- * that has kept an address is stopped by the processor, which ends the process.
+ * <p><b>Access.</b> Memory is inaccessible when it is created. {@link #readWrite()} and {@link
+ * #readOnly()} open it and return a segment. The next switch, {@link #noAccess()} included, and the
+ * close end that segment before the access to the pages changes. So Java code that touches
+ * inaccessible memory gets an {@link IllegalStateException}, and the JVM does not crash. While a
+ * native function or an I/O operation holds the segment, a switch and the close throw and change
+ * nothing. If native code uses an address that it kept, the processor stops it, which ends the
+ * process.
  *
- * <p><b>Threads.</b> Memory is confined to the thread that made it, and any use on another thread
- * throws {@link WrongThreadException}; or it is {@link Builder#shared() shared}, and then a switch
- * by one thread ends the segments that others have.
+ * <p><b>Threads.</b> Memory is confined to the thread that created it, and any use on another
+ * thread throws {@link WrongThreadException}; or it is {@link Builder#shared() shared}, and then a
+ * switch by one thread ends the segments of the others.
  *
- * <p><b>What it costs.</b> Whole pages, at least one of them and two of address space, counted
- * against {@code RLIMIT_MEMLOCK}, and some system calls for each block: put several small secrets
- * into one. A quarter of the kernel's mappings may be secrets, 5,460 of them by default ({@code
+ * <p><b>Cost.</b> Whole pages, at least one of them and two of address space, counted against
+ * {@code RLIMIT_MEMLOCK}, and some system calls for each block: put several small secrets into one.
+ * A quarter of the kernel's mappings may be secrets, 5,460 of them by default ({@code
  * vm.max_map_count}).
  *
- * <p><b>What it does not do.</b> A copy in the Java heap, a register or a stack is not protected: a
- * {@code byte[]} that the secret came from is the caller's to wipe. Who can run code in this
- * process, by a debugger for instance, reads what the process can read; and when the JVM crashes,
- * its error file shows some bytes of what registers point to and can be read at that moment.
+ * <p><b>Limits.</b> A copy in the Java heap, a register or a stack is not protected: the caller
+ * must wipe the {@code byte[]} that the secret came from. Code that runs in this process, by a
+ * debugger for instance, can read all that the process can. When the JVM crashes, its error file
+ * shows some readable bytes that registers point to.
  *
  * <p>Memory that is not closed stays locked until the process ends.
  */
 public final class SecretMemory implements AutoCloseable {
 
-    /** What may be done with the memory now. */
+    /** The access that the pages allow. */
     public enum Access {
-        /** Nothing. */
+        /** No access. */
         NONE,
-        /** It can be read. */
+        /** Reading. */
         READ,
-        /** It can be read and written. */
+        /** Reading and writing. */
         READ_WRITE
     }
 
-    /** Something that a system may not have at all. */
+    /** A protection that a system may lack. */
     public enum Protection {
         /** The memory is not in core dumps. */
         NOT_DUMPED,
         /** A forked child does not have the contents. */
         NOT_INHERITED,
         /**
-         * No page is merged with an equal one. Hidden pages never are; locked ones are not unless
-         * this process later asks for the merging of all its memory, by {@code
+         * No page is merged with an equal one. Hidden pages never are. Locked ones are not, unless
+         * this process later requests the merging of all its memory, by {@code
          * prctl(PR_SET_MEMORY_MERGE)}.
          */
         NOT_MERGED
@@ -111,14 +111,14 @@ public final class SecretMemory implements AutoCloseable {
     /** How the pages were obtained. */
     public sealed interface Obtained {
 
-        /** From memfd_secret(2): in the map of this process alone. */
+        /** Pages of memfd_secret(2): mapped by this process alone. */
         record Hidden() implements Obtained {}
 
         /**
          * Private pages, locked into memory.
          *
-         * @param reason why they are not hidden, for a program
-         * @param whyNotHidden the same for a person: what was found and what to do
+         * @param reason the reason why they are not hidden, for programs
+         * @param whyNotHidden the cause and the remedy, for people
          */
         record Locked(AllocationException.Reason reason, String whyNotHidden) implements Obtained {}
     }
@@ -151,22 +151,21 @@ public final class SecretMemory implements AutoCloseable {
     }
 
     /**
-     * Inaccessible memory of this thread, hidden where the system can do that, aligned to one byte:
-     * it ends right before the guard page.
+     * Allocates inaccessible memory of this thread, hidden where the system supports that, aligned
+     * to one byte: it ends right before the guard page.
      *
      * @param byteSize the size in bytes; 0 is legal
      * @return memory that the caller closes
-     * @throws IllegalArgumentException when {@code byteSize} is negative
-     * @throws AllocationException when the memory or one of its protections is not to be had
-     * @throws IllegalCallerException when native access is denied; the message names the flag to
-     *     add
+     * @throws IllegalArgumentException if {@code byteSize} is negative
+     * @throws AllocationException if the memory or one of its protections is not available
+     * @throws IllegalCallerException if native access is denied; the message names the flag to add
      */
     public static SecretMemory allocate(long byteSize) {
         return builder().allocate(byteSize);
     }
 
     /**
-     * Settings for memory.
+     * Returns a builder of secret memory.
      *
      * @return a builder with the defaults: confined, any guarantee, absent from children
      */
@@ -177,28 +176,28 @@ public final class SecretMemory implements AutoCloseable {
     /**
      * Opens the memory for reading and writing.
      *
-     * @return the whole memory; alive until the next switch to another access, or the close. When
-     *     it is open for that already, the same segment
-     * @throws IllegalStateException when it is closed, or when the segment handed out before is in
-     *     use by a native function
-     * @throws WrongThreadException on a thread that it is not confined to
-     * @throws ProtectionException when the system refuses; no segment is alive then
+     * @return the whole memory, alive until the next switch to another access, or the close; the
+     *     same segment if it is already open for that
+     * @throws IllegalStateException if it is closed, or a native function is using the previous
+     *     segment
+     * @throws WrongThreadException if called by a thread that it is not confined to
+     * @throws ProtectionException if the system refuses; no segment is alive then
      */
     public MemorySegment readWrite() {
         return open(Access.READ_WRITE);
     }
 
     /**
-     * Opens the memory for reading alone: the segment refuses to be written, and the processor
-     * refuses it to native code.
+     * Opens the memory for reading only: the segment refuses to be written, and so does the
+     * processor for native code.
      *
-     * @return the whole memory; alive until the next switch to another access, or the close. When
-     *     it is open for that already, the same segment
-     * @throws IllegalStateException when it is closed, or when the segment handed out before is in
-     *     use by a native function
-     * @throws WrongThreadException on a thread that it is not confined to
-     * @throws ProtectionException when the system refuses; or when it was writable and something
-     *     has written past its ends. No segment is alive then
+     * @return the whole memory, alive until the next switch to another access, or the close; the
+     *     same segment if it is already open for that
+     * @throws IllegalStateException if it is closed, or a native function is using the previous
+     *     segment
+     * @throws WrongThreadException if called by a thread that it is not confined to
+     * @throws ProtectionException if the system refuses, or the memory was writable and something
+     *     has written beyond its ends; no segment is alive then
      */
     public MemorySegment readOnly() {
         return open(Access.READ);
@@ -207,11 +206,11 @@ public final class SecretMemory implements AutoCloseable {
     /**
      * Makes the memory inaccessible; its contents stay.
      *
-     * @throws IllegalStateException when it is closed, or when the segment handed out before is in
-     *     use by a native function
-     * @throws WrongThreadException on a thread that it is not confined to
-     * @throws ProtectionException when the system refuses; or when it was writable and something
-     *     has written past its ends, and then it is inaccessible nevertheless
+     * @throws IllegalStateException if it is closed, or a native function is using the previous
+     *     segment
+     * @throws WrongThreadException if called by a thread that it is not confined to
+     * @throws ProtectionException if the system refuses, or the memory was writable and something
+     *     has written beyond its ends; in the latter case it is inaccessible nevertheless
      */
     public void noAccess() {
         synchronized (switching) {
@@ -223,9 +222,9 @@ public final class SecretMemory implements AutoCloseable {
     }
 
     /**
-     * What may be done with the memory now.
+     * Returns the present access.
      *
-     * @return {@link Access#NONE} also when it is closed
+     * @return the access; {@link Access#NONE} if it is closed
      */
     public Access access() {
         synchronized (switching) {
@@ -234,28 +233,28 @@ public final class SecretMemory implements AutoCloseable {
     }
 
     /**
-     * Its size.
+     * Returns the requested size.
      *
-     * @return bytes, as asked for
+     * @return the size in bytes
      */
     public long byteSize() {
         return bytes;
     }
 
     /**
-     * What is promised of its pages.
+     * Returns the guarantees of the pages.
      *
      * @return {@link Guarantee#RESIDENT} and {@link Guarantee#LOCKED}; with {@link
-     *     Guarantee#PINNED} and {@link Guarantee#HIDDEN} when it is {@link Obtained.Hidden}
+     *     Guarantee#PINNED} and {@link Guarantee#HIDDEN} if it is {@link Obtained.Hidden}
      */
     public Set<Guarantee> guarantees() {
         return pages.whyNotHidden().isEmpty() ? Guarantee.SECRET : Guarantee.NEVER_SWAPPED;
     }
 
     /**
-     * How its pages were obtained, and why not better.
+     * Returns how the pages were obtained, and why they are not hidden.
      *
-     * @return the way
+     * @return the kind of pages
      */
     public Obtained obtained() {
         return pages.whyNotHidden()
@@ -267,9 +266,9 @@ public final class SecretMemory implements AutoCloseable {
     }
 
     /**
-     * The protections that this system does not have.
+     * Returns the protections that this system lacks.
      *
-     * @return each with the reason; empty on Linux
+     * @return the reason for each; empty on Linux
      */
     public Map<Protection, String> missing() {
         Map<Protection, String> missing = new EnumMap<>(Protection.class);
@@ -278,12 +277,12 @@ public final class SecretMemory implements AutoCloseable {
     }
 
     /**
-     * Whether some bytes equal the secret, in a time that does not depend on where they differ. It
+     * Compares bytes with the secret, in a time that does not depend on where they differ. It
      * depends on the sizes.
      *
-     * @param other any segment that can be read
-     * @return whether sizes and all bytes are equal
-     * @throws IllegalStateException when this memory is not open for reading, or either is closed
+     * @param other any readable segment
+     * @return true if sizes and all bytes are equal
+     * @throws IllegalStateException if this memory is not open for reading, or either is closed
      * @throws WrongThreadException on a thread that either is confined away from
      */
     public boolean contentEquals(MemorySegment other) {
@@ -309,12 +308,12 @@ public final class SecretMemory implements AutoCloseable {
     }
 
     /**
-     * Ends the life of its segment, writes zeros over everything, and gives the pages back.
+     * Ends the segment, zeroes the memory, and releases the pages.
      *
-     * @throws IllegalStateException when it is closed already; or when its segment is in use by a
-     *     native function, and then it stays open
-     * @throws WrongThreadException on a thread that it is not confined to
-     * @throws ProtectionException when something has written past its ends, or the system refuses a
+     * @throws IllegalStateException if it is closed, or a native function is using its segment; it
+     *     stays open in the latter case
+     * @throws WrongThreadException if called by a thread that it is not confined to
+     * @throws ProtectionException if something has written beyond its ends, or the system refuses a
      *     step; it is closed nevertheless
      */
     @Override
@@ -343,7 +342,7 @@ public final class SecretMemory implements AutoCloseable {
         }
     }
 
-    /** What it is and how it is open; never what it holds. */
+    /** Returns a description and the access, never the contents. */
     @Override
     public String toString() {
         String way = pages.whyNotHidden().isEmpty() ? "hidden" : "locked";
@@ -500,7 +499,7 @@ public final class SecretMemory implements AutoCloseable {
         return (bytes + multiple - 1) & -multiple;
     }
 
-    /** Settings for {@link SecretMemory}; not for use by several threads at once. */
+    /** A builder of {@link SecretMemory}, for one thread at a time. */
     public static final class Builder {
 
         private final Set<Guarantee> required = EnumSet.noneOf(Guarantee.class);
@@ -510,7 +509,7 @@ public final class SecretMemory implements AutoCloseable {
         private Builder() {}
 
         /**
-         * For any thread, instead of the one that allocates.
+         * Makes the memory available to any thread, instead of the one that allocates.
          *
          * @return this builder
          */
@@ -520,12 +519,11 @@ public final class SecretMemory implements AutoCloseable {
         }
 
         /**
-         * The least that is acceptable: memory that does not have these guarantees is refused
-         * instead of handed out.
+         * Requires guarantees: memory without them is refused.
          *
-         * @param guarantees any of those that hidden memory has
+         * @param guarantees some of the guarantees of hidden memory
          * @return this builder
-         * @throws IllegalArgumentException when no secret memory ever has one of them
+         * @throws IllegalArgumentException if secret memory can never have one of them
          */
         public Builder require(Guarantee... guarantees) {
             for (Guarantee guarantee : guarantees) {
@@ -542,14 +540,14 @@ public final class SecretMemory implements AutoCloseable {
         }
 
         /**
-         * What a child made by fork(2) finds. {@link ForkBehaviour#ABSENT} unless set. Hidden pages
-         * are shared memory, which cannot be {@link ForkBehaviour#WIPED}: the memory is locked
-         * then.
+         * Sets what a child made by fork(2) has; {@link ForkBehaviour#ABSENT} by default. Hidden
+         * pages are shared memory, which cannot be {@link ForkBehaviour#WIPED}: the memory is
+         * locked then.
          *
-         * @param behaviour absent or wiped
+         * @param behaviour the behaviour, absent or wiped
          * @return this builder
-         * @throws IllegalArgumentException for {@link ForkBehaviour#COPIED}: a secret stays where
-         *     it is
+         * @throws IllegalArgumentException for {@link ForkBehaviour#COPIED}: a secret is never
+         *     copied
          */
         public Builder onFork(ForkBehaviour behaviour) {
             if (behaviour == ForkBehaviour.COPIED) {
@@ -561,35 +559,35 @@ public final class SecretMemory implements AutoCloseable {
         }
 
         /**
-         * Inaccessible memory with these settings, aligned to one byte.
+         * Allocates inaccessible memory with these settings, aligned to one byte.
          *
          * @param byteSize the size in bytes; 0 is legal
          * @return memory that the caller closes
-         * @throws IllegalArgumentException when {@code byteSize} is negative, or hidden memory is
-         *     to be wiped in a child
-         * @throws AllocationException when the memory, one of its protections or a required
-         *     guarantee is not to be had
-         * @throws IllegalCallerException when native access is denied; the message names the flag
-         *     to add
+         * @throws IllegalArgumentException if {@code byteSize} is negative, or hidden memory is to
+         *     be wiped in a child
+         * @throws AllocationException if the memory, one of its protections or a required guarantee
+         *     is not available
+         * @throws IllegalCallerException if native access is denied; the message names the flag to
+         *     add
          */
         public SecretMemory allocate(long byteSize) {
             return allocate(byteSize, 1);
         }
 
         /**
-         * Inaccessible memory with these settings.
+         * Allocates inaccessible memory with these settings.
          *
-         * @param byteSize the size in bytes; 0 is legal. Where it is no multiple of {@code
-         *     byteAlignment}, an overrun is found when it reaches the guard page, or when the bytes
-         *     between are looked at
-         * @param byteAlignment a power of two, at most the size of a page
+         * @param byteSize the size in bytes; 0 is legal. If it is no multiple of {@code
+         *     byteAlignment}, an overrun is detected when it reaches the guard page, or when the
+         *     bytes between are checked
+         * @param byteAlignment the alignment in bytes, a power of two, at most the size of a page
          * @return memory that the caller closes
-         * @throws IllegalArgumentException when {@code byteSize} is negative, {@code byteAlignment}
-         *     is something else, or hidden memory is to be wiped in a child
-         * @throws AllocationException when the memory, one of its protections or a required
-         *     guarantee is not to be had
-         * @throws IllegalCallerException when native access is denied; the message names the flag
-         *     to add
+         * @throws IllegalArgumentException if {@code byteSize} is negative, {@code byteAlignment}
+         *     is out of range, or hidden memory is to be wiped in a child
+         * @throws AllocationException if the memory, one of its protections or a required guarantee
+         *     is not available
+         * @throws IllegalCallerException if native access is denied; the message names the flag to
+         *     add
          */
         public SecretMemory allocate(long byteSize, long byteAlignment) {
             return allocate(byteSize, byteAlignment, Platform.current());

@@ -21,18 +21,18 @@ import java.util.Locale;
  * points.close();                                          // once, in any thread
  * }
  *
- * <p>{@link #close} waits for nobody and stops nobody: from then on there are no new leases, those
- * that are out stay good, and when the last of them ends the memory goes back. So no access ever
- * reaches memory that has another owner.
+ * <p>{@link #close} neither waits for other threads nor stops them: it refuses new leases,
+ * outstanding leases stay valid, and when the last of them ends the memory is freed. So no access
+ * ever reaches memory that has another owner.
  *
  * <p>Leases do not exclude each other. Threads that write the same elements at once need the atomic
- * members of their struct, or a lock. What was written under a lease that has ended is seen under
- * each that begins afterwards.
+ * members of their struct, or a lock. Writes under a lease that has ended are visible under each
+ * lease taken afterwards.
  *
  * <p>A lease that is never closed, because its thread died for example, keeps the memory for ever;
- * {@link #leases} and {@link #toString} tell how many are out.
+ * {@link #leases} and {@link #toString} report how many are outstanding.
  *
- * @param <T> what an element is: a record, copied in and out; an interface, whose instances are
+ * @param <T> the type of an element: a record, copied in and out; an interface, whose instances are
  *     live views of the memory; or {@link MemorySegment} for a bare layout
  */
 public final class SharedArray<T> implements AutoCloseable {
@@ -61,7 +61,7 @@ public final class SharedArray<T> implements AutoCloseable {
     }
 
     /**
-     * What an element looks like in memory.
+     * Returns the type of an element.
      *
      * @return the type of all elements
      */
@@ -70,9 +70,9 @@ public final class SharedArray<T> implements AutoCloseable {
     }
 
     /**
-     * How many elements there are.
+     * Returns the number of elements.
      *
-     * @return not negative
+     * @return the number of elements, not negative
      */
     public long length() {
         return length;
@@ -81,8 +81,8 @@ public final class SharedArray<T> implements AutoCloseable {
     /**
      * Lets the calling thread use the memory until it closes the lease. A thread may have several.
      *
-     * @return a lease of the calling thread
-     * @throws IllegalStateException when this array is closed, or is one thread's again
+     * @return a lease owned by the calling thread
+     * @throws IllegalStateException if this array is closed, or was attached
      */
     public ArrayLease<T> lease() {
         return view(memory.lease());
@@ -91,7 +91,7 @@ public final class SharedArray<T> implements AutoCloseable {
     /**
      * A lease for another thread of what one that is out began: also after {@link #close}.
      *
-     * @throws IllegalStateException when the memory has gone
+     * @throws IllegalStateException if the memory has gone
      */
     ArrayLease<T> join() {
         return view(memory.join());
@@ -107,23 +107,23 @@ public final class SharedArray<T> implements AutoCloseable {
     }
 
     /**
-     * The pieces of physical memory that the elements lie in, in their order; those that touch are
-     * one. As known since the memory was prepared: see {@link
-     * PhysicalAllocator#extents(MemorySegment)}, which also splits them as devices want it.
+     * Returns the physical location of the elements, in their order; adjoining pieces are merged.
+     * The location is the one that was read when the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this array is closed or one thread's again
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this array is closed or attached
      */
     public List<PhysicalExtent> extents() {
         return memory.extents();
     }
 
     /**
-     * How many leases are out now, those of a parallel stream's threads among them.
+     * Returns the number of outstanding leases, including those of threads of parallel streams.
      *
-     * @return not negative; may count threads that are about to be refused
+     * @return the number of leases, not negative; may include threads that are about to be refused
      */
     public long leases() {
         return memory.leases();
@@ -137,12 +137,12 @@ public final class SharedArray<T> implements AutoCloseable {
     // ---- the end ------------------------------------------------------------------------------
 
     /**
-     * Makes the calling thread the owner, when no lease is out, and ends this shared array. No
-     * element is copied.
+     * Makes the calling thread the owner, if there are no outstanding leases, and ends this shared
+     * array. No element is copied.
      *
-     * @return an array of the calling thread
-     * @throws IllegalStateException when this array is closed, or is one thread's again already; or
-     *     leases are out, with their number; nothing has changed then
+     * @return an array owned by the calling thread
+     * @throws IllegalStateException if this array is closed or was attached, or leases are
+     *     outstanding, with their number; nothing has changed then
      */
     public NativeArray<T> attach() {
         // Made before the memory changes hands, so that nothing is lost for want of Java heap.
@@ -153,17 +153,20 @@ public final class SharedArray<T> implements AutoCloseable {
     }
 
     /**
-     * Ends this array: there are no new leases. The memory goes back when the last lease ends, at
-     * once when none is out.
+     * Ends this array: it refuses new leases. The memory is freed when the last lease ends, or at
+     * once if there is none.
      *
-     * @throws IllegalStateException when this array is closed, or is one thread's again already
+     * @throws IllegalStateException if this array is closed, or was attached
      */
     @Override
     public void close() {
         memory.close();
     }
 
-    /** The first elements, the place and the number of leases; once closed, the place alone. */
+    /**
+     * Returns the first elements, the address and the number of leases; once closed, only the
+     * address.
+     */
     @Override
     public String toString() {
         String contents = length + " × " + type.type().getSimpleName();

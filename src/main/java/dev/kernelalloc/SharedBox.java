@@ -25,20 +25,20 @@ import java.util.Locale;
  * box.close();                                             // once, in any thread
  * }
  *
- * <p>A lease costs two atomic additions. {@link #close} waits for nobody and stops nobody: from
- * then on there are no new leases, those that are out stay good, and when the last of them ends the
- * memory goes back. So no access ever reaches memory that has another owner.
+ * <p>A lease costs two atomic additions. {@link #close} neither waits for other threads nor stops
+ * them: it refuses new leases, outstanding leases stay valid, and when the last of them ends the
+ * memory is freed. So no access ever reaches memory that has another owner.
  *
  * <p>Leases do not exclude each other. Threads that write the same members at once need the atomic
- * members of their struct, or a lock. What was written under a lease that has ended is seen under
- * each that begins afterwards.
+ * members of their struct, or a lock. Writes under a lease that has ended are visible under each
+ * lease taken afterwards.
  *
  * <p>A lease that is never closed, because its thread died for example, keeps the memory for ever;
- * nobody else can close it. {@link #leases} and {@link #toString} tell how many are out; once the
- * box is closed, that is the memory that {@link KernelAllocator#stats} still counts.
+ * no other thread can close it. {@link #leases} and {@link #toString} report how many are
+ * outstanding; once the box is closed, {@link KernelAllocator#stats} still counts its memory.
  *
- * @param <T> what lies in the memory: a record, copied in and out; an interface, whose instances
- *     are live views of the memory; or {@link MemorySegment} for a bare layout
+ * @param <T> the type in the memory: a record, copied in and out; an interface, whose instances are
+ *     live views of the memory; or {@link MemorySegment} for a bare layout
  */
 public final class SharedBox<T> implements AutoCloseable {
 
@@ -78,15 +78,15 @@ public final class SharedBox<T> implements AutoCloseable {
     // ---- making one ---------------------------------------------------------------------------
 
     /**
-     * A box of a value.
+     * Creates a box of a value.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @param value to be copied into it
-     * @return a box of all threads
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @param value the value to copy
+     * @return a box for all threads
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> SharedBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
         SharedBox<T> box = uninitialized(allocator, type);
@@ -100,66 +100,67 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * A box of zeros.
+     * Creates a zeroed box.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @return a box of all threads
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @return a box for all threads
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> SharedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
         return take(type, BoxedBlock.take(CheckedBlocks.of(allocator), type, true));
     }
 
     /**
-     * A box whose contents are undefined until they are written.
+     * Creates a box whose contents are undefined until they are written.
      *
      * @param <T> the type in the box
-     * @param allocator where the memory comes from, and goes back to
-     * @param type what the memory looks like
-     * @return a box of all threads
-     * @throws AllocationException when memory cannot be had
-     * @throws IllegalStateException when the allocator is closed
+     * @param allocator the allocator of the memory
+     * @param type the struct type of the memory
+     * @return a box for all threads
+     * @throws AllocationException if memory is not available
+     * @throws IllegalStateException if the allocator is closed
      */
     public static <T> SharedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
         return take(type, BoxedBlock.take(CheckedBlocks.of(allocator), type, false));
     }
 
     /**
-     * A box of a value in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates a box of a value, in memory of the {@linkplain KernelAllocator#global global}
+     * allocator.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @param value to be copied into it
-     * @return a box of all threads
-     * @throws AllocationException when memory cannot be had
+     * @param type the struct type of the memory
+     * @param value the value to copy
+     * @return a box for all threads
+     * @throws AllocationException if memory is not available
      */
     public static <T> SharedBox<T> of(StructType<T> type, T value) {
         return of(KernelAllocator.global(), type, value);
     }
 
     /**
-     * A box of zeros in memory of the {@linkplain KernelAllocator#global global} allocator.
+     * Creates a zeroed box, in memory of the {@linkplain KernelAllocator#global global} allocator.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @return a box of all threads
-     * @throws AllocationException when memory cannot be had
+     * @param type the struct type of the memory
+     * @return a box for all threads
+     * @throws AllocationException if memory is not available
      */
     public static <T> SharedBox<T> zeroed(StructType<T> type) {
         return zeroed(KernelAllocator.global(), type);
     }
 
     /**
-     * A box of undefined contents in memory of the {@linkplain KernelAllocator#global global}
-     * allocator.
+     * Creates a box of undefined contents, in memory of the {@linkplain KernelAllocator#global
+     * global} allocator.
      *
      * @param <T> the type in the box
-     * @param type what the memory looks like
-     * @return a box of all threads
-     * @throws AllocationException when memory cannot be had
+     * @param type the struct type of the memory
+     * @return a box for all threads
+     * @throws AllocationException if memory is not available
      */
     public static <T> SharedBox<T> uninitialized(StructType<T> type) {
         return uninitialized(KernelAllocator.global(), type);
@@ -180,8 +181,8 @@ public final class SharedBox<T> implements AutoCloseable {
     /**
      * Lets the calling thread use the memory until it closes the lease. A thread may have several.
      *
-     * @return a lease of the calling thread
-     * @throws IllegalStateException when this box is closed or detached
+     * @return a lease owned by the calling thread
+     * @throws IllegalStateException if this box is closed or detached
      */
     public Lease<T> lease() {
         if ((long) STATE.getAndAdd(this, 1L) < 0) {
@@ -239,13 +240,13 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * A copy of the value, by a lease of its own. Another thread that writes meanwhile may be seen
-     * half-way.
+     * Returns a copy of the value, under a lease of its own. A concurrent write may be half
+     * visible.
      *
      * @return the value
-     * @throws IllegalStateException when this box is closed or detached
-     * @throws UnsupportedOperationException when the type is no record: a live view would be dead
-     *     on return
+     * @throws IllegalStateException if this box is closed or detached
+     * @throws UnsupportedOperationException if the type is no record: a live view would be dead on
+     *     return
      */
     public T get() {
         if (type.isView()) {
@@ -261,11 +262,11 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * Copies a value into the box, by a lease of its own. Another thread that reads meanwhile may
-     * see it half-way.
+     * Copies a value into the box, under a lease of its own. A concurrent reader may see half of
+     * it.
      *
-     * @param value of a record; or a view, whose bytes are copied
-     * @throws IllegalStateException when this box is closed or detached
+     * @param value a record; or a view, whose bytes are copied
+     * @throws IllegalStateException if this box is closed or detached
      */
     public void set(T value) {
         try (Lease<T> lease = lease()) {
@@ -274,14 +275,14 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * The pieces of physical memory that the value lies in, in its order; those that touch are one.
-     * As known since the memory was prepared: see {@link PhysicalAllocator#extents(MemorySegment)},
-     * which also splits them as devices want it.
+     * Returns the physical location of the value, in its order; adjoining pieces are merged. The
+     * location is the one that was read when the memory was prepared: see {@link
+     * PhysicalAllocator#extents(MemorySegment)}, which can also split the pieces for a device.
      *
      * @return at least one extent, unless there are no bytes
-     * @throws UnsupportedOperationException when the memory is not a {@link PhysicalAllocator}'s
-     * @throws PhysicalAddressException when a byte's address is not known, with the reason
-     * @throws IllegalStateException when this box is closed or detached
+     * @throws UnsupportedOperationException if the memory is not a {@link PhysicalAllocator}'s
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason
+     * @throws IllegalStateException if this box is closed or detached
      */
     public List<PhysicalExtent> extents() {
         try (Lease<T> lease = lease()) {
@@ -290,27 +291,27 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * What the memory looks like.
+     * Returns the struct type of the memory.
      *
-     * @return the type this box was made with
+     * @return the type that the box was created with
      */
     public StructType<T> type() {
         return type;
     }
 
     /**
-     * The number of elements in the flexible array at the end of the struct.
+     * Returns the number of elements of the flexible array at the end of the struct.
      *
-     * @return 0 for a struct without
+     * @return the number of elements; 0 for a struct without flexible array
      */
     public long elements() {
         return block.elements();
     }
 
     /**
-     * How many leases are out now.
+     * Returns the number of outstanding leases.
      *
-     * @return not negative; may count threads that are about to be refused
+     * @return the number of leases, not negative; may include threads that are about to be refused
      */
     public long leases() {
         return state & ~GONE;
@@ -319,11 +320,11 @@ public final class SharedBox<T> implements AutoCloseable {
     // ---- the end ------------------------------------------------------------------------------
 
     /**
-     * Ends this box and hands its memory over, when no lease is out.
+     * Ends this box and hands its memory over, if there are no outstanding leases.
      *
-     * @return a hand-off, to be attached, shared again or discarded
-     * @throws IllegalStateException when this box is closed or detached, or leases are out, with
-     *     their number; nothing has changed then
+     * @return a hand-off that must be attached, shared again or discarded
+     * @throws IllegalStateException if this box is closed or detached, or leases are outstanding,
+     *     with their number; nothing has changed then
      */
     public Handoff<T> detach() {
         Handoff<T> handoff = new Handoff<>(type, block);
@@ -346,11 +347,11 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * Ends this box: there are no new leases. The memory goes back when the last lease ends, at
-     * once when none is out; the thread that ends it runs the release function of an adopted box,
-     * and gets what that throws.
+     * Ends this box: it refuses new leases. The memory is freed when the last lease ends, or at
+     * once if there is none. The thread that ends it runs the release function of an adopted box,
+     * and receives its exceptions.
      *
-     * @throws IllegalStateException when this box is closed or detached already
+     * @throws IllegalStateException if this box is closed or detached
      */
     @Override
     public void close() {
@@ -375,7 +376,7 @@ public final class SharedBox<T> implements AutoCloseable {
         return block;
     }
 
-    /** The fields and the place; the place alone once closed. */
+    /** Returns the fields and the address; once closed, only the address. */
     @Override
     public String toString() {
         long now = state;

@@ -5,30 +5,30 @@ import org.jspecify.annotations.Nullable;
 import java.util.Locale;
 
 /**
- * Of how many blocks an allocator remembers where they were made, to report those that are lost:
- * {@link PoolAllocator.Builder#tracking}, {@link PhysicalAllocator.Builder#tracking} and {@link
- * KernelAllocator#tracking(Tracking)}.
+ * The levels of leak tracking: of how many blocks an allocator records the allocation site, to
+ * report lost ones. See {@link PoolAllocator.Builder#tracking}, {@link
+ * PhysicalAllocator.Builder#tracking} and {@link KernelAllocator#tracking(Tracking)}.
  *
- * <p>A block that is not tracked costs nothing but the choice. A block that is costs some 0.5 KB of
- * the Java heap while it is alive, and a microsecond or two.
+ * <p>A block that is not tracked costs only the decision. A tracked block costs about 0.5 KB of the
+ * Java heap while it is alive, and a microsecond or two.
  *
- * <p>Unless a builder says another level, the system property {@code dev.kernelalloc.tracking}
- * does: {@code off}, {@code sampled} or {@code all}. It is read once.
+ * <p>If a builder sets no level, the system property {@code dev.kernelalloc.tracking} does: {@code
+ * off}, {@code sampled} or {@code all}. It is read once.
  */
 public enum Tracking {
-    /** Of none. */
+    /** No tracking. */
     OFF,
 
     /**
-     * Of one in 1,024, chosen at random: boxes, containers, arenas and leases, with the four
-     * callers nearest to the library. What is lost again and again is found; what is lost once,
-     * seldom. Also an allocator of physical memory that was not closed, always.
+     * Tracks one in 1,024 boxes, containers, arenas and leases, chosen at random, with the four
+     * callers nearest to the library. Repeated leaks are found, single ones seldom. An allocator
+     * that was not closed is always tracked.
      */
     SAMPLED,
 
     /**
-     * Of every one, with all callers, and of raw blocks, which have no owner that could be lost:
-     * those are reported when their allocator is closed.
+     * Tracks every one, with all callers, and raw blocks, which have no owner that could be lost:
+     * those still alive are reported when their allocator is closed.
      */
     ALL;
 
@@ -55,7 +55,7 @@ public enum Tracking {
     /**
      * What holds where a builder says nothing.
      *
-     * @throws IllegalArgumentException when the property has a value that cannot be understood
+     * @throws IllegalArgumentException if the property has a value that cannot be understood
      */
     static Tracking ofProcess() {
         Default known = Default.read;

@@ -20,7 +20,7 @@ final class Utf8 {
     /**
      * The bytes of a text.
      *
-     * @throws IllegalArgumentException when a surrogate stands alone
+     * @throws IllegalArgumentException if a surrogate stands alone
      */
     static MemorySegment encode(String text) {
         for (int i = 0; i < text.length(); i++) {

@@ -46,7 +46,7 @@ public final class FreeEvent extends AllocatorEvent {
      * Whether the block is to be recorded.
      *
      * @param least as the recording sets it
-     * @return whether it is sampled, or has that many bytes
+     * @return true if it is sampled, or has that many bytes
      */
     @Name("bytes")
     @Label("Bytes")

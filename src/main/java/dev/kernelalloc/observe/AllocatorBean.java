@@ -51,7 +51,7 @@ public final class AllocatorBean {
      *
      * @param allocator to be seen
      * @return the registration; dropping it changes nothing
-     * @throws UnsupportedOperationException when the module {@code java.management} is not there
+     * @throws UnsupportedOperationException if the module {@code java.management} is not there
      */
     public static Registration register(KernelAllocator allocator) {
         Objects.requireNonNull(allocator, "allocator");

@@ -34,14 +34,14 @@ public interface AllocatorMXBean {
     /**
      * Of how many blocks is remembered where they were made.
      *
-     * @return the level that holds now
+     * @return the current level
      */
     Tracking getTracking();
 
     /**
      * Changes that for blocks that are taken from now on.
      *
-     * @param level of how many
+     * @param level the level
      */
     void setTracking(Tracking level);
 

@@ -3,13 +3,13 @@ package dev.kernelalloc.physical;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A page that is no longer what it was when it was resolved.
+ * A page that has changed since it was resolved.
  *
- * @param virtualAddress of the page
- * @param before where it lay; null when that was not known, as of a page that had no frame
- * @param after where it lies now; null when it has no frame of its own any more
- * @param pinned whether it was promised not to move
- * @param finding what was found, for a person to read
+ * @param virtualAddress the virtual address of the page
+ * @param before the previous physical address; null if unknown, as of a page that had no frame
+ * @param after the present physical address; null if the page no longer has a frame of its own
+ * @param pinned whether the page was pinned
+ * @param finding the finding, as text for people
  */
 public record Drift(
         long virtualAddress,

@@ -1,14 +1,14 @@
 package dev.kernelalloc.physical;
 
-/** What a child made by fork(2) finds where its parent has a block. */
+/** What a child made by fork(2) has in place of a block of its parent. */
 public enum ForkBehaviour {
     /**
-     * Nothing: touching it ends the child. So a write of the parent never moves a page, as copy on
-     * write would. For memory that devices use, and the default.
+     * Nothing: touching it ends the child. A write of the parent therefore never moves a page, as
+     * copy on write would. For memory that devices use, and the default.
      */
     ABSENT,
     /** Zeros. For secrets; only for private memory, so not for pages of the pool. */
     WIPED,
-    /** A copy. A page that is not pinned may move with the parent's next write. */
+    /** A copy. The parent's next write may move a page that is not pinned. */
     COPIED
 }

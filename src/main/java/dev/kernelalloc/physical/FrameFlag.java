@@ -1,9 +1,8 @@
 package dev.kernelalloc.physical;
 
 /**
- * What the kernel says of a page frame in {@code /proc/kpageflags}: the flags that matter to
- * whoever wants to trust a frame. Source: the kernel's admin-guide/mm/pagemap and {@code
- * include/uapi/linux/kernel-page-flags.h}.
+ * Flags of a page frame in {@code /proc/kpageflags}: those that matter for trust in a frame.
+ * Source: the kernel's admin-guide/mm/pagemap and {@code include/uapi/linux/kernel-page-flags.h}.
  */
 public enum FrameFlag {
     /** On a list of pages that may be reclaimed. */
@@ -18,7 +17,7 @@ public enum FrameFlag {
     COMPOUND_HEAD(15),
     /** A later page of a compound page. */
     COMPOUND_TAIL(16),
-    /** Of hugetlbfs. */
+    /** A page of hugetlbfs. */
     HUGE(17),
     /** Never reclaimed. */
     UNEVICTABLE(18),
@@ -44,9 +43,9 @@ public enum FrameFlag {
     }
 
     /**
-     * Where the flag stands in an entry of {@code /proc/kpageflags}.
+     * Returns the position of the flag in an entry of {@code /proc/kpageflags}.
      *
-     * @return the bit's number, 0 for the least significant
+     * @return the number of the bit, 0 for the least significant
      */
     public int bit() {
         return bit;

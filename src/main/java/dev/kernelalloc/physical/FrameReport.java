@@ -3,25 +3,25 @@ package dev.kernelalloc.physical;
 import java.util.Set;
 
 /**
- * What the kernel says of one page frame, from the side of the frame instead of the page map: a
- * confirmation that does not rest on what was resolved before.
+ * The kernel's report on one page frame, read from the records of frames instead of the page map: a
+ * confirmation that does not depend on earlier readings.
  *
- * @param address of the frame's first byte, from a fresh reading of the page map
- * @param flags of the frame, from {@code /proc/kpageflags}
- * @param mappings how often the frame is mapped, from {@code /proc/kpagecount}: 1 for private
+ * @param address the address of the frame's first byte, from a fresh reading of the page map
+ * @param flags the flags of the frame, from {@code /proc/kpageflags}
+ * @param mappings the number of mappings of the frame, from {@code /proc/kpagecount}: 1 for private
  *     memory
  */
 public record FrameReport(PhysicalAddress address, Set<FrameFlag> flags, long mappings) {
 
-    /** Keeps a copy of the flags. */
+    /** Copies the flags. */
     public FrameReport {
         flags = Set.copyOf(flags);
     }
 
     /**
-     * The kind of page the frame belongs to.
+     * Returns the kind of page that the frame belongs to.
      *
-     * @return the kind, read off the flags
+     * @return the kind, according to the flags
      */
     public PageKind kind() {
         if (flags.contains(FrameFlag.HUGE)) {
@@ -31,10 +31,10 @@ public record FrameReport(PhysicalAddress address, Set<FrameFlag> flags, long ma
     }
 
     /**
-     * Whether the frame cannot be swapped out: it is locked, or it is a pool's, which is never
-     * swapped.
+     * Returns whether the frame cannot be swapped out: it is locked, or belongs to the huge page
+     * pool, which is never swapped.
      *
-     * @return whether the kernel holds it in memory
+     * @return true if the kernel keeps it in memory
      */
     public boolean isLocked() {
         return flags.contains(FrameFlag.MLOCKED) || flags.contains(FrameFlag.HUGE);

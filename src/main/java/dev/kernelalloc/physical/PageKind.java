@@ -1,6 +1,6 @@
 package dev.kernelalloc.physical;
 
-/** What kind of page a frame belongs to. */
+/** The kind of page that a frame belongs to. */
 public enum PageKind {
     /** A page of the base size, 4 KiB on most machines. */
     BASE("base"),

@@ -1,19 +1,22 @@
 package dev.kernelalloc.physical;
 
-/** The pages that a request wants. */
+/** The pages that a request accepts. */
 public enum PagePolicy {
     /**
-     * Huge ones where they serve and can be had, others else. Blocks that need not be contiguous
-     * leave those alone that are reserved for somebody or take a privilege.
+     * Huge pages where they serve and are available, otherwise others. Blocks that need not be
+     * contiguous leave pages alone that are reserved for a purpose or take a privilege.
      */
     AUTO("any pages"),
-    /** Of the base size alone, 4 KiB on most machines. */
+    /** Pages of the base size only, 4 KiB on most machines. */
     BASE("base pages"),
-    /** Of 2 MiB where they can be had, others else. */
+    /** Pages of 2 MiB where they are available, otherwise others. */
     HUGE_2M("pages of 2 MiB"),
-    /** Of 1 GiB, from Linux's pool alone, where they can be had; else as {@link #HUGE_2M}. */
+    /**
+     * Pages of 1 GiB, from Linux's pool only, where they are available; otherwise as {@link
+     * #HUGE_2M}.
+     */
     HUGE_1G("pages of 1 GiB"),
-    /** Huge ones of any size, or none. */
+    /** Huge pages of any size, and no others. */
     HUGE_ONLY("huge pages alone");
 
     private final String text;

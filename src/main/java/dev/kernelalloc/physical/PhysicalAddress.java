@@ -3,31 +3,31 @@ package dev.kernelalloc.physical;
 import java.util.Locale;
 
 /**
- * Where a byte lies in physical memory, as the processor of the running system addresses it.
+ * The location of a byte in physical memory, as the processor of the running system addresses it.
  *
- * <p>It is what the page map said when the page was resolved. A locked page stays in memory but the
- * kernel may still move it to another frame; and behind an IOMMU a device addresses the byte by
+ * <p>It is the entry of the page map when the page was resolved. A locked page stays in memory, but
+ * the kernel may still move it to another frame. Behind an IOMMU a device addresses the byte by
  * another number.
  *
- * @param value in bytes from the start of physical memory; never negative
- * @param scope whose physical memory it is
+ * @param value the offset in bytes from the start of physical memory, not negative
+ * @param scope the machine that the address belongs to
  */
 public record PhysicalAddress(long value, Scope scope) {
 
-    /** Whose physical memory an address counts in. */
+    /** The machine that an address belongs to. */
     public enum Scope {
-        /** The machine's. */
+        /** The physical machine. */
         HOST,
-        /** A guest's: the hypervisor maps it to the machine's as it likes. */
+        /** A guest: the hypervisor maps its addresses freely to those of the machine. */
         GUEST,
-        /** The processor does not tell whether a hypervisor runs it. */
+        /** Unknown: the processor does not report whether a hypervisor runs it. */
         UNKNOWN
     }
 
     /**
      * Checks the value.
      *
-     * @throws IllegalArgumentException when {@code value} is negative
+     * @throws IllegalArgumentException if {@code value} is negative
      */
     public PhysicalAddress {
         if (value < 0) {
@@ -35,7 +35,7 @@ public record PhysicalAddress(long value, Scope scope) {
         }
     }
 
-    /** The address in hexadecimal, for example {@code 0x00000001a2b3c000}. */
+    /** Returns the address in hexadecimal, for example {@code 0x00000001a2b3c000}. */
     @Override
     public String toString() {
         return String.format(Locale.ROOT, "0x%016x", value);

@@ -1,11 +1,14 @@
 package dev.kernelalloc.physical;
 
-/** No physical address is known for a byte; {@link #reason()} and the message say why. */
+/**
+ * Thrown if the physical address of a byte is unknown; {@link #reason()} and the message give the
+ * cause.
+ */
 public final class PhysicalAddressException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
 
-    /** Why there is no physical address. */
+    /** The reasons of an unknown physical address. */
     public enum Reason {
         /** The kernel hides frame numbers from this process: it lacks {@code CAP_SYS_ADMIN}. */
         HIDDEN,
@@ -19,24 +22,24 @@ public final class PhysicalAddressException extends RuntimeException {
         ZERO_PAGE,
         /** The page shares its frame with others: a write would give it another one. */
         SHARED,
-        /** This platform tells no physical addresses. */
+        /** This platform does not show physical addresses. */
         NOT_SUPPORTED,
         /**
          * The page map was unreadable, often for a transient reason such as a lack of file
          * descriptors. The next call reads it again.
          */
         UNREADABLE,
-        /** A page that was pinned has another frame than before. */
+        /** A pinned page has another frame than before. */
         MOVED
     }
 
     private final Reason reason;
 
     /**
-     * An explained absence.
+     * Creates an exception with its explanation.
      *
-     * @param reason what a program switches on
-     * @param message what a person reads: what was found and what to do
+     * @param reason the reason, for programs
+     * @param message the finding and the remedy, for people
      */
     public PhysicalAddressException(Reason reason, String message) {
         super(message);
@@ -44,7 +47,7 @@ public final class PhysicalAddressException extends RuntimeException {
     }
 
     /**
-     * Why there is no address.
+     * Returns the reason.
      *
      * @return the reason
      */

@@ -9,28 +9,28 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * What is wanted of memory: how much, where, of which pages, and what must hold of it. A request is
- * met in full or refused; nothing is silently weaker.
+ * Requirements on memory: its size, its place, its pages and its guarantees. A request is fulfilled
+ * completely or refused; the result is never silently weaker.
  *
- * <p>Alignment, boundary and window are those of <b>physical</b> addresses when the request is
- * {@linkplain Builder#contiguous contiguous}; otherwise the alignment is that of the virtual
+ * <p>Alignment, boundary and window apply to <b>physical</b> addresses if the request is
+ * {@linkplain Builder#contiguous contiguous}; otherwise the alignment applies to the virtual
  * address, and there is neither boundary nor window.
  *
- * @param size in bytes; 0 is legal
- * @param alignment a power of two
- * @param contiguous whether all bytes must lie side by side in physical memory; always when {@code
- *     least} has {@link Guarantee#CONTIGUOUS}
- * @param lowest no byte has a lower physical address
- * @param highest no byte has a higher physical address
- * @param boundary a power of two, of which no multiple lies between two bytes; 0 for none
- * @param node the NUMA node that the memory should be of; empty for any
- * @param nodeRequired whether it must be
- * @param pages that are wanted
- * @param least what must hold at least; always {@link Guarantee#RESIDENT}, and {@link
- *     Guarantee#CONTIGUOUS} when {@code contiguous}
- * @param guarded whether an inaccessible page stands before the first and behind the last page
- * @param fork what a child process finds
- * @param dumped whether core dumps show the contents
+ * @param size the size in bytes; 0 is legal
+ * @param alignment the alignment in bytes, a power of two
+ * @param contiguous whether all bytes must be physically contiguous; always if {@code least} has
+ *     {@link Guarantee#CONTIGUOUS}
+ * @param lowest the lowest physical address allowed
+ * @param highest the highest physical address allowed
+ * @param boundary a power of two, of which no multiple is between two bytes; 0 for none
+ * @param node the preferred NUMA node; empty for any
+ * @param nodeRequired whether no other node is allowed
+ * @param pages the pages accepted
+ * @param least the required guarantees; always {@link Guarantee#RESIDENT}, and {@link
+ *     Guarantee#CONTIGUOUS} if {@code contiguous}
+ * @param guarded whether there is an inaccessible page before the first and behind the last page
+ * @param fork what a child process has in place of the memory
+ * @param dumped whether core dumps have the contents
  */
 public record PhysicalRequest(
         long size,
@@ -47,16 +47,16 @@ public record PhysicalRequest(
         ForkBehaviour fork,
         boolean dumped) {
 
-    /** {@link #highest} of a request that has no limit. */
+    /** The value of {@link #highest} in a request without limit. */
     public static final long NO_LIMIT = Long.MAX_VALUE;
 
-    /** Any locked memory of any size: what an allocator is asked for unless told otherwise. */
+    /** Locked memory of any size without further requirements: the default of allocators. */
     public static final PhysicalRequest DEFAULT = builder().build();
 
     /**
      * Checks the values.
      *
-     * @throws IllegalArgumentException when they contradict each other or are out of range; the
+     * @throws IllegalArgumentException if they contradict each other or are out of range; the
      *     message names them
      */
     public PhysicalRequest {
@@ -120,21 +120,22 @@ public record PhysicalRequest(
     }
 
     /**
-     * Whether the window excludes any address.
+     * Returns whether the window excludes any address.
      *
-     * @return whether it does
+     * @return true if it does
      */
     public boolean hasWindow() {
         return lowest > 0 || highest < NO_LIMIT;
     }
 
     /**
-     * The same for another block.
+     * Returns the same requirements for another block.
      *
-     * @param size in bytes
-     * @param alignment a power of two; the larger one of it and this request's holds
+     * @param size the size in bytes
+     * @param alignment the alignment in bytes, a power of two; the larger one of it and this
+     *     request's applies
      * @return the request
-     * @throws IllegalArgumentException when the size does not fit the window or boundary
+     * @throws IllegalArgumentException if the size does not fit the window or boundary
      */
     public PhysicalRequest of(long size, long alignment) {
         return new PhysicalRequest(
@@ -154,9 +155,9 @@ public record PhysicalRequest(
     }
 
     /**
-     * A new request.
+     * Returns a builder of a request.
      *
-     * @return a builder: 0 bytes, aligned to 1, anywhere, of any pages, {@link
+     * @return a builder with 0 bytes, aligned to 1, anywhere, any pages, {@link
      *     Guarantee#NEVER_SWAPPED}, not guarded, {@link ForkBehaviour#ABSENT} in children, dumped
      */
     public static Builder builder() {
@@ -164,16 +165,16 @@ public record PhysicalRequest(
     }
 
     /**
-     * A new request for an amount of memory.
+     * Returns a builder of a request for a size.
      *
-     * @param bytes its size
+     * @param bytes the size in bytes
      * @return a builder, otherwise as {@link #builder}
      */
     public static Builder ofBytes(long bytes) {
         return new Builder().size(bytes);
     }
 
-    /** Makes a request; not for use by several threads at once. */
+    /** A builder of a request, for one thread at a time. */
     public static final class Builder {
 
         private long size;
@@ -193,9 +194,9 @@ public record PhysicalRequest(
         private Builder() {}
 
         /**
-         * How much.
+         * Sets the size.
          *
-         * @param bytes not negative
+         * @param bytes the size in bytes, not negative
          * @return this builder
          */
         public Builder size(long bytes) {
@@ -204,9 +205,10 @@ public record PhysicalRequest(
         }
 
         /**
-         * The address, physical if contiguous, is a multiple of this.
+         * Sets the alignment of the address, which is the physical one if the request is
+         * contiguous.
          *
-         * @param bytes a power of two
+         * @param bytes the alignment in bytes, a power of two
          * @return this builder
          */
         public Builder aligned(long bytes) {
@@ -215,9 +217,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * All bytes lie side by side in physical memory, {@link Guarantee#CONTIGUOUS}. Base pages
-         * are pinned for that where the system allows a pin, without being asked for; where it does
-         * not they may move later, and {@link Guarantee#PINNED} asked for is refused.
+         * Requires all bytes to be physically contiguous: {@link Guarantee#CONTIGUOUS}. Base pages
+         * are pinned for that, unasked, where the system allows a pin. Without a pin they may move
+         * later, and a request that also requires {@link Guarantee#PINNED} is refused.
          *
          * @return this builder
          */
@@ -227,10 +229,12 @@ public record PhysicalRequest(
         }
 
         /**
-         * The physical addresses that are allowed, both ends included; needs {@link #contiguous}.
+         * Sets the window of allowed physical addresses, both ends included; needs {@link
+         * #contiguous}.
          *
-         * @param lowest not negative
-         * @param highest not less; {@link #NO_LIMIT} for no limit
+         * @param lowest the lowest address, not negative
+         * @param highest the highest address, not below {@code lowest}; {@link #NO_LIMIT} for no
+         *     limit
          * @return this builder
          */
         public Builder within(long lowest, long highest) {
@@ -240,9 +244,10 @@ public record PhysicalRequest(
         }
 
         /**
-         * No multiple of this lies between two bytes; needs {@link #contiguous}.
+         * Sets a boundary that the block must not cross: no multiple of it is between two bytes;
+         * needs {@link #contiguous}.
          *
-         * @param bytes a power of two, not less than the size; 0 for none
+         * @param bytes the boundary in bytes, a power of two, not less than the size; 0 for none
          * @return this builder
          */
         public Builder boundary(long bytes) {
@@ -251,9 +256,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * Memory of a NUMA node, where there is some left, or else of another.
+         * Prefers memory of a NUMA node, and accepts others if it has none left.
          *
-         * @param node its number
+         * @param node the number of the node
          * @return this builder
          */
         public Builder preferNode(int node) {
@@ -263,9 +268,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * Memory of a NUMA node, or none.
+         * Requires memory of a NUMA node.
          *
-         * @param node its number
+         * @param node the number of the node
          * @return this builder
          */
         public Builder requireNode(int node) {
@@ -275,9 +280,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * Which pages.
+         * Sets the pages accepted.
          *
-         * @param policy to follow
+         * @param policy the policy
          * @return this builder
          */
         public Builder pages(PagePolicy policy) {
@@ -286,9 +291,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * What must hold at least, besides {@link Guarantee#RESIDENT}.
+         * Sets the required guarantees, in addition to {@link Guarantee#RESIDENT}.
          *
-         * @param guarantees all of them
+         * @param guarantees the guarantees
          * @return this builder
          */
         public Builder atLeast(Guarantee... guarantees) {
@@ -296,9 +301,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * What must hold at least, besides {@link Guarantee#RESIDENT}.
+         * Sets the required guarantees, in addition to {@link Guarantee#RESIDENT}.
          *
-         * @param guarantees all of them, for example {@link Guarantee#NEVER_MOVED}
+         * @param guarantees the guarantees, for example {@link Guarantee#NEVER_MOVED}
          * @return this builder
          */
         public Builder atLeast(Collection<Guarantee> guarantees) {
@@ -307,8 +312,8 @@ public record PhysicalRequest(
         }
 
         /**
-         * An inaccessible page before the first page and one behind the last: native code that runs
-         * over it ends the process there.
+         * Adds an inaccessible page before the first page and one behind the last: native code that
+         * overruns the block ends the process there.
          *
          * @return this builder
          */
@@ -318,9 +323,9 @@ public record PhysicalRequest(
         }
 
         /**
-         * What a child process finds.
+         * Sets what a child process has in place of the memory.
          *
-         * @param behaviour there
+         * @param behaviour the behaviour
          * @return this builder
          */
         public Builder onFork(ForkBehaviour behaviour) {
@@ -329,7 +334,7 @@ public record PhysicalRequest(
         }
 
         /**
-         * Core dumps do not show the contents.
+         * Keeps the contents out of core dumps.
          *
          * @return this builder
          */
@@ -339,10 +344,10 @@ public record PhysicalRequest(
         }
 
         /**
-         * Makes the request.
+         * Creates the request.
          *
          * @return the request
-         * @throws IllegalArgumentException when the settings contradict each other
+         * @throws IllegalArgumentException if the settings contradict each other
          */
         public PhysicalRequest build() {
             return new PhysicalRequest(

@@ -3,23 +3,24 @@ package dev.kernelalloc.physical;
 import java.util.List;
 
 /**
- * How the pages of a block were obtained, and why no better way was taken.
+ * Which backing served a block, and why no better one did.
  *
- * @param way that was taken
- * @param declined the ways that were tried before it, in their order, or passed over for a reason
+ * @param way the backing
+ * @param declined the backings that were tried before it, in their order, or passed over for a
+ *     reason
  */
 public record Provenance(Way way, List<Declined> declined) {
 
-    /** Keeps a copy of the list. */
+    /** Copies the list. */
     public Provenance {
         declined = List.copyOf(declined);
     }
 
     /**
-     * A way that was not taken.
+     * A backing that was not taken.
      *
-     * @param way that was not
-     * @param why not, for a person to read
+     * @param way the backing
+     * @param why the reason, for people
      */
     public record Declined(Way way, String why) {
 

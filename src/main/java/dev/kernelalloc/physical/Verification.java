@@ -4,13 +4,13 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What an audit of memory has found: where its pages lie, compared with what was resolved before,
- * and whether each guarantee still holds.
+ * The findings of an audit: the addresses of pages, compared with those resolved before, and
+ * whether each guarantee still holds.
  *
- * @param checkedPages how many pages of the base size were compared
+ * @param checkedPages the number of base pages compared
  * @param drifts the pages that differ
- * @param lost the guarantees that do not hold any more, those found lost before included
- * @param unverifiable why pages or guarantees could not be checked; empty when all were
+ * @param lost the guarantees that no longer hold, including those found lost before
+ * @param unverifiable why pages or guarantees could not be checked; empty if all were
  */
 public record Verification(
         long checkedPages,
@@ -18,17 +18,17 @@ public record Verification(
         List<LostGuarantee> lost,
         Optional<String> unverifiable) {
 
-    /** Keeps copies of the lists. */
+    /** Copies the lists. */
     public Verification {
         drifts = List.copyOf(drifts);
         lost = List.copyOf(lost);
     }
 
-    /** What is known now. */
+    /** The verdict of an audit. */
     public enum Verdict {
-        /** Every page was compared and lies where it did, and every guarantee holds. */
+        /** Every page was compared and has not moved, and every guarantee holds. */
         CONFIRMED,
-        /** A page does not lie where it did; every guarantee that could be checked holds. */
+        /** A page has moved; every guarantee that could be checked holds. */
         DRIFTED,
         /** A guarantee was lost, now or before. */
         BROKEN,
@@ -37,7 +37,7 @@ public record Verification(
     }
 
     /**
-     * Returns the short answer.
+     * Returns the verdict.
      *
      * @return the first that applies: {@link Verdict#BROKEN}, {@link Verdict#DRIFTED}, {@link
      *     Verdict#NOT_VERIFIABLE}, {@link Verdict#CONFIRMED}

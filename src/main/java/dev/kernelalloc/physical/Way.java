@@ -1,10 +1,10 @@
 package dev.kernelalloc.physical;
 
-/** How pages were obtained; the order is that in which the ways are tried. */
+/** The backings: how pages are obtained, in the order in which they are tried. */
 public enum Way {
     /**
-     * A run of free pages that the allocator held already. Of a block cut from one, the provenance
-     * tells how those pages were obtained; so this is only ever a way that was declined.
+     * A run of free pages that the allocator already held. The provenance of a block cut from one
+     * has the backing of those pages, so this one is only ever declined.
      */
     HELD_RUN("a run it holds"),
     /** Pages of 1 GiB of the huge page pool. */
@@ -15,7 +15,7 @@ public enum Way {
     LARGE_PAGES("large pages"),
     /** Transparent huge pages. */
     TRANSPARENT_HUGE("transparent huge pages"),
-    /** A region that the kernel has allocated for io_uring: contiguous, and never moved. */
+    /** A region that the kernel allocated for io_uring: contiguous, and never moved. */
     KERNEL_REGION("a kernel region of io_uring"),
     /** Pages of the base size. */
     BASE_PAGES("base pages");

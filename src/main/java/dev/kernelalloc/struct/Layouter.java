@@ -42,7 +42,7 @@ final class Layouter {
 
     /**
      * @param members in the order of their description
-     * @param size in bytes
+     * @param size the size in bytes
      * @param alignment in bytes
      */
     record Result(List<Member> members, long size, long alignment) {}

@@ -112,8 +112,8 @@ public abstract class StructType<T> {
      * @param layout the layout; one that is no group is taken as the only member, {@code value}, of
      *     a struct
      * @return its struct
-     * @throws IllegalArgumentException when its size and alignment together exceed {@link
-     *     Long#MAX_VALUE}: no memory could hold it; or when groups nest more than 64 deep
+     * @throws IllegalArgumentException if its size and alignment together exceed {@link
+     *     Long#MAX_VALUE}: no memory could hold it; or if groups nest more than 64 deep
      */
     public static StructType<MemorySegment> of(MemoryLayout layout) {
         return SegmentStruct.ofLayout(layout);
@@ -222,7 +222,7 @@ public abstract class StructType<T> {
      * The struct at an offset of a segment.
      *
      * @param segment the memory
-     * @param offset where the struct begins, in bytes
+     * @param offset the offset of the struct in bytes
      * @return a copy, a live view, or a slice
      * @throws IndexOutOfBoundsException if the struct does not lie within the segment
      */
@@ -246,7 +246,7 @@ public abstract class StructType<T> {
      * Writes the struct at an offset of a segment.
      *
      * @param segment the memory
-     * @param offset where the struct begins, in bytes
+     * @param offset the offset of the struct in bytes
      * @param value as in {@link #set(MemorySegment, Object)}
      * @throws IndexOutOfBoundsException if the struct does not lie within the segment
      * @throws IllegalArgumentException as in {@link #set(MemorySegment, Object)}
