@@ -1,0 +1,178 @@
+package dev.kernelalloc.junit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import dev.kernelalloc.KernelAllocator;
+import dev.kernelalloc.NativeString;
+import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.PoolAllocator;
+import dev.kernelalloc.Tracking;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** Classes of tests, some of which fail; {@link KernelAllocatorExtensionTest} runs them. */
+final class LeakCases {
+
+    private LeakCases() {}
+
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class Clean {
+
+        private final KernelAllocator ofConstructor;
+        @AutoClose private final Arena closedByJUnit;
+        private MemorySegment block;
+
+        Clean(KernelAllocator allocator) {
+            ofConstructor = allocator;
+            closedByJUnit = allocator.arena();
+        }
+
+        @BeforeEach
+        void allocate(PoolAllocator allocator) {
+            block = allocator.allocate(64, 8);
+        }
+
+        @AfterEach
+        void free(PoolAllocator allocator) {
+            allocator.free(block);
+        }
+
+        @Test
+        void sharesOneAllocator(KernelAllocator any, PoolAllocator pool) {
+            assertSame(any, pool);
+            assertSame(ofConstructor, pool);
+            assertEquals(Tracking.ALL, pool.tracking());
+        }
+
+        @ParameterizedTest
+        @ValueSource(longs = {0, 1, 4096})
+        void takesArgumentsBeside(long bytes, PoolAllocator pool) {
+            pool.free(pool.allocate(bytes, 8));
+        }
+
+        @Test
+        void locksMemory(PhysicalAllocator physical) {
+            physical.free(physical.allocate(64, 64));
+        }
+    }
+
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class OfClass {
+
+        private static PoolAllocator ofClass;
+
+        @BeforeAll
+        static void keep(PoolAllocator allocator) {
+            ofClass = allocator;
+        }
+
+        @Test
+        void hasItsOwn(PoolAllocator allocator) {
+            assertNotSame(ofClass, allocator);
+        }
+    }
+
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class LeakingClass {
+
+        @BeforeAll
+        static void leak(PoolAllocator allocator) {
+            allocator.allocate(48, 8);
+        }
+
+        @Test
+        void isClean(PoolAllocator allocator) {
+            allocator.free(allocator.allocate(8, 8));
+        }
+    }
+
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class Leaking {
+
+        @Test
+        void leaksBlock(PoolAllocator allocator) {
+            allocator.allocate(48, 8);
+        }
+
+        @Test
+        void leaksString(PoolAllocator allocator) {
+            NativeString.of(allocator, "never closed");
+        }
+
+        @Test
+        void leaksArena(KernelAllocator allocator) {
+            allocator.arena().allocate(100);
+        }
+
+        @Test
+        void leaksLockedBlock(PhysicalAllocator allocator) {
+            allocator.allocate(48, 8);
+        }
+
+        @Test
+        void failsAndLeaks(PoolAllocator allocator) {
+            allocator.allocate(48, 8);
+            fail("its own failure");
+        }
+    }
+
+    static class Dropping {
+
+        private static final CountDownLatch FOUND = new CountDownLatch(1);
+
+        @RegisterExtension
+        static final KernelAllocatorExtension MEMORY =
+                new KernelAllocatorExtension().pool(pool -> pool.onLeak(_ -> FOUND.countDown()));
+
+        @Test
+        void dropsString(PoolAllocator allocator) throws InterruptedException {
+            NativeString.of(allocator, "never closed");
+            for (int i = 0; i < 600 && FOUND.getCount() != 0; i++) {
+                System.gc();
+                FOUND.await(100, TimeUnit.MILLISECONDS);
+            }
+            assertEquals(0, FOUND.getCount());
+        }
+    }
+
+    static class Limited {
+
+        @RegisterExtension
+        static final KernelAllocatorExtension MEMORY =
+                new KernelAllocatorExtension()
+                        .pool(pool -> pool.limit(1 << 20).tracking(Tracking.OFF))
+                        .physical(physical -> physical.limit(2 << 20));
+
+        @Test
+        void hasLimits(PoolAllocator pool, PhysicalAllocator physical) {
+            assertEquals(1 << 20, pool.limit());
+            assertEquals(2 << 20, physical.limit());
+            assertEquals(Tracking.ALL, pool.tracking());
+        }
+    }
+
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class OfOtherType {
+
+        @Test
+        void isNotResolved(String text) {
+            fail(text);
+        }
+    }
+}
