@@ -18,16 +18,16 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /**
- * Values of one type in native memory, one after the other: a whole {@link NativeArray}, or a part
- * of one, or of a {@link NativeVec}, which it only borrows. A slice dies with its owner: from then
- * on every access throws {@link IllegalStateException}. On any thread but the owner's it throws
- * {@link WrongThreadException}.
+ * Adjoining values of one type in native memory: a whole {@link NativeArray}, or a borrowed part of
+ * one or of a {@link NativeVec}. A slice ends with its owner: from then on every access throws
+ * {@link IllegalStateException}. On any thread but the owner's it throws {@link
+ * WrongThreadException}.
  *
  * <p>The elements of a record type are copies: {@link #get} reads one, {@link #set} writes one.
  * Those of an interface type are live views of the memory, and so are slices of a bare layout; to
  * copy one is to copy its bytes.
  *
- * <p><b>Code that an operation calls</b>, such as the accessors of a record, a comparator, a
+ * <p><b>Code called by an operation</b>, such as the accessors of a record, a comparator, a
  * function or an action, may read and set elements. It must not end the owner of the memory, nor
  * add elements to a vec that owns it or remove some: that throws {@link
  * java.util.ConcurrentModificationException} and changes nothing. Iterators and streams show the

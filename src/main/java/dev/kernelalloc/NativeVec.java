@@ -20,32 +20,30 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /**
- * Values in native memory, one after the other, to which more can be added; and the owner of that
- * memory.
+ * A growing number of adjoining values in native memory, and the owner of that memory.
  *
  * <p>A vec belongs to the thread that created it: an access by another thread throws {@link
  * WrongThreadException}. After {@link #close} every access throws {@link IllegalStateException}.
  *
- * <p><b>Room.</b> A vec has room for {@link #capacity} elements. Where that does not do, it moves
- * to a block for a third more, and uses all that the allocator gives: at most half more, unless the
- * allocator's least block is larger, as a page is. From a mebibyte on the system is asked to give
- * the pages another address, where it can, so that nothing is copied; from 32 MiB on for huge pages
- * too, so that up to 2 MiB more may be resident than elements need. Moving ends the life of
- * everything that was taken from the vec before: views, slices, segments throw {@link
- * IllegalStateException} from then on, and never reach the old memory. {@link #reserve} makes room
- * beforehand.
+ * <p><b>Capacity.</b> A vec has room for {@link #capacity} elements. A full vec moves to a block
+ * for a third more, and uses all the room that the allocator provides: at most half more, unless
+ * the allocator's smallest block is larger, such as a page. From 1 MiB on, the system moves the
+ * pages to another address where it can, so that nothing is copied. From 32 MiB on, it also uses
+ * huge pages, so that up to 2 MiB more may be resident than elements need. A move ends all views,
+ * slices and segments taken before: they throw {@link IllegalStateException}, and never reach the
+ * old memory. {@link #reserve} makes room beforehand.
  *
  * <p>If memory is not available, the call throws an {@link AllocationException}, and the elements
- * are what they were. Views, slices and segments live on then, but for those of a vec of a mebibyte
- * or more, which may have ended.
+ * are unchanged. Views, slices and segments stay valid, except those of a vec of 1 MiB or more,
+ * which may have ended.
  *
- * <p><b>Code that a vec calls</b>, such as the accessors of a record, a comparator, a condition or
- * a collection to be added, may read the vec and set elements. It must not add or remove elements,
- * move, hand over or close the vec: that throws {@link ConcurrentModificationException} and changes
+ * <p><b>Code called by a vec</b>, such as the accessors of a record, a comparator, a predicate or a
+ * collection to add, may read the vec and set elements. It must not add or remove elements, move,
+ * hand over or close the vec: that throws {@link ConcurrentModificationException} and changes
  * nothing. Between the steps of an iterator or a stream a change is possible; the next step throws.
  *
- * <p>What is taken from a vec shows its memory, not its elements: after a removal an older view
- * shows whatever has moved there.
+ * <p>Views show the memory of a vec, not its elements: after a removal an older view shows the
+ * element that has moved there.
  *
  * {@snippet lang = java :
  * try (NativeVec<Point> points = NativeVec.create(POINT)) {
@@ -345,12 +343,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Adds elements behind the last one.
+     * Appends elements.
      *
-     * @param values the values to copy, in the order of their iterator; also views of this vec's
-     *     own
-     * @throws IllegalArgumentException if one does not fit; the elements are what they were then
-     * @throws AllocationException if memory is not available; the elements are what they were
+     * @param values the values to copy, in the order of their iterator; views of this vec included
+     * @throws IllegalArgumentException if one does not fit; the elements are unchanged
+     * @throws AllocationException if memory is not available; the elements are unchanged
      * @throws IllegalStateException as for {@link #add}
      */
     @SuppressWarnings("unchecked") // a list of elements of the same type

@@ -18,12 +18,12 @@ import javax.management.ObjectName;
  * }
  * }
  *
- * <p>A registration does not keep its allocator alive. One that nothing refers to any more is
- * forgotten, and its bean unregistered, as if the registration were closed; so an allocator that is
- * lost is still reported as a leak. Closing the allocator leaves the bean, as blocks may still be
- * alive: close the registration after it.
+ * <p>A registration does not keep its allocator reachable. When the allocator becomes unreachable
+ * its bean is unregistered, as if the registration were closed, so a lost allocator is still
+ * reported as a leak. Closing the allocator keeps the bean, since blocks may still be alive: close
+ * the registration after it.
  *
- * <p>The module {@code java.management} must be there, which the library itself does not need.
+ * <p>Needs the module {@code java.management}; the library itself does not.
  */
 public final class AllocatorBean {
 
@@ -31,7 +31,7 @@ public final class AllocatorBean {
 
     private AllocatorBean() {}
 
-    /** An allocator that is registered. Safe to use from any thread. */
+    /** A registered allocator. Safe to use from any thread. */
     public sealed interface Registration extends AutoCloseable permits RegisteredAllocator {
 
         /**
@@ -49,9 +49,9 @@ public final class AllocatorBean {
     /**
      * Registers an allocator with the server of the platform.
      *
-     * @param allocator to be seen
+     * @param allocator the allocator to register
      * @return the registration; dropping it changes nothing
-     * @throws UnsupportedOperationException if the module {@code java.management} is not there
+     * @throws UnsupportedOperationException if the module {@code java.management} is missing
      */
     public static Registration register(KernelAllocator allocator) {
         Objects.requireNonNull(allocator, "allocator");
@@ -62,12 +62,12 @@ public final class AllocatorBean {
     /**
      * Registers an allocator with another server.
      *
-     * <p>The name is the allocator's tag, quoted as {@link ObjectName#quote} does where it has
-     * characters that a name must not have. Where the server has a bean of that name already, a
-     * number is added: {@code pool}, {@code pool#2}, {@code pool#3}.
+     * <p>The name is the allocator's tag, quoted by {@link ObjectName#quote} if it has characters
+     * that a name must not have. If the server already has a bean of that name, a number is added:
+     * {@code pool}, {@code pool#2}, {@code pool#3}.
      *
-     * @param allocator to be seen
-     * @param server that shows it
+     * @param allocator the allocator to register
+     * @param server the server
      * @return the registration; dropping it changes nothing
      */
     public static Registration register(KernelAllocator allocator, MBeanServer server) {

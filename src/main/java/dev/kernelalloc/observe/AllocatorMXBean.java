@@ -5,53 +5,53 @@ import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.Tracking;
 
 /**
- * An allocator as management tools see it; made by {@link AllocatorBean#register}. Its types are
- * open ones: records are composite data, so a client needs no class of this library.
+ * The management interface of an allocator; created by {@link AllocatorBean#register}. Its types
+ * are open ones: records are composite data, so a client needs no class of this library.
  */
 public interface AllocatorMXBean {
 
     /**
-     * Where the memory of the allocator is now.
+     * Returns the statistics of the allocator.
      *
-     * @return as of {@link KernelAllocator#stats}
+     * @return the same as {@link KernelAllocator#stats}
      */
     AllocatorStats getStatistics();
 
     /**
-     * Bytes taken for blocks in use: one number to draw.
+     * Returns the bytes taken for blocks in use, as a single number for graphs.
      *
-     * @return as in {@link AllocatorStats#live}
+     * @return the same as {@link AllocatorStats#live}
      */
     long getLiveBytes();
 
     /**
-     * Bytes of all blocks, used or not: one number to draw.
+     * Returns the bytes of all blocks, used or not, as a single number for graphs.
      *
-     * @return as in {@link AllocatorStats#capacity}
+     * @return the same as {@link AllocatorStats#capacity}
      */
     long getCapacityBytes();
 
     /**
-     * Of how many blocks is remembered where they were made.
+     * Returns the level of leak tracking.
      *
      * @return the current level
      */
     Tracking getTracking();
 
     /**
-     * Changes that for blocks that are taken from now on.
+     * Changes the level of leak tracking for blocks allocated from now on.
      *
      * @param level the level
      */
     void setTracking(Tracking level);
 
-    /** Gives memory that no block uses back to the system; see {@link KernelAllocator#trim}. */
+    /** Returns memory without a live block to the system; see {@link KernelAllocator#trim}. */
     void trim();
 
     /**
-     * The statistics as a table, for a person at a console.
+     * Formats the statistics as a table, for people at a console.
      *
-     * @return as of {@link AllocatorStats#describe}
+     * @return the same as {@link AllocatorStats#describe}
      */
     String describe();
 }

@@ -1,5 +1,5 @@
 /**
- * What is alive, for tools that look from outside: the management bean of an allocator.
+ * The management bean of an allocator.
  *
  * <p>Needs the module {@code java.management}; the rest of the library does not.
  */

@@ -7,14 +7,18 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * How a member is read and written where its memory is shared with other threads, other processes
- * or a device. It stands on a member that one machine instruction can access, and that is aligned.
+ * Sets how a member is read and written if its memory is shared with other threads, other processes
+ * or a device. The member must be one that a single machine instruction can access, and aligned.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.METHOD, ElementType.RECORD_COMPONENT})
 public @interface Access {
 
-    /** The mode of every access through the accessors of the member. */
+    /**
+     * Returns the mode of every access through the accessors of the member.
+     *
+     * @return the mode
+     */
     AccessMode value();
 }

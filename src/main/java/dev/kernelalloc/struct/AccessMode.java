@@ -2,18 +2,18 @@ package dev.kernelalloc.struct;
 
 import java.lang.invoke.VarHandle;
 
-/** How a member is read and written, in the terms of {@link VarHandle}. */
+/** The modes of access to a member, in the terms of {@link VarHandle}. */
 public enum AccessMode {
     /** An ordinary access: the compiler may merge, move or repeat it. */
     PLAIN(VarHandle.AccessMode.GET, VarHandle.AccessMode.SET),
     /** Every access takes place, whole, in program order with others to the same member. */
     OPAQUE(VarHandle.AccessMode.GET_OPAQUE, VarHandle.AccessMode.SET_OPAQUE),
     /**
-     * A read is an acquire: what was written before the matching release is seen after it. A write
-     * is that release.
+     * A read is an acquire: writes before the matching release are visible after it. A write is
+     * that release.
      */
     ACQUIRE_RELEASE(VarHandle.AccessMode.GET_ACQUIRE, VarHandle.AccessMode.SET_RELEASE),
-    /** As a Java {@code volatile} field: all accesses of all threads have one order. */
+    /** Like a Java {@code volatile} field: all accesses of all threads have one order. */
     VOLATILE(VarHandle.AccessMode.GET_VOLATILE, VarHandle.AccessMode.SET_VOLATILE);
 
     private final VarHandle.AccessMode reading;

@@ -15,6 +15,10 @@ import java.lang.annotation.Target;
 @Target({ElementType.METHOD, ElementType.RECORD_COMPONENT})
 public @interface Align {
 
-    /** The alignment in bytes: a power of two. */
+    /**
+     * Returns the alignment in bytes, a power of two.
+     *
+     * @return the alignment
+     */
     long value();
 }

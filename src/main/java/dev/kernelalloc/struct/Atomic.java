@@ -28,6 +28,10 @@ import java.lang.annotation.Target;
 @Target(ElementType.METHOD)
 public @interface Atomic {
 
-    /** The name of the member. */
+    /**
+     * Returns the name of the member.
+     *
+     * @return the name
+     */
     String value();
 }

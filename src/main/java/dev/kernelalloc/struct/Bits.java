@@ -7,24 +7,30 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * A bit-field. Its declared type is the C type of the Java type, or of {@link C}; it decides where
- * the bits lie, by the rules of the platform (System V or Windows).
+ * Declares a bit-field. Its declared type is the C type of the Java type, or of {@link C}; it
+ * determines the position of the bits, by the rules of the platform (System V or Windows).
  *
- * <p>Writing a value that does not fit in the bits is refused with an {@link
- * IllegalArgumentException}. A write touches no byte outside the bit-field, and it is not atomic
- * with respect to its neighbours in the same byte.
+ * <p>A value that does not fit into the bits is refused with an {@link IllegalArgumentException}. A
+ * write touches no byte outside the bit-field, and it is not atomic with respect to its neighbours
+ * in the same byte.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.METHOD, ElementType.RECORD_COMPONENT})
 public @interface Bits {
 
-    /** The width in bits, from 1 to the size of the declared type. */
+    /**
+     * Returns the width in bits, from 1 to the size of the declared type.
+     *
+     * @return the width
+     */
     int value();
 
     /**
-     * Whether the topmost bit is a sign. A field as wide as its Java type has the sign of the Java
-     * type.
+     * Returns whether the topmost bit is a sign. A field as wide as its Java type has the sign of
+     * the Java type.
+     *
+     * @return true for a signed field
      */
     boolean signed() default false;
 }

@@ -7,9 +7,9 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The C type of an integer member where it is not the one of its Java type: a type whose size
- * depends on the platform, or an unsigned type read into a wider Java type. The Java type must be
- * able to hold every value of the C type on every platform; writing a value that the C type cannot
+ * Sets the C type of an integer member if it differs from the one of its Java type: a type whose
+ * size depends on the platform, or an unsigned type read into a wider Java type. The Java type must
+ * have room for every value of the C type on every platform; writing a value that the C type cannot
  * hold is refused with an {@link IllegalArgumentException}.
  *
  * <p>On a {@code boolean} it is {@link CType#UNSIGNED_INT} or {@link CType#UNSIGNED_CHAR}, for the
@@ -24,6 +24,10 @@ import java.lang.annotation.Target;
 @Target({ElementType.METHOD, ElementType.RECORD_COMPONENT})
 public @interface C {
 
-    /** The C type. */
+    /**
+     * Returns the C type.
+     *
+     * @return the type
+     */
     CType value();
 }

@@ -1,8 +1,8 @@
 package dev.kernelalloc.struct;
 
 /**
- * C integer types that no Java type stands for by itself. A wider Java type holds their values as
- * numbers; one just as wide holds the bits of an unsigned value, as Java does elsewhere.
+ * C integer types that have no Java type of their own. A wider Java type holds their values as
+ * numbers; one of the same width holds the bits of an unsigned value, as elsewhere in Java.
  */
 public enum CType {
     /** {@code unsigned char} or {@code uint8_t}. */
@@ -14,7 +14,7 @@ public enum CType {
     /** {@code long}: 8 bytes, on Windows 4; needs {@code long}. */
     LONG("long", true),
     /**
-     * {@code unsigned long}: 8 bytes, on Windows 4; needs {@code long}, which then may hold the
+     * {@code unsigned long}: 8 bytes, on Windows 4; needs {@code long}, which may then hold the
      * bits of an unsigned value.
      */
     UNSIGNED_LONG("unsigned long", false),

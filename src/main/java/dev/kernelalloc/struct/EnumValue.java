@@ -7,14 +7,18 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The integer that stands for a constant of an enum. Every constant of a stored enum has one, all
- * different.
+ * Sets the integer that represents a constant of an enum. Every constant of a stored enum has one,
+ * all different.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.FIELD)
 public @interface EnumValue {
 
-    /** The value in memory. */
+    /**
+     * Returns the value in memory.
+     *
+     * @return the value
+     */
     long value();
 }

@@ -7,9 +7,9 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * A flexible array member, {@code type name[]} in C: the last member of an interface, with as many
- * elements as the memory behind the struct has room for. It adds nothing to the size of the struct;
- * a {@link Length} gives the lengths of its inner dimensions.
+ * Declares a flexible array member, {@code type name[]} in C: the last member of an interface, with
+ * as many elements as the memory behind the struct has room for. It adds nothing to the size of the
+ * struct; a {@link Length} gives the lengths of its inner dimensions.
  *
  * @see StructType#byteSize(long)
  */

@@ -28,6 +28,10 @@ import java.lang.annotation.Target;
 @Target({ElementType.METHOD, ElementType.RECORD_COMPONENT})
 public @interface Length {
 
-    /** The lengths, in elements. */
+    /**
+     * Returns the lengths, in elements.
+     *
+     * @return the lengths
+     */
     long[] value();
 }

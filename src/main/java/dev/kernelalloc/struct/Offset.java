@@ -7,9 +7,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The offset of a member from the start of its struct, in bytes, for layouts that come from a data
- * sheet. The next member follows this one. Members may not overlap; that is what a {@link Union} is
- * for.
+ * Sets the offset of a member from the start of its struct, in bytes, for layouts from a data
+ * sheet. The next member follows this one. Members must not overlap; use a {@link Union} for that.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
@@ -17,7 +16,10 @@ import java.lang.annotation.Target;
 public @interface Offset {
 
     /**
-     * The offset in bytes: a multiple of the alignment of the member, unless the struct is packed.
+     * Returns the offset in bytes: a multiple of the alignment of the member, unless the struct is
+     * packed.
+     *
+     * @return the offset
      */
     long value();
 }

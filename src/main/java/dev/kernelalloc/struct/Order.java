@@ -6,12 +6,16 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/** The byte order of a member. It overrides {@link Struct#order()}. */
+/** Sets the byte order of a member. It overrides {@link Struct#order()}. */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.METHOD, ElementType.RECORD_COMPONENT})
 public @interface Order {
 
-    /** The byte order. */
+    /**
+     * Returns the byte order.
+     *
+     * @return the order
+     */
     Endian value();
 }

@@ -5,11 +5,11 @@ import java.util.Locale;
 import java.util.Objects;
 
 /**
- * A C pointer to a struct: an address, and what lies there.
+ * A C pointer to a struct: an address, and the type of the struct there.
  *
- * <p>A pointer does not know how many structs it points to, nor how long they live. Whoever follows
- * it says how many it may touch; a wrong number, or memory that is gone, is undefined behaviour, as
- * in C.
+ * <p>A pointer has neither the number of structs behind it nor their lifetime. The code that
+ * follows it states how many it may touch; a wrong number, or memory that was freed, is undefined
+ * behaviour, as in C.
  *
  * @param <T> the Java type of the struct
  * @param target the struct at the address
@@ -18,6 +18,8 @@ import java.util.Objects;
 public record Pointer<T>(StructType<T> target, long address) {
 
     /**
+     * Creates a pointer.
+     *
      * @throws NullPointerException if {@code target} is null
      */
     public Pointer {
@@ -25,10 +27,11 @@ public record Pointer<T>(StructType<T> target, long address) {
     }
 
     /**
-     * A pointer to the struct at the start of a segment. It does not keep the memory alive.
+     * Returns a pointer to the struct at the start of a segment. It does not keep the memory alive.
      *
      * @param target the struct in the segment
      * @param segment native memory
+     * @param <T> the Java type of the struct
      * @return the pointer
      * @throws IllegalArgumentException if {@code segment} is not native: heap memory has no address
      */
@@ -40,23 +43,28 @@ public record Pointer<T>(StructType<T> target, long address) {
     }
 
     /**
-     * The null pointer.
+     * Returns a null pointer.
      *
-     * @param target the struct it would point to
+     * @param target the type of the struct
+     * @param <T> the Java type of the struct
      * @return a pointer with address 0
      */
     public static <T> Pointer<T> nullPointer(StructType<T> target) {
         return new Pointer<>(target, 0);
     }
 
-    /** Whether the address is 0. */
+    /**
+     * Returns whether the address is 0.
+     *
+     * @return true for a null pointer
+     */
     public boolean isNull() {
         return address == 0;
     }
 
     /**
-     * The one struct that the pointer leads to: a live view, or a copy. The caller vouches that it
-     * is there.
+     * Returns the struct behind the pointer: a live view, or a copy. The caller vouches that it
+     * exists.
      *
      * @return the struct
      * @throws NullPointerException if this is a null pointer
@@ -66,10 +74,10 @@ public record Pointer<T>(StructType<T> target, long address) {
     }
 
     /**
-     * The memory of the structs that the pointer leads to. The caller vouches that they are there;
-     * the segment never ends its life by itself.
+     * Returns the memory of the structs behind the pointer. The caller vouches that they exist; the
+     * segment never ends on its own.
      *
-     * @param elements how many structs may be touched
+     * @param elements the number of structs
      * @return a segment of {@code elements} structs
      * @throws NullPointerException if this is a null pointer
      * @throws IllegalArgumentException if {@code elements} is negative, or its size overflows

@@ -7,8 +7,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * How a record or an interface is laid out, where the rules of C alone do not say it. Every value
- * left at its default changes nothing, so a struct laid out by the rules alone needs no annotation.
+ * Modifies the layout of a record or an interface where the rules of C alone do not determine it.
+ * Default values change nothing, so a struct laid out by the rules alone needs no annotation.
  *
  * @see Union
  */
@@ -18,26 +18,35 @@ import java.lang.annotation.Target;
 public @interface Struct {
 
     /**
-     * Raises the alignment, in bytes: a power of two. 0 leaves the alignment that follows from the
-     * members. {@code __attribute__((aligned(n)))} in C.
+     * Returns the minimum alignment in bytes, a power of two; 0 for the alignment that follows from
+     * the members. {@code __attribute__((aligned(n)))} in C.
+     *
+     * @return the alignment
      */
     long align() default 0;
 
     /**
-     * The size in bytes, where it is larger than the members need: a block of device registers ends
-     * where its data sheet says. 0 leaves the size that follows from the members.
+     * Returns the size in bytes, if it is larger than the members need, such as that of a block of
+     * device registers in a data sheet; 0 for the size that follows from the members.
+     *
+     * @return the size
      */
     long size() default 0;
 
     /**
-     * Places members without padding and with alignment 1, bit-fields without regard to their
-     * units. {@code __attribute__((packed))} in C. A nested struct keeps its own inner layout.
+     * Returns whether members are placed without padding and with alignment 1, and bit-fields
+     * without regard to their units. {@code __attribute__((packed))} in C. A nested struct keeps
+     * its own inner layout.
+     *
+     * @return true for a packed struct
      */
     boolean packed() default false;
 
     /**
-     * The byte order of members without an {@link Order} of their own. Not inherited by nested
-     * structs.
+     * Returns the byte order of members without an {@link Order} of their own. Nested structs do
+     * not inherit it.
+     *
+     * @return the order
      */
     Endian order() default Endian.NATIVE;
 }

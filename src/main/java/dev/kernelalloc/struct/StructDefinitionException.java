@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * A record or an interface does not describe a struct. All mistakes are reported together, each
- * with the member it stands at and what would be right.
+ * Thrown if a record or an interface does not describe a struct. All mistakes are reported
+ * together, each with its member and the remedy.
  */
 public final class StructDefinitionException extends IllegalArgumentException {
 
@@ -25,7 +25,7 @@ public final class StructDefinitionException extends IllegalArgumentException {
     }
 
     /**
-     * The mistakes, in the order of the members: {@code "Vmxon.data: …"}.
+     * Returns the mistakes, in the order of the members: {@code "Vmxon.data: …"}.
      *
      * @return the mistakes, at least one
      */

@@ -20,13 +20,13 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
- * A C struct, described by a Java record or interface: where its members lie, and how values get
- * out of memory and into it.
+ * The layout of a C struct, described by a Java record or interface, and access to values in
+ * memory.
  *
  * <p>A <b>record</b> is a copy: {@link #get} reads all members, {@link #set} writes them. An
  * <b>interface</b> is a live view: {@code get} returns an object whose getters and setters reach
- * the memory itself. Members stand in the order of the declaration and are laid out by the rules of
- * the C compilers of the platform; the annotations of this package say what Java cannot.
+ * the memory itself. Members have the order of the declaration and are laid out by the rules of the
+ * C compilers of the platform; the annotations of this package express what Java cannot.
  *
  * {@snippet lang = java :
  * record Point(int x, int y) {}
@@ -41,12 +41,12 @@ import java.util.function.Function;
  * static final StructType<Line> LINE = StructType.of(MethodHandles.lookup(), Line.class);
  * }
  *
- * <p>Keep a type in a {@code static final} field: making one generates classes, and an access
- * through a constant type costs what the access of the memory costs. No access makes garbage,
- * except values that are objects: copies, strings, views that escape.
+ * <p>Keep a type in a {@code static final} field: creating one generates classes, and an access
+ * through a constant type costs as much as an access to the memory. Accesses allocate only values
+ * that are objects: copies, strings, views that escape.
  *
- * <p><b>Memory.</b> Sizes and offsets are bytes. Every access is checked by the segment: one out of
- * its bounds throws {@link IndexOutOfBoundsException}, one after its life {@link
+ * <p><b>Memory.</b> Sizes and offsets are in bytes. Every access is checked by the segment: one out
+ * of its bounds throws {@link IndexOutOfBoundsException}, one after its life {@link
  * IllegalStateException}, one from a thread it is not confined to {@link WrongThreadException}, a
  * write to a read-only one {@link IllegalArgumentException}. Plain accesses work at any address; an
  * {@link Access} mode or an {@link Atomic} operation at a misaligned address throws {@link
@@ -67,7 +67,7 @@ public abstract class StructType<T> {
     private final StructModel model;
 
     /**
-     * For generated subclasses, which alone have the argument. Owners of memory trust the sizes
+     * Creates a type. Only generated subclasses have the argument: owners of memory trust the sizes
      * that a type reports, so no other subclass is accepted.
      *
      * @param model the description of a struct that has no type yet
@@ -81,14 +81,15 @@ public abstract class StructType<T> {
     }
 
     /**
-     * The struct that a record or an interface describes.
+     * Returns the type of the struct that a record or an interface describes.
      *
      * <p>Reading, laying out and checking takes a few milliseconds; the result is not cached.
      *
      * @param lookup {@code MethodHandles.lookup()} of a class that sees {@code type} and every type
      *     in it; nested private types are seen by the class around them
      * @param type a record or an interface
-     * @return its struct
+     * @param <T> the record or interface
+     * @return the type
      * @throws StructDefinitionException if it does not describe a struct, or structs nest more than
      *     64 deep in it; all mistakes are reported together
      */
@@ -106,12 +107,13 @@ public abstract class StructType<T> {
     }
 
     /**
-     * A struct known by its layout alone, for example one that jextract wrote. Its values are
-     * segments: {@link #get} returns a slice of the memory, {@link #set} copies bytes.
+     * Returns the type of a struct known by its layout alone, for example one that jextract wrote.
+     * Its values are segments: {@link #get} returns a slice of the memory, {@link #set} copies
+     * bytes.
      *
-     * @param layout the layout; one that is no group is taken as the only member, {@code value}, of
-     *     a struct
-     * @return its struct
+     * @param layout the layout; if it is no group, it becomes the only member, {@code value}, of a
+     *     struct
+     * @return the type
      * @throws IllegalArgumentException if its size and alignment together exceed {@link
      *     Long#MAX_VALUE}: no memory could hold it; or if groups nest more than 64 deep
      */
@@ -122,13 +124,18 @@ public abstract class StructType<T> {
     // ---- what it is -----------------------------------------------------------------------------
 
     /**
-     * The record or interface; {@code MemorySegment.class} for a struct known by its layout alone.
+     * Returns the record or interface; {@code MemorySegment.class} for a struct known by its layout
+     * alone.
+     *
+     * @return the class
      */
     public abstract Class<T> type();
 
     /**
-     * The layout: members by their names, paddings explicit. The bytes of bit-fields are sequences
-     * without a name; a flexible array is a sequence of no elements.
+     * Returns the layout: members by their names, paddings explicit. The bytes of bit-fields are
+     * sequences without a name; a flexible array is a sequence of no elements.
+     *
+     * @return the layout
      */
     public final GroupLayout layout() {
         return model.layout();
@@ -155,22 +162,29 @@ public abstract class StructType<T> {
     }
 
     /**
-     * Whether values are live: a view, or a slice of the memory. Otherwise they are copies.
+     * Returns whether values are live: a view, or a slice of the memory. Otherwise they are copies.
      *
      * @return false for a record
      */
     public abstract boolean isView();
 
     /**
-     * The size in bytes, with padding at the end; without the elements of a {@link Flexible} array.
+     * Returns the size in bytes, with padding at the end; without the elements of a {@link
+     * Flexible} array.
+     *
+     * @return the size
      */
     public abstract long byteSize();
 
-    /** The alignment in bytes: a power of two. */
+    /**
+     * Returns the alignment in bytes, a power of two.
+     *
+     * @return the alignment
+     */
     public abstract long byteAlignment();
 
     /**
-     * The size of the struct with a number of elements in its {@link Flexible} array.
+     * Returns the size of the struct with a number of elements in its {@link Flexible} array.
      *
      * @param elements the number of elements
      * @return the bytes to allocate, at least {@link #byteSize()}
@@ -199,7 +213,7 @@ public abstract class StructType<T> {
     }
 
     /**
-     * Whether the struct ends in a {@link Flexible} array, so that its size is not fixed.
+     * Returns whether the struct ends in a {@link Flexible} array, so that its size is not fixed.
      *
      * @return false for a struct known by its layout alone
      */
@@ -210,7 +224,7 @@ public abstract class StructType<T> {
     // ---- values ---------------------------------------------------------------------------------
 
     /**
-     * The struct at the start of a segment.
+     * Returns the struct at the start of a segment.
      *
      * @param segment memory of at least {@link #byteSize()} bytes
      * @return a copy, a live view, or a slice
@@ -219,12 +233,12 @@ public abstract class StructType<T> {
     public abstract T get(MemorySegment segment);
 
     /**
-     * The struct at an offset of a segment.
+     * Returns the struct at an offset of a segment.
      *
      * @param segment the memory
      * @param offset the offset of the struct in bytes
      * @return a copy, a live view, or a slice
-     * @throws IndexOutOfBoundsException if the struct does not lie within the segment
+     * @throws IndexOutOfBoundsException if the struct is not within the segment
      */
     public abstract T get(MemorySegment segment, long offset);
 
@@ -247,20 +261,20 @@ public abstract class StructType<T> {
      *
      * @param segment the memory
      * @param offset the offset of the struct in bytes
-     * @param value as in {@link #set(MemorySegment, Object)}
-     * @throws IndexOutOfBoundsException if the struct does not lie within the segment
+     * @param value the value, as in {@link #set(MemorySegment, Object)}
+     * @throws IndexOutOfBoundsException if the struct is not within the segment
      * @throws IllegalArgumentException as in {@link #set(MemorySegment, Object)}
      * @throws NullPointerException if {@code value} or an object in it is null
      */
     public abstract void set(MemorySegment segment, long offset, T value);
 
     /**
-     * Writes zeros to all bytes of the struct at the start of a segment, also to paddings; not to
-     * the elements of a {@link Flexible} array.
+     * Zeroes all bytes of the struct at the start of a segment, paddings included, but not the
+     * elements of a {@link Flexible} array.
      *
      * @param segment memory of at least {@link #byteSize()} bytes
-     * @throws IndexOutOfBoundsException if the segment is smaller than the struct; the bytes that
-     *     it has may be written
+     * @throws IndexOutOfBoundsException if the segment is smaller than the struct; some of its
+     *     bytes may be written
      */
     public void clear(MemorySegment segment) {
         BulkMemory.fill(segment.asSlice(0, byteSize()), (byte) 0);
@@ -269,9 +283,9 @@ public abstract class StructType<T> {
     // ---- single members -------------------------------------------------------------------------
 
     /**
-     * A handle on a primitive or pointer anywhere in the struct, in any access mode.
+     * Returns a handle on a primitive or pointer anywhere in the struct, in any access mode.
      *
-     * @param path the way through {@link #layout()}
+     * @param path the path through {@link #layout()}
      * @return a handle with the coordinates {@code (MemorySegment, long offset, long index…)}
      * @throws IllegalArgumentException if the path leads to no value, as in {@link
      *     MemoryLayout#varHandle(PathElement...)}
@@ -281,10 +295,10 @@ public abstract class StructType<T> {
     }
 
     /**
-     * A handle on a primitive or pointer anywhere in the struct, in any access mode. The handle has
-     * the type in memory: of an enum the integer.
+     * Returns a handle on a primitive or pointer anywhere in the struct, in any access mode. The
+     * handle has the type in memory; for an enum this is the integer.
      *
-     * @param path names with dots between, each index in brackets, an open one empty: {@code
+     * @param path names separated by dots, each index in brackets, an open one empty: {@code
      *     "from.x"}, {@code "points[3].x"}, {@code "points[].x"}
      * @return a handle with the coordinates {@code (MemorySegment, long offset, long index…)}
      * @throws IllegalArgumentException if the path leads to no value; a bit-field or a string has
@@ -295,9 +309,10 @@ public abstract class StructType<T> {
     }
 
     /**
-     * A handle that reads any member, also a bit-field, a string, an array or a nested struct.
+     * Returns a handle that reads any member, including a bit-field, a string, an array or a nested
+     * struct.
      *
-     * @param path as in {@link #varHandle(String)}, without open indexes
+     * @param path the path, as in {@link #varHandle(String)}, without open indexes
      * @return a handle of the type {@code (MemorySegment, long offset)value}
      * @throws IllegalArgumentException if the path leads to no member
      */
@@ -306,9 +321,10 @@ public abstract class StructType<T> {
     }
 
     /**
-     * A handle that writes any member, also a bit-field, a string, an array or a nested struct.
+     * Returns a handle that writes any member, including a bit-field, a string, an array or a
+     * nested struct.
      *
-     * @param path as in {@link #varHandle(String)}, without open indexes
+     * @param path the path, as in {@link #varHandle(String)}, without open indexes
      * @return a handle of the type {@code (MemorySegment, long offset, value)void}
      * @throws IllegalArgumentException if the path leads to no member
      */
@@ -319,7 +335,7 @@ public abstract class StructType<T> {
     // ---- for people -----------------------------------------------------------------------------
 
     /**
-     * The layout as {@code pahole} prints it: offset and size of every member, holes, padding.
+     * Formats the layout as {@code pahole} does: offset and size of every member, holes, padding.
      *
      * @return several lines, each ended by a line feed
      */
@@ -328,7 +344,8 @@ public abstract class StructType<T> {
     }
 
     /**
-     * The members of a struct in memory, briefly: {@code "Vmxon[revisionId=42, data=4092 bytes]"}.
+     * Formats the members of a struct in memory, briefly: {@code "Vmxon[revisionId=42, data=4092
+     * bytes]"}.
      *
      * @param segment memory of at least {@link #byteSize()} bytes
      * @return one line
@@ -338,15 +355,17 @@ public abstract class StructType<T> {
         return Printer.show(model, segment, 0);
     }
 
-    /** The kind, the name and the size of the struct: {@code "struct Vmxon (4096 bytes)"}. */
+    /**
+     * Returns the kind, the name and the size of the struct: {@code "struct Vmxon (4096 bytes)"}.
+     */
     @Override
     public final String toString() {
         return String.format(Locale.ROOT, "%s (%d bytes)", model.spelling(), byteSize());
     }
 
     /**
-     * What the package of boxes keeps for this type: a constant of the type's code, so that the JIT
-     * knows it where it knows the type.
+     * Returns the object that the package of boxes keeps for this type: a constant of the type's
+     * code, so that it is a constant for the JIT wherever the type is.
      *
      * @return null for a struct known by its layout alone
      */
@@ -355,10 +374,13 @@ public abstract class StructType<T> {
     }
 
     /**
-     * For generated subclasses: calls a handle. The JIT has less to inline of this than of an exact
-     * invocation of the handle, which checks its type.
+     * Links a call site of a generated subclass to a handle. The JIT inlines less code for this
+     * than for an exact invocation of the handle, which checks its type.
      *
-     * @param target what the call site calls
+     * @param target the handle to call
+     * @param caller the lookup of the generated class
+     * @param name the name of the call site
+     * @param type the type of the call site
      * @return the call site
      */
     protected static CallSite link(

@@ -7,12 +7,12 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * How a fixed-length character array is read and written as a {@code String}. Without this
+ * Sets how a fixed-length character array is read and written as a {@code String}. Without this
  * annotation it is {@code UTF-8} with a terminator.
  *
  * <p>Reading stops at the first NUL, or at the end of the array. Writing fills the rest of the
- * array with NULs; a string that contains NUL, has a character the charset lacks, or is too long is
- * refused with an {@link IllegalArgumentException}, and the memory is unchanged.
+ * array with NULs; a string that contains NUL, has a character outside the charset, or is too long
+ * is refused with an {@link IllegalArgumentException}, and the memory is unchanged.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
@@ -20,12 +20,18 @@ import java.lang.annotation.Target;
 public @interface Text {
 
     /**
-     * The name of the charset. In {@code UTF-16} and {@code UTF-32} a character takes 2 and 4 bytes
-     * in the byte order of the member, without a byte order mark; in all others it takes one byte
-     * at least.
+     * Returns the name of the charset. In {@code UTF-16} and {@code UTF-32} a character takes 2 and
+     * 4 bytes in the byte order of the member, without a byte order mark; in all others it takes at
+     * least one byte.
+     *
+     * @return the name
      */
     String charset() default "UTF-8";
 
-    /** Whether a NUL must follow the text, as C string functions expect. */
+    /**
+     * Returns whether a NUL must follow the text, as C string functions expect.
+     *
+     * @return true for a terminated text
+     */
     boolean terminated() default true;
 }

@@ -8,7 +8,7 @@ import java.lang.annotation.Target;
 
 /**
  * Marks an interface as a C {@code union}: all members begin at offset 0. A record cannot be a
- * union, since a copy of every member does not say which of them is meant.
+ * union, since a copy of every member does not state which of them is meant.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
