@@ -10,15 +10,15 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /**
- * Stands guard for an allocator: reachable for as long as the allocator, an owner of its memory, or
- * a call of theirs that is still running. An allocator that is dropped without being closed is
- * reported, if it has memory. Then, and where other threads had blocks in their caches when it was
- * closed, whatever holds no live block goes back to the system: no thread can use these caches any
+ * Guards an allocator: reachable as long as the allocator, an owner of its memory, or one of their
+ * calls in progress. An allocator that is dropped without being closed is reported, if it has
+ * memory. Memory without a live block is then returned to the system, and so is memory that other
+ * threads had in their caches when the allocator was closed: no thread can use these caches any
  * more, though the threads may be alive.
  */
 final class AllocatorGuard {
 
-    /** What an allocator leaves behind; refers to its memory, but to nothing that guards it. */
+    /** The remains of an allocator; refers to its memory, but to nothing that guards it. */
     private static final class Remains extends PhantomReference<AllocatorGuard>
             implements LeakWatch.Dropped {
 
@@ -38,7 +38,7 @@ final class AllocatorGuard {
         public void found() {
             if (ALL.remove(this)) {
                 if (record != null) {
-                    LeakWatch.lost(record); // first: it reports the memory that goes back now
+                    LeakWatch.lost(record); // first: it reports the memory that is returned now
                 }
                 reclaiming.run();
             }
@@ -48,7 +48,7 @@ final class AllocatorGuard {
     /** Reports the loss; null where nothing is tracked. */
     private final @Nullable Sentinel unclosed;
 
-    /** What the budget refers to weakly, since that is reachable from the remains. */
+    /** Referred to weakly by the budget, since that is reachable from the remains. */
     @SuppressWarnings("unused")
     private final List<Consumer<Pressure>> pressureListeners;
 
@@ -65,7 +65,7 @@ final class AllocatorGuard {
         return !Remains.ALL.isEmpty();
     }
 
-    /** Counts memory that the allocator has taken, or given back: it is what would be lost. */
+    /** Counts memory taken and returned by the allocator: the amount that would be lost. */
     Counting counting() {
         return new Counting(unclosed == null ? null : unclosed.record());
     }
@@ -82,8 +82,8 @@ final class AllocatorGuard {
     /**
      * Guards the memory of the allocator from now on.
      *
-     * @param reclaiming gives back what holds no live block, once no thread can reach the allocator
-     *     any more; refers neither to the allocator nor to this guard
+     * @param reclaiming returns memory without a live block, once no thread can reach the
+     *     allocator; refers neither to the allocator nor to this guard
      */
     void guard(Runnable reclaiming) {
         remains = new Remains(this, unclosed == null ? null : unclosed.record(), reclaiming);

@@ -3,8 +3,8 @@ package dev.kernelalloc;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A block that an arena gives back when it has closed, in a list of them. Its record is made before
- * its memory is taken, so that none is lost when the Java heap is exhausted.
+ * A block that an arena frees when it has closed, in a list of them. The record is created before
+ * its memory is allocated, so that none is lost with a full Java heap.
  */
 final class ArenaBlock {
 
@@ -48,8 +48,8 @@ final class ArenaBlock {
     }
 
     /**
-     * Gives back a whole list, also when one of them turns out to have been overrun, or cannot be
-     * given back where the Java heap or stack ends: an arena closes but once.
+     * Frees a whole list, even if one of the blocks was overrun, or cannot be freed because the
+     * Java heap or stack is exhausted: an arena closes only once.
      */
     static void giveBackAll(@Nullable ArenaBlock newest, CheckedBlocks source) {
         Throwable failure = null;

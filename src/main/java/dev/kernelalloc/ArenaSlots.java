@@ -12,7 +12,7 @@ final class ArenaSlots {
     /** Beyond, what a block costs is nothing beside what is done with its memory. */
     static final int LAST_CHUNK_BYTES = 64 << 10;
 
-    /** What malloc(3) gives without being asked. */
+    /** The alignment of malloc(3). */
     static final long CHUNK_ALIGNMENT_BYTES = 16;
 
     /** The largest part of a chunk that one request may take, so that little is left behind. */
@@ -57,8 +57,8 @@ final class ArenaSlots {
     }
 
     /**
-     * The size of the chunk after one of {@code chunkBytes}. It grows also when a small request
-     * gets a block of its own, so that the next of its kind find chunks large enough for them.
+     * Returns the size of the chunk after one of {@code chunkBytes}. It also grows if a small
+     * request gets a block of its own, so that the next ones find chunks large enough.
      */
     static int grown(int chunkBytes) {
         return Math.min(2 * chunkBytes, LAST_CHUNK_BYTES);

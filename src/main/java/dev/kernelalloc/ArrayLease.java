@@ -25,7 +25,7 @@ import java.util.function.Consumer;
  */
 public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoCloseable {
 
-    /** Of this package alone. */
+    /** Only for this package. */
     ArrayLease() {}
 
     /**
@@ -41,7 +41,7 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
      */
     public abstract List<PhysicalExtent> extents();
 
-    /** What this is a lease of. */
+    /** Returns the array that is leased. */
     abstract SharedArray<T> array();
 
     /** For the thread of this lease. */

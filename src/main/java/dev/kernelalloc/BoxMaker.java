@@ -16,22 +16,21 @@ import java.util.function.Function;
  * Makes the boxes of a struct type, each of a class that is generated for its type.
  *
  * <p>The first box of such a class is the companion of the type, a constant of the type's code. It
- * is never opened; it makes the others. Where the JIT knows the type it therefore knows the class
- * of the box, and where it does not, the call that makes a box has a profile of its own.
+ * is never opened; it makes the others. If the type is constant for the JIT, so is the class of the
+ * box; otherwise the call that makes a box has a profile of its own.
  *
  * <p><b>Inlining.</b> A box costs nothing beyond its block when HotSpot inlines everything that is
- * called on it, because only then does escape analysis remove the object. Two limits stand in the
- * way. {@code MaxInlineLevel} ends inlining at 15 nested calls, counted from the method that is
+ * called on it, because only then does escape analysis remove the object. Two limits prevent that.
+ * {@code MaxInlineLevel} ends inlining at 15 nested calls, counted from the method that is
  * compiled, so a caller that is 12 calls deep leaves three. A call through a constant method handle
  * is not counted: HotSpot raises the limit by one for the handle's own frames. Making, accessing
  * and closing a box therefore consist of flat methods that call each other through the handles
- * below. The second limit is the type profile, which a handle does not have: what is called through
- * one must be a static method, a method of a final class, or a method of a box whose class is
- * known.
+ * below. The second limit is the type profile, which a handle does not have: its target must be a
+ * static method, a method of a final class, or a method of a box whose class is known.
  */
 final class BoxMaker {
 
-    /** What the constructor of a box asks for. */
+    /** The argument of a box's constructor. */
     static final Object KEY = new Object();
 
     /** {@link ConfinedBox#uninitialized}. */

@@ -8,13 +8,14 @@ import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /**
- * The memory of a box without the thread: what stays the same when a box is handed over, or shared.
+ * The memory of a box without the thread: the state that stays the same when a box is handed over,
+ * or shared.
  *
- * @param origin where it goes back to
- * @param bytes as asked of the origin
- * @param alignment as asked of the origin
- * @param elements of the flexible array at its end
- * @param readOnly whether its segments are
+ * @param origin the origin that it returns to
+ * @param bytes the size, as requested from the origin
+ * @param alignment the alignment, as requested from the origin
+ * @param elements the number of elements of the flexible array at its end
+ * @param readOnly whether its segments are read-only
  */
 record BoxedBlock(
         Origin origin, long address, long bytes, long alignment, long elements, boolean readOnly) {
@@ -59,7 +60,7 @@ record BoxedBlock(
         origin.freeOwned(address, bytes, alignment);
     }
 
-    /** For people: where it lies, how large it is, and what is promised of its pages. */
+    /** Describes for people the address, the size and the guarantee of the pages. */
     String place() {
         return String.format(
                 Locale.ROOT, "at 0x%x, %d bytes, %s", address, bytes, origin.guarantee());

@@ -10,17 +10,17 @@ import java.nio.charset.Charset;
 /**
  * An arena that cuts its segments one after the other from a few blocks of an allocator.
  *
- * <p>What an arena has to be — alive, confined, closed once, not while a downcall holds a segment —
- * is the business of {@link #lifetime()}, an arena of the JDK that every segment is bound to.
- * Memory follows it: blocks are taken while it is alive, and given back once it has closed, after
- * the cleanup actions that users have registered with it.
+ * <p>The state of an arena (alive, confined, closed once, not while a downcall holds a segment) is
+ * that of {@link #lifetime()}, an arena of the JDK that every segment is bound to. Memory follows
+ * it: blocks are allocated while it is alive, and freed once it has closed, after the cleanup
+ * actions that users have registered with it.
  *
  * <ul>
  *   <li>A <i>chunk</i> is a block that segments are cut from in <i>slots</i>: whole words, so that
  *       every slot starts at a word. Its bytes are undefined; a segment is zeroed when it is handed
- *       out, through itself, so that no arena closed by another thread meanwhile can zero what has
- *       another owner.
- *   <li>What is too large or too strictly aligned for a chunk of the present size gets a block of
+ *       out, through itself, so that an arena that another thread closes at that moment cannot zero
+ *       memory of another owner.
+ *   <li>A segment too large or too strictly aligned for a chunk of the present size gets a block of
  *       its own, zeroed by the allocator.
  * </ul>
  *

@@ -26,13 +26,13 @@ final class ConfinedArena implements BumpArena {
 
     private final @Nullable Sentinel sentinel;
 
-    /** Where the next slot may start in the present chunk, and where that chunk ends. */
+    /** The start of the next slot in the present chunk, and the end of that chunk. */
     private long next;
 
     private long end;
     private int nextChunkBytes;
 
-    /** Of all blocks but the first chunk. */
+    /** All blocks but the first chunk. */
     private @Nullable ArenaBlock newest;
 
     /** Without a chunk. */
@@ -132,7 +132,7 @@ final class ConfinedArena implements BumpArena {
             startChunk(ArenaBlock.takeChunk(source, chunkBytes));
             return true;
         } catch (AllocationException _) {
-            nextChunkBytes = ArenaSlots.FIRST_CHUNK_BYTES; // less may still be had
+            nextChunkBytes = ArenaSlots.FIRST_CHUNK_BYTES; // less may still be available
             return false;
         }
     }

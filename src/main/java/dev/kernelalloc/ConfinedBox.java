@@ -55,7 +55,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     private @Nullable Origin origin;
     private @Nullable Life life;
 
-    /** What bounds the segments of a box. */
+    /** Bounds the segments of a box. */
     private record Life(Arena arena, MemorySegment segment) {}
 
     /**
@@ -69,7 +69,8 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         super();
     }
 
-    // ---- what a subclass says of its struct ---------------------------------------------------
+    // ---- the struct, as described by a subclass
+    // ---------------------------------------------------
 
     /**
      * Returns another box of this class, closed.
@@ -169,7 +170,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     }
 
     /**
-     * Opens a box over a new block; the box is there first, so that nothing is lost for want of
+     * Opens a box over a new block. The box exists before, so that no memory is lost with a full
      * Java heap.
      */
     static void open(ConfinedBox<?> box, KernelAllocator allocator, boolean zeroed)
@@ -215,7 +216,9 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         return take(type, BoxedBlock.take(CheckedBlocks.of(allocator), type, elements, zeroed));
     }
 
-    /** The box is made before its memory changes hands: nothing is lost for want of Java heap. */
+    /**
+     * Creates the box before its memory changes hands, so that none is lost with a full Java heap.
+     */
     static <T> ConfinedBox<T> adopt(
             KernelAllocator allocator,
             StructType<T> type,
@@ -277,7 +280,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         return box;
     }
 
-    /** The same; the memory has gone back on failure. */
+    /** As {@link #attach}; the memory is freed on failure. */
     private static <T> ConfinedBox<T> take(StructType<T> type, BoxedBlock block) {
         try {
             return attach(type, block);

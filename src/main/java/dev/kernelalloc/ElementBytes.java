@@ -5,7 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
 
-/** Elements as the bytes they are, for what need not know their type. */
+/** Elements as bytes, for code that does not need their type. */
 final class ElementBytes {
 
     private ElementBytes() {}

@@ -59,7 +59,7 @@ final class ElementList<T> extends AbstractList<T> implements RandomAccess {
         }
     }
 
-    /** What it is a list of. */
+    /** Returns the listed elements. */
     NativeSlice<T> elements() {
         return elements;
     }

@@ -22,7 +22,7 @@ final class ElementSpliterator<T> implements Spliterator<T> {
         return true;
     }
 
-    /** The elements' own loop, which the JIT knows for their type. */
+    /** The loop of the elements' class, which the JIT compiles for their type. */
     @Override
     public void forEachRemaining(Consumer<? super T> action) {
         if (next == 0) {

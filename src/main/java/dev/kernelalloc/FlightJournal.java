@@ -21,11 +21,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Writes flight-recorder events: the one class that knows them. Callers drop what is thrown here.
+ * Writes flight-recorder events: the only class that refers to them. Callers drop its exceptions.
  *
- * <p>Whether a kind of event is wanted is asked of an event that is there already, so that without
- * a recording nothing is made. With one there must be room on the stack for the recorder too, which
- * an overflow would leave in the middle of an event.
+ * <p>Whether a kind of event is enabled is asked of an existing event, so that nothing is allocated
+ * without a recording. With a recording, the recorder needs stack too, and an overflow would leave
+ * it in the middle of an event.
  */
 final class FlightJournal {
 

@@ -58,7 +58,7 @@ public final class Handoff<T> {
      * @throws IllegalStateException if this hand-off has ended
      */
     public NativeBox<T> attach() {
-        // Made before the exchange, so that nothing is lost for want of Java heap.
+        // Created before the exchange, so that no memory is lost with a full Java heap.
         NativeBox<T> box = ConfinedBox.attach(type, block);
         take();
         block.origin().passTo(LeakReport.Kind.BOX);

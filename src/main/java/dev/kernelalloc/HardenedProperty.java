@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.Set;
 
 /**
- * The system property that hardens allocators whose builders say nothing else, read once, at first
- * use. A value that is wrong is kept as its message, so that every use of it is told, and none
- * meets an error in a class initialiser.
+ * The system property that hardens allocators whose builders have no setting, read once, at first
+ * use. A wrong value is kept as its message, so that every use reports it, and none fails in a
+ * class initialiser.
  */
 record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
 
@@ -27,7 +27,7 @@ record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
     }
 
     /**
-     * What the process was started with.
+     * Returns the value that the process was started with.
      *
      * @throws IllegalArgumentException if that cannot be understood
      */

@@ -16,9 +16,8 @@ import java.util.stream.Collectors;
  */
 public enum Hardening {
     /**
-     * Of two threads that free a raw block at the same instant, one is refused. Every allocator
-     * refuses a block that is freed twice, one after the other. Property value: {@code
-     * double-free}.
+     * If two threads free a raw block at the same instant, one is refused. Every allocator refuses
+     * a block that is freed twice, one after the other. Property value: {@code double-free}.
      */
     DOUBLE_FREE,
 

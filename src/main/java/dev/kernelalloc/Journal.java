@@ -7,11 +7,11 @@ import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalSlab;
 
 /**
- * Writes down what happens in an allocator: in the JDK's flight recorder where the process has that
- * module, else nowhere. Nothing here fails. Where the Java heap or the stack is exhausted the
- * recording misses something, and the allocator nothing.
+ * Records events of an allocator: in the JDK's flight recorder if the process has that module.
+ * Nothing here fails. If the Java heap or the stack is exhausted, the recording misses events; the
+ * allocator is unaffected.
  *
- * @param tag of the allocator
+ * @param tag the tag of the allocator
  */
 record Journal(String tag) {
 
@@ -35,12 +35,15 @@ record Journal(String tag) {
         return HAS_RECORDER && FlightRecording.isRunning();
     }
 
-    /** Writes down what a heap tells, all of it. */
+    /** Records all events of a heap. */
     HeapListener ofHeap() {
         return HAS_RECORDER ? new OfHeap(tag) : HeapListener.NONE;
     }
 
-    /** The same but for chunks: those of physical memory {@link #mapped} knows better. */
+    /**
+     * Records all events of a heap but chunks: {@link #mapped} records those of physical memory in
+     * more detail.
+     */
     HeapListener ofHeapWithoutChunks() {
         return HAS_RECORDER ? new OfBlocks(tag) : HeapListener.NONE;
     }
@@ -131,7 +134,7 @@ record Journal(String tag) {
         }
     }
 
-    /** What a heap tells of blocks. */
+    /** Records events of blocks. */
     private record OfBlocks(String tag) implements HeapListener {
 
         @Override
@@ -163,7 +166,7 @@ record Journal(String tag) {
         }
     }
 
-    /** What a heap tells of blocks and of its chunks. */
+    /** Records events of blocks and chunks. */
     private record OfHeap(String tag, OfBlocks blocks) implements HeapListener {
 
         OfHeap(String tag) {

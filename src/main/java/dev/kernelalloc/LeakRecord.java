@@ -8,12 +8,12 @@ import java.lang.ref.PhantomReference;
 import java.lang.ref.WeakReference;
 
 /**
- * What is remembered of one owner of memory, until its end, or until it is found to be lost. One of
- * the two happens, once.
+ * The record of one owner of memory, until it ends, or until it is found lost. One of the two
+ * happens, once.
  */
 final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.Dropped {
 
-    /** Who can end what is tracked; changes as memory changes hands. */
+    /** The owner that can end the tracked memory; changes as memory changes hands. */
     private record Holder(
             LeakReport.Kind kind, String name, long id, WeakReference<Thread> thread) {
 
@@ -55,7 +55,7 @@ final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.D
     private volatile long bytes;
     private volatile int state;
 
-    /** Where {@link LeakRecords} keeps it, and the next older record there. */
+    /** The place of the record in {@link LeakRecords}, and the next older record there. */
     final int stripe = LeakRecords.ALL.stripeOfThread();
 
     @Nullable LeakRecord older;
@@ -89,7 +89,7 @@ final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.D
         holder = Holder.now(kind);
     }
 
-    /** The memory lies elsewhere now. */
+    /** Records a new address of the memory. */
     void move(long newAddress, long newBytes) {
         address = newAddress;
         bytes = newBytes;
@@ -108,7 +108,7 @@ final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.D
         BYTES.getAndAdd(this, more);
     }
 
-    /** The owner gives the memory back, or leaves it to somebody else. */
+    /** Ends the record: the owner frees the memory, or leaves it to another. */
     void end() {
         Tracker tracked = over(ENDED);
         if (tracked != null && holder.kind.ownsMemory()) {
@@ -139,7 +139,7 @@ final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.D
         return state != ALIVE;
     }
 
-    /** Whether nobody can end it any more, though it may be in reach of the program. */
+    /** Returns whether no thread can end it any more, though it may be reachable. */
     boolean isOrphaned() {
         Holder now = holder;
         return now.kind.isConfined() && now.hasEnded();

@@ -9,14 +9,14 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
- * The records of all that is tracked in the process: what keeps them alive, so that the collector
- * tells of them. No thread ever waits here.
+ * The records of all that is tracked in the process. They are reachable from here, so that the
+ * collector reports them. No thread ever waits here.
  *
- * <p>A stripe is a stack that is pushed to by an exchange. A record that is over stays in it until
- * a quarter of the stripe is; then one thread unlinks them all, and others go on meanwhile. It
- * alone changes the links between records, and takes away the top only by an exchange that fails
- * when another was pushed; a record is pushed once, so the same top means that nothing has
- * happened. Who walks a stripe sees every record that was in it before and is not over.
+ * <p>A stripe is a stack; a record is pushed by CAS. A record that has ended stays in the stripe
+ * until a quarter of the stripe has; then one thread unlinks them all, while others continue. It
+ * alone changes the links between records, and pops the top only by a CAS that fails if another
+ * record was pushed. A record is pushed once, so the same top means that nothing has happened. A
+ * thread that walks a stripe sees every record that was in it before and has not ended.
  */
 final class LeakRecords {
 
@@ -50,7 +50,9 @@ final class LeakRecords {
         stripes[record.stripe].countOver();
     }
 
-    /** Every record that is not over; of those that begin or end meanwhile, some. */
+    /**
+     * Returns every record that has not ended; of those that begin or end at the same time, some.
+     */
     void forEach(Consumer<LeakRecord> action) {
         for (Stripe stripe : stripes) {
             stripe.forEach(action);

@@ -11,23 +11,23 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * The thread that reports leaks: one for the process, which runs while any owner is tracked. The
- * collector enqueues what was dropped; owners in reach of the program that have outlived their
- * thread are found by a look at all records.
+ * The thread that reports leaks: one per process, which runs while any owner is tracked. The
+ * collector enqueues dropped owners; reachable owners that have outlived their thread are found by
+ * a scan of all records.
  *
- * <p>A thread keeps the class loader of its code. Where that may be unloaded, as in a web
- * application, allocators alone, which a static field may hold, do not keep the thread: it ends
- * {@value #QUIET_ROUNDS} rounds after something was tracked last, and looks for dropped allocators
- * when it runs again.
+ * <p>A thread keeps the class loader of its code. If that can be unloaded, as in a web application,
+ * allocators alone, which a static field may hold, do not keep the thread: it ends {@value
+ * #QUIET_ROUNDS} rounds after the last tracked event, and scans for dropped allocators when it runs
+ * again.
  */
 final class LeakWatch {
 
     static final String LOGGER = "dev.kernelalloc.leaks";
 
-    /** Where the collector puts what stands for something that was dropped. */
+    /** The queue of the collector for references to dropped objects. */
     static final ReferenceQueue<Object> DROPPED = new ReferenceQueue<>();
 
-    /** What the collector puts there. */
+    /** An entry of the queue. */
     interface Dropped {
 
         /** Called by the thread of this class, once. */
@@ -74,7 +74,7 @@ final class LeakWatch {
         public void round() {
             quietRounds++;
             if (dropped instanceof Dropped found) {
-                dropped = null; // also where it fails: the next look finds a record again
+                dropped = null; // even if it fails: the next scan finds a record again
                 found.found();
             } else {
                 LeakRecords.ALL.forEach(LeakWatch::look);
@@ -106,7 +106,7 @@ final class LeakWatch {
         }
     }
 
-    /** The one place where all are told; none of them keeps it from another. */
+    /** Calls all listeners; an exception of one does not affect the others. */
     private static void tell(LeakReport report, Tracker tracker) {
         long times = tracker.countLost(report);
         if (Long.bitCount(times) == 1) { // the first, second, fourth, ... of one place
@@ -126,7 +126,7 @@ final class LeakWatch {
             try {
                 logger().log(Level.WARNING, "a listener failed, told " + report, e);
             } catch (Throwable _) {
-                // closing the allocator still tells of it
+                // closing the allocator still reports it
             }
         }
     }

@@ -39,7 +39,7 @@ final class Ledger {
 
     private final String tag;
 
-    /** Where pages come from; only of physical memory. */
+    /** The source of the pages; only for physical memory. */
     private final @Nullable Frames frames;
 
     private final List<Blocks> blocks;
@@ -54,7 +54,7 @@ final class Ledger {
     }
 
     /**
-     * The ledger of a new allocator, known to {@link #all} as long as somebody has it.
+     * Registers a new allocator, which {@link #all} includes as long as it is reachable.
      *
      * @param blocks all of its blocks, which share one peak
      */
@@ -87,7 +87,7 @@ final class Ledger {
         refusals.incrementAndGet(reason.ordinal());
     }
 
-    /** What is so now. */
+    /** Returns the present statistics. */
     AllocatorStats read() {
         List<Counters> counters = blocks.stream().map(Blocks::counters).toList();
         return AllocatorStats.of(

@@ -9,9 +9,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The system property that limits the shared pool, and the global allocator where that is another,
- * read once, at first use. A value that is wrong is kept as its message, so that every use of it is
- * told, and none meets an error in a class initialiser.
+ * The system property that limits the shared pool, and the global allocator if that is another,
+ * read once, at first use. A wrong value is kept as its message, so that every use reports it, and
+ * none fails in a class initialiser.
  */
 record LimitProperty(long bytes, @Nullable String mistake) {
 
@@ -50,7 +50,7 @@ record LimitProperty(long bytes, @Nullable String mistake) {
     }
 
     /**
-     * What the process was started with.
+     * Returns the value that the process was started with.
      *
      * @throws IllegalArgumentException if that cannot be understood
      */

@@ -8,10 +8,13 @@ import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** What both kinds of allocators make of the limits that they are given. */
+/** The effects of limits that both kinds of allocators share. */
 final class Limits {
 
-    /** Of a limit the caches of a thread hold no more: other threads can hardly get at it. */
+    /**
+     * The part of a limit that the caches of a thread hold at most: other threads can hardly use
+     * it.
+     */
     private static final int THREAD_CACHE_SHARE = 16;
 
     /** The same of all caches together. */

@@ -28,7 +28,7 @@ public enum MemoryKind {
         this.text = text;
     }
 
-    /** Of slabs that were obtained so. */
+    /** Returns the kind of memory of slabs from a backing. */
     static MemoryKind of(Way way) {
         return switch (way) {
             case POOL_1G -> POOL_1G;

@@ -31,7 +31,7 @@ import java.util.function.Consumer;
  */
 public abstract class NativeArray<T> extends NativeSlice<T> implements AutoCloseable {
 
-    /** Of this package alone. */
+    /** Only for this package. */
     NativeArray() {}
 
     /**
@@ -255,7 +255,7 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
         return block().extents(0, segment().byteSize());
     }
 
-    /** What this array owns. */
+    /** Returns the block of this array. */
     abstract OwnedBlock block();
 
     /**

@@ -45,7 +45,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /** Elements that {@link #toString} shows. */
     private static final int SHOWN_ELEMENTS = 4;
 
-    /** Of this package alone. */
+    /** Only for this package. */
     NativeSlice() {}
 
     // ---- elements -----------------------------------------------------------------------------
@@ -439,9 +439,9 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * The same by another name.
+     * Describes the elements under another name.
      *
-     * @param promise what is known of the pages, to stand behind the place
+     * @param promise the guarantee of the pages, shown behind the address
      */
     final String show(String name, String promise) {
         MemorySegment memory = segment();
@@ -472,7 +472,10 @@ public abstract class NativeSlice<T> implements Iterable<T> {
 
     // ---- what is asked for --------------------------------------------------------------------
 
-    /** How far elements stand apart, as in C: no size is less than a multiple of its alignment. */
+    /**
+     * Returns the distance of elements, as in C: a size is never less than a multiple of its
+     * alignment.
+     */
     static long stride(StructType<?> type) {
         return type.byteSize() + type.byteAlignment() - 1 & -type.byteAlignment();
     }

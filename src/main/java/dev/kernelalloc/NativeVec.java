@@ -73,13 +73,13 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     long size;
     long capacity;
 
-    /** How often elements were removed, or have moved. What is added, the size tells. */
+    /** Counts removals and moves. Additions show in the size. */
     int changes;
 
     /** Refuses changes by code that this vec calls. */
     final ChangeGuard guard = new ChangeGuard();
 
-    /** Of this package alone. */
+    /** Only for this package. */
     NativeVec(StructType<T> type, OwnedBlock block, long size) {
         this.type = type;
         this.stride = NativeSlice.stride(type);
@@ -527,7 +527,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
             exchange.run();
         } finally {
             guard.exitMove();
-            look(); // also where the old block was found overrun
+            look(); // even if the old block was found overrun
             if (memory != before) {
                 changes++;
             }
@@ -602,8 +602,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /**
-     * Removes an element, and moves the last one to its place: like {@link #removeAt}, but in
-     * constant time, and without keeping the order.
+     * Removes an element, and moves the last one to its place: the effect of {@link #removeAt} in
+     * constant time, but without keeping the order.
      *
      * @param index the index of the element
      * @return the value; a live view shows its bytes behind the last element, until one is added

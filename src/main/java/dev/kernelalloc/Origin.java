@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 
-/** Where memory that has one owner goes back to. */
+/** The origin of owned memory, to which it returns. */
 sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Tracked {
 
     /** Takes memory back from its owner, once. */
@@ -17,19 +17,22 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
     /** Leaves memory to the caller of its owner, once, instead. */
     void makeRaw(long address);
 
-    /** Where a copy of the memory comes from. */
+    /** Returns the blocks for a copy of the memory. */
     CheckedBlocks forCopies();
 
-    /** What is promised of the memory's pages, for people. */
+    /** Describes the guarantee of the pages, for people. */
     String guarantee();
 
-    /** The pieces of physical memory that some of the memory lies in. */
+    /** Returns the physical location of a part of the memory. */
     List<PhysicalExtent> extents(long address, long bytes);
 
-    /** Who remembers where owners of such memory were made. */
+    /** Returns the tracker of owners of such memory. */
     Tracker tracker();
 
-    /** What {@link #makeRaw} leaves to the caller, for memory that is still its owner's. */
+    /**
+     * Returns the segment that {@link #makeRaw} leaves to the caller, for memory that is still its
+     * owner's.
+     */
     default MemorySegment raw(MemorySegment owned) {
         MemorySegment raw = NativeMemory.segment(owned.address(), owned.byteSize());
         return owned.isReadOnly() ? raw.asReadOnly() : raw;
@@ -37,7 +40,7 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
 
     /** Tells that the memory belongs to another kind of owner from now on, or another thread. */
     default void passTo(LeakReport.Kind kind) {
-        // Only of what is tracked anybody wants to know.
+        // Only tracked memory needs this.
     }
 
     /** Tells that there has been no owner after all. */
@@ -45,7 +48,7 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
         // As above.
     }
 
-    /** The memory was a raw block, of a size that need not be the one that its owner knows. */
+    /** The memory was a raw block, whose size may differ from that of its owner. */
     record Raw(CheckedBlocks blocks) implements Origin {
         @Override
         public void freeOwned(long address, long bytes, long alignment) {
@@ -126,7 +129,7 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
 
         @Override
         public void makeRaw(long address) {
-            // Nobody here has known of it.
+            // The library has no record of it.
         }
 
         @Override

@@ -97,21 +97,21 @@ public final class PhysicalAllocator implements KernelAllocator {
     private final OperatingSystem os;
     private final Budget budget;
 
-    /** Of this allocator and of its children. */
+    /** Those of this allocator and of its children. */
     private final List<Consumer<Pressure>> pressureListeners;
 
-    /** What children begin with. */
+    /** The settings of children. */
     private final Builder settings;
 
-    /** The budget knows it weakly. */
+    /** Referred to weakly by the budget. */
     private final Budget.Holder idle;
 
     /**
-     * Over slabs and pages of its own.
+     * Creates an allocator with slabs and pages of its own.
      *
-     * @param settings that nobody changes any more
-     * @param budget that pages are charged to
-     * @param pressureListeners of the budget
+     * @param settings settings that do not change any more
+     * @param budget the budget to charge
+     * @param pressureListeners the listeners of the budget
      */
     private PhysicalAllocator(
             OperatingSystem os,
@@ -180,7 +180,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
     }
 
-    /** What can be given up: of the heap, and pages that nothing uses. */
+    /** The idle memory that can be released: of the heap, and pages without use. */
     private record Idle(Frames frames, CheckedBlocks blocks) implements Budget.Holder {
 
         @Override
@@ -210,7 +210,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         return with(slab -> counting.add(sign * slab.memory().byteSize()), listeners);
     }
 
-    /** One more listener, the last: told of a slab only when no other has refused it. */
+    /** Appends a listener, which receives a slab only if no other has refused it. */
     private static <T> List<Consumer<T>> with(Consumer<T> last, List<Consumer<T>> listeners) {
         List<Consumer<T>> all = new ArrayList<>(listeners);
         all.add(last);
@@ -268,7 +268,7 @@ public final class PhysicalAllocator implements KernelAllocator {
             requested.adopt(block);
             requestedBlocks.tracked(segment);
         } catch (RuntimeException | Error e) {
-            source.giveBack(block); // closed meanwhile, or the Java heap is exhausted
+            source.giveBack(block); // closed in between, or the Java heap is exhausted
             throw e;
         }
         if (requested.isClosed()) {
@@ -278,12 +278,12 @@ public final class PhysicalAllocator implements KernelAllocator {
         return segment;
     }
 
-    /** What is idle may be what is missing. */
+    /** Releases idle memory, which may be the memory that is missing. */
     private Block obtain(PhysicalRequest request) {
         try {
             return source.obtain(request, false);
         } catch (Refusal.OverBudget e) {
-            // What is idle has been given back.
+            // Idle memory has been released.
             throw requestedBlocks.explained(e, request.size(), request.alignment());
         } catch (Refusal first) {
             trim();
@@ -295,7 +295,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
     }
 
-    // ---- where memory lies --------------------------------------------------------------------
+    // ---- physical addresses --------------------------------------------------------------------
 
     /**
      * Returns the physical address of the first byte of a segment, as resolved when its slab was
@@ -409,7 +409,7 @@ public final class PhysicalAllocator implements KernelAllocator {
         return frames.inspect(addressOfLive(segment), bytesOf(segment));
     }
 
-    // ---- what is promised ---------------------------------------------------------------------
+    // ---- guarantees ----------------------------------------------------------------------------
 
     /**
      * Returns the guarantees of the pages of a segment: those requested, or more, without those

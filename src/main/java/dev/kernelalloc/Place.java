@@ -27,7 +27,7 @@ sealed interface Place {
         return new Whole(new Throwable());
     }
 
-    /** Of the nearest callers. */
+    /** The nearest callers. */
     record Few(List<StackWalker.StackFrame> frames) implements Place {
 
         private static final StackWalker WALKER = StackWalker.getInstance();
@@ -43,7 +43,7 @@ sealed interface Place {
         }
     }
 
-    /** As an exception knows them. */
+    /** The frames, as an exception has them. */
     record Whole(Throwable stack) implements Place {
         @Override
         public List<StackTraceElement> callers() {
@@ -53,7 +53,7 @@ sealed interface Place {
         }
     }
 
-    /** What stands between a caller and its block. */
+    /** The classes between a caller and its block. */
     final class Own {
 
         private static final String ROOT = Own.class.getPackageName();

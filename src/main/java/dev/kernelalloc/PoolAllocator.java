@@ -31,8 +31,8 @@ import java.util.function.Function;
 /**
  * An allocator of blocks of the system heap. It takes large ranges by aligned_alloc(3) through
  * {@code java.lang.foreign}, cuts blocks from them and caches them by thread, so that allocating
- * and freeing one costs a few nanoseconds and no native call. The allocator knows every block, so
- * {@link #free} refuses anything else.
+ * and freeing one costs a few nanoseconds and no native call. Every block is registered, so {@link
+ * #free} refuses anything else.
  *
  * <p>A block is at most 25 % larger than the request, rounded up to a multiple of its alignment and
  * of 8; above 1 KiB 12.5 %. Only {@link #systemHeap} allocates each block by a malloc(3) of its
@@ -55,12 +55,12 @@ public final class PoolAllocator implements KernelAllocator {
 
     private final Budget budget;
 
-    /** What children begin with, and where their memory comes from; null where there are none. */
+    /** The settings of children, and the source of their memory; null if there can be none. */
     private final @Nullable Builder settings;
 
     private final @Nullable Function<String, ChunkSource> sources;
 
-    /** Of this allocator and of its children. */
+    /** Those of this allocator and of its children. */
     private final List<Consumer<Pressure>> pressureListeners;
 
     private PoolAllocator(String tag, LiveBlocks blocks, Tracker tracker) {
@@ -74,11 +74,11 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     /**
-     * Over slabs.
+     * Creates an allocator over slabs.
      *
-     * @param settings that nobody changes any more
-     * @param sources of memory, which is charged here, by tag
-     * @param pressureListeners of the budget
+     * @param settings settings that do not change any more
+     * @param sources the sources of memory by tag, which charge the budget
+     * @param pressureListeners the listeners of the budget
      */
     private PoolAllocator(
             Builder settings,

@@ -10,8 +10,8 @@ import java.lang.invoke.MethodHandles;
 import java.util.List;
 
 /**
- * Uses every part of the library once, in memory that is given back at once. What the JVM loads,
- * initialises and links at a first use is there afterwards.
+ * Uses every part of the library once, in memory that is freed at once, so that the JVM has loaded,
+ * initialised and linked everything that a first use needs.
  */
 final class Preload {
 

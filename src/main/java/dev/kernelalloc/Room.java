@@ -87,7 +87,7 @@ final class Room {
             if (old.isAlive()) {
                 other.close(); // a downcall is using the old one
             } else {
-                block = other; // also where the source reports that the old one was overrun
+                block = other; // even if the source reports that the old one was overrun
             }
         }
     }

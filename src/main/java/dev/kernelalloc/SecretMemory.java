@@ -130,7 +130,7 @@ public final class SecretMemory implements AutoCloseable {
     private final @Nullable Thread owner;
     private final Object switching = new Object();
 
-    /** What the pages allow; guarded, as the rest, by {@link #switching}. */
+    /** The present access; guarded, as the rest, by {@link #switching}. */
     private Access access = Access.NONE;
 
     /** Bounds the segment that was handed out last; null when there is none. */
@@ -441,7 +441,7 @@ public final class SecretMemory implements AutoCloseable {
         return found;
     }
 
-    /** What has been written past the ends, where the pages can be read; null for nothing. */
+    /** Describes writes beyond the ends, if the pages are readable; null if there are none. */
     private @Nullable ProtectionException overrun() {
         long early = canary.firstChange(before());
         long late = canary.firstChange(behind());

@@ -14,12 +14,12 @@ final class SegmentBox<T> extends ConfinedBox<T> {
     private final long elements;
     private final boolean readOnly;
 
-    /** Of the size of the type. */
+    /** For a block of the size of the type. */
     SegmentBox(StructType<T> type) {
         this(type, type.byteSize(), 0, false);
     }
 
-    /** Of the size of a block. */
+    /** For a block of any size. */
     SegmentBox(StructType<T> type, BoxedBlock block) {
         this(type, block.bytes(), block.elements(), block.readOnly());
     }

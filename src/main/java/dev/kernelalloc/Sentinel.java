@@ -29,7 +29,7 @@ final class Sentinel {
         return record;
     }
 
-    /** The owner has ended. Must come before the memory goes back. */
+    /** Marks the end of the owner. Must come before the memory is freed. */
     void end() {
         record.end();
         Reference.reachabilityFence(this); // or it could be taken for lost before that

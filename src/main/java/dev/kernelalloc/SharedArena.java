@@ -11,16 +11,16 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * An arena of all threads. None ever waits for another: each step is one atomic exchange, and a
- * thread whose exchange fails starts again because another one has succeeded.
+ * An arena of all threads. No thread waits for another: each step is one CAS, and a thread whose
+ * CAS fails starts again because another one has succeeded.
  *
  * <ul>
  *   <li>A slot belongs to the thread that has moved its chunk's {@code next} past it. That is a
- *       number in the Java heap, so that it can be moved also when the chunk has gone with the
- *       arena; the segment cannot be made then.
- *   <li>A chunk or block belongs to the thread that has taken it until it is in the list; from then
- *       on, to the close, which exchanges the list for {@link #CLOSED}. Whoever finds that in its
- *       place gives back what it has taken.
+ *       number in the Java heap, so it can be moved even after the chunk was freed with the arena;
+ *       the segment cannot be created then.
+ *   <li>A chunk or block belongs to the thread that has allocated it until it is in the list; then
+ *       to the close, which exchanges the list for {@link #CLOSED}. A thread that finds CLOSED
+ *       there frees its block.
  * </ul>
  */
 final class SharedArena implements BumpArena {
@@ -111,7 +111,8 @@ final class SharedArena implements BumpArena {
 
     /** Whether there was memory for a chunk; without, a block of the exact size is worth a try. */
     private boolean replace(Chunk full, int chunkBytes) {
-        Chunk fresh = new Chunk(); // before its memory is taken: none is lost for want of Java heap
+        Chunk fresh =
+                new Chunk(); // before its memory is allocated: none is lost with a full Java heap
         ArenaBlock block;
         try {
             block = ArenaBlock.takeChunk(source, chunkBytes);

@@ -41,7 +41,9 @@ public final class SharedArray<T> implements AutoCloseable {
     private final long length;
     private final OwnedBlock.Unowned unowned;
 
-    /** Counts the leases: a box of all elements together, whose own get and set nobody calls. */
+    /**
+     * Counts the leases: a box of all elements together, whose own get and set are never called.
+     */
     private final SharedBox<T> memory;
 
     private SharedArray(StructType<T> type, long length, OwnedBlock.Unowned unowned) {
@@ -51,7 +53,7 @@ public final class SharedArray<T> implements AutoCloseable {
         this.memory = new SharedBox<>(type, unowned.block());
     }
 
-    /** What an array has become; made before the array ends, so that nothing is lost. */
+    /** The present form of the array; created before the array ends, so that nothing is lost. */
     static <T> SharedArray<T> of(NativeArray<T> array) {
         OwnedBlock block = array.block();
         SharedArray<T> shared = new SharedArray<>(array.type(), array.length(), block.unowned());
@@ -89,9 +91,10 @@ public final class SharedArray<T> implements AutoCloseable {
     }
 
     /**
-     * A lease for another thread of what one that is out began: also after {@link #close}.
+     * Returns a lease for another thread that continues an outstanding lease, even after {@link
+     * #close}.
      *
-     * @throws IllegalStateException if the memory has gone
+     * @throws IllegalStateException if the memory was freed
      */
     ArrayLease<T> join() {
         return view(memory.join());
@@ -129,7 +132,7 @@ public final class SharedArray<T> implements AutoCloseable {
         return memory.leases();
     }
 
-    /** What is promised of the pages, for people. */
+    /** Describes the guarantee of the pages, for people. */
     String guarantee() {
         return unowned.source().guarantee();
     }
@@ -145,7 +148,7 @@ public final class SharedArray<T> implements AutoCloseable {
      *     outstanding, with their number; nothing has changed then
      */
     public NativeArray<T> attach() {
-        // Made before the memory changes hands, so that nothing is lost for want of Java heap.
+        // Created before the memory changes hands, so that none is lost with a full Java heap.
         NativeArray<T> array = ArrayOf.make(type, unowned.attach(), length);
         memory.leave();
         unowned.passTo(LeakReport.Kind.CONTAINER);

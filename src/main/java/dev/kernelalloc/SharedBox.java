@@ -42,10 +42,10 @@ import java.util.Locale;
  */
 public final class SharedBox<T> implements AutoCloseable {
 
-    // The state is the number of leases, and above it whether this box is closed and its memory
-    // has gone. Whoever asks for a lease adds one first and looks afterwards. Where the box is
-    // closed already it takes that one away again, as the end of a lease does: so any of them may
-    // be the one that finds none left, and one alone turns CLOSED into GONE. In 62 bits, leases
+    // The state is the number of leases, and above it whether this box is closed and its memory was
+    // freed. A request for a lease adds one first and checks afterwards. If the box is closed, it
+    // subtracts one again, as the end of a lease does: so any of them may find none left, and only
+    // one turns CLOSED into GONE. In 62 bits, leases
     // taken one a nanosecond and never closed do not overflow in a century.
 
     private static final long CLOSED = 1L << 63;
@@ -193,8 +193,8 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * A lease for another thread of what a lease that is out began, also once this box is closed:
-     * as long as the memory has not gone, it stays for this one too.
+     * Returns a lease for another thread that continues an outstanding lease, even once this box is
+     * closed: as long as the memory exists, this lease keeps it, too.
      */
     Lease<T> join() {
         if (((long) STATE.getAndAdd(this, 1L) & GONE) == GONE) {
@@ -385,7 +385,7 @@ public final class SharedBox<T> implements AutoCloseable {
             try (Lease<T> lease = lease()) {
                 name = type.toString(lease.segment());
             } catch (IllegalStateException _) {
-                now = state; // closed meanwhile
+                now = state; // closed in between
             }
         }
         return String.format(

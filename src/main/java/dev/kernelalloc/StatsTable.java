@@ -15,7 +15,7 @@ import java.util.stream.Collectors;
 /** Statistics as a person reads them: where blocks are, of which sizes, and in what memory. */
 record StatsTable(AllocatorStats stats) {
 
-    /** One for each row; the first cell stands left, numbers right. */
+    /** One array per row; the first cell is aligned to the left, numbers to the right. */
     private record Row(List<String> cells) {
         static Row of(Object... cells) {
             List<String> texts = new ArrayList<>();

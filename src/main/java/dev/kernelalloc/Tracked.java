@@ -5,10 +5,7 @@ import dev.kernelalloc.physical.PhysicalExtent;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/**
- * An origin whose memory is tracked: it goes with the memory from owner to owner, and owners do not
- * know.
- */
+/** An origin whose memory is tracked: it moves with the memory from owner to owner. */
 record Tracked(Origin origin, Sentinel sentinel) implements Origin {
 
     /**

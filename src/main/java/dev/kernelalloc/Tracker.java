@@ -19,8 +19,8 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
- * Which blocks of an allocator are tracked, and what is known of those that are. It knows no block
- * and no allocator, so what is tracked keeps neither alive.
+ * The leak tracker of an allocator: selects blocks and keeps their records. It refers to no block
+ * and no allocator, so tracked objects stay collectable.
  */
 final class Tracker {
 
@@ -44,7 +44,7 @@ final class Tracker {
     /** For memory that came from outside the library. */
     private static volatile @Nullable Tracker ofElsewhere;
 
-    /** What owners were lost, and who had made them. */
+    /** Lost owners and their allocation sites. */
     private record Spot(LeakReport.Kind kind, List<StackTraceElement> place) {}
 
     private record Sum(long owners, long bytes) {
@@ -66,7 +66,7 @@ final class Tracker {
 
     /**
      * Whether there has ever been one of those. Plain: it is set before the block's address is
-     * known to anybody, so whoever frees the block sees it.
+     * published, so a thread that frees the block sees it.
      */
     private boolean knowsRawBlocks;
 
@@ -135,10 +135,10 @@ final class Tracker {
     // ---- owners -------------------------------------------------------------------------------
 
     /**
-     * Whether the next owner is to be tracked. Random, as a program that counts in powers of two
-     * would show a counter the same owner each time; and a thread's own, which costs no thread
-     * another's cache line. Of owners that are made by the million a second it is one in a
-     * millisecond, so that tracking them costs nothing.
+     * Returns whether to track the next owner. The choice is random, since a program that counts in
+     * powers of two would show a counter the same owner each time. Random numbers are thread-local,
+     * so they cost no shared cache line. At most one owner per millisecond is tracked, so that
+     * tracking costs nothing for millions of owners per second.
      */
     boolean picks() {
         int picked = (int) MASK.getOpaque(this);
@@ -246,7 +246,7 @@ final class Tracker {
         }
     }
 
-    /** What was known of a raw block, which is not from now on. */
+    /** The record of a raw block that is no longer tracked. */
     @Nullable RawBlock forgetRaw(long address) {
         return rawBlocks.remove(address);
     }
@@ -260,7 +260,7 @@ final class Tracker {
 
     // ---- at the end ---------------------------------------------------------------------------
 
-    /** What is alive and tracked, or was lost: most bytes first. */
+    /** Returns the tracked owners that are alive or were lost, most bytes first. */
     List<LiveBlocksException.Group> alive() {
         Map<Spot, Sum> sums = new HashMap<>(lost);
         LeakRecords.ALL.forEach(

@@ -34,7 +34,7 @@ public enum Tracking {
 
     static final String PROPERTY = "dev.kernelalloc.tracking";
 
-    /** What the process was started with; a value that is wrong is kept as its message. */
+    /** The value that the process was started with; a wrong one is kept as its message. */
     private record Default(Tracking level, @Nullable String mistake) {
         /** Read at first use; not in a static initializer, which could fail for good. */
         static volatile @Nullable Default read;
@@ -53,7 +53,7 @@ public enum Tracking {
     }
 
     /**
-     * What holds where a builder says nothing.
+     * Returns the level of builders without a setting.
      *
      * @throws IllegalArgumentException if the property has a value that cannot be understood
      */

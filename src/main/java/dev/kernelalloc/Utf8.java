@@ -18,9 +18,9 @@ final class Utf8 {
     private Utf8() {}
 
     /**
-     * The bytes of a text.
+     * Encodes a text.
      *
-     * @throws IllegalArgumentException if a surrogate stands alone
+     * @throws IllegalArgumentException if the text has a lone surrogate
      */
     static MemorySegment encode(String text) {
         for (int i = 0; i < text.length(); i++) {

@@ -8,7 +8,7 @@ import java.lang.invoke.MethodHandles;
 import java.util.Objects;
 import java.util.function.Consumer;
 
-/** What of a vec is called once for each element. Copied by {@link CopyPerType}. */
+/** The methods of a vec that are called once per element. Copied by {@link CopyPerType}. */
 final class VecOf<T> extends NativeVec<T> {
 
     private static final CopyPerType COPIES =
