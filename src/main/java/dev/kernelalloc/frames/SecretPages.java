@@ -51,7 +51,7 @@ public record SecretPages(
      *
      * @param bytes a multiple of the page size, at least one page
      * @param mustBeHidden whether private pages are refused
-     * @throws Refusal also if a protection that this system has is refused
+     * @throws Refusal if a protection that this system has is refused
      */
     public static SecretPages obtain(
             OperatingSystem os, long bytes, ForkBehaviour onFork, boolean mustBeHidden)
