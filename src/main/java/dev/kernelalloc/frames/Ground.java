@@ -8,11 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /**
- * Address space for pages: aligned, and with inaccessible pages around it if a request needs
+ * Address space for pages: aligned, and with inaccessible pages around it where a request wants
  * guards. Those are reserved and never committed, so they cost no memory and no call.
  *
- * @param reservation the whole address space
- * @param address the address of the first page
+ * @param reservation the whole
+ * @param address where the pages go
  */
 record Ground(Reservation reservation, long address) {
 

@@ -38,7 +38,7 @@ record PoolPages(
         }
     }
 
-    /** Returns the number of available pages: of the pool, and by the control groups. */
+    /** Pages that may be had now: of the pool, and by the control groups. */
     long available() throws Refusal {
         long inPool =
                 os.hugePools().stream()

@@ -45,8 +45,8 @@ final class Downcall {
     }
 
     /**
-     * Returns a function of the C library that a program may replace, such as malloc: the one that
-     * C code in this process calls. The linker's own lookup ignores preloaded libraries.
+     * A function of the C library that a program may replace, such as malloc: the one that C code
+     * in this process calls. The linker's own lookup knows no preloaded library.
      */
     static MethodHandle linkReplaceable(String name, FunctionDescriptor type) {
         SymbolLookup library = Linker.nativeLinker().defaultLookup();

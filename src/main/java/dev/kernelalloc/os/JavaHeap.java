@@ -65,7 +65,7 @@ final class JavaHeap {
         return heap.residentBytes();
     }
 
-    /** Returns those of a list of mappings, in the order of addresses, that adjoin. */
+    /** Of a list of mappings in the order of addresses, those that adjoin. */
     private static final class Adjoining {
 
         private final long address;

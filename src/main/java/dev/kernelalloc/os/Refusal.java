@@ -1,8 +1,8 @@
 package dev.kernelalloc.os;
 
 /**
- * The system, or a layer above it, refused a request; nothing has changed. The message has the
- * request, the finding and the remedy.
+ * The system, or a layer above it, does not do what was asked; nothing has changed. The message
+ * tells what was asked, what was found and what to do.
  *
  * <p>Internal: the allocators turn it into a public exception, in one place.
  */
@@ -81,12 +81,12 @@ public abstract sealed class Refusal extends Exception {
             return limitBytes;
         }
 
-        /** The bytes taken of that. */
+        /** What was taken of that. */
         public long usedBytes() {
             return usedBytes;
         }
 
-        /** The bytes requested. */
+        /** What it was asked for. */
         public long askedBytes() {
             return askedBytes;
         }
@@ -135,8 +135,8 @@ public abstract sealed class Refusal extends Exception {
     }
 
     /**
-     * The system temporarily lacks something other than memory: file descriptors, memory of the
-     * kernel's own. The same request may succeed later, so this refusal is not remembered.
+     * The system is short of something else than memory, for the moment: file descriptors, memory
+     * of the kernel's own. The same request may be met later, so nobody remembers this.
      */
     public static final class Shortage extends Refusal {
         private static final long serialVersionUID = 1;
@@ -171,7 +171,7 @@ public abstract sealed class Refusal extends Exception {
             return new SystemError(message, code);
         }
 
-        /** The answer of the system. */
+        /** What the system answered. */
         public ErrorCode code() {
             return code;
         }

@@ -4,7 +4,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Locale;
 
 /**
- * The rules of the C compilers of one platform, as far as they determine the place of a member. The
+ * What the C compilers of one platform agree on, as far as it decides where a member lies. The
  * layout of every platform can be computed on any other.
  *
  * @param bitFields how bit-fields share units

@@ -43,10 +43,10 @@ class AccessCode {
     }
 
     /**
-     * The location of a value.
+     * Where a value lies.
      *
-     * @param segment emits the segment
-     * @param offset emits the offset in bytes
+     * @param segment pushes the segment
+     * @param offset pushes the offset in bytes
      */
     record Place(Push segment, Push offset) {}
 

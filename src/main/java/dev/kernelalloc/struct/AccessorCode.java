@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
-/** Writes the accessors of an interface, over memory that a subclass can reach. */
+/** Writes the accessors of an interface, over memory that a subclass knows how to reach. */
 abstract class AccessorCode {
 
     final StructModel model;
@@ -26,7 +26,7 @@ abstract class AccessorCode {
         this.model = model;
     }
 
-    /** Emits the segment of the struct. */
+    /** Pushes the segment that the struct lies in. */
     abstract void pushSegment(CodeBuilder code);
 
     /** Pushes where in the segment it begins, in bytes. */

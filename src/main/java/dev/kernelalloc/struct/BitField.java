@@ -73,7 +73,7 @@ record BitField(int firstBit, IntegerRange range, ByteOrder order) {
         return -1L >>> (64 - range.bits());
     }
 
-    /** Returns the distance of the field from the least significant bit of its bytes. */
+    /** How far the field stands from the least significant bit of the bytes that hold it. */
     private int shift() {
         return bigEndian() ? 8 * byteSize() - firstBit - range.bits() : firstBit;
     }

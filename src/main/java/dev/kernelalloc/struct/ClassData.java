@@ -11,8 +11,7 @@ import java.util.List;
 
 /**
  * The live objects that a generated class uses as constants. Its code loads each with {@code ldc},
- * so the object is a constant for the compiler, and the class can use objects that its module could
- * not name.
+ * so the compiler knows the object; and the class can use what its module could not name.
  */
 final class ClassData {
 
@@ -42,8 +41,8 @@ final class ClassData {
     }
 
     /**
-     * Adds the result of a handle without parameters, called at the first use by the class, and a
-     * constant from then on.
+     * What a handle without parameters returns the first time that the class uses it, as a constant
+     * from then on.
      */
     DynamicConstantDesc<?> result(MethodHandle handle) {
         return DynamicConstantDesc.ofNamed(

@@ -1,8 +1,8 @@
 package dev.kernelalloc.benchmarks;
 
-/** A program that runs in a process of its own and reports its figures. */
+/** Something that is run in a process of its own and tells its figures. */
 public sealed interface Case permits JmhCase, JavaProgram, CProgram {
 
-    /** Returns the name of the allocator, for a reader of the table. */
+    /** Who does the work, for a reader of the table. */
     String label();
 }

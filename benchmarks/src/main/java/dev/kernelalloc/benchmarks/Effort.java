@@ -38,7 +38,7 @@ record Effort(
                 settleMillis);
     }
 
-    /** Returns the arguments of a program. */
+    /** What a program is told of it. */
     List<String> arguments() {
         return List.of(
                 "warmup=" + programWarmUpMillis,

@@ -47,7 +47,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private boolean refused;
 
-    /** An address, as printed. */
+    /** Where memory lies, as printed. */
     private record Place(long bytes, long virtual, String physical, String guarantee) {}
 
     @Override

@@ -24,11 +24,11 @@ record Finding(
         WARN,
         /** Something does not work. */
         BAD,
-        /** It cannot be determined. */
+        /** Nobody tells. */
         UNKNOWN
     }
 
-    /** The topic of a line, in the order of printing. */
+    /** What a line is about; in the order of printing. */
     enum Topic {
         JAVA("Java"),
         SYSTEM("System"),

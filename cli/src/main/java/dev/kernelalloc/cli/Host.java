@@ -13,9 +13,10 @@ import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /**
- * The text files of {@code /proc} and {@code /sys} of a system. An unreadable file is absent.
+ * What a system tells in the text files of {@code /proc} and {@code /sys}. What cannot be read is
+ * absent, and says nothing.
  *
- * @param root the root of its file system: a test may use another than this machine's
+ * @param root of its file system: a test may have another than this machine's
  */
 record Host(Path root) {
 
@@ -63,7 +64,7 @@ record Host(Path root) {
         return text(path).map(KernelFiles::number).orElse(OptionalLong.empty());
     }
 
-    /** Returns the rest of a line that begins with a key. */
+    /** What stands behind a key at the beginning of a line. */
     Optional<String> field(String path, String key) {
         return lines(path).stream()
                 .filter(line -> line.startsWith(key))
@@ -92,7 +93,7 @@ record Host(Path root) {
         }
     }
 
-    /** Returns the target of a symbolic link. */
+    /** Where a symbolic link leads. */
     Optional<String> link(String path) {
         try {
             return Optional.of(Files.readSymbolicLink(at(path)).toString());

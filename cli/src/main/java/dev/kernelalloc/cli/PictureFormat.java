@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
-/** The formats of pictures, selected by the name of the file. */
+/** What a picture can be written as; the file's name says which. */
 enum PictureFormat {
     SVG,
     PNG;

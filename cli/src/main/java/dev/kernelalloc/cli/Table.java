@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Columns of the width of their contents. */
+/** Columns that are as wide as what stands in them. */
 final class Table {
 
     private static final String GAP = "  ";
@@ -13,9 +13,9 @@ final class Table {
     private final boolean[] right;
 
     /**
-     * Creates a table with one line, its head.
+     * A table with one line, its head.
      *
-     * @param heads the heads of the columns; one that begins with {@code >} is aligned to the right
+     * @param heads of the columns; one that begins with {@code >} stands at the right
      */
     Table(String... heads) {
         right = new boolean[heads.length];

@@ -81,7 +81,7 @@ final class Workload {
         }
     }
 
-    /** Waits for all threads, after the end was requested. */
+    /** Waits for all threads, which have been told to end. */
     void join() throws InterruptedException {
         for (Thread thread : started) {
             thread.join();
@@ -98,12 +98,12 @@ final class Workload {
         over = true;
     }
 
-    /** Returns whether the end was requested. */
+    /** Whether the threads have been told to end. */
     boolean isOver() {
         return over;
     }
 
-    /** Returns the exception that ended a thread, and with it all of them, before the end. */
+    /** What ended a thread, and with it all of them, before the end. */
     Optional<Throwable> failure() {
         return Optional.ofNullable(failure.get());
     }

@@ -1,7 +1,4 @@
-/**
- * A command line for native memory: the capabilities of this host, and the physical layout of
- * memory.
- */
+/** What this host can do for native memory, and where memory comes to lie, at the shell. */
 @NullMarked
 package dev.kernelalloc.cli;
 

@@ -25,7 +25,7 @@ record Shape(
         boolean repeats,
         List<Field> fields) {
 
-    /** The parts of a field. */
+    /** What a field is made of. */
     sealed interface Kind {
 
         record One(Scalar scalar) implements Kind {}

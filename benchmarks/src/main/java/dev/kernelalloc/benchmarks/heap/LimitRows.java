@@ -11,10 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The rows of limits and of children within them, compared with Arrow's allocators. */
+/** What is asked of limits and of children within them, beside Arrow's allocators. */
 final class LimitRows {
 
-    /** The flags that Arrow needs to reach memory. */
+    /** What Arrow needs to reach memory. */
     private static final List<String> OPENED =
             List.of("--add-opens=java.base/java.nio=ALL-UNNAMED");
 

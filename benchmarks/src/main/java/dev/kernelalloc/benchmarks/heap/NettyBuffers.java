@@ -6,9 +6,9 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 
 /**
- * A direct buffer of Netty per block. Its allocators have no alignment.
+ * A direct buffer of Netty a block. Its allocators know no alignment.
  *
- * @param allocator the only one that this JVM creates
+ * @param allocator the only one that this JVM makes
  */
 record NettyBuffers(ByteBufAllocator allocator) implements Memory {
 

@@ -73,7 +73,7 @@ final class SoakThread implements Runnable {
         return operations.get();
     }
 
-    /** The totals of ended threads. */
+    /** What ended threads did together. */
     static String sum(Collection<SoakThread> threads) {
         return """
         allocated %,d, zeroed %,d, freed %,d, reallocated %,d,

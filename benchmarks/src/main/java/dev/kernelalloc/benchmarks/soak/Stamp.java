@@ -31,9 +31,9 @@ final class Stamp {
     }
 
     /**
-     * Verifies a block, or the part of it that reallocation has kept.
+     * Looks at a block, or at the part of it that reallocation has kept.
      *
-     * @param size the stamped size, which determines the places of the stamps
+     * @param size that was stamped, which says where what is
      */
     static void verify(MemorySegment block, long size, long stamp) {
         if (size <= ENTIRE_BYTES) {
@@ -69,7 +69,7 @@ final class Stamp {
         }
     }
 
-    /** Bytes beyond the end of the block are skipped. */
+    /** What lies beyond the end of the block is passed over. */
     private static void verify(MemorySegment block, long from, long to, long stamp) {
         long end = block.byteSize();
         long at = from;

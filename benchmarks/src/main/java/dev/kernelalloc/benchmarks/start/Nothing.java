@@ -1,6 +1,6 @@
 package dev.kernelalloc.benchmarks.start;
 
-/** The time of the JVM itself. */
+/** What the JVM itself takes. */
 final class Nothing {
 
     private Nothing() {}

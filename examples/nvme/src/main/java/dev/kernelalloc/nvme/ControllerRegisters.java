@@ -82,7 +82,7 @@ interface ControllerRegisters {
         return 4L << (capabilities() >>> 32 & 0xf);
     }
 
-    /** CAP.CSS bit 0: whether the controller knows the NVM command set. */
+    /** CAP.CSS bit 0: whether the controller supports the NVM command set. */
     default boolean hasNvmCommandSet() {
         return (capabilities() >>> 37 & 1) != 0;
     }

@@ -8,8 +8,8 @@ import java.lang.foreign.MemorySegment;
  * An allocator of memory that a device reads and writes by itself, and the address by which the
  * device finds each byte of it.
  *
- * <p>The driver knows nothing else of memory: {@link PhysicalDma} gives it the addresses of page
- * frames, {@link IommuDma} those that an IOMMU translates.
+ * <p>The driver depends on nothing else: {@link PhysicalDma} provides the addresses of page frames,
+ * {@link IommuDma} those that an IOMMU translates.
  */
 public interface DmaAllocator {
 

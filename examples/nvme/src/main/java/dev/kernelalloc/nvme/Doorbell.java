@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 
 /**
- * A doorbell: tells the controller how far the driver has got in a queue, 3.1.25 and 3.1.26.
+ * A doorbell: publishes how far the driver has got in a queue, 3.1.25 and 3.1.26.
  *
  * <p>The volatile write comes after everything that the thread has written to the queue, and the
  * processor makes it visible in that order.
@@ -20,7 +20,7 @@ interface Doorbell {
     /** Where the first doorbell stands in BAR 0. */
     long FIRST_OFFSET = 0x1000;
 
-    /** Nobody reads a doorbell: what it gives is not defined. */
+    /** Never called: the value that a doorbell reads as is not defined. */
     @Access(AccessMode.VOLATILE)
     int value();
 

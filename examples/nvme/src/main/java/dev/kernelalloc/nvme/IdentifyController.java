@@ -10,28 +10,18 @@ import dev.kernelalloc.struct.Text;
 
 import java.lang.invoke.MethodHandles;
 
-/** What a controller says of itself, 5.15.2.2; the members that this driver uses. */
+/** The Identify Controller data structure, 5.15.2.2; the members that this driver uses. */
 @Struct(size = 4096)
 interface IdentifyController {
 
     StructType<IdentifyController> TYPE =
             StructType.of(MethodHandles.lookup(), IdentifyController.class);
 
-    /** SN, padded with spaces. */
-    @Offset(4)
-    @Length(20)
-    @Text(charset = "US-ASCII", terminated = false)
-    String serialNumber();
-
     /** MN, padded with spaces. */
+    @Offset(24)
     @Length(40)
     @Text(charset = "US-ASCII", terminated = false)
     String modelNumber();
-
-    /** FR, padded with spaces. */
-    @Length(8)
-    @Text(charset = "US-ASCII", terminated = false)
-    String firmwareRevision();
 
     /** MDTS: the longest transfer in smallest pages, as a power of two; 0 for any. */
     @Offset(77)
@@ -44,8 +34,4 @@ interface IdentifyController {
 
     /** CQES: the same of a completion entry. */
     byte completionEntrySize();
-
-    /** NN: the largest identifier of a namespace. */
-    @Offset(516)
-    int namespaces();
 }

@@ -9,7 +9,7 @@ import dev.kernelalloc.struct.StructType;
 
 import java.lang.invoke.MethodHandles;
 
-/** What a namespace is, 5.15.2.1; the members that this driver uses. */
+/** The Identify Namespace data structure, 5.15.2.1; the members that this driver uses. */
 @Struct(size = 4096)
 interface IdentifyNamespace {
 
@@ -19,7 +19,7 @@ interface IdentifyNamespace {
     /** NSZE: in logical blocks; 0 when there is no such namespace. */
     long size();
 
-    /** FLBAS: bits 3 to 0 tell which of the formats is in use. */
+    /** FLBAS: bits 3 to 0 are the index of the format in use. */
     @Offset(26)
     byte formattedSize();
 

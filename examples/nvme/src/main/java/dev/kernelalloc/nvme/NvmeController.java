@@ -56,13 +56,13 @@ public final class NvmeController implements AutoCloseable {
     /** CC.IOSQES and CC.IOCQES: the entries are of 2^6 and 2^4 bytes. */
     private static final int ENTRY_SIZES = 6 << 16 | 4 << 20;
 
-    /** What the lists of a command are made for if the controller knows no limit. */
+    /** The longest transfer of a command if the controller has no limit. */
     private static final long MAX_TRANSFER_BYTES = 4 << 20;
 
     private static final int ADMIN_DEPTH = 16;
     private static final Duration ADMIN_TIMEOUT = Duration.ofSeconds(30);
 
-    /** The specification knows no limit for a shutdown; this is twice what drives are built for. */
+    /** The specification sets no limit for a shutdown of this kind. */
     private static final Duration SHUTDOWN_TIMEOUT = Duration.ofSeconds(10);
 
     private final MemorySegment bar;
@@ -132,10 +132,14 @@ public final class NvmeController implements AutoCloseable {
         registers.adminSubmissionQueue(ringAddress(admin.submissionRing()));
         registers.adminCompletionQueue(ringAddress(admin.completionRing()));
         registers.configuration(ENTRY_SIZES | ENABLE);
-        await("ready", registers::isReady, Duration.ofMillis(registers.readyTimeoutMillis()));
+        await(
+                "ready",
+                () -> registers.isReady() || registers.hasFailed(),
+                Duration.ofMillis(registers.readyTimeoutMillis()));
+        require(!registers.hasFailed(), "the controller has failed while it became ready");
     }
 
-    /** Ends whatever an earlier driver has left: afterwards the controller knows no queue. */
+    /** Ends whatever an earlier driver has left: a reset deletes all queues, 7.3.2. */
     private void reset() {
         if ((registers.configuration() & ENABLE) != 0) {
             registers.configuration(registers.configuration() & ~ENABLE);
@@ -175,12 +179,22 @@ public final class NvmeController implements AutoCloseable {
     }
 
     /**
-     * Returns what the controller calls itself.
+     * Returns the model number of the controller.
      *
-     * @return the model number
+     * @return as identified, without padding
      */
     public String model() {
         return model;
+    }
+
+    /**
+     * Returns the version of the specification that the controller implements.
+     *
+     * @return for example {@code 1.4}
+     */
+    public String version() {
+        int version = registers.version();
+        return (version >>> 16) + "." + (version >>> 8 & 0xff);
     }
 
     /**
@@ -308,7 +322,7 @@ public final class NvmeController implements AutoCloseable {
     private void await(String what, BooleanSupplier condition, Duration timeout) {
         long start = System.nanoTime();
         while (!condition.getAsBoolean()) {
-            if (registers.hasFailed() || System.nanoTime() - start > timeout.toNanos()) {
+            if (System.nanoTime() - start > timeout.toNanos()) {
                 throw new IllegalStateException(
                         String.format(
                                 Locale.ROOT,
@@ -344,7 +358,10 @@ public final class NvmeController implements AutoCloseable {
                 delete(DELETE_COMPLETION_QUEUE, pair);
             }
             registers.configuration(registers.configuration() | SHUTDOWN);
-            await("shut down", registers::isShutDown, SHUTDOWN_TIMEOUT);
+            await(
+                    "shut down",
+                    () -> registers.isShutDown() || registers.hasFailed(),
+                    SHUTDOWN_TIMEOUT);
         }
         reset();
         pairs.forEach(QueuePair::close);

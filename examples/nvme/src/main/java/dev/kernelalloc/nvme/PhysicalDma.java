@@ -19,7 +19,7 @@ public final class PhysicalDma implements DmaAllocator, AutoCloseable {
     }
 
     /**
-     * Creates memory for structures that a device is told one address of: each block is contiguous,
+     * Creates memory for structures that a device finds by one address: each block is contiguous,
      * begins at a page, and lies where the device can reach it.
      *
      * @param highest the highest address that the device has wires for
@@ -37,7 +37,7 @@ public final class PhysicalDma implements DmaAllocator, AutoCloseable {
     }
 
     /**
-     * Creates memory for data that a device is told each page of.
+     * Creates memory for data that a device finds by a list of pages.
      *
      * @return memory that the caller closes
      */
@@ -47,8 +47,8 @@ public final class PhysicalDma implements DmaAllocator, AutoCloseable {
     }
 
     /**
-     * Creates memory with other guarantees. A device that is told the address of a page which may
-     * move writes to whoever owns the frame later.
+     * Creates memory with other guarantees. If a page moves, a device that has its address writes
+     * into a frame that belongs to someone else.
      *
      * @param tag a name for statistics and leak reports
      * @param request what holds for each block

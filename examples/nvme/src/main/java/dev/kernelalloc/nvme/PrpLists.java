@@ -10,11 +10,14 @@ import java.lang.invoke.MethodHandles;
 import java.util.Locale;
 
 /**
- * Tells the controller where the data of a command lie: section 4.3.
+ * Describes to the controller where the data of a command lie: section 4.3.
  *
  * <p>A PRP entry is the address of one page. A command has room for two. If there are more pages,
  * the second entry is the address of a list of the others; a list is a page too, and if it is full,
  * its last entry is the address of the next list.
+ *
+ * <p>The offset in a page is the same for the device and for this process, as both have pages of 4
+ * KiB.
  *
  * <p>So data may lie in any pages, one here and one there, and need not be contiguous. Each command
  * in flight has lists of its own.
@@ -26,7 +29,7 @@ final class PrpLists implements AutoCloseable {
 
     static final int ENTRIES = PAGE_BYTES / Long.BYTES;
 
-    /** A list: one page, so that one address tells where it is. */
+    /** A list: one page, so that one address locates it. */
     @Struct(align = PAGE_BYTES)
     interface PrpList {
 

@@ -41,7 +41,7 @@ public final class QueuePair implements AutoCloseable {
 
     private final CompletionEntry[] results;
 
-    /** Whom to tell, by the identifier of the command; null when that is free. */
+    /** The completion of each command in flight, by its identifier; null when that is free. */
     private final Completion[] waiting;
 
     /** A stack of free identifiers. */
@@ -59,14 +59,14 @@ public final class QueuePair implements AutoCloseable {
     private int phase = 1;
 
     /**
-     * Creates the rings; the controller does not know of them yet.
+     * Creates the rings. The controller learns their addresses by the commands that create queues.
      *
      * @param id 0 for the admin queues
      * @param depth entries of each ring, at least 2
      * @param bar the controller's BAR 0
      * @param doorbellStride bytes from one doorbell to the next
-     * @param rings where the rings lie: contiguous and at a page, as PRP1 of the commands that
-     *     create them says with PC set (5.3, 5.4)
+     * @param rings where the rings lie: contiguous and at a page, which the commands that create
+     *     them require with PC set (5.3, 5.4)
      * @param buffers where data lie
      * @param maxTransferBytes of one command
      */
@@ -139,7 +139,7 @@ public final class QueuePair implements AutoCloseable {
      * @param block the first one
      * @param buffer whole blocks, memory of the allocator of buffers; it must stay until the
      *     completion
-     * @param completion to be told, by {@link #poll()}
+     * @param completion called by {@link #poll()}
      * @throws IllegalArgumentException when the buffer does not fit
      * @throws IllegalStateException when {@link #capacity()} commands are in flight: poll first
      */
@@ -153,7 +153,7 @@ public final class QueuePair implements AutoCloseable {
      * @param namespace to write to
      * @param block the first one
      * @param buffer as for {@link #read}
-     * @param completion to be told, by {@link #poll()}
+     * @param completion called by {@link #poll()}
      * @throws IllegalArgumentException when the buffer does not fit
      * @throws IllegalStateException when {@link #capacity()} commands are in flight: poll first
      */
@@ -166,12 +166,12 @@ public final class QueuePair implements AutoCloseable {
      * Makes what was written before durable, 6.8: the writes that have completed.
      *
      * @param namespace whose writes
-     * @param completion to be told, by {@link #poll()}
+     * @param completion called by {@link #poll()}
      * @throws IllegalStateException when {@link #capacity()} commands are in flight: poll first
      */
     public void flush(Namespace namespace, Completion completion) {
-        SubmissionEntry command = next(FLUSH, namespace.id());
-        submit(command, completion);
+        next(FLUSH, namespace.id());
+        submit(completion);
     }
 
     private void transfer(
@@ -190,7 +190,7 @@ public final class QueuePair implements AutoCloseable {
         command.dword10((int) block);
         command.dword11((int) (block >>> 32));
         command.dword12((int) blocks - 1); // counts from 0
-        submit(command, done);
+        submit(done);
     }
 
     /**
@@ -200,7 +200,7 @@ public final class QueuePair implements AutoCloseable {
      * @param namespaceId 0 for none
      * @param buffer of its data; null for none
      * @param writer sets whatever else it needs
-     * @param completion to be told
+     * @param completion called by {@link #poll()}
      */
     void submit(
             byte opcode,
@@ -213,7 +213,7 @@ public final class QueuePair implements AutoCloseable {
             lists.describe(buffer, nextIdentifier(), command);
         }
         writer.accept(command);
-        submit(command, completion);
+        submit(completion);
     }
 
     private int nextIdentifier() {
@@ -237,9 +237,8 @@ public final class QueuePair implements AutoCloseable {
         return command;
     }
 
-    private void submit(SubmissionEntry command, Completion completion) {
-        waiting[command.commandId()] = completion;
-        freeCount--;
+    private void submit(Completion completion) {
+        waiting[free[--freeCount]] = completion;
         tail = tail + 1 == depth ? 0 : tail + 1;
         submissionTail.value(tail);
     }
@@ -315,7 +314,7 @@ public final class QueuePair implements AutoCloseable {
         }
     }
 
-    /** Frees the rings. The controller must not know them any more. */
+    /** Frees the rings. The caller has deleted the queues, or stopped the controller. */
     @Override
     public void close() {
         lists.close();

@@ -47,7 +47,7 @@ interface Vfio {
     StructType<VfioIommuType1DmaUnmap> DMA_UNMAP =
             StructType.of(MethodHandles.lookup(), VfioIommuType1DmaUnmap.class);
 
-    /** Whether all devices of a group are out of the kernel's hands. */
+    /** Whether every device of a group is free of the kernel's drivers. */
     record VfioGroupStatus(int argsz, int flags) {}
 
     /** Where a region of a device lies in its file. */
@@ -56,7 +56,7 @@ interface Vfio {
     /** What an IOMMU can do; capabilities follow. */
     record VfioIommuType1Info(int argsz, int flags, long iovaPgsizes, int capOffset) {}
 
-    /** What follows is told by the identifier; {@code next} counts from the first struct. */
+    /** The header of a capability; {@code next} is an offset from the first struct. */
     record VfioInfoCapHeader(@C(CType.UNSIGNED_SHORT) int id, short version, int next) {}
 
     /** Both ends included. */

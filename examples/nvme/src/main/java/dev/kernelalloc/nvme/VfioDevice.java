@@ -21,7 +21,7 @@ import java.nio.file.Path;
  */
 public final class VfioDevice implements PciDevice {
 
-    /** Address 0 stays free: it is what a forgotten address looks like. */
+    /** Address 0 stays free, so that an address that was never set faults. */
     private static final long LOWEST_IOVA = 1 << 20;
 
     /** Space for the capabilities that the kernel appends. */
@@ -210,10 +210,11 @@ public final class VfioDevice implements PciDevice {
 
     @Override
     public void close() {
-        command(0, BUS_MASTER);
-        mapping.close();
-        device.close();
-        group.close();
-        container.close();
+        try (container;
+                group;
+                device;
+                mapping) {
+            command(0, BUS_MASTER);
+        }
     }
 }

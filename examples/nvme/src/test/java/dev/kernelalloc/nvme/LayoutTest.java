@@ -78,13 +78,10 @@ class LayoutTest {
                 IdentifyController.TYPE,
                 4096,
                 Map.of(
-                        "serialNumber", 4L,
                         "modelNumber", 24L,
-                        "firmwareRevision", 64L,
                         "maxDataTransferSize", 77L,
                         "submissionEntrySize", 512L,
-                        "completionEntrySize", 513L,
-                        "namespaces", 516L));
+                        "completionEntrySize", 513L));
         assertOffsets(
                 IdentifyNamespace.TYPE,
                 4096,

@@ -23,7 +23,7 @@ class NvmeControllerTest {
     @Test
     @DisplayName("a controller that has failed is reported")
     void start_failedController_throws() {
-        assertRefused(NVM_COMMAND_SET | 255L << 24, 2, "not ready");
+        assertRefused(NVM_COMMAND_SET | 255L << 24, 2, "has failed");
     }
 
     @Test

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The arguments of a program, {@code key=value} each.
+ * What a program is told, {@code key=value} each.
  *
- * @param values the values by key
+ * @param values by key
  */
 record Arguments(Map<String, String> values) {
 

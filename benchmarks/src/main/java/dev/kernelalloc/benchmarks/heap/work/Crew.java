@@ -26,23 +26,23 @@ final class Crew {
         }
     }
 
-    /** The work of one thread. */
+    /** What one of them does. */
     interface Worker {
 
         /**
-         * Works until the end is requested.
+         * Works until it is told to stop.
          *
-         * @return the number of operations
+         * @return how many operations it did
          */
         long work(Signal stop) throws InterruptedException;
     }
 
     /**
-     * The totals of all threads.
+     * What they did together.
      *
-     * @param operations the operations of all threads
-     * @param nanos the wall-clock time
-     * @param heapBytes the bytes of the Java heap allocated in that time
+     * @param operations of all
+     * @param nanos on the clock
+     * @param heapBytes allocated meanwhile
      */
     record Result(long operations, long nanos, long heapBytes) {
 

@@ -15,7 +15,7 @@ import java.util.List;
  */
 final class EachThread {
 
-    /** The kinds of threads. */
+    /** What runs it. */
     enum Kind {
         VIRTUAL,
         PLATFORM;
@@ -25,7 +25,7 @@ final class EachThread {
         }
     }
 
-    /** Returns one share of the work. */
+    /** What one share of the work is. */
     enum Way {
         /** 2,000 blocks, one after another. */
         PLAIN,

@@ -2,7 +2,7 @@ package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.Figure;
 
-/** Reports a figure of a program. */
+/** How a program tells a figure. */
 final class Report {
 
     private Report() {}

@@ -1,15 +1,21 @@
 package dev.kernelalloc.nvme.check;
 
+import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.nvme.Completion;
 import dev.kernelalloc.nvme.DmaAllocator;
 import dev.kernelalloc.nvme.Namespace;
 import dev.kernelalloc.nvme.NvmeController;
 import dev.kernelalloc.nvme.PhysicalDma;
 import dev.kernelalloc.nvme.QueuePair;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Reads what the host has written to the disk, writes what the host will compare, and reads that
@@ -19,6 +25,7 @@ import java.time.Duration;
 final class DiskCheck {
 
     private static final int DEPTH = 16;
+    private static final int PAGE_BYTES = 4096;
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
     private static final int LBA_OUT_OF_RANGE = 0x080;
 
@@ -45,36 +52,72 @@ final class DiskCheck {
 
     private void run() {
         report.check(
-                "%s, namespace 1 of %d blocks of %d bytes, at most %d KiB a transfer"
+                "%s, NVMe %s, namespace 1 of %d blocks of %d bytes, at most %d KiB a transfer"
                         .formatted(
                                 disk.model(),
+                                disk.version(),
                                 namespace.blocks(),
                                 namespace.blockBytes(),
                                 disk.maxTransferBytes() >> 10),
                 namespace.bytes() == DiskMap.DISK_BYTES);
         if (buffers instanceof PhysicalDma physical) {
-            MemorySegment buffer = physical.memory().allocate(disk.maxTransferBytes(), 4096);
-            report.note(
-                    "a buffer of %d KiB lies in %d pieces"
-                            .formatted(
-                                    buffer.byteSize() >> 10,
-                                    physical.memory().extents(buffer).size()));
-            physical.memory().free(buffer);
+            scattered(physical.memory());
         }
         int longest = (int) disk.maxTransferBytes();
-        int skewed = longest - 4096; // QEMU refuses data in more than 1,024 pages
+        int skewed = longest - PAGE_BYTES; // QEMU refuses data in more than 1,024 pages
         int block = namespace.blockBytes();
         read(DiskMap.HOST, 4 * longest, longest, 0);
         read(DiskMap.HOST, longest, skewed - block, 516);
         read(DiskMap.HOST, longest / 4, block, 0);
 
         write(DiskMap.GUEST, longest, skewed, 516);
-        write(DiskMap.GUEST, longest + (1 << 20), 3 * 4096, 8);
+        write(DiskMap.GUEST, longest + (1 << 20), 3 * PAGE_BYTES, 8);
         write(DiskMap.GUEST, 4 * longest, longest - 8 * block, 0);
         flush();
         read(DiskMap.GUEST, 4 * longest, skewed, 4092);
-        read(DiskMap.GUEST, longest, 5 * 4096 + block, 64);
+        read(DiskMap.GUEST, longest, 5 * PAGE_BYTES + block, 64);
         refusals();
+    }
+
+    /**
+     * Reads into pages that are no neighbours, by one command. To get such pages, twice as many are
+     * taken one by one, and every other one is freed: the kernel hands out single pages first.
+     */
+    private void scattered(PhysicalAllocator memory) {
+        PhysicalRequest page =
+                PhysicalRequest.ofBytes(PAGE_BYTES)
+                        .aligned(PAGE_BYTES)
+                        .pages(PagePolicy.BASE)
+                        .atLeast(Guarantee.IN_MEMORY)
+                        .build();
+        int pages = (int) (disk.maxTransferBytes() / PAGE_BYTES);
+        try (PhysicalAllocator single = PhysicalAllocator.builder().tag("single pages").build()) {
+            List<MemorySegment> taken = new ArrayList<>();
+            for (int i = 0; i < 2 * pages; i++) {
+                taken.add(single.allocate(page));
+            }
+            for (int i = 0; i < 2 * pages; i += 2) {
+                single.free(taken.get(i));
+            }
+            MemorySegment buffer = memory.allocate(disk.maxTransferBytes(), PAGE_BYTES);
+            for (int i = 1; i < 2 * pages; i += 2) {
+                single.free(taken.get(i));
+            }
+            queue.read(
+                    namespace,
+                    DiskMap.HOST.start() / namespace.blockBytes(),
+                    buffer,
+                    Completion.MUST_SUCCEED);
+            queue.drain(TIMEOUT);
+            DiskMap quarter = DiskMap.HOST;
+            long wrong = DiskPattern.wrongBytes(buffer, quarter.start(), quarter.round());
+            report.check(
+                    "read  %d KiB by one command into %d pieces of memory, wrong bytes: %d"
+                            .formatted(
+                                    buffer.byteSize() >> 10, memory.extents(buffer).size(), wrong),
+                    wrong == 0);
+            memory.free(buffer);
+        }
     }
 
     /** Reads the first bytes of a quarter in equal transfers, and compares. */
@@ -172,7 +215,7 @@ final class DiskCheck {
             buffers.memory().free(buffer);
         }
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment foreign = arena.allocate(block, 4096);
+            MemorySegment foreign = arena.allocate(block, PAGE_BYTES);
             report.check(
                     "memory that no device can find: refused",
                     refuses(

@@ -5,8 +5,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * Contents by which a byte shows where on the disk it belongs and by which round it was written:
- * data of another place, of an earlier round or of nobody differ.
+ * Contents that depend on the place on the disk and on the round of writing: misplaced data, data
+ * of an earlier round and data that never arrived differ.
  */
 final class DiskPattern {
 

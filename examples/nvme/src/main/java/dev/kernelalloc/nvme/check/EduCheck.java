@@ -3,6 +3,8 @@ package dev.kernelalloc.nvme.check;
 import dev.kernelalloc.nvme.PciDevice;
 import dev.kernelalloc.nvme.PhysicalDma;
 import dev.kernelalloc.nvme.SysfsDevice;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalRequest;
 
 import java.lang.foreign.MemorySegment;
 
@@ -16,6 +18,15 @@ final class EduCheck {
     private static final String DEVICE = "0x11e8";
     private static final long HIGHEST_ADDRESS = (1L << 28) - 1;
 
+    /** The low addresses are those of node 0. */
+    private static final PhysicalRequest REQUEST =
+            PhysicalRequest.builder()
+                    .contiguous()
+                    .within(0, HIGHEST_ADDRESS)
+                    .requireNode(0)
+                    .atLeast(Guarantee.NEVER_MOVED)
+                    .build();
+
     /** Where the device has its buffer, in addresses of its own. */
     private static final long BUFFER_OFFSET = 0x40000;
 
@@ -28,7 +39,7 @@ final class EduCheck {
         String address =
                 PciDevice.find("device", DEVICE)
                         .orElseThrow(() -> new IllegalStateException("no device " + DEVICE));
-        try (PhysicalDma dma = PhysicalDma.contiguous(HIGHEST_ADDRESS);
+        try (PhysicalDma dma = PhysicalDma.of("edu", REQUEST);
                 SysfsDevice device = SysfsDevice.open(address)) {
             EduRegisters registers = EduRegisters.TYPE.get(device.registers());
             int found = registers.identification();

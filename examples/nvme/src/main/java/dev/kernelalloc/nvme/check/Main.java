@@ -40,7 +40,9 @@ final class Main {
     public static void main(String[] arguments) throws Exception {
         switch (arguments[0]) {
             case "disk-before" -> DiskMap.write(Path.of(arguments[1]), DiskMap.HOST);
-            case "disk-after" -> DiskMap.write(Path.of(arguments[1]), DiskMap.HOST, DiskMap.GUEST);
+            case "disk-after" ->
+                    DiskMap.write(
+                            Path.of(arguments[1]), DiskMap.HOST, DiskMap.GUEST, DiskMap.DISTURBED);
             default -> {
                 for (String check : arguments) {
                     run(check);
@@ -54,7 +56,10 @@ final class Main {
         switch (check) {
             case "edu" -> EduCheck.run(report);
             case "disk" -> throughSysfs(report, DiskCheck::run);
+            case "locked-page" -> LockedPageCheck.run(report, disk());
+            case "disturbance" -> throughSysfs(report, DisturbanceCheck::run);
             case "vfio-disk" -> throughVfio(report, DiskCheck::run);
+            case "vfio-disturbance" -> throughVfio(report, DisturbanceCheck::run);
             default -> throw new IllegalArgumentException("no check " + check);
         }
         report.note("PASSED");
