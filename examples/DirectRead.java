@@ -28,9 +28,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 // Reads a file past the page cache: O_DIRECT reads through io_uring, straight into locked, aligned
-// blocks that the kernel has registered, and so pinned, once. The same file is read in the ordinary
-// way too, and both must give what was written. The interface is described in io_uring(7) and
-// io_uring_setup(2). Run it on Linux, with a directory of another file system if you like, by
+// blocks that are registered, and so pinned, once. The same file is also read in the ordinary way,
+// and both must return the written data. The interface is described in io_uring(7) and
+// io_uring_setup(2). Run it on Linux, optionally with a directory of another file system, by
 //
 //     java --enable-native-access=ALL-UNNAMED -cp target/classes examples/DirectRead.java
 // [directory]
@@ -61,7 +61,7 @@ interface Uring {
     int ENOSYS = 38;
 }
 
-/** Where the fields of the submission ring lie. */
+/** The offsets of the fields of the submission ring. */
 record IoSqringOffsets(
         int head,
         int tail,
@@ -73,7 +73,7 @@ record IoSqringOffsets(
         int resv1,
         long resv2) {}
 
-/** Where the fields of the completion ring lie. */
+/** The offsets of the fields of the completion ring. */
 record IoCqringOffsets(
         int head,
         int tail,
@@ -85,7 +85,7 @@ record IoCqringOffsets(
         int resv1,
         long resv2) {}
 
-/** What the kernel answers when it makes a ring. */
+/** The kernel's answer when it creates a ring. */
 record IoUringParams(
         int sqEntries,
         int cqEntries,
@@ -98,7 +98,7 @@ record IoUringParams(
         IoSqringOffsets sqOff,
         IoCqringOffsets cqOff) {}
 
-/** A submission: what the kernel shall do. What is not named here stays zero. */
+/** A submission: an operation for the kernel. Members that are not declared here stay zero. */
 @Struct(size = 64)
 record IoUringSqe(
         byte opcode,
@@ -386,7 +386,7 @@ record Ring(
     }
 }
 
-/** A call that failed; the kernel's number says why. */
+/** A failed call, with the kernel's number. */
 static final class SystemCallException extends RuntimeException {
     private static final long serialVersionUID = 1;
 

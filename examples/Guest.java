@@ -22,8 +22,8 @@ import java.util.HexFormat;
 import java.util.List;
 
 // A very small hypervisor: a virtual machine of one processor, whose memory is a locked block of a
-// PhysicalAllocator. The guest adds two numbers and prints the sum through a port. What the kernel
-// offers is described in Documentation/virt/kvm/api.rst. Run it on Linux on x86-64 by
+// PhysicalAllocator. The guest adds two numbers and prints the sum through a port. The kernel's
+// interface is described in Documentation/virt/kvm/api.rst. Run it on Linux on x86-64 by
 //
 //     java --enable-native-access=ALL-UNNAMED -cp target/classes examples/Guest.java
 
@@ -97,7 +97,7 @@ interface KvmSegment {
     void selector(short value);
 }
 
-/** Where a descriptor table lies. */
+/** The location of a descriptor table. */
 record KvmDtable(long base, short limit, @Length(3) short[] padding) {}
 
 /** The special registers; what is not named here is kept as the kernel gives it. */
@@ -119,10 +119,10 @@ record PortAccess(byte direction, byte size, short port, int count, long dataOff
 /** The processor refused to enter the guest. */
 record FailEntry(long hardwareEntryFailureReason, int cpu) {}
 
-/** The kernel does not know how to go on. */
+/** The kernel cannot continue. */
 record InternalError(int suberror, int ndata, @Length(16) long[] data) {}
 
-/** Why the guest stopped; the exit reason says which member holds. */
+/** The reason why the guest stopped; the exit reason selects the valid member. */
 @Union
 interface Exit {
     PortAccess io();
@@ -135,7 +135,7 @@ interface Exit {
     MemorySegment padding();
 }
 
-/** What the kernel tells about a processor of the guest, in memory shared with it. */
+/** The kernel's report on a processor of the guest, in memory shared with it. */
 @Struct(size = 2352)
 interface KvmRun {
     @Offset(8)
@@ -217,7 +217,7 @@ void run(Descriptor kvm, PhysicalAllocator physical, MemorySegment ram, Arena ar
     }
 }
 
-/** Sets the registers: real mode, as after a reset, but the code lies in our memory. */
+/** Sets the registers: real mode, as after a reset, but with the code in our memory. */
 void start(Descriptor cpu, Arena arena, int first, int second) {
     MemorySegment memory = arena.allocate(SREGS.layout());
     cpu.ioctl(Kvm.KVM_GET_SREGS, memory.address());
@@ -261,7 +261,10 @@ String untilHalt(Descriptor cpu, MemorySegment shared) {
     }
 }
 
-/** What the guest wrote to the port; the kernel collects repeated writes into one exit. */
+/**
+ * Returns the bytes that the guest wrote to the port; the kernel collects repeated writes into one
+ * exit.
+ */
 String output(PortAccess io, MemorySegment shared) {
     if (io.direction() != Kvm.KVM_EXIT_IO_OUT || io.port() != 0x3f8 || io.size() != 1) {
         throw new IllegalStateException("the guest has one port, to write bytes to: " + io);
@@ -293,7 +296,7 @@ static String explain(KvmRun run) {
     };
 }
 
-/** Prints where the guest's memory lies, once as this process sees it and once physically. */
+/** Prints the location of the guest's memory, virtually and physically. */
 void printPlace(PhysicalAllocator physical, MemorySegment ram) {
     IO.println("The guest's memory: %d KiB at 0x%x".formatted(ram.byteSize() >> 10, ram.address()));
     try {
@@ -305,7 +308,7 @@ void printPlace(PhysicalAllocator physical, MemorySegment ram) {
     }
 }
 
-/** A call that failed; the kernel's number says why. */
+/** A failed call, with the kernel's number. */
 static final class SystemCallException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -394,7 +397,9 @@ record Descriptor(long number) implements AutoCloseable {
         }
     }
 
-    /** A function of the C library; from {@code variadic} on, its arguments stand for "...". */
+    /**
+     * Returns a function of the C library; from {@code variadic} on, its arguments replace "...".
+     */
     private static MethodHandle function(String name, FunctionDescriptor descriptor, int variadic) {
         Linker linker = Linker.nativeLinker();
         MemorySegment address = linker.defaultLookup().findOrThrow(name);

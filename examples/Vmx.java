@@ -14,7 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.util.Locale;
 
-// What a hypervisor prepares before it enters VMX operation, as in the example of the Rust crate
+// The preparations of a hypervisor that enters VMX operation, as in the example of the Rust crate
 // kernel-alloc: a VMXON region, which the processor finds by its physical address, and a stack for
 // the host, which only needs to be aligned. Run it by
 //
@@ -31,7 +31,7 @@ interface Vmxon {
     MemorySegment data();
 }
 
-/** 24 KiB of stack; what the host finds on entry lies at its upper end. */
+/** 24 KiB of stack; the members behind the contents are at its upper end, for the host's entry. */
 @Struct(align = 16)
 interface HostStack {
     @Length(24 * 1024 - 16)
@@ -69,7 +69,7 @@ void main() {
     }
 }
 
-/** Prints where the VMXON region lies; returns what there is to say about it. */
+/** Prints the location of the VMXON region; returns a note about it. */
 String printVmxon(PhysicalAllocator physical, MemorySegment vmxon) {
     String locked = physical.guarantee(vmxon).contains(Guarantee.LOCKED) ? "yes" : "no";
     try {

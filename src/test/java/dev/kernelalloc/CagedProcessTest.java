@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.ProcessSettings;
@@ -20,6 +21,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** What the kernel would answer with SIGKILL is an exception, and the process goes on. */
 @HostTest
@@ -126,6 +128,13 @@ class CagedProcessTest {
             }
         }
 
+        /** A worker of the kernel frees a region some time after its io_uring was closed. */
+        private static boolean isServed(PhysicalAllocator physical) {
+            Optional<MemorySegment> block = physical.tryAllocate(4096, 4096);
+            block.ifPresent(physical::free);
+            return block.isPresent();
+        }
+
         static void main(String[] way) {
             List<SecretMemory> secrets = new ArrayList<>();
             List<MemorySegment> blocks = new ArrayList<>();
@@ -167,6 +176,9 @@ class CagedProcessTest {
                 }
                 blocks.forEach(physical::free);
                 secrets.forEach(SecretMemory::close);
+                if (Way.valueOf(way[0]) == Way.REGIONS_OF_THE_KERNEL) {
+                    Await.until("the kernel has freed its regions", () -> isServed(physical));
+                }
                 physical.free(physical.allocate(4096, 4096));
                 IO.println("and goes on");
             }

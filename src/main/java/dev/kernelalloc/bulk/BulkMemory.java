@@ -17,7 +17,7 @@ import java.util.Objects;
  * here once a gibibyte. So the size of a piece is read from a field that is not final, which the
  * JIT must take for a variable; the loops below are not counted, and each iteration polls.
  *
- * <p><b>Atomicity.</b> All arguments are checked before the first byte is written. Where another
+ * <p><b>Atomicity.</b> All arguments are checked before the first byte is written. If another
  * thread closes one of the segments during the operation, the pieces before that are written.
  */
 public final class BulkMemory {

@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 
 /**
  * The size from which large blocks are recorded: a number, or one with k, m or g for powers of
- * 1024. Of several recordings the smallest size applies.
+ * 1024. The smallest size of several recordings applies.
  */
 public final class LeastBytes extends SettingControl {
 

@@ -14,13 +14,12 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Pages that lie side by side. No call gives such pages: a batch is taken, its frames are looked
- * at, and what lies together, in the place that a request wants, is kept and moved into order. The
- * rest goes back.
+ * Physically contiguous pages. No call provides such pages: a batch is taken, its frames are read,
+ * and the contiguous run that a request accepts is kept and moved into order. The rest is released.
  */
 final class ContiguousPages {
 
-    /** What a look at larger pages may take at once, besides what is needed. */
+    /** The bytes that a trial of larger pages may take at once, in addition to those needed. */
     private static final long MOST_HUGE_BATCH_BYTES = 256L << 20;
 
     /** The same for base pages; longer runs of them than a small part of this do not happen. */
@@ -144,7 +143,7 @@ final class ContiguousPages {
         return keep(batch, source.unitBytes(), found, kept, request, callState);
     }
 
-    /** A page of the pool has one size: it cannot end where a guard should stand. */
+    /** A page of the pool has one size: it cannot end where a guard must begin. */
     private static void requireTrimmable(PageSource source, PhysicalRequest request, long bytes)
             throws Refusal {
         if (request.guarded() && source instanceof PoolPages && bytes % source.unitBytes() != 0) {
@@ -157,7 +156,7 @@ final class ContiguousPages {
         }
     }
 
-    /** Who gives large pages shows their frames to nobody. */
+    /** Systems with large pages do not show frames. */
     private static void requireProvable(
             PageSource source, PhysicalRequest request, Placement placement) throws Refusal {
         if (source instanceof LargePages && !isInAnyUnit(source.unitBytes(), request, placement)) {
@@ -165,7 +164,7 @@ final class ContiguousPages {
         }
     }
 
-    /** Whether any unit that lies side by side holds the block. */
+    /** Returns whether any contiguous unit holds the block. */
     private static boolean isInAnyUnit(long unit, PhysicalRequest request, Placement placement) {
         return placement.bytes() <= unit && placement.alignment() <= unit && !request.hasWindow();
     }
@@ -260,8 +259,8 @@ final class ContiguousPages {
     }
 
     /**
-     * What is known without seeing frames: a page, also a huge one, is in one piece, at a multiple
-     * of its size.
+     * Returns what is certain without seeing frames: a page, huge ones included, is contiguous, at
+     * a multiple of its size.
      */
     private RunSearch.Found inOneUnit(
             Mapped batch,
@@ -406,9 +405,9 @@ final class ContiguousPages {
     }
 
     /**
-     * Gives a reservation back but for a place into which pages could not be moved: the kernel may
-     * have unmapped that before it refused, and what lies there by now may be another thread's. It
-     * stays counted as a mapping, which it may be still.
+     * Releases a reservation except a place into which pages could not be moved: the kernel may
+     * have unmapped that before it refused, and another thread may have mapped it since. It stays
+     * counted as a mapping, which it may still be.
      */
     private void releaseAllBut(
             Reservation reservation, long place, long bytes, MemorySegment callState) {
@@ -467,7 +466,7 @@ final class ContiguousPages {
         reservations.uncount(batch.reservation().mappings());
     }
 
-    /** What a part is counted as stays with the whole. */
+    /** The count of a part stays with the whole. */
     private void releasePart(long from, long to, MemorySegment callState) {
         if (from < to) {
             reservations.release(new Reservation(from, to - from, true, 0), callState);

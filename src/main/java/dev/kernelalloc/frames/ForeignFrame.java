@@ -7,12 +7,12 @@ import dev.kernelalloc.physical.PhysicalAddressException.Reason;
 import java.util.Locale;
 
 /**
- * The record of a frame that the page map shows for a page, and that is not the page's own all the
- * same: merged with equal pages, broken, taken offline, or mapped by somebody else as well. The
- * page map cannot tell: it calls a merged frame exclusive while a single page is left in it.
+ * The record of a frame that the page map shows for a page but that is not the page's own: merged
+ * with equal pages, broken, offline, or mapped elsewhere as well. The page map cannot show this: it
+ * reports a merged frame as exclusive while a single page is left in it.
  *
- * @param flags of the frame, from kpageflags
- * @param count how often it is mapped, from kpagecount
+ * @param flags the flags of the frame, from kpageflags
+ * @param count the number of mappings, from kpagecount
  */
 record ForeignFrame(long flags, long count) {
 
@@ -32,7 +32,7 @@ record ForeignFrame(long flags, long count) {
     /**
      * Returns whether a frame with that record is not its page's own.
      *
-     * @param ofNobodyElse whether nobody else may map it
+     * @param ofNobodyElse whether no other mapping is allowed
      */
     static boolean isForeign(long flags, long count, boolean ofNobodyElse) {
         return (flags & FOREIGN) != 0 || ofNobodyElse && count != 1;

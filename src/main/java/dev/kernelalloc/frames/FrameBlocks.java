@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Blocks of whole pages, each by a request: one of its own, or the allocator's where that wants
- * what the engine cannot give, or the limit on locked memory is too small for it.
+ * Blocks of whole pages, each by a request: one of its own, or the allocator's if the engine cannot
+ * fulfil that, or the limit on locked memory is too small for the engine.
  */
 public final class FrameBlocks implements BlockSource {
 

@@ -17,7 +17,7 @@ public final class FrameChunks implements ChunkSource {
     private static final long LEAST_BYTES = 64L << 10;
     private static final long MOST_BYTES = 32L << 20;
 
-    /** Of what may still be locked, or taken, a range takes no more than this part. */
+    /** The part of the bytes that may still be locked, or taken, that a range takes at most. */
     private static final int LOCKABLE_SHARE = 4;
 
     private final Frames frames;

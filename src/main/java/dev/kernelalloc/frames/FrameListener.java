@@ -8,13 +8,13 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Who wants to know.
+ * Receives events of slabs.
  *
- * @param mapped told of each slab before any block is cut from it; what it throws ends the request,
- *     and the slab, of which {@code unmapped} is told then
- * @param unmapped told of each slab before its memory goes; what it throws is logged
- * @param drifted told of each page found elsewhere; what it throws is logged
- * @param lost told once of each guarantee of a slab that does not hold any more; what it throws is
+ * @param mapped receives each slab before any block is cut from it; its exceptions end the request,
+ *     and the slab, which {@code unmapped} receives then
+ * @param unmapped receives each slab before its memory is released; its exceptions are logged
+ * @param drifted receives each page found at another address; its exceptions are logged
+ * @param lost receives once each guarantee of a slab that no longer holds; its exceptions are
  *     logged
  */
 public record FrameListener(
@@ -35,7 +35,8 @@ public record FrameListener(
         for (Consumer<T> listener : listeners) {
             try {
                 listener.accept(what);
-            } catch (Throwable e) { // also an error: what it was told of must go on
+            } catch (Throwable e) { // even an error: the operation that it was called for must
+                // continue
                 log(what, e);
             }
         }

@@ -15,7 +15,7 @@ import java.util.Set;
 /** Pages that were prepared together: locked, pinned and resolved once. Blocks are cut from it. */
 final class FrameSlab {
 
-    /** What is cut from it. */
+    /** The use of the slab. */
     sealed interface Use {
 
         /** One block. */
@@ -52,8 +52,8 @@ final class FrameSlab {
     private volatile Translation translation;
 
     /**
-     * Those of the translation: here, because every load between an address and its answer counts.
-     * Where a page has moved its element is written anew.
+     * The addresses of the translation: here, because every load between an address and its answer
+     * counts. The element of a page that has moved is rewritten.
      */
     private final long[] pageAddresses;
 
@@ -96,7 +96,7 @@ final class FrameSlab {
         return bytes;
     }
 
-    /** What it was made for. */
+    /** The request that it was made for. */
     PhysicalRequest request() {
         return request;
     }
@@ -144,7 +144,7 @@ final class FrameSlab {
         }
     }
 
-    /** Where a byte of this slab lies; negative where that is not known. */
+    /** Returns the physical address of a byte of this slab; negative if unknown. */
     long physicalAddressOf(long byteAddress) {
         long offset = byteAddress - address;
         long page = (long) PAGE_ADDRESS.getOpaque(pageAddresses, (int) (offset >>> pageShift));

@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
- * From an address to the slab that it lies in. Slabs begin at multiples of 2 MiB, so that two loads
- * find the one; those that the kernel has put elsewhere are found by a search.
+ * Maps an address to its slab. Slabs begin at multiples of 2 MiB, so that two loads find the one;
+ * those at other addresses are found by a search.
  */
 final class FrameTable {
 
@@ -36,10 +36,10 @@ final class FrameTable {
     }
 
     /**
-     * The slab of a window, or another: masks are cheaper than a check that the caller makes. So
-     * are plain loads: a slab is set before a block of it is known to anybody, and what hands the
-     * block to another thread orders the rest. Who asks for an address that is not theirs may see
-     * the slab or none; what decides of it, its extent, is final.
+     * Returns the slab of a window, or another: masks are cheaper than a check, which the caller
+     * makes. So are plain loads: a slab is set before any of its blocks is published, and the
+     * hand-over of a block to another thread orders the rest. For a foreign address the result may
+     * be the slab or null; its extent, which decides, is final.
      */
     private @Nullable FrameSlab atWindow(long window) {
         FrameSlab[] leaf = directory[(int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1];

@@ -35,8 +35,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The slabs of one allocator: how they are obtained and given back, and what is known of where they
- * lie. Safe to use from any thread.
+ * The slabs of one allocator: obtains and releases them, and records their physical location. Safe
+ * to use from any thread.
  */
 public final class Frames {
 
@@ -55,7 +55,7 @@ public final class Frames {
     private final Verifier verifier;
     private volatile boolean closed;
 
-    /** Verifies the slabs periodically, where that is wanted. */
+    /** Verifies the slabs periodically, if requested. */
     private volatile @Nullable PeriodicVerifier periodicVerifier;
 
     /** A block's memory. */
@@ -299,7 +299,7 @@ public final class Frames {
             return slab;
         } catch (Refusal | RuntimeException | Error e) {
             if (slab != null) {
-                tellUnmapped(slab); // a listener has refused it, and others may have heard of it
+                tellUnmapped(slab); // a listener has refused it, and others may have received it
                 table.remove(slab);
             }
             pages.unpin(pins, pins.length, callState);
@@ -410,7 +410,7 @@ public final class Frames {
 
     /**
      * Returns the refusal whose remedy helps. That is the last, whose source needs least; but a
-     * contiguous request is refused there for want of rights even if one huge page would serve and
+     * contiguous request is refused there for lack of rights even if one huge page would serve and
      * only the lock limit prevents that.
      */
     private static Refusal decisive(PhysicalRequest request, List<Refusal> refusals) {
@@ -498,7 +498,7 @@ public final class Frames {
         return budget.left();
     }
 
-    /** What all pages are charged to. */
+    /** The budget of all pages. */
     Budget budget() {
         return budget;
     }
@@ -509,7 +509,7 @@ public final class Frames {
         reservations.retry();
     }
 
-    /** No more slabs are wanted; those that are left stay until they are given back. */
+    /** Ends obtaining slabs; the remaining ones stay until they are released. */
     public void close() {
         closed = true;
         trim();
@@ -532,14 +532,15 @@ public final class Frames {
         return table.all().stream().map(Frames::described).toList();
     }
 
-    // ---- where memory lies --------------------------------------------------------------------
+    // ---- physical addresses --------------------------------------------------------------------
 
     /**
-     * Where a byte lies, as resolved when its slab was prepared; does not enter the kernel.
+     * Returns the physical address of a byte, as resolved when its slab was prepared; does not
+     * enter the kernel.
      *
-     * @param bytes that must lie in the same slab, at least 1
-     * @throws PhysicalAddressException when that is not known
-     * @throws IllegalArgumentException when the memory did not come from here
+     * @param bytes the number of bytes that must be in the same slab, at least 1
+     * @throws PhysicalAddressException if the address is unknown
+     * @throws IllegalArgumentException if the memory is not from here
      */
     public PhysicalAddress addressOf(long address, long bytes) {
         FrameSlab slab = slabOf(address, bytes);
@@ -558,7 +559,7 @@ public final class Frames {
         return physical;
     }
 
-    /** Where its pages lie; read again where that could not be read when it was made. */
+    /** Returns the translation; reads it again if it was unreadable when the slab was made. */
     private Translation translation(FrameSlab slab) {
         Translation known = slab.translation();
         return known.isUnreadForTheMoment() ? verifier.readAgain(slab) : known;
@@ -569,7 +570,7 @@ public final class Frames {
         return frames.unknown(page, pageOf(address));
     }
 
-    /** The pieces that memory lies in, split as {@link Translation#extents} does. */
+    /** Returns the physical location of memory, split as {@link Translation#extents} does. */
     public List<PhysicalExtent> extents(long address, long bytes, long longest, long boundary) {
         FrameSlab slab = slabOf(address, bytes);
         Translation frames = translation(slab);
@@ -594,7 +595,7 @@ public final class Frames {
         return OptionalLong.empty();
     }
 
-    /** What is promised of the pages of memory that came from here. */
+    /** Returns the guarantees of pages that came from here. */
     public Set<Guarantee> guarantees(long address, long bytes) {
         return slabOf(address, bytes).guarantees();
     }
@@ -604,13 +605,13 @@ public final class Frames {
         return slabOf(address, bytes).provenance();
     }
 
-    /** Whether an address lies in a slab from which the engine does not cut blocks. */
+    /** Returns whether an address is in a slab from which the engine does not cut blocks. */
     public boolean isOutsideEngine(long address) {
         FrameSlab slab = table.find(address);
         return slab != null && slab.use() != FrameSlab.Use.ENGINE;
     }
 
-    /** The NUMA node of a byte's page now; empty where the system does not tell. */
+    /** Returns the NUMA node of a byte's page now; empty if the system does not report it. */
     public OptionalInt nodeOf(long address, long bytes) {
         slabOf(address, bytes);
         try (Arena scratch = Arena.ofConfined()) {
@@ -621,10 +622,10 @@ public final class Frames {
     }
 
     /**
-     * What the kernel says of the frame of a byte now.
+     * Returns the kernel's present report on the frame of a byte.
      *
-     * @throws PhysicalAddressException when the page map or the frame's records cannot be read
-     * @throws IllegalArgumentException when the byte's page did not come from here
+     * @throws PhysicalAddressException if the page map or the frame's records are not readable
+     * @throws IllegalArgumentException if the byte's page is not from here
      */
     public FrameReport inspect(long address, long bytes) {
         FrameSlab slab = slabOf(address, bytes);

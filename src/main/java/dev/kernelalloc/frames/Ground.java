@@ -8,11 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /**
- * Address space for pages: aligned, and with inaccessible pages around it where a request wants
+ * Address space for pages: aligned, and with inaccessible pages around it if a request needs
  * guards. Those are reserved and never committed, so they cost no memory and no call.
  *
- * @param reservation the whole
- * @param address where the pages go
+ * @param reservation the whole address space
+ * @param address the address of the first page
  */
 record Ground(Reservation reservation, long address) {
 

@@ -18,7 +18,7 @@ import java.util.Set;
  */
 final class HeldRuns {
 
-    /** What idle slabs may keep. */
+    /** The bytes that idle slabs may keep. */
     private static final long IDLE_BYTES = 8L << 20;
 
     /** Pages of a slab for a block. */
@@ -92,7 +92,7 @@ final class HeldRuns {
         return -1;
     }
 
-    /** Where frames are hidden, a huge page is a run. */
+    /** If frames are hidden, a huge page is a run. */
     private int endOfRun(Translation frames, int page) {
         if (frames.pageAddress(page) != Translation.UNKNOWN) {
             return frames.endOfRun(page);
@@ -104,7 +104,7 @@ final class HeldRuns {
         return Math.min(frames.pages(), (page / perHugePage + 1) * perHugePage);
     }
 
-    /** There the offset in the huge page stands for the address, as far as that is known. */
+    /** Then the offset in the huge page replaces the address, as far as that is known. */
     private long startOf(FrameSlab slab, Translation frames, int page, Placement placement) {
         long address = frames.pageAddress(page);
         if (address != Translation.UNKNOWN) {
@@ -125,10 +125,10 @@ final class HeldRuns {
     }
 
     /**
-     * Gives a run back whose pages lie elsewhere by now. Its slab serves no more, and ends with the
-     * last block that lives in it.
+     * Releases a run whose pages have moved. Its slab serves no further requests, and ends with its
+     * last live block.
      *
-     * @return the slabs that nobody uses now; no longer held
+     * @return the slabs without use; no longer held
      */
     synchronized List<FrameSlab> forsake(Run run, long bytes) {
         for (Held one : all) {
@@ -141,9 +141,9 @@ final class HeldRuns {
     }
 
     /**
-     * Gives pages back.
+     * Releases pages.
      *
-     * @return the slabs that nobody uses now and that are too many to keep; no longer held
+     * @return the slabs without use that are too many to keep; no longer held
      */
     synchronized List<FrameSlab> give(TakenPages taken, long offset, long bytes) {
         taken.give((int) (offset / pageBytes), (int) (bytes / pageBytes));
@@ -151,9 +151,9 @@ final class HeldRuns {
     }
 
     /**
-     * The slabs that nobody uses; no longer held.
+     * Returns the slabs without use; no longer held.
      *
-     * @param keptBytes of them that are held on to
+     * @param keptBytes the bytes of them to keep
      */
     synchronized List<FrameSlab> takeIdle(long keptBytes) {
         long idle = 0;

@@ -70,7 +70,7 @@ final class PageMap implements AutoCloseable {
         }
     }
 
-    /** Where something that passes, such as file descriptors, was short; or the file is gone. */
+    /** Something temporary, such as file descriptors, was short; or the file does not exist. */
     private void openAgain(MemorySegment callState) {
         if (isUsable(state, callState)) {
             return;

@@ -8,8 +8,8 @@ import java.util.Locale;
 /**
  * An entry of {@code /proc/<pid>/pagemap}. Source: the kernel's admin-guide/mm/pagemap.
  *
- * <p>The frame number stands in bits 0–54, but only when the page is present; the bits of a swapped
- * or guard page say something else, and a reader without {@code CAP_SYS_ADMIN} gets 0 for it, which
+ * <p>The frame number is in bits 0–54, but only if the page is present; the bits of a swapped or
+ * guard page have another meaning, and a reader without {@code CAP_SYS_ADMIN} gets 0 for it, which
  * is no frame of ours.
  */
 final class PageMapEntry {

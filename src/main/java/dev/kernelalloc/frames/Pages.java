@@ -14,10 +14,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * The steps that make pages ready, in the order in which they must be taken. Advice first: it
- * changes what a fork, a merge or a fault does. Then the populating, which may give a page its
- * frame; then collapsing and moving, which change it; then the lock; then the pin, which makes
- * everything before it final; and the page map last, which tells the outcome.
+ * The steps that prepare pages, in their required order. Advice first: it changes the effect of a
+ * fork, a merge or a fault. Then populating, which may give a page its frame; then collapsing and
+ * moving, which change it; then the lock; then the pin, which makes everything before it final; and
+ * the page map last, which shows the outcome.
  */
 final class Pages {
 
@@ -43,7 +43,7 @@ final class Pages {
         name.give(address, bytes);
     }
 
-    /** Binds and advises reserved or committed pages as a request says. */
+    /** Binds and advises reserved or committed pages by a request. */
     void advise(
             long address,
             long bytes,

@@ -7,8 +7,8 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The thread that verifies all slabs of an allocator periodically; listeners are told what it
- * finds. It runs while the allocator has slabs, and does not keep the allocator reachable.
+ * The thread that verifies all slabs of an allocator periodically; listeners receive its findings.
+ * It runs while the allocator has slabs, and does not keep the allocator reachable.
  */
 public final class PeriodicVerifier {
 

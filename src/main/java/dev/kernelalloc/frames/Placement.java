@@ -3,22 +3,22 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.physical.PhysicalRequest;
 
 /**
- * Where in physical memory a contiguous block may lie. Arithmetic alone: addresses are those of
- * bytes, not negative.
+ * The allowed places of a contiguous block in physical memory. Arithmetic only: addresses are those
+ * of bytes, not negative.
  *
- * @param bytes of the block, at least 1
- * @param alignment of its address, a power of two
- * @param lowest address of any byte
- * @param highest address of any byte
- * @param boundary of which no multiple lies between two bytes; a power of two not below {@code
- *     bytes}, or 0
+ * @param bytes the size of the block, at least 1
+ * @param alignment the alignment of its address, a power of two
+ * @param lowest the lowest address of any byte
+ * @param highest the highest address of any byte
+ * @param boundary a power of two not below {@code bytes}, of which no multiple is between two
+ *     bytes; or 0
  */
 record Placement(long bytes, long alignment, long lowest, long highest, long boundary) {
 
     /** Instead of an address: there is no place. */
     static final long NONE = -1;
 
-    /** What a request says of a block that starts with a page. */
+    /** Returns the placement of a request for a block that starts with a page. */
     static Placement of(PhysicalRequest request, long pageBytes) {
         return new Placement(
                 Math.max(1, request.size()),

@@ -38,7 +38,7 @@ record PoolPages(
         }
     }
 
-    /** Pages that may be had now: of the pool, and by the control groups. */
+    /** Returns the number of available pages: of the pool, and by the control groups. */
     long available() throws Refusal {
         long inPool =
                 os.hugePools().stream()

@@ -18,16 +18,19 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class Preflight {
 
-    /** What is populated between two looks. */
+    /** The bytes populated between two checks. */
     static final long STEP_BYTES = 16L << 20;
 
-    /** What may be taken without a look: it costs as much as populating some dozens of pages. */
+    /**
+     * The bytes that may be taken without a check, which costs as much as populating some dozens of
+     * pages.
+     */
     private static final long UNCHECKED_BYTES = 1L << 20;
 
     /** Left to everyone else. */
     private static final long RESERVE_BYTES = 16L << 20;
 
-    /** Of a group's limit, where that is less. */
+    /** The part of a group's limit to keep, if that is less. */
     private static final int RESERVE_SHARE = 8;
 
     private final OperatingSystem os;
@@ -182,7 +185,10 @@ final class Preflight {
         lockRoom.unlocked(bytes);
     }
 
-    /** Refuses what may not be pinned; of little, and where nobody tells, the pin itself does. */
+    /**
+     * Refuses pages that may not be pinned; for few bytes, or if the limit is unknown, the pin
+     * itself does.
+     */
     void requirePinnable(long bytes) throws Refusal {
         if (bytes < UNCHECKED_BYTES) {
             return;
@@ -199,7 +205,7 @@ final class Preflight {
         }
     }
 
-    /** Bytes that may still be locked; all there are where nobody tells. */
+    /** Returns the bytes that may still be locked; unlimited if unknown. */
     long lockableBytes() {
         try {
             return lockRoom.budget().remainingBytes();

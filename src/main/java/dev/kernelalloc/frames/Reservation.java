@@ -1,11 +1,11 @@
 package dev.kernelalloc.frames;
 
 /**
- * Address space of ours.
+ * Reserved address space.
  *
- * @param address of its first byte
- * @param bytes of it
- * @param part whether it is what is left of a larger one, of which parts were moved or given back
- * @param mappings it is counted as, those of its guards included
+ * @param address the address of the first byte
+ * @param bytes the size in bytes
+ * @param part whether it is the rest of a larger one, of which parts were moved or released
+ * @param mappings the number of mappings that it is counted as, including those of its guards
  */
 record Reservation(long address, long bytes, boolean part, int mappings) {}

@@ -12,10 +12,10 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Address space as it is taken from the system and given back, and how many mappings it takes: the
- * kernel limits those of a process, and a JVM that gets none for a thread's stack or for its heap
- * aborts. Each reservation is counted from before it is made until the system has taken it back, as
- * the mappings that the kernel makes of it.
+ * Takes address space from the system and releases it, and counts its mappings: the kernel limits
+ * those of a process, and a JVM that cannot map a thread's stack or its heap aborts. Each
+ * reservation is counted from before it is made until the system has released it, as the mappings
+ * that the kernel makes of it.
  */
 final class Reservations {
 
@@ -33,7 +33,8 @@ final class Reservations {
     private final long most;
 
     /**
-     * What the system refused to take back, for want of mappings: tried again at every occasion.
+     * Reservations that the system refused to release, for lack of mappings: tried again at every
+     * occasion.
      */
     private final Queue<Reservation> unreleased = new ConcurrentLinkedQueue<>();
 
@@ -94,7 +95,7 @@ final class Reservations {
         }
     }
 
-    /** Tries again to give back what the system has refused to take. */
+    /** Tries again to release what the system has refused to. */
     void retry() {
         if (unreleased.isEmpty()) {
             return;

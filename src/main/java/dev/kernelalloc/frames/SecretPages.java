@@ -19,14 +19,14 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Pages for a secret, between two guard pages: populated, locked, in no core dump, kept from forked
- * children and never merged. They are hidden from the kernel where it can do that, or private pages
+ * children and never merged. They are hidden from the kernel if it supports that, or private pages
  * otherwise.
  *
- * @param os they came from
- * @param address of the first page behind the guard; what it holds at first are zeros
- * @param bytes of the pages, without the guards
- * @param whyNotHidden what refused hidden pages; empty when these are
- * @param missing advice that this system does not know, with the reason
+ * @param os the system that they came from
+ * @param address the address of the first page behind the guard; its first contents are zeros
+ * @param bytes the bytes of the pages, without the guards
+ * @param whyNotHidden the refusal of hidden pages; empty if these are hidden
+ * @param missing the advice that this system lacks, with the reason
  */
 public record SecretPages(
         OperatingSystem os,
@@ -47,11 +47,11 @@ public record SecretPages(
     }
 
     /**
-     * Obtains pages that can be read and written.
+     * Obtains pages that are readable and writable.
      *
      * @param bytes a multiple of the page size, at least one page
-     * @param mustBeHidden whether private pages will not do
-     * @throws Refusal also when a protection that this system has cannot be given
+     * @param mustBeHidden whether private pages are refused
+     * @throws Refusal if a protection that this system has is refused
      */
     public static SecretPages obtain(
             OperatingSystem os, long bytes, ForkBehaviour onFork, boolean mustBeHidden)

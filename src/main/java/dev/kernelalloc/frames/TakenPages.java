@@ -29,7 +29,7 @@ final class TakenPages {
         return Math.min(pages, taken.nextClearBit(from));
     }
 
-    /** Where the free pages end that begin there. */
+    /** Returns the end of the free pages that begin there. */
     int endOfFree(int from) {
         int next = taken.nextSetBit(from);
         return next < 0 ? pages : next;

@@ -13,8 +13,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Where the pages of a slab lay when they were resolved: an address for each, and the runs of pages
- * that lie side by side. It never changes; a slab whose pages have moved gets another.
+ * The physical addresses of the pages of a slab when they were resolved, and the runs of adjoining
+ * pages. It never changes; a slab whose pages have moved gets another.
  */
 final class Translation {
 
@@ -39,7 +39,7 @@ final class Translation {
 
     private final long pageBytes;
 
-    /** Of each page. */
+    /** The address of each page. */
     private final long[] addresses;
 
     private final Source source;
@@ -55,9 +55,9 @@ final class Translation {
     }
 
     /**
-     * What the page map says.
+     * Translates entries of the page map.
      *
-     * @param entries one a page
+     * @param entries the entries, one per page
      * @param mayBeShared whether the kernel does not mark pages of this kind as exclusive
      */
     static Translation of(long[] entries, boolean mayBeShared, long pageBytes) {
@@ -90,7 +90,7 @@ final class Translation {
         return new Translation(pageBytes, addresses, new Source.Unreadable(why));
     }
 
-    /** A page without an address never lies where the one before it ends, nor the one behind. */
+    /** A page without an address adjoins neither neighbour. */
     private static int[] runs(long[] addresses, long pageBytes) {
         int[] starts = new int[addresses.length + 1];
         int count = 0;
@@ -110,17 +110,17 @@ final class Translation {
         return addresses.length;
     }
 
-    /** Where each page lies, or {@link #UNKNOWN}; the caller's to change. */
+    /** Returns the address of each page, or {@link #UNKNOWN}; the caller may change the array. */
     long[] addresses() {
         return addresses.clone();
     }
 
-    /** Where a page lies, or {@link #UNKNOWN}. */
+    /** Returns the address of a page, or {@link #UNKNOWN}. */
     long pageAddress(int page) {
         return addresses[page];
     }
 
-    /** Where the byte at an offset lies, or {@link #UNKNOWN}. */
+    /** Returns the address of the byte at an offset, or {@link #UNKNOWN}. */
     long addressOf(long offset) {
         long page = addresses[(int) (offset / pageBytes)];
         return page == UNKNOWN ? UNKNOWN : page + (offset & pageBytes - 1);
@@ -159,7 +159,7 @@ final class Translation {
         };
     }
 
-    /** Whether the system shows nobody where pages lie. */
+    /** Returns whether the system never shows the frames of pages. */
     boolean isShownToNobody() {
         return source instanceof Source.Unreadable(Refusal why)
                 && why instanceof Refusal.NotSupported;
@@ -191,7 +191,7 @@ final class Translation {
         };
     }
 
-    /** What a refusal to show the page map means for who asks for an address. */
+    /** Converts a refused page map to the exception of a request for an address. */
     static PhysicalAddressException absent(Refusal why) {
         Reason reason =
                 switch (why) {
@@ -208,7 +208,7 @@ final class Translation {
         return addresses[runs[run]] != UNKNOWN && offset + bytes <= runs[run + 1] * pageBytes;
     }
 
-    /** The page behind the run that a page lies in. */
+    /** Returns the page behind the run of a page. */
     int endOfRun(int page) {
         return runs[runOf(page) + 1];
     }

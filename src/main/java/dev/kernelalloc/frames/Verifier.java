@@ -29,13 +29,13 @@ import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 
 /**
- * Audits slabs: reads their page map again and compares, and asks the kernel whether what was
- * promised of their pages still holds. Where the records of frames can be read too, a frame that
- * lies where it did and yet is not the page's own is found as well.
+ * Audits slabs: reads their page map again and compares, and asks the kernel whether the guarantees
+ * of their pages still hold. If the records of frames are readable, a frame at an unchanged address
+ * that is not the page's own is detected as well.
  *
- * <p>A page that the kernel is moving has no frame for a moment, and one that it has just moved
- * lies in a frame whose record is not its own. So what looks wrong is looked at again, and counts
- * when it was seen in {@link #SIGHTINGS} looks in a row.
+ * <p>A page that the kernel is moving has no frame for a moment, and one that it has just moved has
+ * a frame with a foreign record. So a suspicious page is read again, and counts if it was seen in
+ * {@link #SIGHTINGS} readings in a row.
  */
 final class Verifier {
 
@@ -137,7 +137,7 @@ final class Verifier {
                 && slab.provenance().way() != Way.TRANSPARENT_HUGE;
     }
 
-    /** What is read once of the process, and only when a slab needs it. */
+    /** The facts that are read once per process, and only if a slab needs them. */
     private final class ProcessView {
 
         private final MemorySegment callState;
@@ -168,11 +168,11 @@ final class Verifier {
     }
 
     /**
-     * What the kernel said of the pages of a slab at one moment.
+     * The kernel's report on the pages of a slab at one moment.
      *
-     * @param now where they lie, by the page map
-     * @param foreign those whose frames are not their own, where the records can be read
-     * @param flags of the frame of each page; null where the records cannot be read
+     * @param now the addresses, by the page map
+     * @param foreign the pages whose frames are not their own, if the records are readable
+     * @param flags the flags of the frame of each page; null if the records are not readable
      */
     private record Look(
             Translation now, Map<Integer, ForeignFrame> foreign, long @Nullable [] flags) {
@@ -182,7 +182,7 @@ final class Verifier {
             return now.pageAddress(page) == Translation.UNKNOWN || foreign.containsKey(page);
         }
 
-        /** Where pages lie that have frames of their own. */
+        /** Returns the addresses of pages that have frames of their own. */
         private Translation ownFrames() {
             return foreign.isEmpty() ? now : now.without(foreign);
         }
@@ -432,7 +432,7 @@ final class Verifier {
                     return at;
                 }
             }
-            return slab.address(); // the kernel has made it huge again meanwhile
+            return slab.address(); // the kernel has made it huge again
         }
 
         private void checkPinned() throws Refusal {

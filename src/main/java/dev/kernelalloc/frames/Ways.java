@@ -22,7 +22,7 @@ final class Ways {
     /** Huge pages for a contiguous request that names no size. */
     private final List<PageSource> hugeInARow;
 
-    /** Huge pages that are nobody's reservation and need no privilege. */
+    /** The huge pages that are not reserved for a purpose and need no privilege. */
     private final List<PageSource> common;
 
     private final List<PageSource> regions;
@@ -50,9 +50,9 @@ final class Ways {
     }
 
     /**
-     * For pages anywhere. The pool is somebody's reservation, and large pages need a privilege and
-     * use up what lies side by side: they are taken from only where the policy names them, or wants
-     * huge pages alone.
+     * Returns the backings for pages anywhere. The pool is reserved for a purpose, and large pages
+     * need a privilege and use up contiguous memory: they are used only if the policy names them,
+     * or accepts huge pages only.
      */
     List<PageSource> scattered(PhysicalRequest request, long bytes) {
         boolean giant = request.pages() == PagePolicy.HUGE_1G;

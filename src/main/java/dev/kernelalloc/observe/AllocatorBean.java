@@ -41,7 +41,7 @@ public final class AllocatorBean {
          */
         ObjectName name();
 
-        /** Unregisters it. Nothing happens where that was done before, by anybody. */
+        /** Unregisters the bean. Does nothing if it is already unregistered. */
         @Override
         void close();
     }

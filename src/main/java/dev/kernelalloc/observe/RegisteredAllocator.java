@@ -62,7 +62,7 @@ final class RegisteredAllocator extends PhantomReference<KernelAllocator>
         }
     }
 
-    /** What stands in a name without quotes. */
+    /** Characters that a name may have without quotes. */
     private static final Pattern PLAIN = Pattern.compile("[^,=:\"*?\\n]+");
 
     /** The bean: of an allocator that may be gone. */
@@ -160,7 +160,7 @@ final class RegisteredAllocator extends PhantomReference<KernelAllocator>
         try {
             server.unregisterMBean(name);
         } catch (InstanceNotFoundException _) {
-            // Somebody else has done it.
+            // Already unregistered.
         } catch (JMException e) {
             throw new IllegalStateException("the server keeps the bean " + name, e);
         }

@@ -13,8 +13,7 @@ import java.lang.foreign.ValueLayout;
 public final class CallState {
 
     /**
-     * What a segment for {@code callState} must have room for; it holds different codes on
-     * different systems.
+     * The layout of a segment for {@code callState}; it holds different codes on different systems.
      */
     public static final StructLayout LAYOUT = Linker.Option.captureStateLayout();
 

@@ -105,7 +105,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
         }
     }
 
-    /** Where a hierarchy is mounted, and which part of it; in bytes. */
+    /** The mount point of a hierarchy, and the part of it that is mounted; in bytes. */
     private record Mount(String root, String point) {
 
         /** A group as seen from here, without a slash at its beginning; empty when it is not. */

@@ -45,8 +45,8 @@ final class Downcall {
     }
 
     /**
-     * A function of the C library that a program may replace, such as malloc: the one that C code
-     * in this process calls. The linker's own lookup knows no preloaded library.
+     * Returns a function of the C library that a program may replace, such as malloc: the one that
+     * C code in this process calls. The linker's own lookup ignores preloaded libraries.
      */
     static MethodHandle linkReplaceable(String name, FunctionDescriptor type) {
         SymbolLookup library = Linker.nativeLinker().defaultLookup();

@@ -7,11 +7,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Which file a descriptor stands for: a number that was closed may be another file's a moment
- * later. The device and inode, as statx(2) tells them; each io_uring has an inode of its own.
+ * The identity of the file behind a descriptor: a number that was closed may be another file's a
+ * moment later. It is the device and inode of statx(2); each io_uring has an inode of its own.
  *
- * @param device major and minor number; -1 where the descriptor is not open
- * @param inode of the device
+ * @param device the major and minor number; -1 if the descriptor is not open
+ * @param inode the inode on the device
  */
 public record FileIdentity(long device, long inode) {
 
@@ -29,10 +29,12 @@ public record FileIdentity(long device, long inode) {
     static final long STX_DEV_MAJOR = 136;
     static final long STX_DEV_MINOR = 140;
 
-    /** Of what is not open, or where the system tells no identities. */
+    /** The identity of a closed descriptor, or of any on a system without identities. */
     public static final FileIdentity NONE = new FileIdentity(-1, -1);
 
-    /** Of a descriptor; all that are not open, or that the system does not tell of, are equal. */
+    /**
+     * Returns the identity of a descriptor; all closed ones, and those without identity, are equal.
+     */
     static FileIdentity of(Linux linux, int file, MemorySegment callState) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment path = arena.allocateFrom("");

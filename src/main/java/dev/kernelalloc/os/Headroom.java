@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Headroom {
 
-    /** Of some 350 bytes each, interpreted: 64 KiB. */
+    /** The number of frames, of some 350 bytes each when interpreted: 64 KiB. */
     private static final int FRAMES = 190;
 
     /** Small ones, so that a small heap need not have so much in one piece. */
@@ -21,7 +21,7 @@ final class Headroom {
 
     private static final int PIECES = 64;
 
-    /** What is stored here is not optimised away. */
+    /** A store here is not optimised away. */
     private static volatile byte @Nullable [][] taken;
 
     private Headroom() {}

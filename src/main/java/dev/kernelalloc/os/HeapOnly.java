@@ -3,7 +3,7 @@ package dev.kernelalloc.os;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** A system of which the library knows the C heap alone. */
+/** A system of which the library supports the C heap only. */
 record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
 
     private static final long PAGE_BYTES = 4096;
@@ -36,7 +36,7 @@ record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
         return HeapCalls.Free.handle();
     }
 
-    /** What most systems have; nothing here depends on it. */
+    /** The page size of most systems; nothing here depends on it. */
     @Override
     public long pageBytes() {
         return PAGE_BYTES;

@@ -2,7 +2,7 @@ package dev.kernelalloc.os;
 
 import java.lang.foreign.MemorySegment;
 
-/** A system that does not tell programs where their pages lie. */
+/** A system that does not show programs the frames of their pages. */
 interface HiddenFrames extends OperatingSystem {
 
     @Override

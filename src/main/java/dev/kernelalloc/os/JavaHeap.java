@@ -65,7 +65,7 @@ final class JavaHeap {
         return heap.residentBytes();
     }
 
-    /** Of a list of mappings in the order of addresses, those that adjoin. */
+    /** Returns those of a list of mappings, in the order of addresses, that adjoin. */
     private static final class Adjoining {
 
         private final long address;

@@ -38,17 +38,17 @@ public record KernelFiles(LinuxCalls calls, String root) {
         return new KernelFiles(new LinuxCalls() {}, "");
     }
 
-    /** Files in a directory that stands for the root of a system. */
+    /** Reads files under a directory in place of the root of a system. */
     public static KernelFiles below(Path root) {
         String path = root.toString();
         return new KernelFiles(new LinuxCalls() {}, path.equals("/") ? "" : bytes(path));
     }
 
     /**
-     * What a file holds.
+     * The contents of a file.
      *
-     * @param text its content, a char for each byte; empty when it was not read
-     * @param errno why it was not read; 0 when it was
+     * @param text the contents, a char for each byte; empty if the file was not read
+     * @param errno the error that prevented reading; 0 if there was none
      */
     public record Content(String text, int errno) {
 
@@ -72,7 +72,7 @@ public record KernelFiles(LinuxCalls calls, String root) {
             return text.lines().toList();
         }
 
-        /** What follows a key on the first line that begins with it. */
+        /** Returns the rest of the first line that begins with a key. */
         public Optional<String> field(String key) {
             int from = 0;
             while (from < text.length()) {
@@ -91,7 +91,7 @@ public record KernelFiles(LinuxCalls calls, String root) {
             return KernelFiles.number(text.lines().findFirst().orElse(""));
         }
 
-        /** What a request is told that needs it. */
+        /** Returns the refusal of a request that needs the file. */
         Refusal refusal(String file) {
             String what = file + " cannot be read: " + why();
             return isForTheMoment()
@@ -154,7 +154,7 @@ public record KernelFiles(LinuxCalls calls, String root) {
         return new Content("", errno);
     }
 
-    /** Whether more is wanted, after some bytes of a buffer. */
+    /** Returns whether to read more, after some bytes of a buffer. */
     private interface Piece {
         boolean isNotTheLast(byte[] bytes, int length);
     }

@@ -132,8 +132,8 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     /**
-     * Where a process has locked all it will map (mlockall), a mapping beyond the lock limit is
-     * refused with EAGAIN.
+     * If a process has locked all its future mappings (mlockall), a mapping beyond the lock limit
+     * is refused with EAGAIN.
      */
     @Override
     public Refusal refused(String what, MemorySegment callState) {
@@ -161,8 +161,8 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     /**
-     * Where new mappings are locked (mlockall), the lock limit is what the C heap meets; it does
-     * not say so, but a mapping of that size does.
+     * If new mappings are locked (mlockall), the C heap meets the lock limit; it does not report
+     * so, but a mapping of that size does.
      */
     @Override
     public Refusal noBlock(String function, long bytes) {
@@ -179,7 +179,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
         }
     }
 
-    /** A kernel that does not know what an advice forbids does not do it either. */
+    /** A kernel that does not support an advice against something does not do it either. */
     @Override
     public void advise(long address, long bytes, Advice advice, MemorySegment callState)
             throws Refusal {
@@ -231,9 +231,8 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     /**
-     * Kernels before 5.14 do not know {@code MADV_POPULATE_WRITE}; there each page is touched.
-     * Others answer EINVAL too, for a page that is not writable, and touching it would end the
-     * process.
+     * Kernels before 5.14 lack {@code MADV_POPULATE_WRITE}; there each page is touched. Others
+     * answer EINVAL, too, for a page that is not writable, and touching it would end the process.
      */
     @Override
     public void populate(long address, long bytes, MemorySegment callState) throws Refusal {

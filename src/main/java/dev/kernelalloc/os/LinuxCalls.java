@@ -71,7 +71,7 @@ interface LinuxCalls extends PosixCalls {
         }
     }
 
-    /** What the C library has no function for; missing arguments are 0. */
+    /** Calls the system calls that the C library has no function for; missing arguments are 0. */
     default long syscall(
             long number,
             long first,

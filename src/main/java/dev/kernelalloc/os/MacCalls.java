@@ -8,7 +8,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** What macOS does in a way of its own. */
+/** The calls that are specific to macOS. */
 interface MacCalls extends PosixCalls {
 
     /** Returns an error code, and does not set errno. */

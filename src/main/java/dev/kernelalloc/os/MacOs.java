@@ -88,7 +88,7 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
         FirstTouch.populate(address, bytes, pageBytes);
     }
 
-    /** EAGAIN stands for each of the three limits. */
+    /** EAGAIN means any of three limits. */
     @Override
     public void lock(long address, long bytes, MemorySegment callState) throws Refusal {
         if (calls.mlock(address, bytes, callState) == 0) {
@@ -113,7 +113,7 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
                         + " -l, or sysctl vm.user_wire_limit and vm.global_user_wire_limit");
     }
 
-    /** macOS does not tell how much a process has locked, so {@code lockedBytes} is 0. */
+    /** macOS does not report how much a process has locked, so {@code lockedBytes} is 0. */
     @Override
     public LockBudget lockBudget() throws Refusal {
         try (Arena arena = Arena.ofConfined()) {

@@ -11,15 +11,15 @@ import java.util.Locale;
  * A mapping of a kind that cannot take the place of another safely, between two inaccessible
  * guards.
  *
- * <p>{@code MAP_FIXED} over a reservation would be shorter. But the kernel unmaps what lies there
- * before it finds out whether it can map: after a failure there is a hole in the reservation, into
+ * <p>{@code MAP_FIXED} over a reservation would be shorter. But the kernel unmaps the old mapping
+ * before it checks whether it can map: after a failure there is a hole in the reservation, into
  * which another thread's mapping may fall, and unmapping the reservation would destroy that. So the
  * place is given up first, and mapped with {@code MAP_FIXED_NOREPLACE}, which never replaces; after
  * a failure only the guards are certainly still reserved, and only they are unmapped.
  *
- * @param bytes between the guards, a multiple of the page size
- * @param guardBytes of each guard, 0 for none; a multiple of {@code alignment}
- * @param alignment of what is mapped, a power of two not below the page size
+ * @param bytes the bytes between the guards, a multiple of the page size
+ * @param guardBytes the bytes of each guard, 0 for none; a multiple of {@code alignment}
+ * @param alignment the alignment of the mapping, a power of two not below the page size
  */
 record MappingBetweenGuards(Linux linux, long bytes, long guardBytes, long alignment) {
 
@@ -28,7 +28,7 @@ record MappingBetweenGuards(Linux linux, long bytes, long guardBytes, long align
     /** How often another thread may take the place between the guards. */
     private static final int ATTEMPTS = 16;
 
-    /** What an error code of the mapping means. */
+    /** Explains an error code of the mapping. */
     interface Explanation {
 
         /** Returns the refusal to throw. */

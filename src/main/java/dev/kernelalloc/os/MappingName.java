@@ -5,22 +5,22 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The name that the memory of an allocator has in the process map: {@code
- * [anon:kernel-alloc:<tag>]} in {@code /proc/self/smaps}. A name changes nothing else about pages,
- * so it is given where the kernel takes it, and where it does not, nobody is told.
+ * The name of an allocator's memory in the process map: {@code [anon:kernel-alloc:<tag>]} in {@code
+ * /proc/self/smaps}. A name changes nothing else about pages, so it is set if the kernel accepts
+ * it, and a refusal is ignored.
  */
 public final class MappingName {
 
     /** The kernel takes 80, with the end of the string. */
     private static final int MOST_BYTES = 79;
 
-    /** What the kernel does not take besides what cannot be printed. */
+    /** Characters that the kernel does not accept, in addition to unprintable ones. */
     private static final String FORBIDDEN = "\\`$[]";
 
     private final OperatingSystem os;
     private final String text;
 
-    /** The kernel knows no names, or a policy forbids them: it is not asked again. */
+    /** Whether the kernel supports no names, or a policy forbids them: it is not called again. */
     private volatile boolean refused;
 
     /**

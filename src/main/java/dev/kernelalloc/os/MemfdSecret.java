@@ -9,7 +9,7 @@ import java.util.Locale;
  *
  * <p>They are locked and never moved. They belong to a file, which is closed as soon as it is
  * mapped; so they are shared memory by nature, which a forked child would have too, unless {@link
- * OperatingSystem.Advice#DONT_FORK} says otherwise.
+ * OperatingSystem.Advice#DONT_FORK} prevents that.
  */
 record MemfdSecret(Linux linux, LinuxCalls calls) {
 
@@ -53,8 +53,8 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
     }
 
     /**
-     * {@code MADV_POPULATE_WRITE} does not know these pages, and to touch one that the kernel
-     * cannot provide is a SIGBUS. A read(2) into them is an error code instead.
+     * {@code MADV_POPULATE_WRITE} does not support these pages, and touching one that the kernel
+     * cannot provide is a SIGBUS. A read(2) into them returns an error code instead.
      */
     private void populate(long address, long bytes, MemorySegment callState) throws Refusal {
         int zeros;

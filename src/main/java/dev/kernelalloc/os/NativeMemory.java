@@ -13,8 +13,8 @@ import java.lang.invoke.MethodType;
 import java.util.function.Consumer;
 
 /**
- * Segments from addresses: the one place where the library vouches for memory that the JVM knows
- * nothing about.
+ * Creates segments from addresses: the one place where the library vouches for memory outside the
+ * JVM's control.
  */
 @SuppressWarnings("restricted")
 public final class NativeMemory {
@@ -73,7 +73,7 @@ public final class NativeMemory {
         }
     }
 
-    /** Fills memory that the caller owns with copies of what stands in another segment. */
+    /** Fills memory that the caller owns with copies of another segment. */
     public static void fill(long address, long bytes, MemorySegment with) {
         for (long done = 0; done < bytes; done += with.byteSize()) {
             long part = Math.min(with.byteSize(), bytes - done);
@@ -105,10 +105,9 @@ public final class NativeMemory {
     /**
      * Writes zeros to memory that the caller owns.
      *
-     * <p>Few bytes word by word, in a loop. Eight stores in the text would be the same code for a
-     * size that the JIT knows; but HotSpot stops inlining into a method that has come to 18,000
-     * nodes ({@code NodeCountInliningCutoff}), and each access of a segment in the text takes seven
-     * hundred of them.
+     * <p>Few bytes word by word, in a loop. Eight stores would compile to the same code for a
+     * constant size; but HotSpot stops inlining into a method that has come to 18,000 nodes ({@code
+     * NodeCountInliningCutoff}), and each access to a segment takes seven hundred of them.
      *
      * @param bytes a multiple of 8
      */
@@ -138,7 +137,7 @@ public final class NativeMemory {
         }
     }
 
-    /** What is called: so nobody minds how many nodes these eight lines take. */
+    /** Not inlined, so the nodes of these eight lines do not count. */
     @SuppressWarnings({"fallthrough", "unused"}) // by zeroing
     private static void zeroWords(long address, long bytes) {
         switch (bytes > 64 ? -1 : (int) bytes >>> 3) {

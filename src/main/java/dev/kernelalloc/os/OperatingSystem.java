@@ -8,11 +8,12 @@ import java.util.Map;
 import java.util.function.IntPredicate;
 
 /**
- * What this library asks of an operating system. Every method is safe to call from any thread.
+ * The operations of an operating system that the library needs. Every method is safe to call from
+ * any thread.
  *
  * <p>A method that can fail with a system error code takes a {@code callState}: a segment of {@link
  * CallState#LAYOUT}, brought by the caller, into which the linker captures {@code errno} or {@code
- * GetLastError}. One segment serves one thread at a time. An address returned is never 0.
+ * GetLastError}. One segment serves one thread at a time. A returned address is never 0.
  */
 public interface OperatingSystem {
 
@@ -37,8 +38,7 @@ public interface OperatingSystem {
 
     /**
      * A block of at least {@code bytes > 0} at a multiple of {@code alignment}, any power of two;
-     * given back by {@link #alignedFree}. aligned_alloc(3), posix_memalign(3), {@code
-     * _aligned_malloc}.
+     * freed by {@link #alignedFree}. aligned_alloc(3), posix_memalign(3), {@code _aligned_malloc}.
      */
     long alignedAlloc(long alignment, long bytes) throws Refusal;
 
@@ -48,10 +48,10 @@ public interface OperatingSystem {
     }
 
     /**
-     * Resizes a block of {@link #alignedAlloc} to {@code bytes > 0}, moving it where needed, after
-     * which it is aligned for any C type and no further; refused, the block is unchanged. A large
-     * one is not copied where the system can give its pages another address. realloc(3), as C11
-     * says; Windows has no such function.
+     * Resizes a block of {@link #alignedAlloc} to {@code bytes > 0}, moving it if needed, after
+     * which it is aligned for any C type and no further; if refused, the block is unchanged. A
+     * large block is not copied if the system can move its pages to another address. realloc(3), as
+     * in C11; Windows has no such function.
      */
     default long alignedRealloc(long address, long bytes) throws Refusal {
         throw new Refusal.NotSupported(name() + " resizes no aligned block");
@@ -87,7 +87,7 @@ public interface OperatingSystem {
     /**
      * Reserves pages of the huge page pool between two guards that cannot be accessed: readable,
      * writable, zeros, and shared with children that do not lose them by advice. Refused with
-     * {@link Refusal.OutOfMemory} when the pool has too few that nobody has reserved.
+     * {@link Refusal.OutOfMemory} if the pool has too few unreserved pages.
      *
      * @param bytes of the pages, a multiple of {@code hugePageBytes}
      * @param guardBytes of each guard, 0 for none; a multiple of {@code alignment}
@@ -107,18 +107,18 @@ public interface OperatingSystem {
     }
 
     /**
-     * Moves pages with their frames, contents and locks to another place, which is reserved. What
-     * they leave is no longer reserved: it is anybody's. Refused, the pages are where they were,
-     * and the {@code bytes} at {@code to} must not be given back: they may be reserved still, or be
-     * unmapped by now and belong to another thread. mremap(2).
+     * Moves pages with their frames, contents and locks to another place, which is reserved. The
+     * old place is no longer reserved: any thread may map it. If refused, the pages stay in place,
+     * and the {@code bytes} at {@code to} must not be released: they may still be reserved, or be
+     * unmapped and belong to another thread. mremap(2).
      */
     default void move(long from, long to, long bytes, MemorySegment callState) throws Refusal {
         throw new Refusal.NotSupported(name() + " has no way to move pages");
     }
 
     /**
-     * Gives back a part of a reservation; what is left of it can be given back in parts too. Only
-     * where {@link #move} is supported.
+     * Releases a part of a reservation; the rest can be released in parts, too. Only if {@link
+     * #move} is supported.
      */
     default void releasePart(long address, long bytes, MemorySegment callState) throws Refusal {
         throw new Refusal.NotSupported(name() + " gives back whole reservations alone");
@@ -157,9 +157,9 @@ public interface OperatingSystem {
 
     /**
      * Reserves {@code bytes} of committed, populated and locked pages between two guards of {@code
-     * guardBytes} that cannot be accessed. The pages read as zeros, never move, and are in no map
-     * of memory but this process's: the kernel reads them for nobody else. A forked child shares
-     * them unless advised otherwise. memfd_secret(2).
+     * guardBytes} that cannot be accessed. The pages read as zeros, never move, and only this
+     * process maps them: the kernel reads them for no other. A forked child shares them unless
+     * advised otherwise. memfd_secret(2).
      *
      * @return the address of the first guard; the reservation, for {@link #release}, is {@code
      *     bytes + 2 * guardBytes} long
@@ -223,8 +223,8 @@ public interface OperatingSystem {
     }
 
     /**
-     * Gives the frames of pages back, also of pages of the C heap that no live block shares. The
-     * pages stay usable; those of private memory read as zeros next. madvise(2), MADV_DONTNEED.
+     * Returns the frames of pages, including pages of the C heap without a live block. The pages
+     * stay usable; those of private memory read as zeros next. madvise(2), MADV_DONTNEED.
      */
     default void discard(long address, long bytes, MemorySegment callState) throws Refusal {
         throw new Refusal.NotSupported(name() + " has no way to give back pages that stay usable");
@@ -259,7 +259,7 @@ public interface OperatingSystem {
         return 0;
     }
 
-    /** What this process has locked and may lock. */
+    /** Returns how much this process has locked and may lock. */
     LockBudget lockBudget() throws Refusal;
 
     /**
@@ -289,7 +289,7 @@ public interface OperatingSystem {
         throw new Refusal.NotSupported(name() + " has no pins");
     }
 
-    /** What this process has pinned and may pin. */
+    /** Returns how much this process has pinned and may pin. */
     default LockBudget pinBudget() throws Refusal {
         throw new Refusal.NotSupported(name() + " has no pins");
     }
@@ -338,10 +338,10 @@ public interface OperatingSystem {
      */
     OpenFile openPageMap(MemorySegment callState) throws Refusal;
 
-    /** Identifies the file that a descriptor stands for now. */
+    /** Identifies the file behind a descriptor now. */
     OpenFile identified(int descriptor, MemorySegment callState);
 
-    /** Returns whether a descriptor stands for the same file still. */
+    /** Returns whether a descriptor still has the same file. */
     default boolean isUnchanged(OpenFile file, MemorySegment callState) {
         return identified(file.descriptor(), callState).equals(file);
     }
@@ -377,7 +377,9 @@ public interface OperatingSystem {
         }
     }
 
-    /** What kind of machine runs the system: whether physical addresses are a guest's. */
+    /**
+     * Returns the kind of machine that runs the system: whether physical addresses are a guest's.
+     */
     Machine machine() throws Refusal;
 
     /** How many mappings a process may have; {@code Long.MAX_VALUE} where nothing limits them. */
@@ -385,15 +387,15 @@ public interface OperatingSystem {
         return Long.MAX_VALUE;
     }
 
-    /** What runs an operating system. */
+    /** The machine that runs an operating system. */
     enum Machine {
         PHYSICAL,
         VIRTUAL,
-        /** Nothing tells. */
+        /** Unknown. */
         UNKNOWN
     }
 
-    /** What may be done with a page. */
+    /** The access to a page. */
     enum Access {
         NONE,
         READ,
@@ -410,9 +412,9 @@ public interface OperatingSystem {
         DONT_DUMP,
         /** A child made by fork(2) finds zeros. */
         WIPE_ON_FORK,
-        /** Huge pages are wanted. */
+        /** Prefer huge pages. */
         HUGE_PAGES,
-        /** No huge pages are wanted. */
+        /** Use no huge pages. */
         BASE_PAGES
     }
 
@@ -423,10 +425,10 @@ public interface OperatingSystem {
      * A pool of huge pages, in pages.
      *
      * @param pageBytes the size of its pages
-     * @param total pages in it
-     * @param free pages that nobody uses
-     * @param reserved of the free ones those that were promised to a mapping
-     * @param spare pages that may be made on demand besides
+     * @param total the pages in it
+     * @param free the free pages
+     * @param reserved the free pages that are promised to a mapping
+     * @param spare the pages that can be added on demand
      * @param freeOfNode the free pages of each NUMA node
      */
     record HugePool(
@@ -437,7 +439,7 @@ public interface OperatingSystem {
             long spare,
             Map<Integer, Long> freeOfNode) {
 
-        /** Pages that may still be had. */
+        /** Returns the number of available pages. */
         public long availablePages() {
             return Math.max(0, free - reserved) + spare;
         }
@@ -456,10 +458,11 @@ public interface OperatingSystem {
     }
 
     /**
-     * What control groups leave of a pool of huge pages.
+     * The room that control groups leave in a pool of huge pages.
      *
-     * @param leftBytes the least that one of them has left; {@link Long#MAX_VALUE} for any number
-     * @param file that sets this limit, for messages; empty where there is none
+     * @param leftBytes the least room that one of them leaves; {@link Long#MAX_VALUE} for any
+     *     number
+     * @param file the file that sets this limit, for messages; empty if there is none
      */
     record HugeAllowance(long leftBytes, String file) {
 
@@ -470,10 +473,10 @@ public interface OperatingSystem {
     /**
      * A group of processes whose memory is limited, in bytes.
      *
-     * @param name as the system knows it
-     * @param limitBytes what the group may use; the kernel kills a member beyond
-     * @param usedBytes what it uses
-     * @param reclaimableBytes of those used what can be taken back, such as cached files
+     * @param name the name that the system has for it
+     * @param limitBytes the limit of the group; the kernel kills a member beyond it
+     * @param usedBytes the bytes in use
+     * @param reclaimableBytes those of them that can be reclaimed, such as cached files
      */
     record MemoryGroup(String name, long limitBytes, long usedBytes, long reclaimableBytes) {
 
@@ -484,11 +487,12 @@ public interface OperatingSystem {
     }
 
     /**
-     * What may be locked, in bytes.
+     * The lock limit, in bytes.
      *
-     * @param lockedBytes locked by this process now
+     * @param lockedBytes the bytes locked by this process now
      * @param softLimitBytes the limit in force; {@code Long.MAX_VALUE} for none
-     * @param hardLimitBytes how far the process may raise it; {@code Long.MAX_VALUE} for none
+     * @param hardLimitBytes the limit to which the process may raise it; {@code Long.MAX_VALUE} for
+     *     none
      * @param exempt whether a privilege lifts the limit ({@code CAP_IPC_LOCK} on Linux)
      */
     record LockBudget(long lockedBytes, long softLimitBytes, long hardLimitBytes, boolean exempt) {
@@ -499,7 +503,7 @@ public interface OperatingSystem {
         }
 
         /**
-         * What a request beyond the limit is told.
+         * Returns the refusal of a request beyond the limit.
          *
          * @param done {@code "locked"} or {@code "pinned"}
          * @param verb {@code "lock"} or {@code "pin"}

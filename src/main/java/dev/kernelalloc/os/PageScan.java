@@ -6,7 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The argument of the ioctl that tells which pages are huge, without showing their frames: {@code
+ * The argument of the ioctl that reports which pages are huge, without showing their frames: {@code
  * struct pm_scan_arg} and {@code struct page_region} of linux/fs.h, since Linux 6.7.
  */
 final class PageScan implements AutoCloseable {
@@ -48,7 +48,10 @@ final class PageScan implements AutoCloseable {
         return argument;
     }
 
-    /** What the regions found hold; those beyond the first {@value #REGIONS} count as not found. */
+    /**
+     * Returns the bytes of the regions found; those beyond the first {@value #REGIONS} count as not
+     * found.
+     */
     long foundBytes() {
         long walked = argument.get(JAVA_LONG, WALK_END);
         long bytes = 0;

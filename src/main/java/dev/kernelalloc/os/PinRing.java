@@ -19,10 +19,10 @@ import java.util.function.IntPredicate;
  * buffers that are entered and removed one by one; it is never used otherwise, and ends with the
  * process.
  *
- * <p>The descriptor is open to all code of the process. Whoever closes it ends all pins, and the
- * number may become another file's. So the file is identified before each use, and one that is no
- * longer the ring is never touched: its pins are lost, and the next pin opens another ring. A pin's
- * number names its ring too.
+ * <p>All code of the process can close the descriptor. That ends all pins, and the number may
+ * become another file's. So the file is identified before each use, and one that is no longer the
+ * ring is never touched: its pins are lost, and the next pin opens another ring. A pin's number
+ * names its ring too.
  */
 final class PinRing {
 
@@ -128,7 +128,7 @@ final class PinRing {
         return ring;
     }
 
-    /** Marks a ring whose descriptor was closed, or stands for another file. */
+    /** Marks a ring whose descriptor was closed, or has another file. */
     private static void identify(Linux linux, Ring ring, MemorySegment callState) {
         if (!ring.gone && !FileIdentity.of(linux, ring.file, callState).equals(ring.identity)) {
             ring.gone = true;
@@ -137,8 +137,8 @@ final class PinRing {
     }
 
     /**
-     * Compares the pins with what the kernel counts. A ring of which some were let go is lost with
-     * all its pins, as nothing tells which they were.
+     * Compares the pins with the kernel's count. If some pages of a ring were unpinned, all its
+     * pins count as lost, since it is unknown which they were.
      *
      * @return whether a pin holds, as it is now
      */

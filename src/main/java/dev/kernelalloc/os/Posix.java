@@ -51,9 +51,9 @@ interface Posix extends CHeap {
     }
 
     /**
-     * Reserves enough to hold an aligned range wherever it comes to lie, and gives back what is too
-     * much. Pages that cannot be accessed are not charged, so a commit is refused where the system
-     * promises no more than it has.
+     * Reserves enough for an aligned range at any address, and releases the excess. Inaccessible
+     * pages are not charged, so a commit is refused if the system promises no more memory than it
+     * has.
      */
     @Override
     default long reserve(long bytes, long alignment, MemorySegment callState) throws Refusal {
@@ -135,7 +135,7 @@ interface Posix extends CHeap {
         return new ErrorCode(errno, errorNames().getOrDefault(errno, "errno"));
     }
 
-    /** What the captured error means for a call on pages. */
+    /** Explains the captured error of a call on pages. */
     default Refusal refused(String what, MemorySegment callState) {
         ErrorCode error = error(callState);
         return switch (error.number()) {

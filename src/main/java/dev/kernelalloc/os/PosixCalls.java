@@ -7,7 +7,10 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** The page functions of POSIX as they are, on top of the C heap's; linked like those. */
+/**
+ * The page functions of POSIX, unchanged, in addition to those of the C heap; linked in the same
+ * way.
+ */
 interface PosixCalls extends HeapCalls {
 
     /** An anonymous mapping: no file, offset 0. */

@@ -8,9 +8,9 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /**
- * What Linux reports of this process and machine in the text files of /proc.
+ * The reports of Linux on this process and machine, in the text files of /proc.
  *
- * @param files that are read
+ * @param files the reader of the files
  */
 record Proc(KernelFiles files) {
 
@@ -25,7 +25,7 @@ record Proc(KernelFiles files) {
 
     private static final String STATUS = "/proc/self/status";
 
-    /** The flags of the first processor stand before that. */
+    /** The length that covers the flags of the first processor. */
     private static final int PROCESSOR_BYTES = 64 << 10;
 
     OperatingSystem.LockBudget lockBudget() throws Refusal {
@@ -55,7 +55,7 @@ record Proc(KernelFiles files) {
         return kibibytes("/proc/meminfo", read("/proc/meminfo"), "MemAvailable:");
     }
 
-    /** The flag of an x86 processor; others have no flags line, and do not tell. */
+    /** The flag of an x86 processor; others have no line of flags, and report nothing. */
     OperatingSystem.Machine machine() throws Refusal {
         Content processors = files.read("/proc/cpuinfo", PROCESSOR_BYTES);
         if (processors.isForTheMoment()) {

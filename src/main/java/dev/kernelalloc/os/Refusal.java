@@ -1,8 +1,8 @@
 package dev.kernelalloc.os;
 
 /**
- * The system, or a layer above it, does not do what was asked; nothing has changed. The message
- * tells what was asked, what was found and what to do.
+ * The system, or a layer above it, refused a request; nothing has changed. The message has the
+ * request, the finding and the remedy.
  *
  * <p>Internal: the allocators turn it into a public exception, in one place.
  */
@@ -81,12 +81,12 @@ public abstract sealed class Refusal extends Exception {
             return limitBytes;
         }
 
-        /** What was taken of that. */
+        /** The bytes taken of that. */
         public long usedBytes() {
             return usedBytes;
         }
 
-        /** What it was asked for. */
+        /** The bytes requested. */
         public long askedBytes() {
             return askedBytes;
         }
@@ -135,8 +135,8 @@ public abstract sealed class Refusal extends Exception {
     }
 
     /**
-     * The system is short of something else than memory, for the moment: file descriptors, memory
-     * of the kernel's own. The same request may be met later, so nobody remembers this.
+     * The system temporarily lacks something other than memory: file descriptors, memory of the
+     * kernel's own. The same request may succeed later, so this refusal is not remembered.
      */
     public static final class Shortage extends Refusal {
         private static final long serialVersionUID = 1;
@@ -171,7 +171,7 @@ public abstract sealed class Refusal extends Exception {
             return new SystemError(message, code);
         }
 
-        /** What the system answered. */
+        /** The answer of the system. */
         public ErrorCode code() {
             return code;
         }

@@ -105,8 +105,8 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     }
 
     /**
-     * A part of a reservation cannot be given back. So beyond the granularity a place is looked for
-     * with a larger reservation, which is given back, and then asked for by its address.
+     * A part of a reservation cannot be released. So beyond the granularity an address is found by
+     * a larger reservation, which is released, and then reserved at its address.
      */
     @Override
     public long reserve(long bytes, long alignment, MemorySegment callState) throws Refusal {
@@ -184,7 +184,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         return new WindowsLargePages(this).reserve(bytes, alignment, callState);
     }
 
-    /** The function wants size 0 for the whole reservation. */
+    /** The function takes size 0 for the whole reservation. */
     @Override
     public void release(long address, long bytes, MemorySegment callState) throws Refusal {
         check(
@@ -291,8 +291,8 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     }
 
     /**
-     * No limit is known before it is met: the working set grows on demand, and nobody counts what
-     * is locked.
+     * No limit is known before it is met: the working set grows on demand, and locked bytes are not
+     * counted.
      */
     @Override
     public LockBudget lockBudget() {

@@ -4,10 +4,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /**
- * Memory in large pages. The system has none in store: it looks for free memory that lies side by
- * side, which becomes rare some time after the start of the machine.
+ * Memory in large pages. The system keeps none in store: it searches for contiguous free memory,
+ * which becomes rare some time after the start of the machine.
  *
- * @param windows whose calls are made
+ * @param windows the calls
  */
 record WindowsLargePages(Windows windows) {
 
@@ -30,7 +30,7 @@ record WindowsLargePages(Windows windows) {
         return address;
     }
 
-    /** 0 where the system refuses, for a reason that it tells. */
+    /** Returns 0 if the system refuses, for a reason that it reports. */
     private long attempt(long bytes, long alignment, MemorySegment callState) throws Refusal {
         if (alignment <= windows.largePageBytes()) {
             return allocate(0, bytes, callState);

@@ -12,8 +12,8 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 
 /**
- * The functions of Windows that switch privileges on, as they are. Apart from the others: nobody
- * needs advapi32 who asks for nothing privileged.
+ * The functions of Windows that enable privileges, unchanged. Separate from the others, so that
+ * advapi32 is loaded only for privileged requests.
  */
 interface WindowsTokenCalls {
 
@@ -43,7 +43,7 @@ interface WindowsTokenCalls {
         }
     }
 
-    /** Succeeds also when it has changed nothing: the error code says so. */
+    /** Succeeds even if it has changed nothing: the error code reports that. */
     default int adjustTokenPrivileges(
             long token, MemorySegment privileges, MemorySegment callState) {
         try {

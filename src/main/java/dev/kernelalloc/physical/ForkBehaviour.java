@@ -1,6 +1,6 @@
 package dev.kernelalloc.physical;
 
-/** What a child made by fork(2) has in place of a block of its parent. */
+/** The memory of a child made by fork(2) in place of a block of its parent. */
 public enum ForkBehaviour {
     /**
      * Nothing: touching it ends the child. A write of the parent therefore never moves a page, as

@@ -1,4 +1,4 @@
-/** Values that say where memory lies: addresses, frames, and what is promised of them. */
+/** Values that describe the physical location of memory: addresses, frames, and guarantees. */
 @NullMarked
 package dev.kernelalloc.physical;
 

@@ -4,7 +4,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Locale;
 
 /**
- * What the C compilers of one platform agree on, as far as it decides where a member lies. The
+ * The rules of the C compilers of one platform, as far as they determine the place of a member. The
  * layout of every platform can be computed on any other.
  *
  * @param bitFields how bit-fields share units

@@ -43,10 +43,10 @@ class AccessCode {
     }
 
     /**
-     * Where a value lies.
+     * The location of a value.
      *
-     * @param segment pushes the segment
-     * @param offset pushes the offset in bytes
+     * @param segment emits the segment
+     * @param offset emits the offset in bytes
      */
     record Place(Push segment, Push offset) {}
 

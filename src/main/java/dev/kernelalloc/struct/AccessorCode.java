@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
-/** Writes the accessors of an interface, over memory that a subclass knows how to reach. */
+/** Writes the accessors of an interface, over memory that a subclass can reach. */
 abstract class AccessorCode {
 
     final StructModel model;
@@ -26,7 +26,7 @@ abstract class AccessorCode {
         this.model = model;
     }
 
-    /** Pushes the segment that the struct lies in. */
+    /** Emits the segment of the struct. */
     abstract void pushSegment(CodeBuilder code);
 
     /** Pushes where in the segment it begins, in bytes. */

@@ -92,7 +92,7 @@ final class AccessorReader {
         };
     }
 
-    /** The Java type of a member, from the accessor that tells most about it. */
+    /** Returns the Java type of a member, from its most specific accessor. */
     static Shape shape(List<Method> accessors) {
         Method telling = telling(accessors);
         return Shape.of(valueType(telling), indexes(telling));
@@ -112,9 +112,9 @@ final class AccessorReader {
     }
 
     /**
-     * What the accessors of a member, and all operations that belong to it, do.
+     * Reads the accessors of a member, and all operations that belong to it.
      *
-     * @param all the accessors that say what the member is
+     * @param all the accessors that describe the member
      * @param generated those of them that have no body
      */
     List<Accessor> read(

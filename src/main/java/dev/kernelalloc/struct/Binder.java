@@ -107,7 +107,10 @@ final class Binder {
         return model(type);
     }
 
-    /** Whether the generated class, which stands beside the lookup class, can name a type. */
+    /**
+     * Returns whether the generated class, which is in the package of the lookup class, can name a
+     * type.
+     */
     boolean canAccess(Class<?> outer, String member, Class<?> type) {
         String obstacle = obstacle(type);
         if (!obstacle.isEmpty()) {

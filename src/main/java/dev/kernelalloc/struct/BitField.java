@@ -73,7 +73,7 @@ record BitField(int firstBit, IntegerRange range, ByteOrder order) {
         return -1L >>> (64 - range.bits());
     }
 
-    /** How far the field stands from the least significant bit of the bytes that hold it. */
+    /** Returns the distance of the field from the least significant bit of its bytes. */
     private int shift() {
         return bigEndian() ? 8 * byteSize() - firstBit - range.bits() : firstBit;
     }

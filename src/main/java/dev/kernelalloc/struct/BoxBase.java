@@ -11,10 +11,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What the package of boxes gives for the classes of boxes that are generated here.
+ * The parts that the package of boxes provides for the classes of boxes generated here.
  *
  * @param type their superclass
- * @param key its constructor takes
+ * @param key the argument of its constructor
  * @param access turns {@code (MemorySegment, long offset, …)} into {@code (type, long offset, …)}
  */
 record BoxBase(Class<?> type, Object key, BiFunction<MethodHandle, Long, MethodHandle> access) {

@@ -11,7 +11,8 @@ import java.util.List;
 
 /**
  * The live objects that a generated class uses as constants. Its code loads each with {@code ldc},
- * so the compiler knows the object; and the class can use what its module could not name.
+ * so the object is a constant for the compiler, and the class can use objects that its module could
+ * not name.
  */
 final class ClassData {
 
@@ -41,8 +42,8 @@ final class ClassData {
     }
 
     /**
-     * What a handle without parameters returns the first time that the class uses it, as a constant
-     * from then on.
+     * Adds the result of a handle without parameters, called at the first use by the class, and a
+     * constant from then on.
      */
     DynamicConstantDesc<?> result(MethodHandle handle) {
         return DynamicConstantDesc.ofNamed(

@@ -141,7 +141,7 @@ record Codec(MethodHandle getter, MethodHandle setter) {
         return bind(model, "show", OBJECT_GETTER.changeReturnType(String.class));
     }
 
-    /** What the package of boxes keeps for the struct: {@code ()Object}. */
+    /** The object that the package of boxes keeps for the struct: {@code ()Object}. */
     static MethodHandle ofCompanion(StructModel model) {
         return bind(model, "companion", methodType(Object.class));
     }

@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Reads what a record or an interface says about a struct, and collects all that it says wrongly.
+ * Reads the description of a struct from a record or an interface, and collects all its mistakes.
  */
 final class DescriptionReader {
 

@@ -5,7 +5,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** What one value of a member is, apart from where it lies: of an array, one element. */
+/** The type of one value of a member, apart from its location: for an array, of one element. */
 sealed interface Element {
 
     /** The Java type of the value. */
@@ -93,7 +93,7 @@ sealed interface Element {
         }
     }
 
-    /** A pointer that knows what it points to. */
+    /** A typed pointer. */
     record Reference(StructModel target, AddressLayout layout) implements Element {
 
         @Override

@@ -10,7 +10,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
- * The constants of an enum with the integers that stand for them in memory.
+ * The constants of an enum with the integers that represent them in memory.
  *
  * @param values ascending
  * @param constants in the order of their values
@@ -21,8 +21,8 @@ record EnumTable(Class<?> type, long[] values, Object[] constants, long[] valueO
     /**
      * Reads the values of an enum.
      *
-     * @param range what memory can hold
-     * @param mistakes told of every value that is missing, taken or out of range
+     * @param range the values that memory can hold
+     * @param mistakes receives every value that is missing, taken or out of range
      * @return empty if there was a mistake
      */
     static Optional<EnumTable> of(Class<?> type, IntegerRange range, Consumer<String> mistakes) {
@@ -100,7 +100,7 @@ record EnumTable(Class<?> type, long[] values, Object[] constants, long[] valueO
         return valueOf[((Enum<?>) constant).ordinal()];
     }
 
-    /** The constant, or the number that stands for none. */
+    /** Returns the constant, or reports the number that has none. */
     String show(long value) {
         int index = Arrays.binarySearch(values, value);
         return index < 0 ? Long.toString(value) : constants[index].toString();

@@ -29,7 +29,7 @@ final class LayoutBuilder {
         for (Member member : ordered) {
             long memberEnd = member.offset() + member.byteSize();
             if (member.bits() > 0) {
-                // Bit-fields have no layout of their own: the bytes that hold them stand unnamed.
+                // Bit-fields have no layout of their own: their bytes have no name.
                 long fresh = memberEnd - Math.max(end, member.offset());
                 pad(parts, Math.max(0, member.offset() - end));
                 if (fresh > 0) {

@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.stream.LongStream;
 
 /**
- * What is said about a member, before it has a place.
+ * The description of a member, before it has a place.
  *
  * @param lengths of an array, outermost dimension first; of a flexible array the first is 0
- * @param flexible whether the outermost dimension goes on to the end of the memory
+ * @param flexible whether the outermost dimension extends to the end of the memory
  * @param bits the width of a bit-field, 0 for any other member
  * @param alignment the explicit alignment in bytes, 0 for none
  * @param offset the explicit offset in bytes, {@link #NO_OFFSET} for none

@@ -3,8 +3,8 @@ package dev.kernelalloc.struct;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The one restricted call of this package. It stands here, and not in generated code, because that
- * code belongs to the module of the caller, which need not be allowed native access.
+ * The one restricted call of this package. It is here, and not in generated code, because that code
+ * belongs to the module of the caller, which may lack native access.
  */
 final class Pointers {
 

@@ -65,7 +65,7 @@ final class StructModel {
         lookup = definer;
     }
 
-    /** What classes that reach its type are defined with. */
+    /** The class data for classes that reach its type. */
     MethodHandles.@Nullable Lookup lookup() {
         return lookup;
     }
@@ -156,7 +156,7 @@ final class StructModel {
         return placement == null ? type.getSimpleName() : placement.layout.name().orElse("struct");
     }
 
-    /** What the package of boxes keeps for it. */
+    /** The object that the package of boxes keeps for it. */
     Object companion() {
         return StructType.companionOf(this);
     }

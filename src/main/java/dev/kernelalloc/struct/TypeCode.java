@@ -44,7 +44,7 @@ final class TypeCode {
     private static final MethodTypeDesc SETTER =
             MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object);
 
-    /** Of more the JDK's own way is as fast. */
+    /** The number of words from which the JDK's own operation is as fast. */
     private static final long MAX_BYTES_CLEARED_BY_WORDS = 1 << 16;
 
     private final StructModel model;
@@ -57,7 +57,7 @@ final class TypeCode {
         this.access = new AccessCode(data);
     }
 
-    /** What {@code get} and {@code set} do at a place. */
+    /** Emits the access of {@code get} and {@code set} at a place. */
     private interface Body {
         void get(CodeBuilder code, AccessCode.Push offset);
 
@@ -150,8 +150,8 @@ final class TypeCode {
     }
 
     /**
-     * A loop over words, and what is left. Of few words the JIT leaves the stores, and it makes
-     * vectors of many. It is not a line for each word: each would take seven hundred of the 18,000
+     * Emits a loop over words, and the rest. The JIT unrolls it to stores for few words, and to
+     * vectors for many. It is not one line per word: each would take seven hundred of the 18,000
      * nodes after which HotSpot stops inlining.
      */
     private void clear(CodeBuilder code) {
@@ -201,7 +201,7 @@ final class TypeCode {
      * A record: all members are read, or written, in their order.
      *
      * <p>Each member has two methods of its own, and {@code get} and {@code set} call them. That
-     * keeps every method under the size that HotSpot inlines whatever its profile says ({@code
+     * keeps every method under the size that HotSpot inlines regardless of its profile ({@code
      * MaxInlineSize}, 35 bytes of code), for records of up to five members; larger ones are inlined
      * where the profile shows that they are called often.
      */
@@ -286,7 +286,9 @@ final class TypeCode {
             return member.isArray() ? element.arrayType(member.lengths().length) : element;
         }
 
-        /** Where a member lies, in a method whose first parameters are a segment and an offset. */
+        /**
+         * The location of a member, in a method whose first parameters are a segment and an offset.
+         */
         private static AccessCode.Place place(Member member) {
             return new AccessCode.Place(
                     code -> code.aload(0),

@@ -1,7 +1,7 @@
 /**
- * What a value looks like in native memory: C structs described by Java records and interfaces.
+ * The layout of values in native memory: C structs described by Java records and interfaces.
  *
- * <p>Start at {@link dev.kernelalloc.struct.StructType}. The annotations say what a Java
+ * <p>Start at {@link dev.kernelalloc.struct.StructType}. The annotations express what a Java
  * declaration cannot: lengths, alignments, bit-fields, byte order.
  */
 @NullMarked

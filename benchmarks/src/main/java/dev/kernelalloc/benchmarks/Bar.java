@@ -1,6 +1,6 @@
 package dev.kernelalloc.benchmarks;
 
-/** What a figure, or its ratio to another, must reach. */
+/** The value that a figure, or its ratio to another, must reach. */
 public sealed interface Bar {
 
     /** Nothing: it is only shown. */
@@ -19,7 +19,7 @@ public sealed interface Bar {
         return !(this instanceof Reported);
     }
 
-    /** Whether a value reaches it. What could not be measured does not. */
+    /** Returns whether a value reaches it. A missing value does not. */
     default boolean isReached(double value) {
         return switch (this) {
             case Reported _ -> true;
@@ -28,7 +28,7 @@ public sealed interface Bar {
         };
     }
 
-    /** As it stands in the table. */
+    /** Formats the bar for the table. */
     default String text() {
         return switch (this) {
             case Reported _ -> "";

@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * An allocator that C programs can run over on this machine.
+ * An allocator for C programs on this machine.
  *
- * @param name as people call it
- * @param version what it says of itself
- * @param preload the shared library that brings it; empty for that of the C library
+ * @param name the common name
+ * @param version the version that it reports
+ * @param preload the shared library; empty for the C library's own allocator
  */
 public record CAllocator(String name, String version, String preload) {
 

@@ -16,7 +16,7 @@ import java.util.stream.Stream;
  */
 record CBuild(Path program) {
 
-    /** The compiler must not know what malloc and free mean, or it may leave both out. */
+    /** Without built-in knowledge of malloc and free, or the compiler may remove both. */
     private static final List<String> FLAGS =
             List.of(
                     "-O2",

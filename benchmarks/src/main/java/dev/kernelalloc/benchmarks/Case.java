@@ -1,8 +1,8 @@
 package dev.kernelalloc.benchmarks;
 
-/** Something that is run in a process of its own and tells its figures. */
+/** A program that runs in a process of its own and reports its figures. */
 public sealed interface Case permits JmhCase, JavaProgram, CProgram {
 
-    /** Who does the work, for a reader of the table. */
+    /** Returns the name of the allocator, for a reader of the table. */
     String label();
 }

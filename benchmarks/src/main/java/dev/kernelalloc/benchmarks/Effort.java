@@ -38,7 +38,7 @@ record Effort(
                 settleMillis);
     }
 
-    /** What a program is told of it. */
+    /** Returns the arguments of a program. */
     List<String> arguments() {
         return List.of(
                 "warmup=" + programWarmUpMillis,

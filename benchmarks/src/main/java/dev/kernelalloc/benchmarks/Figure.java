@@ -1,6 +1,6 @@
 package dev.kernelalloc.benchmarks;
 
-/** What a case can tell. A program prints a figure as its name, a space and the value. */
+/** The figures of a case. A program prints a figure as its name, a space and the value. */
 public enum Figure {
     /** Time on the clock for one operation; with several threads, of all of them together. */
     NANOS("ns"),

@@ -9,11 +9,11 @@ import java.util.Map;
 /**
  * One benchmark method with its parameters.
  *
- * @param label who does the work
- * @param type the class it stands in
- * @param method its name
+ * @param label the name of the allocator
+ * @param type the class of the method
+ * @param method the name of the method
  * @param parameters values of the class's {@code @Param} fields
- * @param jvmArguments beyond those that all JVMs get
+ * @param jvmArguments arguments in addition to those of all JVMs
  */
 public record JmhCase(
         String label,
@@ -23,7 +23,7 @@ public record JmhCase(
         List<String> jvmArguments)
         implements Case {
 
-    /** A method that says itself who does the work. */
+    /** Creates a case for a method that has its own label. */
     public static JmhCase of(Class<?> type, String method, Map<String, String> parameters) {
         return new JmhCase(method, type, method, parameters, List.of());
     }
@@ -34,7 +34,7 @@ public record JmhCase(
         return mode.value()[0] == Mode.SingleShotTime;
     }
 
-    /** The name that JMH knows it by. */
+    /** Returns the name of the benchmark in JMH. */
     String benchmark() {
         return type.getName() + "." + method;
     }

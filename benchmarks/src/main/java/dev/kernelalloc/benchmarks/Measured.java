@@ -6,9 +6,9 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * What one fork measured.
+ * The result of one fork.
  *
- * @param figures all that it told; none when it failed
+ * @param figures the reported figures; none if it failed
  */
 record Measured(Map<Figure, Double> figures) {
 
@@ -25,7 +25,7 @@ record Measured(Map<Figure, Double> figures) {
         return new Measured(figures);
     }
 
-    /** What a program printed: a line for each figure, other lines are for people. */
+    /** Parses the output of a program: a line for each figure, other lines are for people. */
     static Measured of(Iterable<String> lines) {
         Map<Figure, Double> figures = new EnumMap<>(Figure.class);
         for (String line : lines) {

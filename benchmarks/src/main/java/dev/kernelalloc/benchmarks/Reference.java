@@ -2,7 +2,7 @@ package dev.kernelalloc.benchmarks;
 
 import java.util.List;
 
-/** What a figure is held against. */
+/** The figure that another is compared with. */
 public sealed interface Reference {
 
     /** Nothing: the bar is for the figure itself. */
@@ -12,7 +12,7 @@ public sealed interface Reference {
         return new Best(one.label(), List.of(one));
     }
 
-    /** The least of several, found anew in every round. */
+    /** The least of several, selected in every round. */
     static Reference best(String name, List<? extends Case> cases) {
         return new Best("best " + name, List.copyOf(cases));
     }

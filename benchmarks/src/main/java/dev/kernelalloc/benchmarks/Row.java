@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.SequencedSet;
 
 /**
- * A line of the table.
+ * A row of the table.
  *
- * @param work what is done
- * @param subject who does it
- * @param figure what is told of it
- * @param reference what that is held against
- * @param bar what the ratio to it must reach, or the figure itself where it is held against nothing
+ * @param work the work
+ * @param subject the case that does it
+ * @param figure the figure reported
+ * @param reference the reference to compare with
+ * @param bar the bar for the ratio, or for the figure itself without a reference
  */
 public record Row(String work, Case subject, Figure figure, Reference reference, Bar bar) {
 
@@ -38,7 +38,7 @@ public record Row(String work, Case subject, Figure figure, Reference reference,
         return cases;
     }
 
-    /** What {@code --only} looks at. */
+    /** Returns the text that {@code --only} matches. */
     String name() {
         return work + ", " + subject.label();
     }

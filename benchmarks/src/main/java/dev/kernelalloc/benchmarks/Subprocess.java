@@ -17,7 +17,7 @@ final class Subprocess {
 
     private Subprocess() {}
 
-    /** What the process printed. What it says on the error output goes to ours. */
+    /** Returns the output of the process. Its error output goes to ours. */
     static List<String> lines(List<String> command, Map<String, String> environment)
             throws IOException, InterruptedException {
         return lines(command, environment, ProcessBuilder.Redirect.INHERIT);

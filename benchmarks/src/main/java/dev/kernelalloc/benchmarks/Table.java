@@ -83,7 +83,10 @@ record Table(List<Row> rows, Map<Case, List<Measured>> measured) {
         return row.bar().text() + " " + verdict;
     }
 
-    /** What the bar is for: the figure, or its ratio to the reference inside each round. */
+    /**
+     * Returns the value that the bar applies to: the figure, or its ratio to the reference inside
+     * each round.
+     */
     private Samples judged(Row row) {
         Samples subject = samples(row.subject(), row.figure());
         return switch (row.reference()) {

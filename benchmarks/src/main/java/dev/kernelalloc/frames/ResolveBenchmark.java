@@ -26,8 +26,8 @@ import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Finding out where the pages of 64 MiB lie, as is done once for every slab; time is of one page of
- * 4 KiB. In the package of what it measures, which nobody else calls.
+ * Resolves the pages of 64 MiB, as is done once for every slab; the time is that of one page of 4
+ * KiB. In the package of the code that it measures, which has no other caller.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

@@ -8,7 +8,7 @@ enum Colouring {
     LENGTH,
     /** The NUMA node. */
     NODE,
-    /** What is promised. */
+    /** The guarantees. */
     GUARANTEE;
 
     private static final long BASE_PAGE = 4L << 10;
@@ -16,7 +16,7 @@ enum Colouring {
     private static final long HUGE = 2L << 20;
     private static final long GIGANTIC = 1L << 30;
 
-    /** What a run has in common with the others of its colour. */
+    /** Returns the property that runs of the same colour share. */
     String of(Run run) {
         return switch (this) {
             case LENGTH -> length(run.bytes());

@@ -47,7 +47,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private boolean refused;
 
-    /** Where memory lies, as printed. */
+    /** An address, as printed. */
     private record Place(long bytes, long virtual, String physical, String guarantee) {}
 
     @Override

@@ -51,7 +51,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
 
-    /** What {@code --json} prints. */
+    /** The object printed by {@code --json}. */
     private record Report(
             String version, List<Line> findings, List<Outcome> guarantees, boolean needsMet) {}
 

@@ -47,7 +47,7 @@ record Examination(List<Finding> findings, Map<Need, Trial> trials) {
         try {
             return Optional.of(physical.allocate(Need.RESIDENT.request()));
         } catch (AllocationException e) {
-            return Optional.empty(); // the trial of it tells why
+            return Optional.empty(); // its trial has the reason
         }
     }
 

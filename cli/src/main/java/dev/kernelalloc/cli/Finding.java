@@ -24,11 +24,11 @@ record Finding(
         WARN,
         /** Something does not work. */
         BAD,
-        /** Nobody tells. */
+        /** It cannot be determined. */
         UNKNOWN
     }
 
-    /** What a line is about; in the order of printing. */
+    /** The topic of a line, in the order of printing. */
     enum Topic {
         JAVA("Java"),
         SYSTEM("System"),

@@ -13,10 +13,9 @@ import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /**
- * What a system tells in the text files of {@code /proc} and {@code /sys}. What cannot be read is
- * absent, and says nothing.
+ * The text files of {@code /proc} and {@code /sys} of a system. An unreadable file is absent.
  *
- * @param root of its file system: a test may have another than this machine's
+ * @param root the root of its file system: a test may use another than this machine's
  */
 record Host(Path root) {
 
@@ -64,7 +63,7 @@ record Host(Path root) {
         return text(path).map(KernelFiles::number).orElse(OptionalLong.empty());
     }
 
-    /** What stands behind a key at the beginning of a line. */
+    /** Returns the rest of a line that begins with a key. */
     Optional<String> field(String path, String key) {
         return lines(path).stream()
                 .filter(line -> line.startsWith(key))
@@ -93,7 +92,7 @@ record Host(Path root) {
         }
     }
 
-    /** Where a symbolic link leads. */
+    /** Returns the target of a symbolic link. */
     Optional<String> link(String path) {
         try {
             return Optional.of(Files.readSymbolicLink(at(path)).toString());

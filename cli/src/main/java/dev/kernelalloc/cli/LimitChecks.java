@@ -32,7 +32,7 @@ final class LimitChecks {
         return findings;
     }
 
-    /** What the machine has, or the least that a control group allows. */
+    /** Checks the memory of the machine, or the least that a control group allows. */
     static long memoryLimit(Host host) {
         long limit = host.kilobytes(MEMORY, "MemTotal:").orElse(Long.MAX_VALUE);
         for (Group group : ControlGroups.of(host.files(), "memory").groups()) {

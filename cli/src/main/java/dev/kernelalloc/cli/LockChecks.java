@@ -85,7 +85,7 @@ final class LockChecks {
                 "/proc/self/status VmLck, VmPin");
     }
 
-    /** By what a pin is blocked, which no error code alone tells. */
+    /** Finds the cause of refused pins, which no error code alone shows. */
     static Finding pins(Host host, Optional<Trial> pinned) {
         if (pinned.isEmpty()) {
             return pins(State.UNKNOWN, "not tried", List.of());

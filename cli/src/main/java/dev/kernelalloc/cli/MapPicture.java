@@ -31,7 +31,7 @@ final class MapPicture {
     /** A run of one page is a dot of that size. */
     private static final float STROKE_WIDTH = 5;
 
-    /** From Okabe and Ito, told apart by everyone. */
+    /** Colours of Okabe and Ito, distinguishable for everyone. */
     private static final List<Color> COLOURS =
             List.of(
                     new Color(0x0072B2),

@@ -15,7 +15,7 @@ import java.util.function.Consumer;
 /** A way to have native memory. Each has a loop of its own, which the JIT compiles by itself. */
 sealed interface MemoryWay {
 
-    /** What most ways have memory for: a cache line. */
+    /** The size of most blocks: a cache line. */
     record CacheLine(long a, long b, long c, long d, long e, long f, long g, long h) {
 
         static final StructType<CacheLine> TYPE =
@@ -26,7 +26,7 @@ sealed interface MemoryWay {
     /** As printed. */
     String name();
 
-    /** Has memory while somebody looks at it. */
+    /** Allocates memory, and shows it to a function while it is alive. */
     void show(Consumer<MemorySegment> look);
 
     /** Has memory, writes to it and gives it back, so many times; returns what was read. */

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 
-/** What gives a page another frame while it is in use, unless it is pinned. */
+/** Checks the mechanisms that move pages in use to other frames, unless they are pinned. */
 final class MoveChecks {
 
     private MoveChecks() {}

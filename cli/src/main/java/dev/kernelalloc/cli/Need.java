@@ -6,7 +6,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import java.util.Locale;
 import java.util.Set;
 
-/** What a program may need of a host; each is tried by really asking the library for memory. */
+/** The needs that a program may have; each is tried by an allocation from the library. */
 enum Need {
     /** Every page has a frame of its own. */
     RESIDENT("memory that is there", 1, Guarantee.IN_MEMORY, false),
@@ -35,7 +35,7 @@ enum Need {
         this.contiguous = contiguous;
     }
 
-    /** The request that tries it; {@link #HIDDEN} is not had that way. */
+    /** The request that tries it; {@link #HIDDEN} is tried another way. */
     PhysicalRequest request() {
         PhysicalRequest.Builder request = PhysicalRequest.ofBytes(bytes).atLeast(least);
         return (contiguous ? request.contiguous() : request).build();

@@ -21,7 +21,7 @@ final class PageChecks {
     private static final String NODES = "/sys/devices/system/node";
     private static final String POOL = "hugepages-";
 
-    /** Of the C headers' elf.h. */
+    /** From the C header elf.h. */
     private static final long AT_PAGESZ = 6;
 
     private PageChecks() {}

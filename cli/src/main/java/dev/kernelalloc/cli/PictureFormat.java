@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What a picture can be written as; the file's name says which. */
+/** The formats of pictures, selected by the name of the file. */
 enum PictureFormat {
     SVG,
     PNG;

@@ -19,10 +19,10 @@ final class Progress implements AutoCloseable {
     private final ProgressBar bar;
 
     /**
-     * A bar.
+     * Creates a bar.
      *
-     * @param task that it is of
-     * @param most steps; negative when nobody knows
+     * @param task the task that it shows
+     * @param most the number of steps; negative if unknown
      */
     Progress(String task, long most) {
         bar =

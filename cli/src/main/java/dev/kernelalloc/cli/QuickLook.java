@@ -25,7 +25,7 @@ final class QuickLook {
     private static final int BATCHES = 8;
     private static final int MOST_TIMES = 1 << 28;
 
-    /** Of one batch; as large as it takes to measure it. */
+    /** The operations of a batch; as many as measuring takes. */
     private int times = 1;
 
     /** Nanoseconds for one, in the best batch of each of the last rounds. */

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 
-/** Who this process is, and what it may see. */
+/** Checks the user of this process, and its rights. */
 final class RightsChecks {
 
     static final List<String> SHOW_FRAMES =
@@ -105,7 +105,7 @@ final class RightsChecks {
         try {
             long entry =
                     word(host, PAGE_MAP, address.getAsLong() / pageBytes.getAsLong() * Long.BYTES);
-            if (entry >= 0) { // the highest bit says that there is a frame
+            if (entry >= 0) { // the highest bit is set if there is a frame
                 return pageMap(
                         State.UNKNOWN,
                         String.format(Locale.ROOT, "the entry 0x%x has no frame", entry));
@@ -138,7 +138,7 @@ final class RightsChecks {
         return new Finding(Topic.RIGHTS, "page map", state, fact, PAGE_MAP, SHOW_FRAMES);
     }
 
-    /** What {@code inspect} reads. */
+    /** Checks the records that {@code inspect} reads. */
     private static Finding records(Host host) {
         State state;
         String fact;

@@ -11,15 +11,14 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * Bytes of a block that lie side by side in physical memory; of one node where addresses are
- * hidden.
+ * Physically contiguous bytes of a block; bytes of one node if addresses are hidden.
  *
- * @param block that it is of, counted from 0
- * @param offset of its first byte in what was allocated, all blocks one behind the other
- * @param virtual address of it
- * @param physical where it lies; empty where addresses are hidden
- * @param bytes of it
- * @param node that its first page is of; empty where nobody tells
+ * @param block the number of the block, from 0
+ * @param offset the offset of the first byte in the memory, all blocks one behind the other
+ * @param virtual the virtual address
+ * @param physical the physical address; empty if addresses are hidden
+ * @param bytes the number of bytes
+ * @param node the node of the first page; empty if unknown
  * @param guarantees as printed
  */
 record Run(

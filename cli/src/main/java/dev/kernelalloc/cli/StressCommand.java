@@ -40,7 +40,7 @@ final class StressCommand implements Callable<Integer> {
     private static final long LOOK_MILLIS = 200;
     private static final int MOST_THREADS = 1024;
 
-    /** Of the Java heap, for each live block: its segment, and the place that refers to it. */
+    /** The bytes of the Java heap per live block: its segment, and the reference to it. */
     private static final int BLOCK_HEAP_BYTES = 64;
 
     private static final double[] PERCENTILES = {50, 90, 99, 99.9};
@@ -134,7 +134,8 @@ final class StressCommand implements Callable<Integer> {
         try {
             workload.start(threads);
             watch(workload, allocator, peaks, start);
-        } catch (Throwable e) { // a full Java heap, most likely: what the threads have goes back
+        } catch (
+                Throwable e) { // a full Java heap, most likely: the blocks of the threads are freed
             workload.fail(e);
         }
         workload.end();
@@ -187,7 +188,7 @@ final class StressCommand implements Callable<Integer> {
         return new ParameterException(spec.commandLine(), message);
     }
 
-    /** What was most, seen while the threads work. */
+    /** The maxima, sampled while the threads run. */
     private static final class Peaks {
 
         private long liveBytes;

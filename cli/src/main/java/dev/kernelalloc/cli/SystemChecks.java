@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What the machine is, and what stands between it and this process. */
+/** Checks the machine, and the layers between it and this process. */
 final class SystemChecks {
 
     private static final List<String> CONTAINER_PATHS =

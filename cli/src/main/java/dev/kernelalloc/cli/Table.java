@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Columns that are as wide as what stands in them. */
+/** Columns of the width of their contents. */
 final class Table {
 
     private static final String GAP = "  ";
@@ -13,9 +13,9 @@ final class Table {
     private final boolean[] right;
 
     /**
-     * A table with one line, its head.
+     * Creates a table with one line, its head.
      *
-     * @param heads of the columns; one that begins with {@code >} stands at the right
+     * @param heads the heads of the columns; one that begins with {@code >} is aligned to the right
      */
     Table(String... heads) {
         right = new boolean[heads.length];

@@ -11,7 +11,7 @@ final class Terminal {
     private static final int STANDARD_OUTPUT = 1;
     private static final int STANDARD_ERROR = 2;
 
-    /** Nobody is asked for the real width: it would take native code. */
+    /** A fixed width: the real one would take native code. */
     static final int COLUMNS = 80;
 
     private Terminal() {}
@@ -40,7 +40,7 @@ final class Terminal {
         return value != null && !value.isEmpty();
     }
 
-    /** Java tells of input and output together only; Linux of each. */
+    /** Java reports input and output together only; Linux each. */
     private static boolean isTerminal(int descriptor) {
         try {
             String target = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)) + "";

@@ -87,12 +87,12 @@ public final class Tool implements Runnable {
                 .setExecutionExceptionHandler((e, line, _) -> explained(e, line));
     }
 
-    /** Unlike System.out's, these tell when nobody reads any more. */
+    /** Unlike System.out, these report when their reader is gone. */
     private static PrintWriter standard(FileDescriptor descriptor) {
         return new PrintWriter(new FileOutputStream(descriptor), true);
     }
 
-    /** What the library refuses is explained; anything else is a mistake of this program. */
+    /** Explains refusals of the library; any other exception is a bug of this program. */
     private static int explained(Exception e, CommandLine line) throws Exception {
         switch (e) {
             case AllocationException _, PhysicalAddressException _, IllegalCallerException _ ->

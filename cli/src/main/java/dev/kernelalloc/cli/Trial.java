@@ -13,14 +13,13 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What came of asking the library for something.
+ * The outcome of an allocation from the library.
  *
- * @param need that was asked for
- * @param isMet whether it was had
- * @param found what was had, or why it was not
- * @param declined better ways that were not taken, and why
- * @param refusal for what kind of reason it was not had; empty when it was, or when there is no
- *     kind for it
+ * @param need the need that was tried
+ * @param isMet whether the allocation succeeded
+ * @param found what was obtained, or the reason of the failure
+ * @param declined better backings that were not taken, with reasons
+ * @param refusal the kind of refusal; empty if it succeeded, or if there is no kind for it
  */
 record Trial(
         Need need,

@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 
-/** Looks again and again whether pages are where they were, and tells of those that are not. */
+/** Checks repeatedly whether pages have moved, and reports those that have. */
 final class Watch {
 
     private final Supplier<Verification> look;
@@ -26,12 +26,12 @@ final class Watch {
     private Optional<String> unverifiable = Optional.empty();
 
     /**
-     * A watch to be kept.
+     * Creates a watch.
      *
-     * @param look at all pages
-     * @param interval before each look
-     * @param times how many looks; 0 for ever
-     * @param out for what is found; the watch ends when nobody reads it any more
+     * @param look verifies all pages
+     * @param interval the pause before each check
+     * @param times the number of checks; 0 for ever
+     * @param out the output; the watch ends when its reader is gone
      */
     Watch(Supplier<Verification> look, Duration interval, int times, PrintWriter out) {
         this.look = look;

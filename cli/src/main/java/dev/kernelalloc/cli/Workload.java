@@ -81,7 +81,7 @@ final class Workload {
         }
     }
 
-    /** Waits for all threads, which have been told to end. */
+    /** Waits for all threads, after the end was requested. */
     void join() throws InterruptedException {
         for (Thread thread : started) {
             thread.join();
@@ -98,12 +98,12 @@ final class Workload {
         over = true;
     }
 
-    /** Whether the threads have been told to end. */
+    /** Returns whether the end was requested. */
     boolean isOver() {
         return over;
     }
 
-    /** What ended a thread, and with it all of them, before the end. */
+    /** Returns the exception that ended a thread, and with it all of them, before the end. */
     Optional<Throwable> failure() {
         return Optional.ofNullable(failure.get());
     }

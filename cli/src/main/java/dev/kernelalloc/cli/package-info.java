@@ -1,4 +1,7 @@
-/** What this host can do for native memory, and where memory comes to lie, at the shell. */
+/**
+ * A command line for native memory: the capabilities of this host, and the physical layout of
+ * memory.
+ */
 @NullMarked
 package dev.kernelalloc.cli;
 

@@ -25,7 +25,7 @@ final class ArraySubject<T> implements Subject {
     private final List<Integer> model = new ArrayList<>();
     private NativeArray<T> array;
 
-    /** Of the present array. */
+    /** The elements of the present array. */
     private final List<Part<T>> parts = new ArrayList<>();
 
     private record Part<T>(NativeSlice<T> slice, int from, int to) {
@@ -148,7 +148,7 @@ final class ArraySubject<T> implements Subject {
                     requireSame(
                             List.of(model.set(index, number)), List.of(elements.number(before)));
                 } else {
-                    // Of itself: the source is the target.
+                    // A copy to itself: the source is the target.
                     array.set(index, array.view(index));
                 }
                 return "set in a list";

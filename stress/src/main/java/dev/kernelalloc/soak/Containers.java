@@ -18,9 +18,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Arrays, vecs, slices, strings and their builders beside {@code java.util}. A round has an
- * allocator, one thread or three, and for each some containers that take turns, so that they live
- * in memory that others have just given back.
+ * Arrays, vecs, slices, strings and their builders compared with {@code java.util}. A round has an
+ * allocator, one thread or three, and for each some containers that take turns, so that they use
+ * memory that others have just freed.
  */
 final class Containers implements Scenario {
 

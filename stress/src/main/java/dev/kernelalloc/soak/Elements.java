@@ -54,7 +54,7 @@ abstract class Elements<T> implements AutoCloseable {
             StructType.of(MethodHandles.lookup(), Named.class);
     private static final StructType<Cell> CELL = StructType.of(MethodHandles.lookup(), Cell.class);
 
-    /** 12 bytes, aligned to 8: elements stand further apart than they are long. */
+    /** 12 bytes, aligned to 8: the distance of elements exceeds their size. */
     private static final StructType<MemorySegment> UNPADDED =
             StructType.of(
                     MemoryLayout.structLayout(
@@ -82,7 +82,7 @@ abstract class Elements<T> implements AutoCloseable {
     /**
      * Returns the element of a number.
      *
-     * @param slot where a live view stands until the next use of the slot
+     * @param slot the place of a live view until the next use of the slot
      */
     abstract T of(int number, int slot);
 

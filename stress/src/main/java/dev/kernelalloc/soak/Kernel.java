@@ -19,7 +19,9 @@ import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 
-/** What Linux says of the pages of this process, and does to them, without the library. */
+/**
+ * Linux's own reports on the pages of this process, and operations on them, without the library.
+ */
 @SuppressWarnings("restricted")
 final class Kernel implements AutoCloseable {
 
@@ -38,12 +40,12 @@ final class Kernel implements AutoCloseable {
     private static final int PR_SET_THP_DISABLE = 41;
     private static final int PR_SET_MEMORY_MERGE = 67;
 
-    /** Of an entry of the page map. */
+    /** Bits of an entry of the page map. */
     private static final long PRESENT = 1L << 63;
 
     private static final long FRAME = (1L << 55) - 1;
 
-    /** Of an entry of /proc/kpageflags. */
+    /** Bits of an entry of /proc/kpageflags. */
     private static final int KPF_HUGE = 17;
 
     private static final int KPF_KSM = 21;
@@ -91,7 +93,7 @@ final class Kernel implements AutoCloseable {
 
     private final RandomAccessFile pageMap;
 
-    /** Of the page map too: Java does not tell that of its own. */
+    /** Identifies the page map, too: Java does not show the descriptor of its own. */
     private final int descriptor;
 
     /** Null where it cannot be read. */

@@ -18,7 +18,7 @@ import java.util.Random;
  */
 record Leaf(List<Step> steps, long bitOffset, boolean bigEndian) {
 
-    /** Of one to four bytes in UTF-8. */
+    /** Characters of one to four bytes in UTF-8. */
     private static final List<String> CHARACTERS = List.of("x", "é", "€", "𝄞");
 
     /**

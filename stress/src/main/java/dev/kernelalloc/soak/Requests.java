@@ -30,9 +30,9 @@ import java.util.TreeMap;
 
 /**
  * Random physical requests while the kernel moves, merges, collapses and ages pages. Contents are
- * checked always; and when nothing disturbs, what the library says of places and guarantees is
- * compared with the kernel's page map and flags: a promise that does not hold is {@code verify}'s
- * to report, and what holds it must not report.
+ * always checked. When nothing disturbs, the addresses and guarantees that the library reports are
+ * compared with the kernel's page map and flags: {@code verify} must report every broken guarantee,
+ * and no other.
  *
  * <p>As root it takes the lock of the host tests, adds a few huge pages to the pool, and switches
  * the merging of equal pages on in some rounds; all is changed back at the end.
@@ -119,7 +119,7 @@ final class Requests implements Scenario {
         opened.clear();
     }
 
-    /** What a round does to the pages. */
+    /** The disturbances of a round. */
     private enum Disturbance {
         COMPACT,
         COLLAPSE,
@@ -423,8 +423,8 @@ final class Requests implements Scenario {
         }
 
         /**
-         * What does not hold is not promised any more. Nothing here undoes a lock or a pin, and
-         * huge pages are split by what has happened to them alone.
+         * A broken guarantee is no longer reported. Nothing here undoes a lock or a pin, and huge
+         * pages are only split by the disturbances.
          */
         private void requireLosses(Verification found) {
             for (Held one : held) {
@@ -493,7 +493,7 @@ final class Requests implements Scenario {
             return mapping != null && page < mapping.getValue();
         }
 
-        /** Of a merged page, which a write would move, no place need be known. */
+        /** A merged page, which a write would move, need not have a known address. */
         private void requireSamePlaces(Held one) {
             long[] now = kernel.places(one.firstPage(), one.pages());
             for (int i = 0; i < now.length; i++) {
@@ -505,7 +505,7 @@ final class Requests implements Scenario {
             }
         }
 
-        /** Returns what the library says, of the page's first byte that the block has. */
+        /** Returns the library's address of the page's first byte in the block. */
         private long knownPlace(Held one, int page) {
             long start = one.firstPage() + (long) page * Kernel.PAGE_BYTES;
             long offset = Math.max(0, start - one.block().address());

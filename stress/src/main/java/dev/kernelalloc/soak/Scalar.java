@@ -3,7 +3,7 @@ package dev.kernelalloc.soak;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
 
-/** What a member may be: how it is written in Java, and how many bits of it are used. */
+/** The types of members: the name in Java, and the number of bits used. */
 enum Scalar {
     BOOL("boolean", 1, 1),
     BYTE("byte", 1, 8),

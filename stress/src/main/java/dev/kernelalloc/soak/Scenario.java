@@ -3,14 +3,14 @@ package dev.kernelalloc.soak;
 import java.util.Random;
 import java.util.SplittableRandom;
 
-/** What a soak does over and over. */
+/** The repeated part of a soak. */
 interface Scenario extends AutoCloseable {
 
     /**
-     * Runs the round of a seed. What depends on neither threads nor the kernel is the same whenever
-     * that seed runs.
+     * Runs the round of a seed. The parts that depend on neither threads nor the kernel are the
+     * same whenever that seed runs.
      *
-     * @throws Mismatch when something is not as the model has it
+     * @throws Mismatch if the result differs from the model
      */
     void round(long seed) throws Exception;
 

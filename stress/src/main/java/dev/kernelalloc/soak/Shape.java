@@ -25,7 +25,7 @@ record Shape(
         boolean repeats,
         List<Field> fields) {
 
-    /** What a field is made of. */
+    /** The parts of a field. */
     sealed interface Kind {
 
         record One(Scalar scalar) implements Kind {}

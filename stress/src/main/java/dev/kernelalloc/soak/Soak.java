@@ -89,12 +89,12 @@ public final class Soak {
     }
 
     /**
-     * What the command line says.
+     * The command line.
      *
      * @param scenario one of the three
-     * @param seconds after which no further round begins
-     * @param seed of the first round
-     * @param rounds at most
+     * @param seconds the time after which no further round begins
+     * @param seed the seed of the first round
+     * @param rounds the maximum number of rounds
      */
     private record Options(String scenario, long seconds, long seed, long rounds) {
 

@@ -17,7 +17,7 @@ final class StringSubject implements Subject {
 
     private static final int MOST_CHARACTERS = 20_000;
 
-    /** Of one to four bytes, and those at the ends of each length. */
+    /** Characters of one to four bytes, and those at the ends of each length. */
     private static final int[] CODE_POINTS = {
         0, 'a', 'b', ' ', 0x7F, 0x80, 'ö', 0x7FF, 0x800, '€', 0xD7FF, 0xE000, 0xFFFF, 0x10000,
         0x1D11E, 0x10FFFF
@@ -205,7 +205,7 @@ final class StringSubject implements Subject {
         return Arrays.equals(bytes, at, at + wanted.length, wanted, 0, wanted.length);
     }
 
-    /** Random bytes are text where the JDK's decoder says so too. */
+    /** Random bytes are text if the JDK's decoder accepts them. */
     private String decoded(Random random) throws Exception {
         byte[] bytes = utf8(text(random));
         if (bytes.length > 0 && random.nextBoolean()) {

@@ -19,9 +19,9 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * Random structs, written and read in each way that there is: by a view, by a record, by a handle
- * of {@code StructType}, and as bytes at the offset that the model has. The model is an array of
- * bytes; after every write all of the memory, and what lies around it, is compared with it.
+ * Random structs, written and read in every way: by a view, by a record, by a handle of {@code
+ * StructType}, and as bytes at the offset in the model. The model is an array of bytes; after every
+ * write all of the memory, and its surroundings, are compared with it.
  */
 final class Structs implements Scenario {
 
@@ -123,7 +123,7 @@ final class Structs implements Scenario {
                     StructType.of(lookup, lookup.findClass("Generated$" + prefix + shape.name()));
         }
 
-        /** Memory and what the model says is in it. */
+        /** Memory and its contents by the model. */
         private final class Place {
 
             final MemorySegment memory;

@@ -32,7 +32,7 @@ final class VecSubject<T> implements Subject {
                                 allocator, elements.type, random.nextInt(MOST_ELEMENTS));
     }
 
-    /** What throws {@code AllocationException} leaves elements and model as they were. */
+    /** A step that throws {@code AllocationException} leaves elements and model unchanged. */
     @Override
     public String step(Random random) throws Exception {
         int size = model.size();

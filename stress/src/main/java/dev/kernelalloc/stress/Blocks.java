@@ -6,12 +6,12 @@ import dev.kernelalloc.PoolAllocator;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** What an arbiter asks of blocks, and of the pool they came from. */
+/** The checks of arbiters on blocks, and on their pool. */
 final class Blocks {
 
     private Blocks() {}
 
-    /** Closes a pool, which says so when blocks are in use: here the other thread may have one. */
+    /** Closes a pool, which reports blocks in use: here the other thread may have one. */
     static void close(PoolAllocator pool) {
         try {
             pool.close();
@@ -41,9 +41,10 @@ final class Blocks {
     }
 
     /**
-     * Whether a pool of which nothing is in use adds up.
+     * Returns whether a pool without blocks in use adds up.
      *
-     * @param empty whether nothing may be left: without caches nobody else has a block to give back
+     * @param empty whether nothing may be left: without caches no other thread has a block to
+     *     return
      */
     static String accountOf(PoolAllocator pool, boolean empty) {
         AllocatorStats now = pool.stats();

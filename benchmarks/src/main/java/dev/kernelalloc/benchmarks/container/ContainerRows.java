@@ -15,10 +15,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** What is asked of arrays and vecs. */
+/** The rows of arrays and vecs. */
 public final class ContainerRows {
 
-    /** A list needs more than the other programs; it begins as a JVM does that is told nothing. */
+    /** A list needs more memory than the other programs; it has the JVM's default heap. */
     private static final List<String> HEAP = List.of("-Xms16m", "-Xmx2g");
 
     private ContainerRows() {}

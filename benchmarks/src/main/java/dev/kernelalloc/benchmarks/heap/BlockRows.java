@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** What is asked of blocks on one thread: alone, 64 alive, many alive, and in arenas. */
+/** The rows of blocks on one thread: alone, 64 live, many live, and in arenas. */
 final class BlockRows {
 
     private static final Bars AGAINST_ALL =
@@ -21,7 +21,7 @@ final class BlockRows {
     /** The C allocators that are good at blocks of some pages. */
     private static final List<String> GOOD_AT_PAGES = List.of("mimalloc", "tcmalloc");
 
-    /** Where all would take too long: the best of each kind. */
+    /** The best of each kind, if all would take too long. */
     private static final List<Peer> FAST =
             List.of(Peer.CONFINED, Peer.MALLOC, Peer.NETTY_ADAPTIVE, Peer.RPMALLOC, Peer.MIMALLOC);
 

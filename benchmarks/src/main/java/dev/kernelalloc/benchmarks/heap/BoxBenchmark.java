@@ -22,9 +22,9 @@ import java.lang.invoke.MethodHandles;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A box of 64 bytes: made, written, read, closed; beside an {@code Arena.ofConfined()} for one
- * block of the same size. Where a benchmark is of a box of zeros, it reads them first; so does the
- * arena's.
+ * A box of 64 bytes: created, written, read, closed; compared with an {@code Arena.ofConfined()}
+ * for one block of the same size. Benchmarks of zeroed boxes read them first; so does that of the
+ * arena.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -73,7 +73,7 @@ public class BoxBenchmark {
     @Param({"CLEAN", "POLLUTED"})
     Profile profile;
 
-    /** Not a constant, so the JIT knows neither type nor size. */
+    /** Not a constant, so the JIT sees neither type nor size. */
     private StructType<MemorySegment> type;
 
     private long size;

@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** What is asked of a box of 64 bytes. */
+/** The rows of a box of 64 bytes. */
 final class BoxRows {
 
     /** Less than any object: what is left of JMH itself. */

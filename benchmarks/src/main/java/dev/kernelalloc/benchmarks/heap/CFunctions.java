@@ -3,7 +3,7 @@ package dev.kernelalloc.benchmarks.heap;
 /** An allocator with the functions of C: a block is an address, and to free it takes no more. */
 public interface CFunctions {
 
-    /** What every block is aligned to without being asked. */
+    /** The default alignment of every block. */
     long NATURAL_ALIGNMENT = 16;
 
     long malloc(long size);

@@ -7,7 +7,7 @@ import dev.kernelalloc.benchmarks.Row;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What is asked of native memory. */
+/** The rows of native memory. */
 public final class HeapRows {
 
     private HeapRows() {}

@@ -11,10 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** What is asked of limits and of children within them, beside Arrow's allocators. */
+/** The rows of limits and of children within them, compared with Arrow's allocators. */
 final class LimitRows {
 
-    /** What Arrow needs to reach memory. */
+    /** The flags that Arrow needs to reach memory. */
     private static final List<String> OPENED =
             List.of("--add-opens=java.base/java.nio=ALL-UNNAMED");
 

@@ -1,13 +1,13 @@
 package dev.kernelalloc.benchmarks.heap;
 
 /**
- * One way of getting native memory, as a program uses it that has chosen it.
+ * One way to obtain native memory, as a program uses it that has selected it.
  *
- * <p>Every JVM that is measured loads one class of this, so its calls are inlined. A block has no
- * common type here: an adapter keeps what its peer knows a block by, an address, a segment, an
- * arena, a buffer, so none pays for what another needs. To <i>touch</i> a block is to write a long
- * at its first and last eight bytes and to read them back; a block of zeros is read there before.
- * Sizes are at least eight.
+ * <p>Every measured JVM loads one class of this interface, so its calls are inlined. A block has no
+ * common type here: an adapter keeps the representation of its peer, an address, a segment, an
+ * arena or a buffer, so none pays for another's. To <i>touch</i> a block is to write a long at its
+ * first and last eight bytes and to read them back; a zeroed block is read there before. Sizes are
+ * at least eight.
  */
 public interface Memory {
 

@@ -6,9 +6,9 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 
 /**
- * A direct buffer of Netty a block. Its allocators know no alignment.
+ * A direct buffer of Netty per block. Its allocators have no alignment.
  *
- * @param allocator the only one that this JVM makes
+ * @param allocator the only one that this JVM creates
  */
 record NettyBuffers(ByteBufAllocator allocator) implements Memory {
 

@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** What is asked of memory: how much stays, and how much is wasted. */
+/** The rows of resident memory and waste. */
 final class RetainedRows {
 
     /**

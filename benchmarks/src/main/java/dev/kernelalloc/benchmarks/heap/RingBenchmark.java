@@ -12,8 +12,8 @@ import org.openjdk.jmh.annotations.State;
 import java.util.concurrent.TimeUnit;
 
 /**
- * 64 live blocks of one size. An operation frees the oldest and allocates another in its place: so
- * a block that has just been freed is wanted again.
+ * 64 live blocks of one size. An operation frees the oldest and allocates another in its place, so
+ * a block that has just been freed is reused.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

@@ -25,8 +25,9 @@ import java.lang.invoke.MethodHandles;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What boxes cost that more than one thread uses. Two accesses are one write and one read, of 64
- * bytes the first eight; beside a confined box that is made, accessed as often, and closed.
+ * The cost of boxes used by more than one thread. Two accesses are one write and one read, of the
+ * first eight of 64 bytes; compared with a confined box that is created, accessed as often, and
+ * closed.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -68,7 +69,7 @@ public class SharedBoxBenchmark {
 
     private static final StructType<Line> LINE = StructType.of(MethodHandles.lookup(), Line.class);
 
-    /** What one thread alone uses. */
+    /** The boxes used by one thread alone. */
     @State(Scope.Thread)
     public static class OfOne {
         private SharedBox<Line> box;
@@ -88,7 +89,7 @@ public class SharedBoxBenchmark {
         }
     }
 
-    /** What all threads use. */
+    /** The boxes used by all threads. */
     @State(Scope.Benchmark)
     public static class OfAll {
         private SharedBox<Line> box;

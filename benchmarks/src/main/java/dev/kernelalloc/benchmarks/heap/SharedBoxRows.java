@@ -10,7 +10,7 @@ import dev.kernelalloc.benchmarks.Row;
 import java.util.List;
 import java.util.Map;
 
-/** What is asked of boxes that more than one thread uses. */
+/** The rows of boxes used by more than one thread. */
 final class SharedBoxRows {
 
     private SharedBoxRows() {}

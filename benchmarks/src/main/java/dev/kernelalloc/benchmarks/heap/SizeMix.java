@@ -5,8 +5,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Sizes as programs ask for them: mostly small, a few large, seldom a power of two; 228 bytes on
- * average. The C program is given the same list. Of 1,024 blocks so many have the size:
+ * Sizes as in programs: mostly small, a few large, seldom a power of two; 228 bytes on average. The
+ * C program has the same list. The number of blocks of each size among 1,024:
  */
 public final class SizeMix {
 

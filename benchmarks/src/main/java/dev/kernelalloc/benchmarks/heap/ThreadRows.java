@@ -11,7 +11,7 @@ import dev.kernelalloc.benchmarks.heap.Work.Bars;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What is asked of several threads, platform and virtual ones. */
+/** The rows of several threads, platform and virtual ones. */
 final class ThreadRows {
 
     private static final List<String> CLASSICS =

@@ -3,7 +3,7 @@ package dev.kernelalloc.benchmarks.heap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** What a program does with a block that it knows as a segment; see {@link Memory}. */
+/** The accesses of a program to a block that is a segment; see {@link Memory}. */
 final class Touch {
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -20,7 +20,7 @@ final class Touch {
         return segment.get(LONG, 0) + segment.get(LONG, segment.byteSize() - Long.BYTES);
     }
 
-    /** What is read of a block of zeros before it is written. */
+    /** Reads a zeroed block before it is written. */
     static long zeros(MemorySegment segment) {
         return segment.get(LONG, 0) + segment.get(LONG, segment.byteSize() - Long.BYTES);
     }

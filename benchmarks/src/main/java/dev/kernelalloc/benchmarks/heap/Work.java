@@ -31,8 +31,7 @@ record Work(
         List<CAllocator> allocators) {
 
     /**
-     * What is asked of the library: ratios to the C library's malloc, to the best C, to the best
-     * peer.
+     * The bars of the library: ratios to the C library's malloc, to the best C, to the best peer.
      */
     record Bars(Bar system, Bar bestC, Bar bestJava) {
         static final Bars NONE = new Bars(Bar.REPORTED, Bar.REPORTED, Bar.REPORTED);

@@ -16,7 +16,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
 
-/** Where memory lies, over 64 MiB; needs the right to see frames. */
+/** Physical addresses, over 64 MiB; needs the right to see frames. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -30,7 +30,7 @@ public class AddressBenchmark {
     private MemorySegment block;
     private long at;
 
-    /** What a driver writes for itself: a leaf for each 2 MiB, an entry for each page. */
+    /** A hand-written table of a driver: a leaf for each 2 MiB, an entry for each page. */
     private long[][] table;
 
     public AddressBenchmark() {}

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** Memory as a program gets it without an allocator: mapped, used as it wants it, and unmapped. */
+/** Memory of a program without an allocator: mapped, used, and unmapped. */
 @SuppressWarnings("restricted")
 final class OwnMapping {
 

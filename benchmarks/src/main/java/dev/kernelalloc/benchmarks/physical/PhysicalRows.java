@@ -16,14 +16,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What is asked of physical memory. They need Linux, a lock limit, and for addresses the right to
- * see frames.
+ * The rows of physical memory. They need Linux, a lock limit, and for addresses the right to see
+ * frames.
  */
 public final class PhysicalRows {
 
     private static final double TWO_MICROSECONDS = 2000;
 
-    /** What must be free for the rows that take much of it. */
+    /** The free memory required by the rows that take much of it. */
     private static final long ROOM_BYTES = 4L << 30;
 
     private PhysicalRows() {}

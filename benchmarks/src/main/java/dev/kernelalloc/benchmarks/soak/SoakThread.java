@@ -73,7 +73,7 @@ final class SoakThread implements Runnable {
         return operations.get();
     }
 
-    /** What ended threads did together. */
+    /** The totals of ended threads. */
     static String sum(Collection<SoakThread> threads) {
         return """
         allocated %,d, zeroed %,d, freed %,d, reallocated %,d,

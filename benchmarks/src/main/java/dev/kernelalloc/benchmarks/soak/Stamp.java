@@ -31,9 +31,9 @@ final class Stamp {
     }
 
     /**
-     * Looks at a block, or at the part of it that reallocation has kept.
+     * Verifies a block, or the part of it that reallocation has kept.
      *
-     * @param size that was stamped, which says where what is
+     * @param size the stamped size, which determines the places of the stamps
      */
     static void verify(MemorySegment block, long size, long stamp) {
         if (size <= ENTIRE_BYTES) {
@@ -69,7 +69,7 @@ final class Stamp {
         }
     }
 
-    /** What lies beyond the end of the block is passed over. */
+    /** Bytes beyond the end of the block are skipped. */
     private static void verify(MemorySegment block, long from, long to, long stamp) {
         long end = block.byteSize();
         long at = from;

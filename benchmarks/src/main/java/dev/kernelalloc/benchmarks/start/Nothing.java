@@ -1,6 +1,6 @@
 package dev.kernelalloc.benchmarks.start;
 
-/** What the JVM itself takes. */
+/** The time of the JVM itself. */
 final class Nothing {
 
     private Nothing() {}

@@ -15,10 +15,10 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.stream.Stream;
 
-/** Starts a small program again and again, and tells the median of what each process took. */
+/** Starts a small program repeatedly, and reports the median time of the processes. */
 public final class Start {
 
-    /** What the JVM is given of a run before. */
+    /** The archives of an earlier run. */
     public enum Archive {
         /** Nothing but the archive of the JDK's own classes that every JDK has. */
         NONE,
@@ -40,7 +40,7 @@ public final class Start {
     private static final int MOST_STARTS = 15;
     private static final int MOST_TRAININGS = 5;
 
-    /** Of the measuring time, so that a run that only tries whether all works is short. */
+    /** The number of processes by measuring time, so that a smoke test is short. */
     private static final int MILLIS_OF_A_START = 25;
 
     private final Class<?> program;

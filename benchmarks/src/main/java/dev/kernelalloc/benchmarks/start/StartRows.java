@@ -10,7 +10,7 @@ import dev.kernelalloc.benchmarks.Row;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What is asked of a process that has just begun: it is measured whole, the JVM included. */
+/** The rows of processes that have just begun: each is measured whole, the JVM included. */
 public final class StartRows {
 
     private StartRows() {}

@@ -20,9 +20,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
 /**
- * Reading and writing a field of one struct. One operation is one read and one write, 1,000 of them
- * an invocation. What is written depends on what was read and on an array, so that no access can be
- * left out.
+ * Reads and writes a field of one struct. One operation is one read and one write, 1,000 of them
+ * per invocation. Each written value depends on the value read and on an array, so that no access
+ * can be eliminated.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -44,7 +44,7 @@ public class FieldBenchmark {
         static final MemorySegment SEGMENT = Arena.ofConfined().allocate(Particle.Raw.LAYOUT);
     }
 
-    /** What one writes by hand instead of a box. */
+    /** A hand-written class instead of a box. */
     static final class Wrapper {
         private final MemorySegment segment;
 

@@ -36,7 +36,7 @@ final class Peers {
         }
     }
 
-    /** A struct class of LWJGL with two 64-bit fields: 16 bytes like the others. */
+    /** A struct class of LWJGL with two 64-bit fields: 16 bytes as the others. */
     static final class LwjglTimespecs {
         private final KernelTimespec.Buffer structs;
 

@@ -10,7 +10,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodHandles.Lookup;
 
 /**
- * What a JVM has done before a benchmark: nothing, or as an application does, many struct types and
+ * The history of a JVM before a benchmark: nothing, or as in an application, many struct types and
  * both allocators through the same code.
  */
 public enum Profile {

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** What is asked of structs. */
+/** The rows of structs. */
 public final class StructRows {
 
     private static final Set<String> QUICK =

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a program is told, {@code key=value} each.
+ * The arguments of a program, {@code key=value} each.
  *
- * @param values by key
+ * @param values the values by key
  */
 record Arguments(Map<String, String> values) {
 

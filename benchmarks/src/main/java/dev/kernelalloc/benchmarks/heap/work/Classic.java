@@ -3,8 +3,8 @@ package dev.kernelalloc.benchmarks.heap.work;
 import java.util.List;
 
 /**
- * A workload that the literature measures allocators by, written anew from its description. It can
- * be begun several times; blocks that are left of one time are used in the next.
+ * A workload from the literature on allocators, written from its description. It can be started
+ * several times; blocks left from one run are used in the next.
  */
 interface Classic {
 

@@ -26,23 +26,23 @@ final class Crew {
         }
     }
 
-    /** What one of them does. */
+    /** The work of one thread. */
     interface Worker {
 
         /**
-         * Works until it is told to stop.
+         * Works until the end is requested.
          *
-         * @return how many operations it did
+         * @return the number of operations
          */
         long work(Signal stop) throws InterruptedException;
     }
 
     /**
-     * What they did together.
+     * The totals of all threads.
      *
-     * @param operations of all
-     * @param nanos on the clock
-     * @param heapBytes allocated meanwhile
+     * @param operations the operations of all threads
+     * @param nanos the wall-clock time
+     * @param heapBytes the bytes of the Java heap allocated in that time
      */
     record Result(long operations, long nanos, long heapBytes) {
 

@@ -15,7 +15,7 @@ import java.util.List;
  */
 final class EachThread {
 
-    /** What runs it. */
+    /** The kinds of threads. */
     enum Kind {
         VIRTUAL,
         PLATFORM;
@@ -25,7 +25,7 @@ final class EachThread {
         }
     }
 
-    /** What one share of the work is. */
+    /** Returns one share of the work. */
     enum Way {
         /** 2,000 blocks, one after another. */
         PLAIN,

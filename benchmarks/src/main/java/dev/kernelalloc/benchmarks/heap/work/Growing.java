@@ -10,12 +10,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Ten million structs of 16 bytes, added one by one to what is empty at first. What is resident is
- * looked at after the first time; then it is done again and again, and timed.
+ * Ten million structs of 16 bytes, added one by one to an empty container. Resident memory is
+ * measured after the first time; then it is repeated, and timed.
  */
 final class Growing {
 
-    /** What they are added to. */
+    /** The containers. */
     enum Way {
         VEC,
         LIST

@@ -28,7 +28,7 @@ final class Handover<T> {
         }
     }
 
-    /** Waits for one; {@code null} when told to stop. */
+    /** Waits for one; returns {@code null} if the end was requested. */
     T take(Crew.Signal stop) throws InterruptedException {
         lock.lock();
         try {

@@ -2,7 +2,7 @@ package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.Figure;
 
-/** How a program tells a figure. */
+/** Reports a figure of a program. */
 final class Report {
 
     private Report() {}

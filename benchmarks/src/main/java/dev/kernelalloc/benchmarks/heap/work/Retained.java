@@ -13,13 +13,13 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.FutureTask;
 
 /**
- * What stays resident after four threads have had 1 GiB of mixed blocks alive together and freed
- * them, in another order than they came. The Java heap is fixed and touched before, so that it does
- * not count.
+ * The memory that stays resident after four threads had 1 GiB of mixed blocks alive together and
+ * freed them, in another order than they were allocated. The Java heap is fixed and touched before,
+ * so that it does not count.
  */
 final class Retained {
 
-    /** What the threads that freed do while memory is looked at. */
+    /** The state of the freeing threads while memory is measured. */
     enum Freeing {
         /** They allocate and free small blocks. */
         BUSY,

@@ -10,12 +10,12 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
- * One thread copies or fills 512 MiB; another asks for a safepoint every millisecond, by a dump of
- * all stacks, and measures how long it waits. What counts is the longest wait within an operation.
+ * One thread copies or fills 512 MiB; another requests a safepoint every millisecond, by a dump of
+ * all stacks, and measures how long it waits. The figure is the longest wait within an operation.
  */
 final class Safepoint {
 
-    /** What is done, and by whom. */
+    /** The operation and its implementation. */
     enum Way {
         COPY_BY_THE_LIBRARY,
         COPY_BY_THE_JDK,

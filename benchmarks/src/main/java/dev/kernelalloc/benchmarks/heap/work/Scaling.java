@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * What more threads bring: every thread replaces the oldest of 64 blocks of its own of 64 bytes.
- * Beside it stands a loop of arithmetic that shares nothing, because a second virtual processor is
- * seldom a whole one.
+ * The gain of more threads: every thread replaces the oldest of 64 blocks of its own of 64 bytes.
+ * It is compared with a loop of arithmetic that shares nothing, because a second virtual processor
+ * is seldom a whole one.
  */
 final class Scaling {
 
@@ -88,7 +88,7 @@ final class Scaling {
             }
             operations++;
         }
-        // A state of this generator is never 0, which the JIT does not know.
+        // A state of this generator is never 0, which the JIT cannot prove.
         return last == 0 ? 0 : operations;
     }
 

@@ -13,10 +13,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.stream.IntStream;
 
-/**
- * qsort(3) with a comparison in Java: a native frame lies below, so a virtual thread cannot give
- * way.
- */
+/** qsort(3) with a comparison in Java: a native frame below it pins a virtual thread. */
 final class Upcall {
 
     private static final int NUMBERS = 64;

@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * What a block occupies beyond what it must: the distance from one block to the next, of many of
- * one size, less the size rounded up to the alignment; as a part of max(size, alignment). Sizes
- * from 16 bytes to 256 KiB, alignments 16, 64 and 4096.
+ * The excess memory of a block: the distance between neighbouring blocks of one size, less the size
+ * rounded up to the alignment, divided by max(size, alignment). Sizes from 16 bytes to 256 KiB,
+ * alignments 16, 64 and 4096.
  */
 final class Waste {
 
