@@ -139,7 +139,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     private RuntimeException unusable() {
         return owner == Thread.currentThread() || owner == null
-                ? new IllegalStateException(this + " cannot be used any more")
+                ? new IllegalStateException(this + " can no longer be used")
                 : new WrongThreadException(
                         String.format(
                                 Locale.ROOT,
@@ -293,7 +293,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     private static void requireFit(StructType<?> type, long bytes, MemorySegment segment) {
         if (!segment.isNative()) {
             throw new IllegalArgumentException(
-                    segment + " lies in the Java heap: a box needs native memory");
+                    segment + " is in the Java heap: a box needs native memory");
         }
         CheckedBlocks.requireNotNull(segment);
         if (!segment.scope().isAlive()) {

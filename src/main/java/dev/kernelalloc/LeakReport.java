@@ -36,7 +36,7 @@ public record LeakReport(
         /** A {@link NativeBox}. */
         BOX("box", true, "close it with try, or detach() it and pass it on"),
         /** The result of {@link NativeBox#detach} or {@link SharedBox#detach}. */
-        HANDOFF("hand-off", false, "attach(), share() or discard() what detach() returns"),
+        HANDOFF("hand-off", false, "attach(), share() or discard() the result of detach()"),
         /** A {@link SharedBox}. */
         SHARED_BOX("shared box", false, "close it, and every lease of it"),
         /** A {@link Lease}; its memory is that of the shared box, which the lease keeps alive. */
@@ -48,7 +48,7 @@ public record LeakReport(
         /** An arena of {@link KernelAllocator#arena}. */
         ARENA("arena", true, "close it with try"),
         /** An arena of {@link KernelAllocator#sharedArena}. */
-        SHARED_ARENA("shared arena", false, "close it when no thread uses it any more"),
+        SHARED_ARENA("shared arena", false, "close it when no thread uses it"),
         /** A raw block; reported only when its allocator is closed. */
         RAW_BLOCK("raw block", false, "free() it"),
         /**
@@ -127,7 +127,7 @@ public record LeakReport(
                 address == 0 ? "" : String.format(Locale.ROOT, "at 0x%x, ", address),
                 bytes,
                 threadEnded && kind.confined
-                        ? "can be closed by nobody: its thread has ended,"
+                        ? "can no longer be closed: its thread has ended,"
                         : "was dropped without being closed, last owned by",
                 String.format(
                         Locale.ROOT, "%s (#%d)", thread.isEmpty() ? "a thread" : thread, threadId));

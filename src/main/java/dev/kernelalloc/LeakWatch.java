@@ -124,7 +124,7 @@ final class LeakWatch {
             telling.run();
         } catch (Throwable e) { // also an assertion of a test, or a class that is missing
             try {
-                logger().log(Level.WARNING, "a listener failed, told " + report, e);
+                logger().log(Level.WARNING, "a listener failed for " + report, e);
             } catch (Throwable _) {
                 // closing the allocator still reports it
             }

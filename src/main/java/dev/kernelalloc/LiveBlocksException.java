@@ -82,7 +82,7 @@ public final class LiveBlocksException extends IllegalStateException {
                         ? ""
                         : String.format(
                                 Locale.ROOT,
-                                ": -D%s=all tells where they were made",
+                                ": -D%s=all shows their allocation sites",
                                 Tracking.PROPERTY);
         return groups.isEmpty() ? tracked + " none" + advice : tracked + ":" + known + more;
     }

@@ -37,8 +37,7 @@ public enum MemoryKind {
             case TRANSPARENT_HUGE -> TRANSPARENT_HUGE;
             case KERNEL_REGION -> KERNEL_REGION;
             case BASE_PAGES -> BASE_PAGES;
-            case HELD_RUN ->
-                    throw new IllegalArgumentException(way + " is no way to obtain a slab");
+            case HELD_RUN -> throw new IllegalArgumentException(way + " is not a backing of slabs");
         };
     }
 

@@ -212,7 +212,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      *     does not fit its element, and those in front of it are written
      */
     public final void copyFrom(T[] values) {
-        requireLength(values.length, "values given");
+        requireLength(values.length, "values passed");
         guard().enter();
         try {
             for (int i = 0; i < values.length; i++) {
@@ -231,7 +231,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public final void copyFrom(NativeSlice<T> source) {
         requireSameLayout(source.type());
-        requireLength(source.length(), "elements given");
+        requireLength(source.length(), "elements passed");
         BulkMemory.copy(source.segment(), 0, segment(), 0, segment().byteSize());
     }
 
@@ -254,7 +254,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * @throws IllegalArgumentException if the number differs
      */
     public final void copyTo(T[] target) {
-        requireLength(target.length, "places given");
+        requireLength(target.length, "places passed");
         guard().enter();
         try {
             for (int i = 0; i < target.length; i++) {
@@ -524,7 +524,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "elements of %s given, but these are of %s with another layout",
+                            "elements of %s passed, but these are of %s with another layout",
                             other,
                             type()));
         }
@@ -547,7 +547,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "%d bytes given, but %d elements have %d bytes",
+                            "%d bytes passed, but %d elements have %d bytes",
                             bytes.byteSize(),
                             length(),
                             segment().byteSize()));

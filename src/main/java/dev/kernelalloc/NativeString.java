@@ -282,7 +282,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
             throw new IllegalStateException(
                     String.format(
                             Locale.ROOT,
-                            "the text has a NUL at offset %d of %d, where it would end for C: pass"
+                            "the text has a NUL at offset %d of %d, which would end it for C: pass"
                                     + " segment() and its size",
                             nul,
                             byteLength()));
@@ -735,7 +735,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
                 throw new IllegalArgumentException(
                         String.format(
                                 Locale.ROOT,
-                                "byteLength=%d is negative, or lies inside a character",
+                                "byteLength=%d is negative, or inside a character",
                                 byteLength));
             }
             length = byteLength;

@@ -147,8 +147,8 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
             throw new UnsupportedOperationException(
                     String.format(
                             Locale.ROOT,
-                            "the memory at 0x%x came from outside the library: where it lies is not"
-                                    + " known",
+                            "the memory at 0x%x came from outside the library: its physical address"
+                                    + " is unknown",
                             address));
         }
 

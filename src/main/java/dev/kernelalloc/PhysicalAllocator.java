@@ -481,7 +481,7 @@ public final class PhysicalAllocator implements KernelAllocator {
                     PhysicalAddressException.Reason.MOVED,
                     String.format(
                             Locale.ROOT,
-                            "%d pages that were pinned are not where they were, the first: %s",
+                            "%d pinned pages have moved, the first: %s",
                             broken.size(),
                             broken.getFirst()));
         }
@@ -594,7 +594,7 @@ public final class PhysicalAllocator implements KernelAllocator {
     private static long addressOfLive(MemorySegment segment) {
         if (!segment.isNative()) {
             throw new IllegalArgumentException(
-                    segment + " lies in the Java heap: it has no place of its own");
+                    segment + " is in the Java heap: it has no physical address of its own");
         }
         if (!segment.scope().isAlive()) {
             throw new IllegalStateException(segment + " is closed");

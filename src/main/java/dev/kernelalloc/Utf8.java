@@ -32,8 +32,7 @@ final class Utf8 {
                     throw new IllegalArgumentException(
                             String.format(
                                     Locale.ROOT,
-                                    "the surrogate U+%04X stands alone at index %d: UTF-8 has no"
-                                            + " bytes for it",
+                                    "lone surrogate U+%04X at index %d: UTF-8 cannot encode it",
                                     (int) text.charAt(i),
                                     i));
                 }
@@ -66,7 +65,7 @@ final class Utf8 {
                 throw new IllegalArgumentException(
                         String.format(
                                 Locale.ROOT,
-                                "the bytes are not UTF-8 at offset %d, where 0x%02x stands",
+                                "the bytes are not UTF-8 at offset %d: 0x%02x",
                                 at,
                                 bytes.get(JAVA_BYTE, at)));
             }

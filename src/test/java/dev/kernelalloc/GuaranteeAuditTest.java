@@ -56,7 +56,7 @@ class GuaranteeAuditTest {
                 .contains("closed, next: CONFIRMED []");
         if (output.contains("replaced: ")) {
             assertThat(output)
-                    .contains("replaced: MOVED, 16 pages that were pinned")
+                    .contains("replaced: MOVED, 16 pinned pages have moved")
                     .contains("replaced: BROKEN [PINNED 16]", "replaced, before unknown: 16")
                     .contains("replaced, touched: BROKEN [PINNED 16]")
                     .contains("replaced, later: BROKEN [PINNED 16] has [RESIDENT, LOCKED]");

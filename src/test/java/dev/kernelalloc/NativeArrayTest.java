@@ -326,7 +326,7 @@ class NativeArrayTest {
             Point[] three = new Point[3];
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> array.copyFrom(three))
-                    .withMessageContaining("3 values given, but there are 2 elements");
+                    .withMessageContaining("3 values passed, but there are 2 elements");
             assertThatIllegalArgumentException().isThrownBy(() -> array.copyTo(three));
             int[] numbers = {5, 6, 7, 8};
             array.copyFrom(MemorySegment.ofArray(numbers));
@@ -337,7 +337,7 @@ class NativeArrayTest {
             MemorySegment tooFew = MemorySegment.ofArray(new int[3]);
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> array.copyFrom(tooFew))
-                    .withMessageContaining("12 bytes given, but 2 elements have 16 bytes");
+                    .withMessageContaining("12 bytes passed, but 2 elements have 16 bytes");
             assertThatIllegalArgumentException().isThrownBy(() -> array.copyTo(tooFew));
         }
     }
@@ -351,7 +351,7 @@ class NativeArrayTest {
             assertThat(array.asList()).containsExactly(point(1), point(1), point(2), point(3));
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> array.copyFrom(array.slice(0, 3)))
-                    .withMessageContaining("3 elements given, but there are 4");
+                    .withMessageContaining("3 elements passed, but there are 4");
             NativeArray<MemorySegment> longs =
                     NativeArray.zeroed(StructType.of(ValueLayout.JAVA_LONG), 4);
             assertThatIllegalArgumentException()

@@ -108,7 +108,7 @@ class NativeStringTest {
         int place = text.indexOf(text.chars().filter(c -> c >= 0xD800).findFirst().orElseThrow());
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NativeString.of(text))
-                .withMessageContaining("stands alone at index " + place);
+                .withMessageContaining(" at index " + place + ": UTF-8");
         try (NativeString.Builder builder = NativeString.builder().append("kept");
                 NativeString string = NativeString.of("x")) {
             assertThatIllegalArgumentException().isThrownBy(() -> builder.append(text));
@@ -200,7 +200,7 @@ class NativeStringTest {
         bytes[9] = (byte) 0xC0;
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NativeString.ofUtf8(bytes))
-                .withMessageContaining("offset 9, where 0xc0 stands");
+                .withMessageContaining("offset 9: 0xc0");
     }
 
     @Test

@@ -621,7 +621,7 @@ class PhysicalFailureTest {
         os.pageMapEntry(block.address(), OWN_FRAME | 0x777);
         assertThatExceptionOfType(PhysicalAddressException.class)
                 .isThrownBy(() -> physical.verify())
-                .withMessageContaining("1 pages that were pinned")
+                .withMessageContaining("1 pinned pages have moved")
                 .extracting(PhysicalAddressException::reason)
                 .isEqualTo(PhysicalAddressException.Reason.MOVED);
         assertThat(drifts).hasSize(1);

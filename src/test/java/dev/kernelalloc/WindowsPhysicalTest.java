@@ -113,7 +113,7 @@ class WindowsPhysicalTest {
         assertRefused(
                 PhysicalRequest.ofBytes(1).atLeast(Guarantee.NEVER_MOVED),
                 Reason.NOT_SUPPORTED,
-                "no way to pin",
+                "cannot pin",
                 "ask for LOCKED alone");
     }
 
@@ -239,7 +239,7 @@ class WindowsPhysicalTest {
             assertRefused(
                     unprovable.contiguous(),
                     Reason.NOT_SUPPORTED,
-                    "shows no program where its pages lie");
+                    "does not show programs the frames of their pages");
         }
         assertThat(windows.largeBytes()).isZero();
     }

@@ -150,7 +150,7 @@ final class ContiguousPages {
             throw new Refusal.NotSupported(
                     String.format(
                             Locale.ROOT,
-                            "%d bytes with guards do not end where a page of %d bytes does",
+                            "%d bytes with guards do not end with a page of %d bytes",
                             bytes,
                             source.unitBytes()));
         }
@@ -183,7 +183,7 @@ final class ContiguousPages {
         if (base && bytes > MOST_BASE_BATCH_BYTES) {
             throw new Refusal.Fragmented(
                     String.format(
-                            Locale.ROOT, "base pages do not lie side by side for %d bytes", bytes));
+                            Locale.ROOT, "base pages are not contiguous for %d bytes", bytes));
         }
         boolean anyUnitServes = needed == 1 && !request.hasWindow() && request.alignment() <= unit;
         if (anyUnitServes) {
@@ -246,7 +246,7 @@ final class ContiguousPages {
     private static String notFound(Mapped batch, long[] addresses, long unit, int mostPieces) {
         long[] seen = Arrays.stream(addresses).filter(one -> one != Translation.UNKNOWN).toArray();
         return seen.length == 0
-                ? String.format(Locale.ROOT, "of %d bytes none lie in huge pages", batch.bytes())
+                ? String.format(Locale.ROOT, "none of %d bytes are in huge pages", batch.bytes())
                 : String.format(
                         Locale.ROOT,
                         "of %d bytes none serve: the longest run is of %d bytes, in at most %d"
@@ -280,12 +280,12 @@ final class ContiguousPages {
         String known =
                 String.format(
                         Locale.ROOT,
-                        "only what fits into one page of %d bytes, in no window, is known to be"
+                        "only a block within one page of %d bytes, without a window, is known to be"
                                 + " contiguous",
                         unit);
         return nobody
                 ? new Refusal.NotSupported(
-                        "this system shows no program where its pages lie, so " + known)
+                        "this system does not show programs the frames of their pages, so " + known)
                 : new Refusal.NotPermitted(
                         "frame numbers are hidden from this process, and without them "
                                 + known

@@ -45,7 +45,7 @@ public record FrameListener(
     private static void log(Object told, Throwable failure) {
         try {
             System.getLogger("dev.kernelalloc")
-                    .log(System.Logger.Level.WARNING, "a listener failed, told " + told, failure);
+                    .log(System.Logger.Level.WARNING, "a listener failed for " + told, failure);
         } catch (Throwable _) {
             // the Java heap or stack is exhausted, or the logger has failed too
         }

@@ -394,7 +394,7 @@ public final class Frames {
     private static Refusal explained(
             PhysicalRequest request, List<Refusal> refusals, List<Declined> declined) {
         if (refusals.isEmpty()) {
-            return new Refusal.NotSupported("no way is left: " + declined);
+            return new Refusal.NotSupported("no backing is left: " + declined);
         }
         Refusal decisive = decisive(request, refusals);
         if (declined.size() == 1) {

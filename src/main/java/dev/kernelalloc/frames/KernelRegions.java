@@ -34,12 +34,12 @@ record KernelRegions(OperatingSystem os, Reservations reservations, Pages pages)
             throw new Refusal.OutOfMemory(
                     String.format(
                             Locale.ROOT,
-                            "%d bytes are wanted, and a region has at most %d",
+                            "requested %d bytes, and a region has at most %d",
                             bytes,
                             MAX_BYTES));
         }
         if (request.guarded()) {
-            throw new Refusal.NotSupported("a region lies where the kernel puts it: no guards");
+            throw new Refusal.NotSupported("the kernel chooses the place of a region: no guards");
         }
         Reservation reservation =
                 reservations.make(bytes, 1, () -> os.kernelRegion(bytes, callState));

@@ -100,8 +100,8 @@ final class PageMap implements AutoCloseable {
         return new Refusal.NotPermitted(
                 "reading the page map: the file descriptor "
                         + file.descriptor()
-                        + " that was given for it was closed or is another file's now; keep it open"
-                        + " as long as the allocator");
+                        + " passed for it was closed or is another file's now; keep it open as long"
+                        + " as the allocator");
     }
 
     @Override

@@ -97,13 +97,13 @@ final class PageMapEntry {
                     Reason.SWAPPED,
                     pageAddress,
                     entry,
-                    "was swapped out: lock pages before asking where they lie");
+                    "was swapped out: lock pages before resolving them");
         }
         return absent(
                 Reason.NOT_PRESENT,
                 pageAddress,
                 entry,
-                "has no frame: it was never touched, or was given back");
+                "has no frame: it was never touched, or was released");
     }
 
     private static PhysicalAddressException absent(

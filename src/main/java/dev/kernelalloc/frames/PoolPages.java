@@ -54,7 +54,7 @@ record PoolPages(
             throw new Refusal.OutOfMemory(
                     String.format(
                             Locale.ROOT,
-                            "%d pages of %d KiB are wanted, and a control group leaves this process"
+                            "requested %d pages of %d KiB, and a control group leaves this process"
                                     + " %d bytes of the pool: raise %s",
                             count,
                             unitBytes >> 10,
@@ -74,7 +74,7 @@ record PoolPages(
             throw new Refusal.OutOfMemory(
                     String.format(
                             Locale.ROOT,
-                            "%d pages of %d KiB are wanted, and %d are free (%s): raise"
+                            "requested %d pages of %d KiB, and %d are free (%s): raise"
                                     + " /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages, or"
                                     + " reserve them at boot",
                             count,

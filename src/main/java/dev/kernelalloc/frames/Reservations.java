@@ -68,7 +68,7 @@ final class Reservations {
                     String.format(
                             Locale.ROOT,
                             "the slabs and blocks of pages of this process have %d mappings, %d"
-                                + " more are wanted, and the kernel allows it %d mappings, half of"
+                                + " more are needed, and the kernel allows it %d mappings, half of"
                                 + " which are left to the JVM and others: use fewer and larger"
                                 + " blocks, or raise sysctl vm.max_map_count",
                             now - mappings,

@@ -385,7 +385,7 @@ final class Verifier {
                         Guarantee.LOCKED,
                         first,
                         locked.bytesOutside(slab.address(), end),
-                        "the mapping is not locked any more: munlock(2), munlockall(2) or a new"
+                        "the mapping is no longer locked: munlock(2), munlockall(2) or a new"
                                 + " mapping in its place");
             }
         }
@@ -475,7 +475,7 @@ final class Verifier {
                 }
             } else if (slab.bytes() > os.pageBytes() && !isOneHugePage()) {
                 throw new Refusal.NotPermitted(
-                        "these are no huge page any more, and frames are hidden from this process");
+                        "these are no longer a huge page, and frames are hidden from this process");
             }
         }
 

@@ -213,8 +213,8 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
             unknown.add(
                     String.format(
                             Locale.ROOT,
-                            "this process is in the control group %s, of which %s: a limit of it"
-                                    + " cannot be known",
+                            "this process is in the control group %s, of which %s: its limits are"
+                                    + " unknown",
                             KernelFiles.shown(group),
                             candidates.isEmpty()
                                     ? "no hierarchy is mounted"

@@ -51,6 +51,6 @@ interface HiddenFrames extends OperatingSystem {
     }
 
     default Refusal missing(String what) {
-        return new Refusal.NotSupported(what + ": there is no way to do that on " + name());
+        return new Refusal.NotSupported(what + ": not supported on " + name());
     }
 }

@@ -65,7 +65,7 @@ final class KernelRegion {
         return switch (error.number()) {
             case Posix.ENOMEM, Linux.E2BIG ->
                     new Refusal.OutOfMemory(
-                            what + ", more than the kernel gives or the limit of locked memory is");
+                            what + ", more than the kernel provides or the limit of locked memory");
             case Posix.EINVAL -> new Refusal.NotSupported(what + ", the kernel is older than 6.13");
             default -> Linux.other(what, error);
         };

@@ -94,7 +94,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     private static final String FRAME_COUNTS = "/proc/kpagecount";
     private static final String PAGE_MAP_REMEDY =
             "The process is not dumpable (file capabilities on the java launcher, a changed user"
-                    + " id), or the kernel is older than 4.2 and wants CAP_SYS_ADMIN: give the"
+                    + " id), or the kernel is older than 4.2 and requires CAP_SYS_ADMIN: grant the"
                     + " capability by setpriv or systemd instead";
     private static final String FRAMES_REMEDY = "Only root may read it: run as user 0";
 

@@ -109,7 +109,7 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
                         + budget.softLimitBytes()
                         + " bytes (hard limit "
                         + budget.hardLimitBytes()
-                        + "); macOS does not tell how many it has locked. Raise the limit: ulimit"
+                        + "); macOS does not report how many it has locked. Raise the limit: ulimit"
                         + " -l, or sysctl vm.user_wire_limit and vm.global_user_wire_limit");
     }
 

@@ -113,7 +113,7 @@ public interface OperatingSystem {
      * unmapped and belong to another thread. mremap(2).
      */
     default void move(long from, long to, long bytes, MemorySegment callState) throws Refusal {
-        throw new Refusal.NotSupported(name() + " has no way to move pages");
+        throw new Refusal.NotSupported(name() + " cannot move pages");
     }
 
     /**
@@ -121,7 +121,7 @@ public interface OperatingSystem {
      * #move} is supported.
      */
     default void releasePart(long address, long bytes, MemorySegment callState) throws Refusal {
-        throw new Refusal.NotSupported(name() + " gives back whole reservations alone");
+        throw new Refusal.NotSupported(name() + " releases whole reservations only");
     }
 
     /**
@@ -149,7 +149,7 @@ public interface OperatingSystem {
      * @param alignment a power of two not below it
      */
     default long reserveLarge(long bytes, long alignment, MemorySegment callState) throws Refusal {
-        throw new Refusal.NotSupported(name() + " has no call that gives large pages");
+        throw new Refusal.NotSupported(name() + " has no call for large pages");
     }
 
     /** Changes what may be done with committed pages. No page is ever executable. */
@@ -189,7 +189,7 @@ public interface OperatingSystem {
      * PAGEMAP_SCAN.
      */
     default long hugeBytes(long address, long bytes, MemorySegment callState) throws Refusal {
-        throw new Refusal.NotSupported(name() + " does not tell which pages are huge");
+        throw new Refusal.NotSupported(name() + " does not report which pages are huge");
     }
 
     /**
@@ -199,12 +199,12 @@ public interface OperatingSystem {
      */
     default void bind(long address, long bytes, int node, boolean required, MemorySegment callState)
             throws Refusal {
-        throw new Refusal.NotSupported(name() + ": the library knows no NUMA policy there");
+        throw new Refusal.NotSupported(name() + ": the library supports no NUMA policy there");
     }
 
     /** The NUMA node of the frame of a populated page. get_mempolicy(2). */
     default int nodeOf(long address, MemorySegment callState) throws Refusal {
-        throw new Refusal.NotSupported(name() + " does not tell the node of a page");
+        throw new Refusal.NotSupported(name() + " does not report the node of a page");
     }
 
     /** Tells the system how pages will be used. */
@@ -227,7 +227,7 @@ public interface OperatingSystem {
      * stay usable; those of private memory read as zeros next. madvise(2), MADV_DONTNEED.
      */
     default void discard(long address, long bytes, MemorySegment callState) throws Refusal {
-        throw new Refusal.NotSupported(name() + " has no way to give back pages that stay usable");
+        throw new Refusal.NotSupported(name() + " cannot release pages that stay usable");
     }
 
     /**
@@ -248,7 +248,7 @@ public interface OperatingSystem {
 
     /** The mappings of this process whose pages the system keeps in memory, as of now. */
     default LockedMappings lockedMappings() throws Refusal {
-        throw new Refusal.NotSupported(name() + " does not tell which pages are locked");
+        throw new Refusal.NotSupported(name() + " does not report which pages are locked");
     }
 
     /**
@@ -271,7 +271,7 @@ public interface OperatingSystem {
      * @return the pin
      */
     default int pin(long address, long bytes, MemorySegment callState) throws Refusal {
-        throw new Refusal.NotSupported(name() + " has no way to pin pages");
+        throw new Refusal.NotSupported(name() + " cannot pin pages");
     }
 
     /** Ends a pin of {@link #pin}. */

@@ -363,8 +363,8 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
                 what
                         + ": "
                         + error(callState)
-                        + ", the minimum working set limits what may be locked. Lock less, grant"
-                        + " the account \"Increase a process working set\""
+                        + ", the minimum working set limits locked memory. Lock less, grant the"
+                        + " account \"Increase a process working set\""
                         + " (SeIncreaseWorkingSetPrivilege), or raise the job object's limit");
     }
 

@@ -68,7 +68,7 @@ record WindowsLargePages(Windows windows) {
                                     + " machine's start, or for less");
             case Windows.ERROR_INVALID_PARAMETER ->
                     new Refusal.NotSupported(
-                            what + ": " + error + ", this system gives none (Wine does not)");
+                            what + ": " + error + ", this system has none (Wine does not)");
             default -> windows.refused(what, callState);
         };
     }

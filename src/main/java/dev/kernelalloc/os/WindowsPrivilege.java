@@ -69,7 +69,7 @@ enum WindowsPrivilege {
             throw new Refusal.NotSupported(
                     String.format(
                             Locale.ROOT,
-                            "enabling %s: %s, this Windows does not know it",
+                            "enabling %s: %s, this Windows does not have it",
                             this,
                             windows.error(callState)));
         }

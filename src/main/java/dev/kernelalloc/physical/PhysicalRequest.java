@@ -74,7 +74,7 @@ public record PhysicalRequest(
                 boundary);
         require(
                 boundary == 0 || size <= boundary,
-                "size=%d cannot lie between multiples of boundary=%d",
+                "size=%d does not fit between multiples of boundary=%d",
                 size,
                 boundary);
         require(
@@ -97,7 +97,7 @@ public record PhysicalRequest(
         require(node.orElse(0) >= 0, "node=%d must not be negative", node.orElse(0));
         require(
                 !least.contains(Guarantee.HUGE) || pages != PagePolicy.BASE,
-                "least=%s cannot be had of base pages",
+                "least=%s is not available with base pages",
                 least);
         EnumSet<Guarantee> all = EnumSet.of(Guarantee.RESIDENT);
         all.addAll(least);

@@ -162,8 +162,7 @@ final class Binder {
         if (type == MemorySegment.class) {
             mistakes.add(
                     type,
-                    "describes no struct; StructType.of(MemoryLayout) gives structs seen as"
-                            + " segments");
+                    "describes no struct; StructType.of(MemoryLayout) returns structs as segments");
             return;
         }
         String obstacle = obstacle(type);
@@ -312,7 +311,7 @@ final class Binder {
                         member.name(),
                         String.format(
                                 Locale.ROOT,
-                                "its access mode needs alignment %d, but it lies at offset %d of a"
+                                "its access mode needs alignment %d, but it is at offset %d of a"
                                         + " struct of alignment %d",
                                 alignment,
                                 member.offset(),

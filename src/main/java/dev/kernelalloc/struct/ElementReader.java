@@ -274,7 +274,7 @@ final class ElementReader {
                 member,
                 String.format(
                         Locale.ROOT,
-                        "%s does not say which struct it points to: Pointer<S>, where S is a record"
+                        "%s does not name the struct it points to: Pointer<S>, where S is a record"
                                 + " or an interface",
                         generic.getTypeName()));
         return null;

@@ -111,7 +111,7 @@ record InlineArray(String member, int length, long stride, MethodHandle newArray
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "%s: %d elements given, its length is %d",
+                            "%s: %d elements passed, its length is %d",
                             member,
                             given,
                             length));

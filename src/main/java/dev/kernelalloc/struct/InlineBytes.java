@@ -22,7 +22,7 @@ record InlineBytes(String member, long byteSize) {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "%s: %d bytes given, its length is %d",
+                            "%s: %d bytes passed, its length is %d",
                             member,
                             bytes.byteSize(),
                             byteSize));

@@ -207,8 +207,8 @@ final class Layouter {
                         member.name(),
                         String.format(
                                 Locale.ROOT,
-                                "offset %d lies in %s, which ends at %d; overlapping members belong"
-                                        + " in a @Union",
+                                "offset %d is inside %s, which ends at %d; overlapping members"
+                                        + " belong in a @Union",
                                 member.offset(),
                                 before.name(),
                                 Math.ceilDiv(behind, 8)));

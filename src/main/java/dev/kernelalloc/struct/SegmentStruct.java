@@ -147,7 +147,7 @@ final class SegmentStruct extends StructType<MemorySegment> {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "%d bytes given, %s has %d",
+                            "%d bytes passed, %s has %d",
                             value.byteSize(),
                             this,
                             byteSize));

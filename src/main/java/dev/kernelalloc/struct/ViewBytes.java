@@ -33,7 +33,8 @@ record ViewBytes(StructModel model) {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "%s extends %s, but its members lie elsewhere: copy them one by one",
+                            "%s extends %s, but its members have other offsets: copy them one by"
+                                    + " one",
                             other.name(),
                             model.name()));
         }

@@ -262,7 +262,7 @@ class KernelFilesTest {
         write("sys/fs/pod/memory.max", "7\n");
         assertThat(groups()).extracting(MemoryGroup::limitBytes).containsExactly(1000L);
         assertThat(ControlGroups.of(files(), "memory").unknown().getFirst())
-                .contains("/../pod", "cannot be known");
+                .contains("/../pod", "limits are unknown");
     }
 
     @Test

@@ -502,7 +502,8 @@ class DeclarationStylesTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> second.set(target, view))
                 .withMessage(
-                        "Both extends Second, but its members lie elsewhere: copy them one by one");
+                        "Both extends Second, but its members have other offsets: copy them one by"
+                                + " one");
     }
 
     // ---- truth ----------------------------------------------------------------------------------

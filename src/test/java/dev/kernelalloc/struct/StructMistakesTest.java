@@ -544,8 +544,8 @@ class StructMistakesTest {
                                 + " memory",
                         "Unsupported.any: java.lang.Object has no place in C memory"),
                 of(Generic.class, "is generic, a struct is not"),
-                of(RawPointer.class, "does not say which struct it points to: Pointer<S>"),
-                of(WildPointer.class, "does not say which struct it points to: Pointer<S>"),
+                of(RawPointer.class, "does not name the struct it points to: Pointer<S>"),
+                of(WildPointer.class, "does not name the struct it points to: Pointer<S>"),
                 of(NoTextLength.class, "give its length in characters with @Length"),
                 of(NoCharset.class, "there is no charset \"none such\""),
                 of(TextOnInt.class, "@Text belongs to a String"),
@@ -567,8 +567,8 @@ class StructMistakesTest {
                 of(OddOffset.class, "offset 2 is no multiple of its alignment 4"),
                 of(
                         Overlap.class,
-                        "Overlap.b: offset 4 lies in a, which ends at 8; overlapping members belong"
-                                + " in a @Union"),
+                        "Overlap.b: offset 4 is inside a, which ends at 8; overlapping members"
+                                + " belong in a @Union"),
                 of(UnionRecord.class, "a record copies every member, so it cannot be a @Union"),
                 of(OffsetInUnion.class, "a member of a @Union begins at offset 0"),
                 of(FlexibleRecord.class, "a record cannot copy a flexible array"),
@@ -584,11 +584,11 @@ class StructMistakesTest {
                         "@Access(VOLATILE) needs a member that one instruction accesses"),
                 of(
                         PackedVolatile.class,
-                        "PackedVolatile.b: its access mode needs alignment 4, but it lies at offset"
+                        "PackedVolatile.b: its access mode needs alignment 4, but it is at offset"
                                 + " 1"),
                 of(
                         PackedAround.class,
-                        "PackedAround.inner: its access mode needs alignment 4, but it lies at"
+                        "PackedAround.inner: its access mode needs alignment 4, but it is at"
                                 + " offset 1"),
                 of(
                         AtomicOnNothing.class,
@@ -606,9 +606,7 @@ class StructMistakesTest {
                 of(Sealed.class, "Sealed is sealed, so a view cannot implement it"),
                 of(String.class, "String: is neither a record nor an interface"),
                 of(Note.class, "Note: is neither a record nor an interface"),
-                of(
-                        MemorySegment.class,
-                        "StructType.of(MemoryLayout) gives structs seen as segments"));
+                of(MemorySegment.class, "StructType.of(MemoryLayout) returns structs as segments"));
     }
 
     private static Arguments of(Class<?> type, String... mistakes) {

@@ -26,7 +26,7 @@ import java.util.concurrent.Callable;
 @Command(
         name = "demo",
         description = {
-            "The ways to have native memory, where one of each lies, and what it costs.",
+            "Allocates one of each kind of native memory, and prints its address and its cost.",
             "Costs are measured here for some seconds, to give an idea; they are no benchmark."
         },
         mixinStandardHelpOptions = true,

@@ -23,9 +23,10 @@ import java.util.concurrent.Callable;
 @Command(
         name = "doctor",
         description = {
-            "What this host can do for native memory, and what would make it better.",
-            "Each line has a state, the fact it rests on and where that was read; below what is not"
-                    + " ok stand the commands, or flags of a container, that change it."
+            "Reports which kinds of native memory this host allows, and the commands that would"
+                    + " change it.",
+            "Each line has a state, a fact, and the source of the fact; below every line that is"
+                    + " not ok are the commands, or flags of a container, that change it."
         },
         mixinStandardHelpOptions = true,
         versionProvider = Tool.Version.class,
@@ -46,7 +47,7 @@ final class DoctorCommand implements Callable<Integer> {
     @Option(names = "--json", description = "For machines: one JSON object.")
     private boolean json;
 
-    @Option(names = "--all", description = "Also what would change that which is good already.")
+    @Option(names = "--all", description = "Prints the commands below every line.")
     private boolean all;
 
     @Spec private CommandSpec spec;

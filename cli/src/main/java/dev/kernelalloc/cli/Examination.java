@@ -74,7 +74,7 @@ record Examination(List<Finding> findings, Map<Need, Trial> trials) {
                             "kernel",
                             State.UNKNOWN,
                             System.getProperty("os.name")
-                                    + " does not tell what Linux tells in /proc and /sys",
+                                    + " has no equivalent of Linux's /proc and /sys",
                             "/proc/self/status"));
         }
         trials.values().forEach(trial -> findings.add(trial.finding(host)));

@@ -37,7 +37,7 @@ record Finding(
         RIGHTS("Rights"),
         LIMITS("Limits"),
         MOVES("What moves or merges pages"),
-        GUARANTEES("Guarantees, each really asked for");
+        GUARANTEES("Guarantees, each tried by an allocation");
 
         private final String heading;
 

@@ -51,7 +51,7 @@ final class LimitChecks {
         OptionalLong total = host.kilobytes(MEMORY, "MemTotal:");
         OptionalLong available = host.kilobytes(MEMORY, "MemAvailable:");
         if (total.isEmpty() || available.isEmpty()) {
-            return new Finding(Topic.LIMITS, "memory", State.UNKNOWN, "not told", MEMORY);
+            return new Finding(Topic.LIMITS, "memory", State.UNKNOWN, "unknown", MEMORY);
         }
         return new Finding(
                 Topic.LIMITS,
@@ -202,10 +202,11 @@ final class LimitChecks {
                 "swap",
                 total.isEmpty() ? State.UNKNOWN : bytes == 0 ? State.OK : State.WARN,
                 total.isEmpty()
-                        ? "not told"
+                        ? "unknown"
                         : bytes == 0
                                 ? "none: nothing is ever swapped out"
-                                : ByteCount.text(bytes) + ": what is not locked may go there",
+                                : ByteCount.text(bytes)
+                                        + ": pages that are not locked may be swapped out",
                 MEMORY,
                 bytes == 0 ? List.of() : List.of("swapoff -a", "ask for LOCKED memory"));
     }
@@ -218,7 +219,7 @@ final class LimitChecks {
                 "overcommit",
                 mode.isEmpty() ? State.UNKNOWN : strict ? State.WARN : State.OK,
                 mode.isEmpty()
-                        ? "not told"
+                        ? "unknown"
                         : strict
                                 ? String.format(
                                         Locale.ROOT,
@@ -248,7 +249,7 @@ final class LimitChecks {
                         ? State.UNKNOWN
                         : used > most.getAsLong() / 2 ? State.WARN : State.OK,
                 most.isEmpty()
-                        ? "not told"
+                        ? "unknown"
                         : String.format(
                                 Locale.ROOT,
                                 "%d of %d are used; half of all may be blocks of locked pages",

@@ -46,7 +46,7 @@ final class LockChecks {
                         .map(values -> values.split("\\s+")[0]);
         if (soft.isEmpty()) {
             return new Finding(
-                    Topic.LOCKS, "lock limit", State.UNKNOWN, "not told", source, MORE_LOCKS);
+                    Topic.LOCKS, "lock limit", State.UNKNOWN, "unknown", source, MORE_LOCKS);
         }
         boolean exempt =
                 Capabilities.effective(host).has(Capabilities.IPC_LOCK)
@@ -81,7 +81,7 @@ final class LockChecks {
                                         + " limit",
                                 ByteCount.text(locked.getAsLong()),
                                 ByteCount.text(pinned.getAsLong()))
-                        : "not told",
+                        : "unknown",
                 "/proc/self/status VmLck, VmPin");
     }
 

@@ -31,7 +31,7 @@ import java.util.concurrent.Callable;
 @Command(
         name = "map",
         description = {
-            "Allocates memory as asked, and shows where it came to lie.",
+            "Allocates memory as requested, and shows its physical layout.",
             "Sizes are written as 4096, 64KiB, 2M or 1GiB; units are powers of 1,024."
         },
         mixinStandardHelpOptions = true,
@@ -40,7 +40,7 @@ import java.util.concurrent.Callable;
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:had, and no page was found elsewhere",
-            "1:could not be had, or the picture cannot be written",
+            "1:the allocation failed, or the picture cannot be written",
             "2:wrong usage",
             "3:a page was found elsewhere"
         })
@@ -50,14 +50,14 @@ final class MapCommand implements Callable<Integer> {
             names = "--size",
             paramLabel = "SIZE",
             defaultValue = "2MiB",
-            description = "Of each block; ${DEFAULT-VALUE} unless given.")
+            description = "Size of each block (default: ${DEFAULT-VALUE}).")
     private ByteCount size;
 
     @Option(
             names = "--blocks",
             paramLabel = "N",
             defaultValue = "1",
-            description = "How many; ${DEFAULT-VALUE} unless given.")
+            description = "Number of blocks (default: ${DEFAULT-VALUE}).")
     private int count;
 
     @Option(
@@ -75,8 +75,8 @@ final class MapCommand implements Callable<Integer> {
             defaultValue = "locked",
             completionCandidates = Names.OfGuarantees.class,
             description =
-                    "What must hold at least, separated by commas: ${COMPLETION-CANDIDATES};"
-                            + " ${DEFAULT-VALUE} unless given.")
+                    "Required guarantees, separated by commas: ${COMPLETION-CANDIDATES} (default:"
+                            + " ${DEFAULT-VALUE}).")
     private Set<Guarantee> guarantees = EnumSet.noneOf(Guarantee.class);
 
     @Option(names = "--contiguous", description = "Each block in one physical piece.")
@@ -93,7 +93,7 @@ final class MapCommand implements Callable<Integer> {
             names = "--boundary",
             paramLabel = "SIZE",
             defaultValue = "0",
-            description = "Of which no multiple lies inside a block; with --contiguous.")
+            description = "Boundary that no block crosses; with --contiguous.")
     private ByteCount boundary;
 
     @Option(
@@ -109,7 +109,7 @@ final class MapCommand implements Callable<Integer> {
             names = "--runs",
             paramLabel = "N",
             defaultValue = "16",
-            description = "Lines of the table at most, 0 for all; ${DEFAULT-VALUE} unless given.")
+            description = "Maximum lines of the table, 0 for all (default: ${DEFAULT-VALUE}).")
     private int lines;
 
     @Option(
@@ -122,7 +122,7 @@ final class MapCommand implements Callable<Integer> {
             names = "--colour",
             paramLabel = "BY",
             defaultValue = "length",
-            description = "By what runs are coloured: ${COMPLETION-CANDIDATES}.")
+            description = "Property that colours the runs: ${COMPLETION-CANDIDATES}.")
     private Colouring colouring;
 
     @Option(
@@ -131,15 +131,15 @@ final class MapCommand implements Callable<Integer> {
             paramLabel = "TIME",
             fallbackValue = "1s",
             description =
-                    "Looks again at such intervals, ${FALLBACK-VALUE} unless given, and shows pages"
-                            + " that are elsewhere.")
+                    "Checks again at this interval (default: ${FALLBACK-VALUE}), and reports pages"
+                            + " that have moved.")
     private @Nullable Duration interval;
 
     @Option(
             names = "--times",
             paramLabel = "N",
             defaultValue = "10",
-            description = "How often --watch looks, 0 for ever; ${DEFAULT-VALUE} unless given.")
+            description = "Number of checks of --watch, 0 for ever (default: ${DEFAULT-VALUE}).")
     private int times;
 
     @Spec private CommandSpec spec;
@@ -295,7 +295,7 @@ final class MapCommand implements Callable<Integer> {
                     });
         } catch (PhysicalAddressException e) {
             out.println(
-                    "No physical addresses, so a run is what lies on one node: " + e.getMessage());
+                    "No physical addresses, so a run is a piece on one node: " + e.getMessage());
         }
     }
 

@@ -86,7 +86,7 @@ final class MapPicture {
                         .width(WIDTH)
                         .height(HEIGHT)
                         .title(title(runs.size(), drawn.size(), bytes))
-                        .xAxisTitle("virtual: byte of what was allocated, in " + unit(right))
+                        .xAxisTitle("virtual: byte of the allocated memory, in " + unit(right))
                         .yAxisTitle(placed ? "physical: address, in " + unit(up) : "NUMA node")
                         .build();
         style(chart);

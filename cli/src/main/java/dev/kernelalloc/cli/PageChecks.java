@@ -41,7 +41,7 @@ final class PageChecks {
                 Topic.PAGES,
                 "base page",
                 bytes.isPresent() ? State.OK : State.UNKNOWN,
-                bytes.isPresent() ? ByteCount.text(bytes.getAsLong()) : "its size is not told",
+                bytes.isPresent() ? ByteCount.text(bytes.getAsLong()) : "its size is unknown",
                 "/proc/self/auxv");
     }
 
@@ -156,12 +156,12 @@ final class PageChecks {
                                 m ->
                                         String.format(
                                                 Locale.ROOT,
-                                                "%s: whoever asks for huge pages %s",
+                                                "%s: a request for huge pages %s",
                                                 m,
                                                 waits
                                                         ? "waits until they are made"
-                                                        : "gets them where they lie ready"))
-                        .orElse("not told"),
+                                                        : "gets them if they are ready"))
+                        .orElse("unknown"),
                 THP + "defrag",
                 "echo madvise > " + THP + "defrag");
     }

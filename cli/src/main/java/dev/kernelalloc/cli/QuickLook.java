@@ -102,7 +102,7 @@ final class QuickLook {
         long read = repeat.applyAsLong(times);
         long nanos = clock.getAsLong() - before;
         if (read != (long) times * (times - 1) / 2) {
-            throw new AssertionError("what was written was not read: " + read);
+            throw new AssertionError("the written bytes were not read: " + read);
         }
         return nanos;
     }

@@ -55,8 +55,8 @@ final class RightsChecks {
                         effective,
                         first
                                 ? "in the first user namespace"
-                                : "in a user namespace of its own, where rights over the"
-                                        + " machine's memory cannot be had"),
+                                : "in a user namespace of its own, where rights over the machine's"
+                                        + " memory are not available"),
                 "/proc/self/status, /proc/self/ns/user",
                 first ? List.of() : List.of("docker run --userns=host"));
     }
@@ -78,7 +78,7 @@ final class RightsChecks {
                 !told ? State.UNKNOWN : missing.isEmpty() && first ? State.OK : State.WARN,
                 told
                         ? effective + (first ? "" : ", but over its own user namespace alone")
-                        : "not told",
+                        : "unknown",
                 "/proc/self/status CapEff",
                 remedies(missing, first));
     }

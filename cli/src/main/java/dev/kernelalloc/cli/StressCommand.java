@@ -22,8 +22,8 @@ import java.util.concurrent.Callable;
 @Command(
         name = "stress",
         description = {
-            "Replaces blocks of random sizes from several threads for a while, looks at each before"
-                    + " it is freed, and tells how fast that was.",
+            "Replaces blocks of random sizes from several threads for a while, checks each before"
+                    + " it is freed, and reports the rate.",
             "Sizes are written as 16, 4KiB or 1M; units are powers of 1,024."
         },
         mixinStandardHelpOptions = true,
@@ -80,20 +80,20 @@ final class StressCommand implements Callable<Integer> {
             names = "--allocator",
             paramLabel = "KIND",
             defaultValue = "pool",
-            description = "Which: ${COMPLETION-CANDIDATES}; ${DEFAULT-VALUE} unless given.")
+            description = "Allocator: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private Source source;
 
     @Option(
             names = "--seconds",
             paramLabel = "TIME",
             defaultValue = "5",
-            description = "How long; ${DEFAULT-VALUE} unless given.")
+            description = "Duration (default: ${DEFAULT-VALUE}).")
     private Duration time;
 
     @Option(
             names = "--threads",
             paramLabel = "N",
-            description = "How many; as many as there are processors unless given.")
+            description = "Number of threads (default: the number of processors).")
     private int threads = Runtime.getRuntime().availableProcessors();
 
     @Option(
@@ -101,14 +101,14 @@ final class StressCommand implements Callable<Integer> {
             paramLabel = "SIZE",
             split = "-",
             defaultValue = "16-4KiB",
-            description = "The smallest and the largest; ${DEFAULT-VALUE} unless given.")
+            description = "Smallest and largest size (default: ${DEFAULT-VALUE}).")
     private List<ByteCount> sizes;
 
     @Option(
             names = "--live",
             paramLabel = "N",
             defaultValue = "1000",
-            description = "Blocks that each thread keeps; ${DEFAULT-VALUE} unless given.")
+            description = "Live blocks of each thread (default: ${DEFAULT-VALUE}).")
     private int live;
 
     @Option(
@@ -116,8 +116,8 @@ final class StressCommand implements Callable<Integer> {
             paramLabel = "PERCENT",
             defaultValue = "10",
             description =
-                    "Of the operations on blocks that threads share; ${DEFAULT-VALUE} unless"
-                            + " given.")
+                    "Percentage of the operations on blocks that threads share (default:"
+                            + " ${DEFAULT-VALUE}).")
     private int shared;
 
     @Spec private CommandSpec spec;

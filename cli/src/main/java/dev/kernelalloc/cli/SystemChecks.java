@@ -28,7 +28,7 @@ final class SystemChecks {
                 "kernel",
                 sandbox ? State.BAD : release.isPresent() ? State.OK : State.UNKNOWN,
                 sandbox
-                        ? "gVisor, which has no pages of its own: nothing said of them holds"
+                        ? "gVisor, which has no pages of its own: reports about pages do not apply"
                         : String.format(
                                 Locale.ROOT,
                                 "Linux %s on %s, %s processors",
@@ -46,7 +46,7 @@ final class SystemChecks {
                 signs.add(file);
             }
         }
-        host.text("/run/systemd/container").ifPresent(name -> signs.add("systemd says " + name));
+        host.text("/run/systemd/container").ifPresent(name -> signs.add("systemd reports " + name));
         host.text("/proc/1/environ").stream()
                 .flatMap(text -> List.of(text.split("\0")).stream())
                 .filter(variable -> variable.startsWith("container="))
@@ -78,7 +78,7 @@ final class SystemChecks {
                     Topic.SYSTEM,
                     "hypervisor",
                     State.UNKNOWN,
-                    "this processor does not tell" + named,
+                    "this processor does not report it" + named,
                     "/proc/cpuinfo, /sys/class/dmi/id/sys_vendor");
         }
         return new Finding(

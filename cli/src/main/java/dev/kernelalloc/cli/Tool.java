@@ -23,14 +23,15 @@ import java.util.Locale;
 /** The program {@code kernel-alloc}: {@code java -jar kernel-alloc-cli.jar}. */
 @Command(
         name = "kernel-alloc",
-        description = "What this host can do for native memory, and where memory comes to lie.",
+        description =
+                "Native memory of this host: its capabilities, and the physical layout of memory.",
         mixinStandardHelpOptions = true,
         versionProvider = Tool.Version.class,
         synopsisSubcommandLabel = "COMMAND",
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:done, and every stated need is met",
-            "1:memory could not be had, a need is not met, or a file cannot be written",
+            "1:an allocation failed, a need is not met, or a file cannot be written",
             "2:wrong usage",
             "3:a page was found elsewhere (map --watch)"
         },

@@ -130,9 +130,7 @@ final class Watch {
         if (drifts > 0) {
             return moved;
         }
-        return unverifiable
-                .map(why -> "nothing is known: " + why)
-                .orElse("every page is where it was");
+        return unverifiable.map(why -> "nothing is known: " + why).orElse("no page has moved");
     }
 
     private static String seconds(Duration time) {

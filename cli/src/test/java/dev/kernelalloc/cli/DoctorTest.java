@@ -44,7 +44,7 @@ class DoctorTest {
                         "Rights",
                         "Limits",
                         "What moves or merges pages",
-                        "Guarantees, each really asked for");
+                        "Guarantees, each tried by an allocation");
     }
 
     @Test

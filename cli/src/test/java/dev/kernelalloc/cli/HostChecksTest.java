@@ -140,7 +140,7 @@ class HostChecksTest {
         write("/sys/fs/cgroup/memory.max", "1048576");
         List<Finding> groups = all("control group");
         assertThat(groups.getFirst().state()).isEqualTo(State.UNKNOWN);
-        assertThat(groups.getFirst().fact()).contains("/../pod", "cannot be known");
+        assertThat(groups.getFirst().fact()).contains("/../pod", "limits are unknown");
         assertThat(groups.getFirst().remedies()).anyMatch(remedy -> remedy.contains("limit("));
         assertThat(LimitChecks.memoryLimit(host)).isEqualTo(1048576);
     }

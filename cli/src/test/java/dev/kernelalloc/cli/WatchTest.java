@@ -33,7 +33,7 @@ class WatchTest {
         assertThat(watch(3, () -> FINE)).isEqualTo(Tool.DONE);
         assertThat(printed.toString())
                 .contains("look 3: CONFIRMED, 512 pages, 0 elsewhere")
-                .contains("looked 3 times: every page is where it was");
+                .contains("looked 3 times: no page has moved");
     }
 
     @Test
@@ -88,7 +88,7 @@ class WatchTest {
         assertThat(watch(1, () -> hidden)).isEqualTo(Tool.DONE);
         assertThat(printed.toString())
                 .contains("NOT_VERIFIABLE", "nothing is known: no right")
-                .doesNotContain("where it was");
+                .doesNotContain("no page has moved");
     }
 
     @Test

@@ -202,7 +202,7 @@ class GuideTest {
         matrix.set(memory, new Matrix(new double[][] {{1, 2, 3}, {4, 5, 6}}));
         assertThat(matrix.get(memory).rows()).isDeepEqualTo(new double[][] {{1, 2, 3}, {4, 5, 6}});
         assertThatThrownBy(() -> matrix.set(memory, new Matrix(new double[][] {{1, 2, 3}, {4, 5}})))
-                .hasMessage("rows: 2 elements given, its length is 3");
+                .hasMessage("rows: 2 elements passed, its length is 3");
     }
 
     @Test
