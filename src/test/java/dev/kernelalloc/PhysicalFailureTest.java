@@ -447,6 +447,38 @@ class PhysicalFailureTest {
 
     @Test
     @DisplayName(
+            "A required node that has too little left is an exception, as the kernel would kill")
+    void allocate_requiredNodeIsFull_isRefusedBeforeAnythingIsTouched() {
+        os.nodeHasLeft(40 << 20);
+        for (PhysicalRequest.Builder request :
+                List.of(PhysicalRequest.ofBytes(32 << 20), contiguous(32 << 20))) {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> allocate(request.requireNode(0)))
+                    .withMessageContaining(
+                            "of node 0 alone: the node has about 41943040 bytes left")
+                    .withMessageContaining("prefer the node")
+                    .extracting(AllocationException::reason)
+                    .isEqualTo(Reason.OUT_OF_MEMORY);
+            assertThat(os.count(Operation.POPULATE)).isZero();
+            physical.free(allocate(request.preferNode(0)));
+            os.forgetCalls();
+        }
+        physical.free(allocate(PhysicalRequest.ofBytes(16 << 20).requireNode(0)));
+    }
+
+    @Test
+    @DisplayName("A search for a place takes what there is, if there is less than it may take")
+    void allocate_windowWithLittleMemory_searchesWhatThereIs() {
+        os.nodeHasLeft(160 << 20);
+        long beyond = 1L << 40;
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(
+                        () -> allocate(contiguous(page).within(beyond, 2 * beyond).requireNode(0)))
+                .withMessageContaining("transparent huge pages: of 134217728 bytes none serve");
+    }
+
+    @Test
+    @DisplayName(
             "After a refusal for want of memory, little is looked at too, until there is enough")
     void allocate_smallAfterRefusal_isRefusedUntilThereIsMemory() {
         os.memoryGroups(new MemoryGroup("/small", 64 << 20, 62 << 20, 0));

@@ -36,7 +36,7 @@ record BasePages(OperatingSystem os, Reservations reservations, Pages pages) imp
                     request,
                     baseAlone ? Advice.BASE_PAGES : null,
                     callState);
-            pages.populate(ground.address(), bytes, callState);
+            pages.populate(ground.address(), bytes, request, callState);
             return new Mapped(ground.reservation(), ground.address(), bytes, way(), false);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(ground.reservation(), callState);

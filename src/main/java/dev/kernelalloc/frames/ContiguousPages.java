@@ -93,8 +93,8 @@ final class ContiguousPages {
             }
             return ofBatch(source, needed, request, placement, bytes, callState);
         }
-        requireMemory(source, batches.most);
-        return ofBatch(source, batches.most, request, placement, bytes, callState);
+        long units = mostLeft(source, request, batches);
+        return ofBatch(source, units, request, placement, bytes, callState);
     }
 
     private Kept ofBatch(
@@ -187,7 +187,7 @@ final class ContiguousPages {
         }
         boolean anyUnitServes = needed == 1 && !request.hasWindow() && request.alignment() <= unit;
         if (anyUnitServes) {
-            requireMemory(source, 1);
+            requireMemory(source, request, 1);
             return new Batches(1, 1);
         }
         long most = Math.max(needed, (base ? MOST_BASE_BATCH_BYTES : MOST_HUGE_BATCH_BYTES) / unit);
@@ -198,19 +198,37 @@ final class ContiguousPages {
         long wanted = base ? Math.max(8 * needed, LEAST_BASE_BATCH_BYTES / unit) : 16 * needed;
         long first = Math.min(wanted, most);
         try {
-            requireMemory(source, first);
+            requireMemory(source, request, first);
             return new Batches(first, most);
         } catch (Refusal tooMuch) {
-            requireMemory(source, needed);
+            requireMemory(source, request, needed);
             return new Batches(needed, needed);
         }
     }
 
+    /** Returns the largest batch, or half of it and so on: as much as there is memory for. */
+    private long mostLeft(PageSource source, PhysicalRequest request, Batches batches)
+            throws Refusal {
+        long units = batches.most;
+        while (true) {
+            try {
+                requireMemory(source, request, units);
+                return units;
+            } catch (Refusal.OutOfMemory tooMuch) {
+                units /= 2;
+                if (units <= batches.first) {
+                    throw tooMuch;
+                }
+            }
+        }
+    }
+
     /** Pages of the pool are set aside already. */
-    private void requireMemory(PageSource source, long units) throws Refusal {
+    private void requireMemory(PageSource source, PhysicalRequest request, long units)
+            throws Refusal {
         budget.requireLeft(units * source.unitBytes());
         if (!(source instanceof PoolPages)) {
-            preflight.requireMemory(units * source.unitBytes());
+            preflight.requireMemory(units * source.unitBytes(), Preflight.requiredNode(request));
         }
     }
 

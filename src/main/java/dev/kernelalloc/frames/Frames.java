@@ -136,7 +136,7 @@ public final class Frames {
             preflight.requireLockable(bytes);
         }
         if (!(source instanceof PoolPages)) {
-            preflight.requireMemory(bytes);
+            preflight.requireMemory(bytes, Preflight.requiredNode(request));
         }
     }
 

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.OptionalInt;
 
 /**
  * The steps that prepare pages, in their required order. Advice first: it changes the effect of a
@@ -94,10 +95,12 @@ final class Pages {
     }
 
     /** Gives pages their frames, with a look at what is left before each step. */
-    void populate(long address, long bytes, MemorySegment callState) throws Refusal {
+    void populate(long address, long bytes, PhysicalRequest request, MemorySegment callState)
+            throws Refusal {
+        OptionalInt requiredNode = Preflight.requiredNode(request);
         for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
             long step = Math.min(Preflight.STEP_BYTES, bytes - done);
-            preflight.enter(step);
+            preflight.enter(step, requiredNode);
             try {
                 os.populate(address + done, step, callState);
             } finally {

@@ -5,9 +5,11 @@ import dev.kernelalloc.os.OperatingSystem.LockBudget;
 import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -57,6 +59,20 @@ final class Preflight {
         return os == Platform.current() ? OfProcess.INSTANCE : new Preflight(os);
     }
 
+    /** Returns the node that all pages of a request must be of; empty for any. */
+    static OptionalInt requiredNode(PhysicalRequest request) {
+        return request.nodeRequired() ? request.node() : OptionalInt.empty();
+    }
+
+    /**
+     * Begins to take memory of any node, as {@link #enter(long, OptionalInt)}.
+     *
+     * @throws Refusal as there
+     */
+    void enter(long bytes) throws Refusal {
+        enter(bytes, OptionalInt.empty());
+    }
+
     /**
      * Begins to take memory; {@link #exit} ends it. Little is looked at only when it has come to
      * {@link #UNCHECKED_BYTES}, and after a refusal each time until there is enough again.
@@ -64,13 +80,13 @@ final class Preflight {
      * @throws Refusal when the machine, or a group of processes that this one belongs to, has not
      *     as much left
      */
-    void enter(long bytes) throws Refusal {
+    void enter(long bytes, OptionalInt requiredNode) throws Refusal {
         long othersBytes = enteredBytes.getAndAdd(bytes);
         if (uncheckedBytes.addAndGet(bytes) < UNCHECKED_BYTES) {
             return;
         }
         try {
-            look(bytes, othersBytes);
+            look(bytes, othersBytes, requiredNode);
         } catch (Refusal | RuntimeException | Error e) {
             exit(bytes);
             throw e;
@@ -86,13 +102,16 @@ final class Preflight {
     /**
      * Refuses early what will be entered in parts; one part alone is checked when it is entered.
      */
-    void requireMemory(long bytes) throws Refusal {
+    void requireMemory(long bytes, OptionalInt requiredNode) throws Refusal {
         if (bytes > STEP_BYTES) {
-            look(bytes, enteredBytes.get());
+            look(bytes, enteredBytes.get(), requiredNode);
         }
     }
 
-    private void look(long bytes, long othersBytes) throws Refusal {
+    private void look(long bytes, long othersBytes, OptionalInt requiredNode) throws Refusal {
+        if (requiredNode.isPresent()) {
+            lookAtNode(bytes, othersBytes, requiredNode.getAsInt());
+        }
         long available = availableBytes();
         if (isTooMuch(bytes, othersBytes, available - RESERVE_BYTES)) {
             throw new Refusal.OutOfMemory(
@@ -123,6 +142,29 @@ final class Preflight {
                                 group.reclaimableBytes(),
                                 besides(othersBytes)));
             }
+        }
+    }
+
+    /** Pages bound to a node come from it alone: when it has none left, the kernel kills. */
+    private void lookAtNode(long bytes, long othersBytes, int node) throws Refusal {
+        long available;
+        try {
+            available = os.availableBytesOfNode(node);
+        } catch (Refusal unknown) {
+            return;
+        }
+        if (isTooMuch(bytes, othersBytes, available - RESERVE_BYTES)) {
+            throw new Refusal.OutOfMemory(
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes of memory that stays, of node %d alone: the node has about %d"
+                                    + " bytes left%s, and taking them would end a process. Ask for"
+                                    + " less, free memory first, or prefer the node instead of"
+                                    + " requiring it",
+                            bytes,
+                            node,
+                            available,
+                            besides(othersBytes)));
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -57,7 +58,7 @@ public record SecretPages(
             OperatingSystem os, long bytes, ForkBehaviour onFork, boolean mustBeHidden)
             throws Refusal {
         Preflight preflight = Preflight.of(os);
-        preflight.requireMemory(bytes);
+        preflight.requireMemory(bytes, OptionalInt.empty());
         takeMappings(os);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);

@@ -43,7 +43,7 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
             os.commit(ground.address(), capacity, callState);
             pages.name(ground.address(), capacity);
             pages.advise(ground.address(), capacity, request, Advice.HUGE_PAGES, callState);
-            pages.populate(ground.address(), capacity, callState);
+            pages.populate(ground.address(), capacity, request, callState);
             if (capacity % unitBytes() == 0) {
                 Refusal refusal = pages.collapse(ground.address(), capacity, callState);
                 if (refusal != null && Ways.mustBeHuge(request)) {

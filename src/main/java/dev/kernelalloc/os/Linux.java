@@ -316,6 +316,11 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     @Override
+    public long availableBytesOfNode(int node) throws Refusal {
+        return proc().availableBytesOfNode(node);
+    }
+
+    @Override
     public void readPageMap(long address, MemorySegment entries, MemorySegment callState)
             throws Refusal {
         read(PAGE_MAP, address / pageBytes, entries, callState, PAGE_MAP_REMEDY);

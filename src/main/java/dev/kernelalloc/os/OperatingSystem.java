@@ -323,6 +323,14 @@ public interface OperatingSystem {
     /** Bytes that could be populated now without pushing others out of memory; an estimate. */
     long availableBytes() throws Refusal;
 
+    /**
+     * Returns how many bytes could be populated on a NUMA node, without pages of other nodes; an
+     * estimate. {@code Long.MAX_VALUE} where the system does not report it.
+     */
+    default long availableBytesOfNode(int node) throws Refusal {
+        return Long.MAX_VALUE;
+    }
+
     // ---- where pages lie ----------------------------------------------------------------------
 
     /**

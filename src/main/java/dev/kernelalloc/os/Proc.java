@@ -5,6 +5,7 @@ import dev.kernelalloc.os.KernelFiles.Content;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalLong;
 
 /**
@@ -53,6 +54,19 @@ record Proc(KernelFiles files) {
 
     long availableBytes() throws Refusal {
         return kibibytes("/proc/meminfo", read("/proc/meminfo"), "MemAvailable:");
+    }
+
+    /** A node has no MemAvailable: its free pages, and the cached files that are reclaimable. */
+    long availableBytesOfNode(int node) throws Refusal {
+        String file = "/sys/devices/system/node/node" + node + "/meminfo";
+        Content memory = read(file);
+        String line = "Node " + node + " ";
+        long bytes = 0;
+        for (String counter : List.of("MemFree:", "Active(file):", "Inactive(file):")) {
+            long more = kibibytes(file, memory, line + counter);
+            bytes = more > Long.MAX_VALUE - bytes ? Long.MAX_VALUE : bytes + more;
+        }
+        return bytes;
     }
 
     /** The flag of an x86 processor; others have no line of flags, and report nothing. */

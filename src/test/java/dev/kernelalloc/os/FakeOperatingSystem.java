@@ -120,6 +120,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
     private long nextFrame = 0x1000;
     private long lockLimit = Long.MAX_VALUE;
     private long availableBytes = Long.MAX_VALUE;
+    private long availableBytesOfNode = Long.MAX_VALUE;
     private long untouchedHeapBytes;
     private HugeAllowance hugeAllowance = HugeAllowance.ANY;
     private Machine machine = Machine.PHYSICAL;
@@ -208,6 +209,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     /** The answer of {@link #availableBytes()}. */
     public synchronized void availableBytes(long bytes) {
         availableBytes = bytes;
+    }
+
+    /** The answer of {@link #availableBytesOfNode(int)}, for every node. */
+    public synchronized void nodeHasLeft(long bytes) {
+        availableBytesOfNode = bytes;
     }
 
     /** The answer of {@link #hugeAllowance(long)}. */
@@ -770,6 +776,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     public synchronized long availableBytes() throws Refusal {
         enter(Operation.AVAILABLE_BYTES, 0, 0);
         return availableBytes;
+    }
+
+    @Override
+    public synchronized long availableBytesOfNode(int node) {
+        return availableBytesOfNode;
     }
 
     private void expectWithinLimit(long bytes, long lockedThen) throws Refusal {

@@ -1,6 +1,7 @@
 package dev.kernelalloc.os;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kernelalloc.os.KernelFiles.Content;
@@ -337,6 +338,25 @@ class KernelFilesTest {
         assertThat(HugePools.allowance(files(), 1 << 30).leftBytes()).isEqualTo(Long.MAX_VALUE);
     }
 
+    // ---- nodes --------------------------------------------------------------------------------
+
+    @Test
+    @DisplayName("Of a node what is free counts, and the cached files that are reclaimable")
+    void availableBytesOfNode_countsFreePagesAndFiles() throws Exception {
+        write(
+                "sys/devices/system/node/node1/meminfo",
+                """
+                Node 1 MemTotal:       1000 kB
+                Node 1 MemFree:         300 kB
+                Node 1 Active(anon):    200 kB
+                Node 1 Active(file):     20 kB
+                Node 1 Inactive(file):   10 kB
+                """);
+        Proc proc = new Proc(files());
+        assertThat(proc.availableBytesOfNode(1)).isEqualTo(330 << 10);
+        assertThatExceptionOfType(Refusal.class).isThrownBy(() -> proc.availableBytesOfNode(2));
+    }
+
     // ---- anything at all ----------------------------------------------------------------------
 
     private static final Map<String, String> ORDINARY =
@@ -345,6 +365,10 @@ class KernelFilesTest {
                     Map.entry(
                             "proc/self/limits", "Max locked memory   8388608   8388608   bytes\n"),
                     Map.entry("proc/meminfo", "MemTotal: 100 kB\nMemAvailable:   90 kB\n"),
+                    Map.entry(
+                            "sys/devices/system/node/node0/meminfo",
+                            "Node 0 MemFree: 7 kB\nNode 0 Active(file): 2 kB\n"
+                                    + "Node 0 Inactive(file):  1 kB\n"),
                     Map.entry("proc/cpuinfo", "processor : 0\nflags\t\t: fpu hypervisor\n"),
                     Map.entry("proc/sys/vm/max_map_count", "65530\n"),
                     Map.entry("proc/self/cgroup", "8:hugetlb:/a\n4:memory:/a\n0::/a/b\n"),
@@ -430,6 +454,7 @@ class KernelFilesTest {
             answers(() -> assertThat(proc.lockBudget().remainingBytes()).isNotNegative());
             answers(() -> assertThat(proc.pinBudget().remainingBytes()).isNotNegative());
             answers(() -> assertThat(proc.availableBytes()).isNotNegative());
+            answers(() -> assertThat(proc.availableBytesOfNode(0)).isNotNegative());
             answers(() -> assertThat(proc.machine()).isNotNull());
             answers(() -> assertThat(proc.maxMappings()).isNotNegative());
             answers(

@@ -8,6 +8,7 @@ import dev.kernelalloc.os.OperatingSystem.Access;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.OperatingSystem.LockBudget;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -333,6 +334,15 @@ class LinuxTest {
     @Test
     void availableMemoryIsSomeAndNotMoreThanAll() throws Refusal {
         assertThat(linux.availableBytes()).isBetween(1L << 20, 1L << 50);
+    }
+
+    @Test
+    @DisplayName("The available memory of a node is some, and not more than there is")
+    void availableBytesOfNode_isSomeAndNotMoreThanAll() throws Refusal {
+        assumeTrue(
+                Files.exists(Path.of("/sys/devices/system/node/node0/meminfo")),
+                "skipped: the kernel has no nodes in /sys");
+        assertThat(linux.availableBytesOfNode(0)).isBetween(1L << 20, 1L << 50);
     }
 
     @Test
