@@ -53,19 +53,14 @@ class AccessCode {
     /** Pushes one value of a member: of an array, one element. */
     void get(CodeBuilder code, Member member, Place place) {
         Class<?> carrier = member.element().carrier();
-        switch (member.element()) {
-            case Element.Plain plain ->
-                    invoke(
-                            code,
-                            member.accessLayout(plain.layout()),
-                            member.mode().reading(),
-                            place,
-                            List.of());
-            case Element.Nested nested -> {
-                getStruct(code, nested.model(), place);
-                code.checkcast(desc(carrier));
-            }
-            default -> get(code, codec(member), bytes(member), carrier, place);
+        if (member.element() instanceof Element.Plain plain) {
+            ValueLayout layout = member.accessLayout(plain.layout());
+            invoke(code, layout, member.mode().reading(), place, List.of());
+        } else if (member.element() instanceof Element.Nested nested) {
+            getStruct(code, nested.model(), place);
+            code.checkcast(desc(carrier));
+        } else {
+            get(code, codec(member), bytes(member), carrier, place);
         }
     }
 
@@ -92,17 +87,13 @@ class AccessCode {
 
     /** Writes one value of a member: of an array, one element. */
     void set(CodeBuilder code, Member member, Place place, Push value) {
-        Class<?> carrier = member.element().carrier();
-        switch (member.element()) {
-            case Element.Plain plain ->
-                    invoke(
-                            code,
-                            member.accessLayout(plain.layout()),
-                            member.mode().writing(),
-                            place,
-                            List.of(value));
-            case Element.Nested nested -> setStruct(code, nested.model(), place, value);
-            default -> set(code, codec(member), bytes(member), place, value);
+        if (member.element() instanceof Element.Plain plain) {
+            ValueLayout layout = member.accessLayout(plain.layout());
+            invoke(code, layout, member.mode().writing(), place, List.of(value));
+        } else if (member.element() instanceof Element.Nested nested) {
+            setStruct(code, nested.model(), place, value);
+        } else {
+            set(code, codec(member), bytes(member), place, value);
         }
     }
 
@@ -130,7 +121,9 @@ class AccessCode {
         VarHandle handle = layout.varHandle();
         load(code, handle, VarHandle.class);
         place(code, place);
-        arguments.forEach(argument -> argument.on(code));
+        for (Push argument : arguments) {
+            argument.on(code);
+        }
         code.invokevirtual(
                 VAR_HANDLE,
                 mode.methodName(),
@@ -167,7 +160,9 @@ class AccessCode {
             CodeBuilder code, MethodHandle handle, long bytes, Place place, List<Push> arguments) {
         load(code, handle, MethodHandle.class);
         place(code, place);
-        arguments.forEach(argument -> argument.on(code));
+        for (Push argument : arguments) {
+            argument.on(code);
+        }
         invokeExact(code, handle);
     }
 

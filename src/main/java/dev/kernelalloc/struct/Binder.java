@@ -7,7 +7,6 @@ import java.lang.reflect.Modifier;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -231,10 +230,11 @@ final class Binder {
      * say.
      */
     private boolean canConstruct(Class<?> record) {
-        Class<?>[] components =
-                Arrays.stream(record.getRecordComponents())
-                        .map(RecordComponent::getType)
-                        .toArray(Class<?>[]::new);
+        RecordComponent[] declared = record.getRecordComponents();
+        Class<?>[] components = new Class<?>[declared.length];
+        for (int i = 0; i < declared.length; i++) {
+            components[i] = declared[i].getType();
+        }
         int modifiers;
         try {
             modifiers = record.getDeclaredConstructor(components).getModifiers();
@@ -251,7 +251,12 @@ final class Binder {
     }
 
     private StructModel model(Class<?> type) {
-        return models.computeIfAbsent(type, StructModel::new);
+        StructModel known = models.get(type);
+        if (known == null) {
+            known = new StructModel(type);
+            models.put(type, known);
+        }
+        return known;
     }
 
     private void place(Class<?> type) {
@@ -325,10 +330,10 @@ final class Binder {
         if (member.element() instanceof Element.Nested nested) {
             return nested.model().accessAlignment();
         }
-        boolean operations =
-                member.description().accessors().stream()
-                        .anyMatch(accessor -> accessor.action() instanceof Accessor.Operation);
-        boolean aligned = operations || member.mode() != AccessMode.PLAIN;
+        boolean aligned = member.mode() != AccessMode.PLAIN;
+        for (Accessor accessor : member.description().accessors()) {
+            aligned |= accessor.action() instanceof Accessor.Operation;
+        }
         return aligned ? member.element().layout().byteSize() : 1;
     }
 }

@@ -304,7 +304,9 @@ final class BoxCode extends AccessorCode implements BiConsumer<ClassBuilder, Cla
             load(code, ofBox, MethodHandle.class);
             code.aload(0);
             place.offset().on(code);
-            arguments.forEach(argument -> argument.on(code));
+            for (Push argument : arguments) {
+                argument.on(code);
+            }
             invokeExact(code, ofBox);
         }
 

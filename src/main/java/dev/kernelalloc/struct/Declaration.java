@@ -42,26 +42,40 @@ record Declaration(
                             ? member.getDeclaringClass()
                             : struct;
             for (Annotation annotation : ours(declaration)) {
-                byType.computeIfAbsent(annotation.annotationType(), _ -> new ArrayList<>())
-                        .add(new Placed(annotation, declaring));
+                Class<?> type = annotation.annotationType();
+                List<Placed> known = byType.get(type);
+                if (known == null) {
+                    known = new ArrayList<>();
+                    byType.put(type, known);
+                }
+                known.add(new Placed(annotation, declaring));
             }
         }
         Map<Class<?>, Annotation> annotations = new LinkedHashMap<>();
         Set<Class<?>> contradictions = new LinkedHashSet<>();
-        byType.forEach(
-                (type, all) -> {
-                    List<Annotation> nearest =
-                            all.stream()
-                                    .filter(one -> all.stream().noneMatch(o -> o.isBelow(one)))
-                                    .map(Placed::annotation)
-                                    .distinct()
-                                    .toList();
-                    annotations.put(type, nearest.getFirst());
-                    if (nearest.size() > 1) {
-                        contradictions.add(type);
-                    }
-                });
+        for (Map.Entry<Class<?>, List<Placed>> one : byType.entrySet()) {
+            Set<Annotation> nearest = nearest(one.getValue());
+            annotations.put(one.getKey(), nearest.iterator().next());
+            if (nearest.size() > 1) {
+                contradictions.add(one.getKey());
+            }
+        }
         return new Declaration(name, annotations, contradictions);
+    }
+
+    /** Those of one type that none is below, without repetitions. */
+    private static Set<Annotation> nearest(List<Placed> all) {
+        Set<Annotation> nearest = new LinkedHashSet<>();
+        for (Placed one : all) {
+            boolean replaced = false;
+            for (Placed other : all) {
+                replaced |= other.isBelow(one);
+            }
+            if (!replaced) {
+                nearest.add(one.annotation);
+            }
+        }
+        return nearest;
     }
 
     /** The annotations of this package at one place. */

@@ -5,7 +5,6 @@ import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -37,7 +36,9 @@ final class DescriptionReader {
                     type,
                     "a record copies every member, so it cannot be a @Union; use an interface");
         }
-        InterfaceMethods.hierarchy(type).forEach(this::checkInherited);
+        for (Class<?> parent : InterfaceMethods.hierarchy(type)) {
+            checkInherited(parent);
+        }
         List<MemberDescription> found =
                 type.isRecord()
                         ? readRecord()
@@ -111,9 +112,11 @@ final class DescriptionReader {
                                 + " interface");
             }
             Optional<MemberDescription> member = members.read(component, shape);
-            member.ifPresent(found::add);
-            if (member.isPresent() && !member.get().fitsInJavaArrays()) {
-                mistakes.add(type, component.name(), MemberDescription.TOO_LONG_TO_COPY);
+            if (member.isPresent()) {
+                found.add(member.get());
+                if (!member.get().fitsInJavaArrays()) {
+                    mistakes.add(type, component.name(), MemberDescription.TOO_LONG_TO_COPY);
+                }
             }
         }
         return found;
@@ -132,13 +135,18 @@ final class DescriptionReader {
         return Declaration.of(component.getName(), type, declarations);
     }
 
-    private static boolean isAccessor(Method method, RecordComponent component) {
-        return method.getName().equals(component.getName()) && method.getParameterCount() == 0;
+    private static boolean isAccessor(Method method, RecordComponent... components) {
+        for (RecordComponent component : components) {
+            if (method.getName().equals(component.getName()) && method.getParameterCount() == 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void checkMethods(RecordComponent[] components) {
         for (Method method : type.getDeclaredMethods()) {
-            if (Arrays.stream(components).noneMatch(c -> isAccessor(method, c))) {
+            if (!isAccessor(method, components)) {
                 for (Annotation annotation : Declaration.ours(method)) {
                     mistakes.add(
                             type,

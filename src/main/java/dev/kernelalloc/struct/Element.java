@@ -17,6 +17,11 @@ sealed interface Element {
     /** The C type, for people. */
     String spelling();
 
+    /** Whether one instruction accesses it: not what is a struct, or a row of values. */
+    default boolean isScalar() {
+        return layout() instanceof ValueLayout;
+    }
+
     /** A value whose bits are those of a Java primitive, or a plain pointer. */
     record Plain(Class<?> carrier, ValueLayout layout, String spelling) implements Element {
 

@@ -8,7 +8,6 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.UnionLayout;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 
 /** Writes a laid out struct down as a {@link GroupLayout}: named members, explicit paddings. */
@@ -23,10 +22,8 @@ final class LayoutBuilder {
 
     private static GroupLayout struct(StructDescription struct, Layouter.Result placed) {
         List<MemoryLayout> parts = new ArrayList<>();
-        List<Member> ordered = new ArrayList<>(placed.members());
-        ordered.sort(Comparator.comparingLong(Member::bitOffset));
         long end = 0;
-        for (Member member : ordered) {
+        for (Member member : Member.byPlace(placed.members())) {
             long memberEnd = member.offset() + member.byteSize();
             if (member.bits() > 0) {
                 // Bit-fields have no layout of their own: their bytes have no name.
@@ -42,7 +39,7 @@ final class LayoutBuilder {
             end = Math.max(end, memberEnd);
         }
         pad(parts, placed.size() - end);
-        return MemoryLayout.structLayout(parts.toArray(MemoryLayout[]::new));
+        return MemoryLayout.structLayout(parts.toArray(new MemoryLayout[0]));
     }
 
     private static GroupLayout union(StructDescription struct, Layouter.Result placed) {
@@ -58,7 +55,7 @@ final class LayoutBuilder {
         if (largest < placed.size()) {
             pad(parts, placed.size());
         }
-        return MemoryLayout.unionLayout(parts.toArray(MemoryLayout[]::new));
+        return MemoryLayout.unionLayout(parts.toArray(new MemoryLayout[0]));
     }
 
     private static void pad(List<MemoryLayout> parts, long bytes) {

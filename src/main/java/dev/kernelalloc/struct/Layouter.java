@@ -1,7 +1,6 @@
 package dev.kernelalloc.struct;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 
@@ -193,8 +192,7 @@ final class Layouter {
         if (struct.union()) {
             return;
         }
-        List<Member> byOffset = new ArrayList<>(members);
-        byOffset.sort(Comparator.comparingLong(Member::bitOffset));
+        List<Member> byOffset = Member.byPlace(members);
         for (int i = 1; i < byOffset.size(); i++) {
             Member before = byOffset.get(i - 1);
             Member member = byOffset.get(i);

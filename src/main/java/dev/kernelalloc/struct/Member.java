@@ -2,7 +2,9 @@ package dev.kernelalloc.struct;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * A member in its place.
@@ -11,6 +13,22 @@ import java.util.Arrays;
  *     multiple of 8
  */
 record Member(MemberDescription description, long bitOffset) {
+
+    /**
+     * Returns members in the order of their places, those at one place in the order given: an
+     * insertion sort, as members mostly come in order.
+     */
+    static List<Member> byPlace(List<Member> members) {
+        List<Member> sorted = new ArrayList<>(members.size());
+        for (Member member : members) {
+            int at = sorted.size();
+            while (at > 0 && sorted.get(at - 1).bitOffset > member.bitOffset) {
+                at--;
+            }
+            sorted.add(at, member);
+        }
+        return sorted;
+    }
 
     String name() {
         return description.name();

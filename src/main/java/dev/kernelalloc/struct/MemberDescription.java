@@ -4,7 +4,6 @@ import org.jspecify.annotations.Nullable;
 
 import java.nio.ByteOrder;
 import java.util.List;
-import java.util.stream.LongStream;
 
 /**
  * The description of a member, before it has a place.
@@ -48,8 +47,11 @@ record MemberDescription(
 
     /** Whether Java has arrays that long, so that a copy is possible. */
     boolean fitsInJavaArrays() {
-        long inner = element instanceof Element.Bytes bytes ? bytes.layout().byteSize() : 0;
-        return Math.max(inner, LongStream.of(lengths).max().orElse(0)) <= MAX_ARRAY_LENGTH;
+        long longest = element instanceof Element.Bytes bytes ? bytes.layout().byteSize() : 0;
+        for (long length : lengths) {
+            longest = Math.max(longest, length);
+        }
+        return longest <= MAX_ARRAY_LENGTH;
     }
 
     /** How many elements the member has, all dimensions multiplied. */

@@ -170,16 +170,7 @@ final class MemberReader {
     }
 
     private void checkMode(Declaration member, Element element, AccessMode mode) {
-        boolean scalar =
-                switch (element) {
-                    case Element.Plain _,
-                            Element.Integral _,
-                            Element.Enumerated _,
-                            Element.Reference _ ->
-                            true;
-                    case Element.Characters _, Element.Bytes _, Element.Nested _ -> false;
-                };
-        if (mode != AccessMode.PLAIN && (!scalar || member.has(Bits.class))) {
+        if (mode != AccessMode.PLAIN && (!element.isScalar() || member.has(Bits.class))) {
             mistake(
                     member,
                     String.format(
