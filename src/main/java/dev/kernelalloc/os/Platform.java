@@ -1,5 +1,7 @@
 package dev.kernelalloc.os;
 
+import dev.kernelalloc.bulk.Headroom;
+
 import org.jspecify.annotations.Nullable;
 
 import java.util.Objects;

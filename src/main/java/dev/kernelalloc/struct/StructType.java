@@ -1,6 +1,7 @@
 package dev.kernelalloc.struct;
 
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.bulk.Headroom;
 
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +65,9 @@ public abstract class StructType<T> {
     @SuppressWarnings("unused")
     private static volatile @Nullable Function<StructType<?>, Object> companions;
 
+    /** Whether a type was made: the classes that this needs are initialised. */
+    private static volatile boolean initialised;
+
     private final StructModel model;
 
     /**
@@ -103,7 +107,12 @@ public abstract class StructType<T> {
     static <T> StructType<T> of(MethodHandles.Lookup lookup, Class<T> type, Abi abi) {
         Objects.requireNonNull(lookup, "lookup");
         Objects.requireNonNull(type, "type");
-        return (StructType<T>) Binder.bind(lookup, type, abi);
+        if (!initialised) {
+            Headroom.require();
+        }
+        StructType<?> bound = Binder.bind(lookup, type, abi);
+        initialised = true;
+        return (StructType<T>) bound;
     }
 
     /**

@@ -1,4 +1,4 @@
-package dev.kernelalloc.os;
+package dev.kernelalloc.bulk;
 
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * starts again. Measured on Linux: the first allocation of a pool takes 44 KiB of stack,
  * interpreted, and holds less than 2 MiB of the Java heap at once.
  */
-final class Headroom {
+public final class Headroom {
 
     /** The number of frames, of some 350 bytes each when interpreted: 64 KiB. */
     private static final int FRAMES = 190;
@@ -32,7 +32,7 @@ final class Headroom {
      * @throws StackOverflowError when the stack of the calling thread is nearly used up
      * @throws OutOfMemoryError when the Java heap is
      */
-    static void require() {
+    public static void require() {
         descend(FRAMES, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
         byte[][] pieces = new byte[PIECES][];
         taken = pieces;
