@@ -130,7 +130,7 @@ final class BoxMaker {
                                     Class.class,
                                     Object.class,
                                     BiFunction.class));
-            Function<StructType<?>, Object> maker = BoxMaker::first;
+            Function<StructType<?>, @Nullable Object> maker = new First();
             struct.findStaticVarHandle(StructType.class, "companions", Function.class)
                     .setVolatile(maker);
         } catch (ReflectiveOperationException e) {
@@ -165,17 +165,28 @@ final class BoxMaker {
         }
     }
 
-    /** Called once for each type; what it returns is the type's for good. */
-    private static @Nullable Object first(StructType<?> type) {
-        BiFunction<MethodHandle, Long, MethodHandle> access = BoxAccess::of;
-        try {
-            MethodHandle constructor =
-                    (MethodHandle) BOX_CLASS.invokeExact(type, ConfinedBox.class, KEY, access);
-            return constructor == null ? new SegmentBox<>(type) : (Object) constructor.invoke();
-        } catch (OutOfMemoryError | LinkageError e) {
-            return new SegmentBox<>(type); // slower
-        } catch (Throwable e) {
-            throw CopyPerType.unchecked(e);
+    /** Called once for each type; the result belongs to the type for good. */
+    private static final class First implements Function<StructType<?>, @Nullable Object> {
+        @Override
+        public @Nullable Object apply(StructType<?> type) {
+            BiFunction<MethodHandle, Long, MethodHandle> access = new Access();
+            try {
+                MethodHandle constructor =
+                        (MethodHandle) BOX_CLASS.invokeExact(type, ConfinedBox.class, KEY, access);
+                return constructor == null ? new SegmentBox<>(type) : (Object) constructor.invoke();
+            } catch (OutOfMemoryError | LinkageError e) {
+                return new SegmentBox<>(type); // slower
+            } catch (Throwable e) {
+                throw CopyPerType.unchecked(e);
+            }
+        }
+    }
+
+    /** {@link BoxAccess#of}. */
+    private static final class Access implements BiFunction<MethodHandle, Long, MethodHandle> {
+        @Override
+        public MethodHandle apply(MethodHandle access, Long bytes) {
+            return BoxAccess.of(access, bytes);
         }
     }
 }

@@ -3,6 +3,7 @@ package dev.kernelalloc.struct;
 import static java.lang.constant.ConstantDescs.CD_Object;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
+import static java.lang.constant.ConstantDescs.INIT_NAME;
 
 import java.lang.classfile.CodeBuilder;
 import java.lang.constant.ClassDesc;
@@ -18,6 +19,9 @@ import java.util.Map;
 /**
  * Writes the code that reads or writes a member, the same in every generated class: the use of a
  * constant handle, or of a constant struct.
+ *
+ * <p>What writes code is named classes, not lambdas: a process links a lambda at its first use, and
+ * a first type with its boxes would need forty, 0.4 ms each.
  */
 class AccessCode {
 
@@ -40,6 +44,42 @@ class AccessCode {
     @FunctionalInterface
     interface Push {
         void on(CodeBuilder code);
+    }
+
+    /** Pushes a reference in a local variable. */
+    record Reference(int slot) implements Push {
+        @Override
+        public void on(CodeBuilder code) {
+            code.aload(slot);
+        }
+    }
+
+    /** Pushes the sum of a long in a local variable and a constant. */
+    record Offset(int slot, long plus) implements Push {
+        @Override
+        public void on(CodeBuilder code) {
+            code.lload(slot);
+            if (plus != 0) {
+                code.loadConstant(plus).ladd();
+            }
+        }
+    }
+
+    /** Pushes the long 0. */
+    static final class Zero implements Push {
+        @Override
+        public void on(CodeBuilder code) {
+            code.lconst_0();
+        }
+    }
+
+    /** Pushes a component of the record in a local variable. */
+    record Component(int slot, ClassDesc declaring, String name, ClassDesc type) implements Push {
+        @Override
+        public void on(CodeBuilder code) {
+            code.aload(slot).checkcast(declaring);
+            code.invokevirtual(declaring, name, MethodTypeDesc.of(type));
+        }
     }
 
     /**
@@ -174,6 +214,21 @@ class AccessCode {
     private static void place(CodeBuilder code, Place place) {
         place.segment.on(code);
         place.offset.on(code);
+    }
+
+    /** The type of a record's component: of an array, a Java array. */
+    static ClassDesc component(Member member) {
+        ClassDesc element = desc(member.element().carrier());
+        return member.isArray() ? element.arrayType(member.lengths().length) : element;
+    }
+
+    /** Constructs the record of which all components are on the stack. */
+    static void construct(CodeBuilder code, StructModel record) {
+        ClassDesc[] components = new ClassDesc[record.members().size()];
+        for (int i = 0; i < components.length; i++) {
+            components[i] = component(record.members().get(i));
+        }
+        code.invokespecial(desc(record.type()), INIT_NAME, MethodTypeDesc.of(CD_void, components));
     }
 
     static ClassDesc desc(Class<?> type) {

@@ -9,6 +9,8 @@ import static java.lang.constant.ConstantDescs.CD_void;
 import static java.lang.constant.ConstantDescs.INIT_NAME;
 import static java.lang.constant.ConstantDescs.MTD_void;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.classfile.ClassBuilder;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
@@ -20,7 +22,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 
 /**
  * Writes the class of the boxes of a struct. For an interface it is box and view at once: its
@@ -31,12 +33,13 @@ import java.util.function.BiConsumer;
  * user's; and what is not the work of one handle goes through the segment of the box, which checks
  * each touch by itself: views inside, and whole arrays of structs.
  */
-final class BoxCode extends AccessorCode implements BiConsumer<ClassBuilder, ClassData> {
+final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
 
     private static final ClassDesc STRUCT_TYPE = desc(StructType.class);
     private static final MethodTypeDesc READ = MethodTypeDesc.of(CD_Object, CD_long);
     private static final MethodTypeDesc WRITE = MethodTypeDesc.of(CD_void, CD_long, CD_Object);
 
+    private final Access access;
     private final ClassDesc self;
     private final BoxBase base;
     private final ClassDesc superclass;
@@ -46,114 +49,111 @@ final class BoxCode extends AccessorCode implements BiConsumer<ClassBuilder, Cla
      */
     private final List<StructModel> records = new ArrayList<>();
 
-    BoxCode(StructModel model, ClassDesc self, BoxBase base) {
+    BoxCode(StructModel model, ClassData data, ClassDesc self, BoxBase base) {
         super(model);
+        this.access = new Access(data);
         this.self = self;
         this.base = base;
         this.superclass = desc(base.type());
     }
 
+    /** A method of the class, apart from the accessors of an interface. */
+    private enum Method {
+        CONSTRUCTOR,
+        FRESH,
+        BYTE_SIZE,
+        BYTE_ALIGNMENT,
+        TYPE,
+        GET_VIEW,
+        AS_SEGMENT,
+        GET_RECORD,
+        SET_RECORD,
+        GET_RECORD_OF_VIEWS
+    }
+
     @Override
-    public void accept(ClassBuilder builder, ClassData data) {
-        Access access = new Access(data);
+    public void accept(ClassBuilder builder) {
         builder.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC).withSuperclass(superclass);
-        builder.withMethodBody(
-                INIT_NAME,
-                MTD_void,
-                0,
-                code -> {
+        builder.withMethodBody(INIT_NAME, MTD_void, 0, new Writer(Method.CONSTRUCTOR));
+        add(builder, "fresh$", ClassFile.ACC_PROTECTED, superclass, Method.FRESH);
+        add(builder, "byteSize$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_SIZE);
+        add(builder, "byteAlignment$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_ALIGNMENT);
+        add(builder, "type", ClassFile.ACC_PUBLIC, STRUCT_TYPE, Method.TYPE);
+        if (model.isView()) {
+            builder.withInterfaceSymbols(desc(model.type()), desc(StructView.class));
+            add(builder, "get", ClassFile.ACC_PUBLIC, CD_Object, Method.GET_VIEW);
+            add(builder, "asSegment", ClassFile.ACC_PUBLIC, SEGMENT, Method.AS_SEGMENT);
+            writeAccessors(builder, access);
+        } else if (model.isCopied()) {
+            add(builder, "get", ClassFile.ACC_PUBLIC, CD_Object, Method.GET_RECORD);
+            builder.withMethodBody(
+                    "set",
+                    MethodTypeDesc.of(CD_void, CD_Object),
+                    ClassFile.ACC_PUBLIC,
+                    new Writer(Method.SET_RECORD));
+        } else {
+            add(builder, "get", ClassFile.ACC_PUBLIC, CD_Object, Method.GET_RECORD_OF_VIEWS);
+        }
+        for (int i = 0; i < records.size(); i++) {
+            writeMembers(builder, records.get(i));
+        }
+    }
+
+    /** A method without parameters. */
+    private void add(
+            ClassBuilder builder, String name, int flags, ClassDesc result, Method method) {
+        builder.withMethodBody(name, MethodTypeDesc.of(result), flags, new Writer(method));
+    }
+
+    /** Writes one method. */
+    private final class Writer implements Consumer<CodeBuilder> {
+
+        private final Method method;
+
+        Writer(Method method) {
+            this.method = method;
+        }
+
+        @Override
+        public void accept(CodeBuilder code) {
+            switch (method) {
+                case CONSTRUCTOR -> {
                     code.aload(0);
                     access.load(code, base.key(), Object.class);
                     code.invokespecial(
                             superclass, INIT_NAME, MethodTypeDesc.of(CD_void, CD_Object));
                     code.return_();
-                });
-        builder.withMethodBody(
-                "fresh$",
-                MethodTypeDesc.of(superclass),
-                ClassFile.ACC_PROTECTED,
-                code -> code.new_(self).dup().invokespecial(self, INIT_NAME, MTD_void).areturn());
-        constant(builder, "byteSize$", model.layout().byteSize());
-        constant(builder, "byteAlignment$", model.layout().byteAlignment());
-        builder.withMethodBody(
-                "type",
-                MethodTypeDesc.of(STRUCT_TYPE),
-                ClassFile.ACC_PUBLIC,
-                code -> {
+                }
+                case FRESH ->
+                        code.new_(self).dup().invokespecial(self, INIT_NAME, MTD_void).areturn();
+                case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
+                case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();
+                case TYPE -> {
                     access.load(code, model.structType(), StructType.class);
                     code.areturn();
-                });
-        if (model.isView()) {
-            writeView(builder, access);
-        } else if (model.isCopied()) {
-            writeRecord(builder);
-        } else {
-            writeRecordOfViews(builder, access);
-        }
-        for (int i = 0; i < records.size(); i++) {
-            writeMembers(builder, access, records.get(i));
-        }
-    }
-
-    private static void constant(ClassBuilder builder, String name, long value) {
-        builder.withMethodBody(
-                name,
-                MethodTypeDesc.of(CD_long),
-                ClassFile.ACC_PROTECTED,
-                code -> code.loadConstant(value).lreturn());
-    }
-
-    // ---- what a box gets and sets ---------------------------------------------------------------
-
-    private void writeView(ClassBuilder builder, AccessCode access) {
-        builder.withInterfaceSymbols(desc(model.type()), desc(StructView.class));
-        writeGet(builder, code -> code.aload(0));
-        builder.withMethodBody(
-                "asSegment",
-                MethodTypeDesc.of(SEGMENT),
-                ClassFile.ACC_PUBLIC,
-                code -> {
+                }
+                case GET_VIEW -> code.aload(0).areturn();
+                case AS_SEGMENT -> {
                     pushSegment(code);
                     code.areturn();
-                });
-        writeAccessors(builder, access);
-    }
-
-    private void writeRecord(ClassBuilder builder) {
-        writeGet(
-                builder, code -> code.aload(0).lconst_0().invokevirtual(self, reader(model), READ));
-        builder.withMethodBody(
-                "set",
-                MethodTypeDesc.of(CD_void, CD_Object),
-                ClassFile.ACC_PUBLIC,
-                code ->
-                        code.aload(0)
-                                .lconst_0()
-                                .aload(1)
-                                .invokevirtual(self, writer(model), WRITE)
-                                .return_());
-    }
-
-    /** Its views outlive the call, so they are views of the segment. */
-    private void writeRecordOfViews(ClassBuilder builder, AccessCode access) {
-        writeGet(
-                builder,
-                code -> {
+                }
+                case GET_RECORD -> {
+                    code.aload(0).lconst_0();
+                    code.invokevirtual(self, reader(model), READ).areturn();
+                }
+                case SET_RECORD -> {
+                    code.aload(0).lconst_0().aload(1);
+                    code.invokevirtual(self, writer(model), WRITE).return_();
+                }
+                case GET_RECORD_OF_VIEWS -> {
+                    // Its views outlive the call, so they are views of the segment.
                     access.load(code, model.structType(), StructType.class);
                     pushSegment(code);
                     code.invokevirtual(STRUCT_TYPE, "get", MethodTypeDesc.of(CD_Object, SEGMENT));
-                });
-    }
-
-    private static void writeGet(ClassBuilder builder, AccessCode.Push value) {
-        builder.withMethodBody(
-                "get",
-                MethodTypeDesc.of(CD_Object),
-                ClassFile.ACC_PUBLIC,
-                code -> {
-                    value.on(code);
                     code.areturn();
-                });
+                }
+            }
+        }
     }
 
     // ---- records, member by member --------------------------------------------------------------
@@ -179,74 +179,96 @@ final class BoxCode extends AccessorCode implements BiConsumer<ClassBuilder, Cla
      * Each member has two methods of its own, as in {@link TypeCode}: so none is too large to be
      * inlined.
      */
-    private void writeMembers(ClassBuilder builder, AccessCode access, StructModel record) {
-        ClassDesc type = desc(record.type());
+    private void writeMembers(ClassBuilder builder, StructModel record) {
+        int flags = ClassFile.ACC_PRIVATE;
         builder.withMethodBody(
-                reader(record),
-                READ,
-                ClassFile.ACC_PRIVATE,
-                code -> {
-                    code.new_(type).dup();
-                    for (Member member : record.members()) {
-                        code.aload(0).lload(1);
-                        code.invokevirtual(self, name("get$", record, member), getter(member));
-                    }
-                    code.invokespecial(
-                            type,
-                            INIT_NAME,
-                            MethodTypeDesc.of(
-                                    CD_void,
-                                    record.members().stream().map(BoxCode::component).toList()));
-                    code.areturn();
-                });
+                reader(record), READ, flags, new RecordWriter(this, record, null, true));
         builder.withMethodBody(
-                writer(record),
-                WRITE,
-                ClassFile.ACC_PRIVATE,
-                code -> {
-                    for (Member member : record.members()) {
-                        code.aload(0).lload(1).aload(3);
-                        code.invokevirtual(self, name("set$", record, member), WRITE);
-                    }
-                    code.return_();
-                });
+                writer(record), WRITE, flags, new RecordWriter(this, record, null, false));
         for (Member member : record.members()) {
-            AccessCode.Place place =
-                    new AccessCode.Place(
-                            this::pushSegment,
-                            code -> code.lload(1).loadConstant(member.offset()).ladd());
             builder.withMethodBody(
                     name("get$", record, member),
                     getter(member),
-                    ClassFile.ACC_PRIVATE,
-                    code -> {
-                        if (member.isArray()) {
-                            access.getArray(code, member, place);
-                        } else {
-                            access.get(code, member, place);
-                        }
-                        code.return_(TypeKind.from(component(member)));
-                    });
-            AccessCode.Push value =
-                    code ->
-                            code.aload(3)
-                                    .checkcast(type)
-                                    .invokevirtual(
-                                            type,
-                                            member.name(),
-                                            MethodTypeDesc.of(component(member)));
+                    flags,
+                    new RecordWriter(this, record, member, true));
             builder.withMethodBody(
                     name("set$", record, member),
                     WRITE,
-                    ClassFile.ACC_PRIVATE,
-                    code -> {
-                        if (member.isArray()) {
-                            access.setArray(code, member, place, value);
-                        } else {
-                            access.set(code, member, place, value);
-                        }
-                        code.return_();
-                    });
+                    flags,
+                    new RecordWriter(this, record, member, false));
+        }
+    }
+
+    /**
+     * Writes a method that reads or writes a record.
+     *
+     * @param member of it; null for all of them
+     */
+    private record RecordWriter(
+            BoxCode box, StructModel record, @Nullable Member member, boolean reads)
+            implements Consumer<CodeBuilder> {
+
+        @Override
+        public void accept(CodeBuilder code) {
+            if (member == null) {
+                box.all(code, record, reads);
+            } else if (reads) {
+                box.read(code, member);
+            } else {
+                box.write(code, record, member);
+            }
+        }
+    }
+
+    private void all(CodeBuilder code, StructModel record, boolean reads) {
+        if (reads) {
+            code.new_(desc(record.type())).dup();
+            for (Member member : record.members()) {
+                code.aload(0).lload(1);
+                code.invokevirtual(self, name("get$", record, member), getter(member));
+            }
+            AccessCode.construct(code, record);
+            code.areturn();
+        } else {
+            for (Member member : record.members()) {
+                code.aload(0).lload(1).aload(3);
+                code.invokevirtual(self, name("set$", record, member), WRITE);
+            }
+            code.return_();
+        }
+    }
+
+    private void read(CodeBuilder code, Member member) {
+        if (member.isArray()) {
+            access.getArray(code, member, place(member));
+        } else {
+            access.get(code, member, place(member));
+        }
+        code.return_(TypeKind.from(AccessCode.component(member)));
+    }
+
+    private void write(CodeBuilder code, StructModel record, Member member) {
+        AccessCode.Push value =
+                new AccessCode.Component(
+                        3, desc(record.type()), member.name(), AccessCode.component(member));
+        if (member.isArray()) {
+            access.setArray(code, member, place(member), value);
+        } else {
+            access.set(code, member, place(member), value);
+        }
+        code.return_();
+    }
+
+    /** The location of a member, in a method whose first parameter is an offset. */
+    private AccessCode.Place place(Member member) {
+        return new AccessCode.Place(
+                new SegmentOfBox(this), new AccessCode.Offset(1, member.offset()));
+    }
+
+    private record SegmentOfBox(BoxCode box) implements AccessCode.Push {
+        @Override
+        public void on(CodeBuilder code) {
+            box.pushSegment(code);
         }
     }
 
@@ -255,12 +277,7 @@ final class BoxCode extends AccessorCode implements BiConsumer<ClassBuilder, Cla
     }
 
     private static MethodTypeDesc getter(Member member) {
-        return MethodTypeDesc.of(component(member), CD_long);
-    }
-
-    private static ClassDesc component(Member member) {
-        ClassDesc element = desc(member.element().carrier());
-        return member.isArray() ? element.arrayType(member.lengths().length) : element;
+        return MethodTypeDesc.of(AccessCode.component(member), CD_long);
     }
 
     // ---- places ---------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.DirectMethodHandleDesc;
 import java.lang.constant.DynamicConstantDesc;
-import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +24,11 @@ final class ClassData {
 
     private final List<Object> values = new ArrayList<>();
 
+    /** The first of the objects is the struct: {@link StructType#companion} relies on it. */
+    ClassData(StructModel model) {
+        values.add(model);
+    }
+
     /**
      * @param type a type that the module of the generated class can name
      */
@@ -39,18 +43,6 @@ final class ClassData {
                 ConstantDescs.DEFAULT_NAME,
                 type.describeConstable().orElseThrow(),
                 index);
-    }
-
-    /**
-     * Adds the result of a handle without parameters, called at the first use by the class, and a
-     * constant from then on.
-     */
-    DynamicConstantDesc<?> result(MethodHandle handle) {
-        return DynamicConstantDesc.ofNamed(
-                ConstantDescs.BSM_INVOKE,
-                ConstantDescs.DEFAULT_NAME,
-                ConstantDescs.CD_Object,
-                constant(handle, MethodHandle.class));
     }
 
     List<Object> values() {

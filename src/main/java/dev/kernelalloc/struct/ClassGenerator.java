@@ -8,7 +8,7 @@ import java.lang.constant.ClassDesc;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
-import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 
 /**
  * Generates the classes of a struct: its {@link StructType}, and for an interface its view.
@@ -24,21 +24,26 @@ final class ClassGenerator {
 
     static StructType<?> generate(MethodHandles.Lookup lookup, StructModel model) {
         try {
-            BiConsumer<ClassBuilder, ClassData> writer;
+            ClassDesc name = name(lookup, model, "Struct");
+            ClassData data = new ClassData(model);
+            TypeCode code;
             if (model.isView()) {
+                ClassDesc nameOfView = name(lookup, model, "View");
+                ClassData dataOfView = new ClassData(model);
                 MethodHandles.Lookup view =
                         define(
                                 lookup,
-                                name(lookup, model, "View"),
-                                new ViewCode(model, name(lookup, model, "View")));
+                                nameOfView,
+                                dataOfView,
+                                new ViewCode(model, dataOfView, nameOfView));
                 model.showIn(view.lookupClass());
                 MethodHandle newView =
                         view.findStatic(view.lookupClass(), ViewCode.NEW, Codec.OBJECT_GETTER);
-                writer = TypeCode.ofView(model, newView);
+                code = new TypeCode(model, data, newView);
             } else {
-                writer = TypeCode.ofRecord(model, name(lookup, model, "Struct"));
+                code = new TypeCode(model, data, name);
             }
-            MethodHandles.Lookup type = define(lookup, name(lookup, model, "Struct"), writer);
+            MethodHandles.Lookup type = define(lookup, name, data, code);
             return (StructType<?>)
                     type.findConstructor(type.lookupClass(), MethodType.methodType(void.class))
                             .invoke();
@@ -62,7 +67,9 @@ final class ClassGenerator {
         }
         ClassDesc name = name(lookup, model, "Box");
         try {
-            MethodHandles.Lookup box = define(lookup, name, new BoxCode(model, name, base));
+            ClassData data = new ClassData(model);
+            MethodHandles.Lookup box =
+                    define(lookup, name, data, new BoxCode(model, data, name, base));
             if (model.isView()) {
                 ViewStructs.put(box.lookupClass(), model);
             }
@@ -79,10 +86,12 @@ final class ClassGenerator {
     }
 
     private static MethodHandles.Lookup define(
-            MethodHandles.Lookup lookup, ClassDesc name, BiConsumer<ClassBuilder, ClassData> writer)
+            MethodHandles.Lookup lookup,
+            ClassDesc name,
+            ClassData data,
+            Consumer<ClassBuilder> code)
             throws IllegalAccessException {
-        ClassData data = new ClassData();
-        byte[] bytes = ClassFile.of().build(name, builder -> writer.accept(builder, data));
+        byte[] bytes = ClassFile.of().build(name, code);
         return lookup.defineHiddenClassWithClassData(
                 bytes, data.values(), true, MethodHandles.Lookup.ClassOption.NESTMATE);
     }

@@ -141,11 +141,6 @@ record Codec(MethodHandle getter, MethodHandle setter) {
         return bind(model, "show", OBJECT_GETTER.changeReturnType(String.class));
     }
 
-    /** The object that the package of boxes keeps for the struct: {@code ()Object}. */
-    static MethodHandle ofCompanion(StructModel model) {
-        return bind(model, "companion", methodType(Object.class));
-    }
-
     /** The codec of the integer that an enum is stored in, as a {@code long}. */
     static Codec ofStored(Member member) {
         Element.Enumerated enumerated = (Element.Enumerated) member.element();

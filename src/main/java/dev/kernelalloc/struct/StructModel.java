@@ -134,13 +134,16 @@ final class StructModel {
      * reach the memory later.
      */
     boolean isCopied() {
-        return !isView()
-                && type != MemorySegment.class
-                && members().stream()
-                        .noneMatch(
-                                member ->
-                                        member.element() instanceof Element.Nested nested
-                                                && !nested.model().isCopied());
+        return !isView() && type != MemorySegment.class && hasOnlyCopies();
+    }
+
+    private boolean hasOnlyCopies() {
+        for (Member member : members()) {
+            if (member.element() instanceof Element.Nested nested && !nested.model().isCopied()) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** The name, as C spells it. */
@@ -154,11 +157,6 @@ final class StructModel {
     /** The name alone: of a struct known by its layout that of the layout. */
     String name() {
         return placement == null ? type.getSimpleName() : placement.layout.name().orElse("struct");
-    }
-
-    /** The object that the package of boxes keeps for it. */
-    Object companion() {
-        return StructType.companionOf(this);
     }
 
     /** The struct at a place, for people. */

@@ -5,6 +5,7 @@ import dev.kernelalloc.bulk.Headroom;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.constant.ConstantDescs;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
@@ -380,6 +381,30 @@ public abstract class StructType<T> {
      */
     protected @Nullable Object companion() {
         return null;
+    }
+
+    /**
+     * Resolves the constant of a generated subclass that its {@link #companion()} returns.
+     *
+     * @param caller the lookup of the generated class
+     * @param name not used
+     * @param type not used
+     * @return the object that the package of boxes keeps for the type
+     * @throws IllegalCallerException if {@code caller} is no generated class
+     */
+    protected static Object companion(MethodHandles.Lookup caller, String name, Class<?> type) {
+        StructModel model;
+        try {
+            model =
+                    MethodHandles.classDataAt(
+                            caller, ConstantDescs.DEFAULT_NAME, StructModel.class, 0);
+        } catch (IllegalAccessException | ClassCastException | IndexOutOfBoundsException e) {
+            throw new IllegalCallerException(caller + " is no generated class", e);
+        }
+        if (model == null) {
+            throw new IllegalCallerException(caller + " is no generated class");
+        }
+        return companionOf(model);
     }
 
     /**

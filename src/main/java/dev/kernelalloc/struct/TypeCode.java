@@ -20,20 +20,23 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.DirectMethodHandleDesc;
 import java.lang.constant.DynamicCallSiteDesc;
+import java.lang.constant.DynamicConstantDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.CallSite;
 import java.lang.invoke.MethodHandle;
 import java.util.Objects;
-import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 
 /** Writes the class of a {@link StructType}: the one class whose code gets and sets this struct. */
-final class TypeCode {
+final class TypeCode implements Consumer<ClassBuilder> {
 
     private static final ClassDesc STRUCT_TYPE = desc(StructType.class);
     private static final DirectMethodHandleDesc LINK =
             ConstantDescs.ofCallsiteBootstrap(
                     STRUCT_TYPE, "link", desc(CallSite.class), desc(MethodHandle.class));
+    private static final DirectMethodHandleDesc COMPANION =
+            ConstantDescs.ofConstantBootstrap(STRUCT_TYPE, "companion", CD_Object);
     private static final MethodTypeDesc NEW_VIEW = MethodTypeDesc.of(CD_Object, SEGMENT, CD_long);
     private static final MethodTypeDesc CHECK_INDEX = MethodTypeDesc.of(CD_long, CD_long, CD_long);
 
@@ -50,11 +53,30 @@ final class TypeCode {
     private final StructModel model;
     private final ClassData data;
     private final AccessCode access;
+    private final Body body;
 
-    private TypeCode(StructModel model, ClassData data) {
+    /**
+     * Of a record.
+     *
+     * @param self the name of the class
+     */
+    TypeCode(StructModel model, ClassData data, ClassDesc self) {
         this.model = model;
         this.data = data;
         this.access = new AccessCode(data);
+        this.body = new RecordBody(self);
+    }
+
+    /**
+     * Of an interface.
+     *
+     * @param newView makes a view: {@code (MemorySegment, long offset)Object}
+     */
+    TypeCode(StructModel model, ClassData data, MethodHandle newView) {
+        this.model = model;
+        this.data = data;
+        this.access = new AccessCode(data);
+        this.body = new ViewBody(newView);
     }
 
     /** Emits the access of {@code get} and {@code set} at a place. */
@@ -62,91 +84,88 @@ final class TypeCode {
         void get(CodeBuilder code, AccessCode.Push offset);
 
         void set(CodeBuilder code, AccessCode.Push offset, int value);
+
+        /** Adds the methods that these two call. */
+        void writeHelpers(ClassBuilder builder);
     }
 
-    /**
-     * @param self the name of the class
-     */
-    static BiConsumer<ClassBuilder, ClassData> ofRecord(StructModel model, ClassDesc self) {
-        return (builder, data) -> {
-            TypeCode type = new TypeCode(model, data);
-            RecordBody body = type.new RecordBody(self);
-            type.write(builder, body);
-            body.writeMembers(builder);
-        };
+    /** A method of the class. */
+    private enum Method {
+        CONSTRUCTOR,
+        TYPE,
+        COMPANION,
+        IS_VIEW,
+        BYTE_SIZE,
+        BYTE_ALIGNMENT,
+        CLEAR,
+        GET,
+        GET_AT,
+        SET,
+        SET_AT
     }
 
-    /**
-     * @param newView makes a view: {@code (MemorySegment, long offset)Object}
-     */
-    static BiConsumer<ClassBuilder, ClassData> ofView(StructModel model, MethodHandle newView) {
-        return (builder, data) -> {
-            TypeCode type = new TypeCode(model, data);
-            type.write(builder, type.new ViewBody(newView));
-        };
-    }
-
-    private void write(ClassBuilder builder, Body body) {
+    @Override
+    public void accept(ClassBuilder builder) {
         builder.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC)
                 .withSuperclass(STRUCT_TYPE);
+        builder.withMethodBody(INIT_NAME, MTD_void, 0, new Writer(Method.CONSTRUCTOR));
+        add(builder, "type", MethodTypeDesc.of(CD_Class), Method.TYPE);
         builder.withMethodBody(
-                INIT_NAME,
-                MTD_void,
-                0,
-                code -> {
+                "companion",
+                MethodTypeDesc.of(CD_Object),
+                ClassFile.ACC_PROTECTED,
+                new Writer(Method.COMPANION));
+        add(builder, "isView", MethodTypeDesc.of(CD_boolean), Method.IS_VIEW);
+        add(builder, "byteSize", MethodTypeDesc.of(CD_long), Method.BYTE_SIZE);
+        add(builder, "byteAlignment", MethodTypeDesc.of(CD_long), Method.BYTE_ALIGNMENT);
+        if (model.layout().byteSize() <= MAX_BYTES_CLEARED_BY_WORDS) {
+            add(builder, "clear", MethodTypeDesc.of(CD_void, SEGMENT), Method.CLEAR);
+        }
+        add(builder, "get", MethodTypeDesc.of(CD_Object, SEGMENT), Method.GET);
+        add(builder, "get", MethodTypeDesc.of(CD_Object, SEGMENT, CD_long), Method.GET_AT);
+        add(builder, "set", MethodTypeDesc.of(CD_void, SEGMENT, CD_Object), Method.SET);
+        add(builder, "set", MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object), Method.SET_AT);
+        body.writeHelpers(builder);
+    }
+
+    private void add(ClassBuilder builder, String name, MethodTypeDesc type, Method method) {
+        builder.withMethodBody(name, type, ClassFile.ACC_PUBLIC, new Writer(method));
+    }
+
+    /** Writes one method. */
+    private final class Writer implements Consumer<CodeBuilder> {
+
+        private final Method method;
+
+        Writer(Method method) {
+            this.method = method;
+        }
+
+        @Override
+        public void accept(CodeBuilder code) {
+            switch (method) {
+                case CONSTRUCTOR -> {
                     code.aload(0);
                     access.load(code, model, Object.class);
                     code.invokespecial(
                             STRUCT_TYPE, INIT_NAME, MethodTypeDesc.of(CD_void, CD_Object));
                     code.return_();
-                });
-        builder.withMethodBody(
-                "type",
-                MethodTypeDesc.of(CD_Class),
-                ClassFile.ACC_PUBLIC,
-                code -> {
+                }
+                case TYPE -> {
                     access.load(code, model.type(), Class.class);
                     code.areturn();
-                });
-        builder.withMethodBody(
-                "companion",
-                MethodTypeDesc.of(CD_Object),
-                ClassFile.ACC_PROTECTED,
-                code -> code.loadConstant(data.result(Codec.ofCompanion(model))).areturn());
-        builder.withMethodBody(
-                "isView",
-                MethodTypeDesc.of(CD_boolean),
-                ClassFile.ACC_PUBLIC,
-                code -> code.loadConstant(model.isView() ? 1 : 0).ireturn());
-        constant(builder, "byteSize", model.layout().byteSize());
-        constant(builder, "byteAlignment", model.layout().byteAlignment());
-        if (model.layout().byteSize() <= MAX_BYTES_CLEARED_BY_WORDS) {
-            builder.withMethodBody(
-                    "clear",
-                    MethodTypeDesc.of(CD_void, SEGMENT),
-                    ClassFile.ACC_PUBLIC,
-                    this::clear);
+                }
+                case COMPANION -> code.loadConstant(DynamicConstantDesc.of(COMPANION)).areturn();
+                case IS_VIEW -> code.loadConstant(model.isView() ? 1 : 0).ireturn();
+                case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
+                case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();
+                case CLEAR -> clear(code);
+                case GET -> body.get(code, new AccessCode.Zero());
+                case GET_AT -> body.get(code, new AccessCode.Offset(2, 0));
+                case SET -> body.set(code, new AccessCode.Zero(), 2);
+                case SET_AT -> body.set(code, new AccessCode.Offset(2, 0), 4);
+            }
         }
-        builder.withMethodBody(
-                "get",
-                MethodTypeDesc.of(CD_Object, SEGMENT),
-                ClassFile.ACC_PUBLIC,
-                code -> body.get(code, CodeBuilder::lconst_0));
-        builder.withMethodBody(
-                "get",
-                MethodTypeDesc.of(CD_Object, SEGMENT, CD_long),
-                ClassFile.ACC_PUBLIC,
-                code -> body.get(code, c -> c.lload(2)));
-        builder.withMethodBody(
-                "set",
-                MethodTypeDesc.of(CD_void, SEGMENT, CD_Object),
-                ClassFile.ACC_PUBLIC,
-                code -> body.set(code, CodeBuilder::lconst_0, 2));
-        builder.withMethodBody(
-                "set",
-                MethodTypeDesc.of(CD_void, SEGMENT, CD_long, CD_Object),
-                ClassFile.ACC_PUBLIC,
-                code -> body.set(code, c -> c.lload(2), 4));
     }
 
     /**
@@ -189,14 +208,6 @@ final class TypeCode {
                 MethodTypeDesc.of(CD_void, desc(layoutType), CD_long, desc(carrier)));
     }
 
-    private static void constant(ClassBuilder builder, String name, long value) {
-        builder.withMethodBody(
-                name,
-                MethodTypeDesc.of(CD_long),
-                ClassFile.ACC_PUBLIC,
-                code -> code.loadConstant(value).lreturn());
-    }
-
     /**
      * A record: all members are read, or written, in their order.
      *
@@ -214,13 +225,17 @@ final class TypeCode {
             this.self = self;
         }
 
-        void writeMembers(ClassBuilder builder) {
+        @Override
+        public void writeHelpers(ClassBuilder builder) {
             int flags = ClassFile.ACC_PRIVATE | ClassFile.ACC_STATIC;
             for (Member member : model.members()) {
                 builder.withMethodBody(
-                        GET + member.name(), getter(member), flags, code -> get(code, member));
+                        GET + member.name(),
+                        getter(member),
+                        flags,
+                        new MemberWriter(this, member, true));
                 builder.withMethodBody(
-                        SET + member.name(), SETTER, flags, code -> set(code, member));
+                        SET + member.name(), SETTER, flags, new MemberWriter(this, member, false));
             }
         }
 
@@ -232,11 +247,7 @@ final class TypeCode {
                 offset.on(code);
                 code.invokestatic(self, GET + member.name(), getter(member));
             }
-            code.invokespecial(
-                    type,
-                    INIT_NAME,
-                    MethodTypeDesc.of(
-                            CD_void, model.members().stream().map(this::componentType).toList()));
+            AccessCode.construct(code, model);
             code.areturn();
         }
 
@@ -257,18 +268,12 @@ final class TypeCode {
             } else {
                 access.get(code, member, place(member));
             }
-            code.return_(TypeKind.from(componentType(member)));
+            code.return_(TypeKind.from(AccessCode.component(member)));
         }
 
         private void set(CodeBuilder code, Member member) {
             AccessCode.Push component =
-                    c ->
-                            c.aload(3)
-                                    .checkcast(type)
-                                    .invokevirtual(
-                                            type,
-                                            member.name(),
-                                            MethodTypeDesc.of(componentType(member)));
+                    new AccessCode.Component(3, type, member.name(), AccessCode.component(member));
             if (member.isArray()) {
                 access.setArray(code, member, place(member), component);
             } else {
@@ -278,12 +283,7 @@ final class TypeCode {
         }
 
         private MethodTypeDesc getter(Member member) {
-            return MethodTypeDesc.of(componentType(member), SEGMENT, CD_long);
-        }
-
-        private ClassDesc componentType(Member member) {
-            ClassDesc element = desc(member.element().carrier());
-            return member.isArray() ? element.arrayType(member.lengths().length) : element;
+            return MethodTypeDesc.of(AccessCode.component(member), SEGMENT, CD_long);
         }
 
         /**
@@ -291,8 +291,20 @@ final class TypeCode {
          */
         private static AccessCode.Place place(Member member) {
             return new AccessCode.Place(
-                    code -> code.aload(0),
-                    code -> code.lload(1).loadConstant(member.offset()).ladd());
+                    new AccessCode.Reference(0), new AccessCode.Offset(1, member.offset()));
+        }
+    }
+
+    /** Writes the method that reads or writes one member of a record. */
+    private record MemberWriter(RecordBody body, Member member, boolean reads)
+            implements Consumer<CodeBuilder> {
+        @Override
+        public void accept(CodeBuilder code) {
+            if (reads) {
+                body.get(code, member);
+            } else {
+                body.set(code, member);
+            }
         }
     }
 
@@ -332,5 +344,8 @@ final class TypeCode {
             AccessCode.invokeExact(code, copy);
             code.return_();
         }
+
+        @Override
+        public void writeHelpers(ClassBuilder builder) {}
     }
 }

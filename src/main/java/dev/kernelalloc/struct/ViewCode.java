@@ -16,10 +16,10 @@ import java.lang.classfile.CodeBuilder;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.invoke.MethodHandle;
-import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 
 /** Writes the class of a live view: a segment, an offset, and the accessors of the interface. */
-final class ViewCode extends AccessorCode implements BiConsumer<ClassBuilder, ClassData> {
+final class ViewCode extends AccessorCode implements Consumer<ClassBuilder> {
 
     /** The static method that makes a view. */
     static final String NEW = "new";
@@ -29,16 +29,17 @@ final class ViewCode extends AccessorCode implements BiConsumer<ClassBuilder, Cl
     private static final String SEGMENT_FIELD = "segment";
     private static final String OFFSET_FIELD = "offset";
 
+    private final AccessCode access;
     private final ClassDesc self;
 
-    ViewCode(StructModel model, ClassDesc self) {
+    ViewCode(StructModel model, ClassData data, ClassDesc self) {
         super(model);
+        this.access = new AccessCode(data);
         this.self = self;
     }
 
     @Override
-    public void accept(ClassBuilder builder, ClassData data) {
-        AccessCode access = new AccessCode(data);
+    public void accept(ClassBuilder builder) {
         builder.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC)
                 .withInterfaceSymbols(desc(model.type()), desc(StructView.class))
                 .withField(SEGMENT_FIELD, SEGMENT, ClassFile.ACC_PRIVATE | ClassFile.ACC_FINAL)
@@ -55,10 +56,7 @@ final class ViewCode extends AccessorCode implements BiConsumer<ClassBuilder, Cl
                         ClassFile.ACC_PUBLIC,
                         this::asSegment)
                 .withMethodBody(
-                        "toString",
-                        MethodTypeDesc.of(CD_String),
-                        ClassFile.ACC_PUBLIC,
-                        code -> show(code, access));
+                        "toString", MethodTypeDesc.of(CD_String), ClassFile.ACC_PUBLIC, this::show);
         writeAccessors(builder, access);
     }
 
@@ -86,7 +84,7 @@ final class ViewCode extends AccessorCode implements BiConsumer<ClassBuilder, Cl
         }
     }
 
-    private void show(CodeBuilder code, AccessCode access) {
+    private void show(CodeBuilder code) {
         MethodHandle show = Codec.ofText(model);
         access.load(code, show, MethodHandle.class);
         pushSegment(code);

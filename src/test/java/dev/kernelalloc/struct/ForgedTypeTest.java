@@ -7,8 +7,11 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
+import java.lang.classfile.ClassFile;
+import java.lang.constant.ClassDesc;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A foreign subclass of StructType could report wrong sizes. */
@@ -129,5 +132,25 @@ class ForgedTypeTest {
         assertThatExceptionOfType(IllegalCallerException.class)
                 .isThrownBy(() -> new Forged(model))
                 .withMessage("StructType cannot be extended: get a type from StructType.of");
+    }
+
+    @Test
+    @DisplayName("What boxes keep for a type is resolved by generated classes alone")
+    void companion_askedForByAnotherClass_isRefused() throws Exception {
+        MethodHandles.Lookup own = MethodHandles.lookup();
+        byte[] code =
+                ClassFile.of()
+                        .build(ClassDesc.of(own.lookupClass().getPackageName(), "Data"), _ -> {});
+        List<MethodHandles.Lookup> callers =
+                List.of(
+                        own,
+                        own.defineHiddenClassWithClassData(code, List.of(), true),
+                        own.defineHiddenClassWithClassData(code, List.of("no struct"), true),
+                        own.defineHiddenClassWithClassData(code, "no list", true));
+        for (MethodHandles.Lookup caller : callers) {
+            assertThatExceptionOfType(IllegalCallerException.class)
+                    .isThrownBy(() -> StructType.companion(caller, "_", Object.class))
+                    .withMessageContaining("is no generated class");
+        }
     }
 }
