@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 
 /**
  * Guards an allocator: reachable as long as the allocator, an owner of its memory, or one of their
@@ -71,8 +72,9 @@ final class AllocatorGuard {
     }
 
     /** A count that does not keep the guard reachable. */
-    record Counting(@Nullable LeakRecord record) {
-        void add(long bytes) {
+    record Counting(@Nullable LeakRecord record) implements LongConsumer {
+        @Override
+        public void accept(long bytes) {
             if (record != null) {
                 record.add(bytes);
             }

@@ -6,7 +6,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
-import java.util.function.Predicate;
 
 /**
  * The records of all that is tracked in the process. They are reachable from here, so that the
@@ -59,10 +58,14 @@ final class LeakRecords {
         }
     }
 
-    /** Returns whether any record of certain kinds is not over. */
-    boolean hasAlive(Predicate<LeakReport.Kind> kinds) {
+    /**
+     * Returns whether any record is not over.
+     *
+     * @param ofMemory whether only records of owners of memory count
+     */
+    boolean hasAlive(boolean ofMemory) {
         for (Stripe stripe : stripes) {
-            if (stripe.hasAlive(kinds)) {
+            if (stripe.hasAlive(ofMemory)) {
                 return true;
             }
         }
@@ -125,9 +128,9 @@ final class LeakRecords {
             over.addAndGet(-unlinked);
         }
 
-        boolean hasAlive(Predicate<LeakReport.Kind> kinds) {
+        boolean hasAlive(boolean ofMemory) {
             LeakRecord record = newest.get();
-            while (record != null && (record.isOver() || !kinds.test(record.kind()))) {
+            while (record != null && (record.isOver() || ofMemory && !record.kind().ownsMemory())) {
                 record = record.older;
             }
             return record != null;

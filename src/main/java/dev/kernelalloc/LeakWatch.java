@@ -52,10 +52,10 @@ final class LeakWatch {
 
         @Override
         public boolean isPending() {
-            if (LeakRecords.ALL.hasAlive(LeakReport.Kind::ownsMemory)) {
+            if (LeakRecords.ALL.hasAlive(true)) {
                 return true;
             }
-            boolean guarding = AllocatorGuard.isAnyOnGuard() || LeakRecords.ALL.hasAlive(_ -> true);
+            boolean guarding = AllocatorGuard.isAnyOnGuard() || LeakRecords.ALL.hasAlive(false);
             if (guarding && (!BackgroundThread.IS_UNLOADABLE || quietRounds < QUIET_ROUNDS)) {
                 return true;
             }

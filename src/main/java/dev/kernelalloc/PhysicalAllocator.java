@@ -207,7 +207,7 @@ public final class PhysicalAllocator implements KernelAllocator {
     /** Listeners, and last of them one that counts what would stay locked. */
     private static List<Consumer<PhysicalSlab>> counting(
             List<Consumer<PhysicalSlab>> listeners, AllocatorGuard.Counting counting, int sign) {
-        return with(slab -> counting.add(sign * slab.memory().byteSize()), listeners);
+        return with(slab -> counting.accept(sign * slab.memory().byteSize()), listeners);
     }
 
     /** Appends a listener, which receives a slab only if no other has refused it. */

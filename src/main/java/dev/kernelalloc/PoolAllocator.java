@@ -91,7 +91,7 @@ public final class PoolAllocator implements KernelAllocator {
         AllocatorGuard.Counting counting = guard.counting();
         Blocks heap =
                 settings.heapOver(
-                        new BudgetedChunks(source, budget, counting::add), budget.leastLimit());
+                        new BudgetedChunks(source, budget, counting), budget.leastLimit());
         this.blocks = new CheckedBlocks(settings.tag, heap, tracker, guard);
         this.ofSystemHeap = null;
         this.budget = budget;
@@ -99,11 +99,16 @@ public final class PoolAllocator implements KernelAllocator {
         this.sources = sources;
         this.pressureListeners = pressureListeners;
         budget.heldBy(blocks);
-        guard.guard(
-                () -> {
-                    budget.end();
-                    heap.reclaimUnreachable();
-                });
+        guard.guard(new Reclaiming(budget, heap));
+    }
+
+    /** Refers to the memory, and to nothing that is guarded. */
+    private record Reclaiming(Budget budget, Blocks heap) implements Runnable {
+        @Override
+        public void run() {
+            budget.end();
+            heap.reclaimUnreachable();
+        }
     }
 
     /**
@@ -478,15 +483,25 @@ public final class PoolAllocator implements KernelAllocator {
 
         private PoolAllocator buildForProcess() {
             OperatingSystem os = Platform.current();
-            return build(tag -> SystemChunks.ofProcess(os, new MappingName(os, tag)));
+            return build(new ChunksOfSystem(os, true));
         }
 
         PoolAllocator build(OperatingSystem os) {
-            return build(tag -> new SystemChunks(os, new MappingName(os, tag)));
+            return build(new ChunksOfSystem(os, false));
         }
 
         PoolAllocator build(ChunkSource source) {
             return build(_ -> source);
+        }
+
+        /** By the tag of the allocator that is to use them. */
+        private record ChunksOfSystem(OperatingSystem os, boolean ofProcess)
+                implements Function<String, ChunkSource> {
+            @Override
+            public ChunkSource apply(String tag) {
+                MappingName name = new MappingName(os, tag);
+                return ofProcess ? SystemChunks.ofProcess(os, name) : new SystemChunks(os, name);
+            }
         }
 
         private PoolAllocator build(Function<String, ChunkSource> sources) {
