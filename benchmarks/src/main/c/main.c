@@ -75,6 +75,7 @@ static const struct {
     {"scaling", run_scaling},
     {"retained", run_retained},
     {"churn", run_churn},
+    {"mixes", run_mixes},
     {"waste", run_waste},
     {"grow", run_grow},
     {"version", run_version},

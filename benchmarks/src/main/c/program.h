@@ -40,6 +40,7 @@ void run_scaling(void);
 /* Memory instead of time (resident.c). */
 void run_retained(void);
 void run_churn(void);
+void run_mixes(void);
 void run_waste(void);
 
 /* Which allocator this is (version.c). */

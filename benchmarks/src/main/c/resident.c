@@ -175,6 +175,59 @@ void run_churn(void) {
     print_figure("GROWN", resident_mebibytes() - few);
 }
 
+/* ---- mixes ----------------------------------------------------------------------------------- */
+
+#define MIXES_LIVE_BYTES (24ul << 20)
+#define MIXES_TURNOVERS 3
+#define MIXES_LEAST_BYTES 16
+#define MIXES_SETTLE_MILLIS 1000
+#define MIXES_MOST_BLOCKS (MIXES_LIVE_BYTES / MIXES_LEAST_BYTES + 1)
+
+static const int mixes_shifts[] = {0, 6, 1, 7, 2, 8, 3, 5, 0, 8, 4, 1, 7, 3};
+
+typedef struct {
+    void *block;
+    uint32_t size;
+} Sized;
+
+static double worst_of_mixes(Random *random, Sized *blocks, double start) {
+    uint32_t count = 0;
+    size_t live = 0;
+    double worst = 0;
+    for (size_t i = 0; i < sizeof mixes_shifts / sizeof *mixes_shifts; i++) {
+        uint32_t least = MIXES_LEAST_BYTES << mixes_shifts[i];
+        for (size_t allocated = 0; allocated < MIXES_TURNOVERS * MIXES_LIVE_BYTES;) {
+            uint32_t size = (least + below(random, 3 * least)) & -8;
+            while (live + size > MIXES_LIVE_BYTES) {
+                uint32_t at = below(random, count);
+                live -= blocks[at].size;
+                use(read_and_free(blocks[at].block));
+                blocks[at] = blocks[--count];
+            }
+            blocks[count] = (Sized) {allocate_touched(size, NATURAL_ALIGNMENT, count), size};
+            count++;
+            live += size;
+            allocated += size;
+        }
+        double resident = resident_mebibytes() - start;
+        double ratio = resident * (1 << 20) / MIXES_LIVE_BYTES;
+        worst = ratio > worst ? ratio : worst;
+    }
+    while (count > 0) {
+        use(read_and_free(blocks[--count].block));
+    }
+    return worst;
+}
+
+void run_mixes(void) {
+    Random random = random_of(0);
+    Sized *blocks = table(MIXES_MOST_BLOCKS * sizeof *blocks);
+    worst_of_mixes(&random, blocks, 0);
+    trim_allocator();
+    sleep_millis(MIXES_SETTLE_MILLIS);
+    print_figure("SPREAD", worst_of_mixes(&random, blocks, resident_mebibytes()));
+}
+
 /* ---- waste ----------------------------------------------------------------------------------- */
 
 #define WASTE_MOST_BYTES (256ul << 10)

@@ -16,6 +16,8 @@ public enum Figure {
     RETAINED("MiB"),
     /** The same after a {@code trim()}. */
     TRIMMED("MiB"),
+    /** Resident memory over the start divided by what is alive, at worst. */
+    SPREAD("×"),
     /** Resident memory that came with ten times as many threads. */
     GROWN("MiB"),
     /** Resident memory over the start while everything is alive. */

@@ -53,7 +53,22 @@ final class RetainedRows {
                             Figure.GROWN,
                             Bar.REPORTED));
         }
+        rows.addAll(mixes(allocators));
         rows.addAll(waste(allocators));
+        return rows;
+    }
+
+    private static List<Row> mixes(List<CAllocator> allocators) {
+        Work work =
+                new Work(
+                        "changing mixes, resident over live",
+                        peer -> Work.program(peer, FIXED_HEAP, "mixes"),
+                        Work.inC("mixes"),
+                        List.of());
+        List<Row> rows = new ArrayList<>();
+        rows.add(
+                Row.figure(work.name(), work.java().apply(Peer.RAW), Figure.SPREAD, Bar.atMost(3)));
+        rows.addAll(work.figures(Figure.SPREAD, POOLS, allocators));
         return rows;
     }
 

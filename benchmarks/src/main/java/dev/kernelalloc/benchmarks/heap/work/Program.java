@@ -35,6 +35,7 @@ public final class Program {
                             arguments.number("settle"));
             case "churn" ->
                     Churn.run(memory(arguments), EachThread.Kind.valueOf(arguments.text("kind")));
+            case "mixes" -> Mixes.run(memory(arguments));
             case "waste" -> Waste.run();
             case "grow" ->
                     Growing.run(
