@@ -17,8 +17,8 @@ import java.util.stream.Collectors;
  * The memory of an allocator by its use. The numbers are exact when no call on the allocator is in
  * progress; otherwise each is approximate, and never negative.
  *
- * <p>When no call is in progress, {@code live + cached + depot + free + quarantined = capacity}, in
- * blocks and in bytes, as a whole and for each size. Allocating and freeing count nothing: the
+ * <p>When no call is in progress, {@code live + cached + remote + free + quarantined = capacity},
+ * in blocks and in bytes, as a whole and for each size. Allocating and freeing count nothing: the
  * numbers are computed on request from the allocator's own structures, which takes some
  * microseconds for each MiB of slabs.
  *
@@ -28,7 +28,8 @@ import java.util.stream.Collectors;
  * @param live blocks in use: raw ones, and those of boxes and arenas, with the bytes taken for
  *     them, which is their usable size
  * @param cached free blocks in the caches of threads
- * @param depot free blocks on the way from threads that free to threads that allocate
+ * @param remote blocks freed by another thread than the owner of the slab, which has not collected
+ *     them yet
  * @param free all other free blocks
  * @param quarantined freed blocks that a hardened allocator withholds from use
  * @param capacity the sum of the above; free pages of it may have been returned to the system
@@ -46,7 +47,7 @@ public record AllocatorStats(
         int allocators,
         Amount live,
         Amount cached,
-        Amount depot,
+        Amount remote,
         Amount free,
         Amount quarantined,
         Amount capacity,
@@ -85,7 +86,7 @@ public record AllocatorStats(
      * @param slabs the number of slabs
      * @param live blocks in use
      * @param cached blocks in the caches of threads
-     * @param depot blocks on the way between threads
+     * @param remote blocks freed by other threads, not yet collected
      * @param free blocks that are free in their slabs
      * @param quarantined blocks freed and kept from use
      */
@@ -94,7 +95,7 @@ public record AllocatorStats(
             long slabs,
             long live,
             long cached,
-            long depot,
+            long remote,
             long free,
             long quarantined) {
 
@@ -104,7 +105,7 @@ public record AllocatorStats(
          * @return the number of blocks
          */
         public long blocks() {
-            return live + cached + depot + free + quarantined;
+            return live + cached + remote + free + quarantined;
         }
 
         private SizeClass plus(SizeClass other) {
@@ -113,7 +114,7 @@ public record AllocatorStats(
                     slabs + other.slabs,
                     live + other.live,
                     cached + other.cached,
-                    depot + other.depot,
+                    remote + other.remote,
                     free + other.free,
                     quarantined + other.quarantined);
         }
@@ -186,7 +187,7 @@ public record AllocatorStats(
             Map<AllocationException.Reason, Long> refusals) {
         Amount live = sum(sizeClasses, SizeClass::live).plus(large.live);
         Amount cached = sum(sizeClasses, SizeClass::cached);
-        Amount depot = sum(sizeClasses, SizeClass::depot);
+        Amount remote = sum(sizeClasses, SizeClass::remote);
         Amount free = sum(sizeClasses, SizeClass::free).plus(large.free);
         Amount quarantined = sum(sizeClasses, SizeClass::quarantined).plus(large.quarantined);
         return new AllocatorStats(
@@ -194,10 +195,10 @@ public record AllocatorStats(
                 allocators,
                 live,
                 cached,
-                depot,
+                remote,
                 free,
                 quarantined,
-                live.plus(cached).plus(depot).plus(free).plus(quarantined),
+                live.plus(cached).plus(remote).plus(free).plus(quarantined),
                 peakBytes,
                 bySize(sizeClasses),
                 large,
@@ -301,12 +302,12 @@ public record AllocatorStats(
     }
 
     /**
-     * Returns the bytes on the way between threads.
+     * Returns the bytes freed by other threads and not yet collected.
      *
-     * @return {@code depot().bytes()}
+     * @return {@code remote().bytes()}
      */
-    public long depotBytes() {
-        return depot.bytes;
+    public long remoteBytes() {
+        return remote.bytes;
     }
 
     /**

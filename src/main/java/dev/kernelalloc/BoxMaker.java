@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
 
@@ -51,10 +52,16 @@ final class BoxMaker {
     /** {@link ConfinedBox#byteAlignment$}. */
     static final MethodHandle ALIGNMENT;
 
-    /** {@link CheckedBlocks#take}. */
+    /** {@link CheckedBlocks#slabForOwned}. */
+    static final MethodHandle CURRENT;
+
+    /** {@link Slab#take}. */
     static final MethodHandle TAKE;
 
-    /** {@link CheckedBlocks#freeOwned}. */
+    /** {@link CheckedBlocks#takeSlowly}. */
+    static final MethodHandle TAKE_SLOWLY;
+
+    /** {@link Slab#tryGive}. */
     static final MethodHandle GIVE;
 
     /** {@link NativeMemory#zero}. */
@@ -99,17 +106,21 @@ final class BoxMaker {
             FRESH =
                     own.findVirtual(
                             ConfinedBox.class, "fresh$", MethodType.methodType(ConfinedBox.class));
-            TAKE =
+            CURRENT =
                     own.findVirtual(
                             CheckedBlocks.class,
-                            "take",
+                            "slabForOwned",
+                            MethodType.methodType(Slab.class, long.class, long.class));
+            TAKE = own.findVirtual(Slab.class, "take", MethodType.methodType(int.class));
+            TAKE_SLOWLY =
+                    own.findVirtual(
+                            CheckedBlocks.class,
+                            "takeSlowly",
                             MethodType.methodType(
                                     long.class, long.class, long.class, boolean.class));
             GIVE =
                     own.findVirtual(
-                            CheckedBlocks.class,
-                            "freeOwned",
-                            MethodType.methodType(void.class, long.class, long.class, long.class));
+                            Slab.class, "tryGive", MethodType.methodType(boolean.class, int.class));
             ZERO =
                     own.findStatic(
                             NativeMemory.class,

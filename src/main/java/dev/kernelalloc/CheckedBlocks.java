@@ -6,9 +6,9 @@ import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.LiveBlocks;
+import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.StackReserve;
-import dev.kernelalloc.heap.ThreadCaches;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Guarantee;
@@ -46,9 +46,6 @@ final class CheckedBlocks implements Origin, Budget.Holder {
 
     /** The same, where it is the engine: called by its class, whatever other heaps the JVM has. */
     private final @Nullable SlabHeap engine;
-
-    /** Asked first for a block of a box: called by its class, whatever heaps the JVM has. */
-    private final ThreadCaches caches;
 
     /** What is promised of the pages of every block. */
     private final Set<Guarantee> guarantees;
@@ -90,8 +87,8 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         this.guarantees = guarantees;
         this.frames = frames;
         this.blocks = blocks;
-        this.caches = blocks.caches();
         this.engine = blocks instanceof SlabHeap slabs ? slabs : null;
+        updateFastPaths();
     }
 
     /**
@@ -113,29 +110,32 @@ final class CheckedBlocks implements Origin, Budget.Holder {
 
     // ---- raw blocks ---------------------------------------------------------------------------
 
+    // In both, one place makes the segment: of two that meet, the JIT would make an object.
+
     MemorySegment allocate(long bytes, long alignment) {
-        check(bytes, alignment);
-        try {
-            long address =
-                    engine != null
-                            ? engine.allocate(bytes, alignment)
-                            : blocks.allocate(bytes, alignment, false);
-            Reference.reachabilityFence(this);
-            return tracked(segment(address, bytes));
-        } catch (Refusal e) {
-            throw explained(e, bytes, alignment);
+        long address = engine != null ? engine.tryAllocate(bytes, alignment) : 0;
+        if (address == 0) {
+            address = allocateSlowly(bytes, alignment, false);
         }
+        Reference.reachabilityFence(this);
+        return segment(address, bytes);
     }
 
     MemorySegment allocateZeroed(long bytes, long alignment) {
+        long address = engine != null ? engine.tryAllocateZeroed(bytes, alignment) : 0;
+        if (address == 0) {
+            address = allocateSlowly(bytes, alignment, true);
+        }
+        Reference.reachabilityFence(this);
+        return segment(address, bytes);
+    }
+
+    private long allocateSlowly(long bytes, long alignment, boolean zeroed) {
         check(bytes, alignment);
         try {
-            long address =
-                    engine != null
-                            ? engine.allocateZeroed(bytes, alignment)
-                            : blocks.allocate(bytes, alignment, true);
-            Reference.reachabilityFence(this);
-            return tracked(segment(address, bytes));
+            long address = blocks.allocate(bytes, alignment, zeroed);
+            track(address, bytes);
+            return address;
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -226,19 +226,39 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     private void free(long address) {
-        if (tracker.knowsRawBlocks()) {
-            tracker.endRaw(address, () -> blocks.free(address));
-        } else if (engine != null) {
-            engine.free(address);
-        } else {
-            blocks.free(address);
+        if (engine == null || !engine.tryFree(address)) {
+            freeSlowly(address);
         }
         Reference.reachabilityFence(this);
     }
 
-    /** Remembers where a raw block was made, where that is wanted of raw blocks. */
+    private void freeSlowly(long address) {
+        if (!tracker.knowsRawBlocks()) {
+            blocks.free(address);
+            return;
+        }
+        tracker.endRaw(address, () -> blocks.free(address));
+        updateFastPaths();
+    }
+
+    /** While raw blocks are tracked, each of their calls comes by here. */
+    private void updateFastPaths() {
+        if (engine != null) {
+            engine.fastPaths(!tracker.tracksRawBlocks());
+        }
+    }
+
+    /** Records the allocation site of a raw block, if raw blocks are tracked. */
+    private void track(long address, long bytes) {
+        if (tracker.picksRawBlocks()) {
+            tracker.addRaw(address, bytes);
+        }
+    }
+
+    /** The same of a segment. */
     MemorySegment tracked(MemorySegment block) {
-        return tracker.picksRawBlocks() ? tracker.addRaw(block) : block;
+        track(block.address(), block.byteSize());
+        return block;
     }
 
     long usableSize(MemorySegment block) {
@@ -271,7 +291,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         try {
             return NativeMemory.segment(address, bytes);
         } catch (Throwable e) { // all, not only Error: that is less code
-            blocks.free(address); // the Java heap or stack is exhausted
+            freeSlowly(address); // the Java heap or stack is exhausted
             throw e;
         }
     }
@@ -282,12 +302,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     long allocateOwned(long bytes, long alignment, boolean zeroed) {
         check(bytes, alignment);
         try {
-            if (engine == null) {
-                return blocks.allocateOwned(bytes, alignment, zeroed);
-            }
-            return zeroed
-                    ? engine.allocateOwnedZeroed(bytes, alignment)
-                    : engine.allocateOwned(bytes, alignment);
+            return blocks.allocateOwned(bytes, alignment, zeroed);
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -298,24 +313,32 @@ final class CheckedBlocks implements Origin, Budget.Holder {
      * the caller, who knows the size, unless {@link Blocks#ZEROED} is among them; and {@link
      * Blocks#PICKED} where the owner is to be tracked.
      */
+    @Nullable Slab slabForOwned(long bytes, long alignment) {
+        return engine != null ? engine.slabForOwned(bytes, alignment) : null;
+    }
+
     long take(long bytes, long alignment, boolean zeroed) {
-        long block = caches.take(bytes, alignment);
+        long block = engine != null ? engine.tryTake(bytes, alignment) : 0;
         return block != 0 ? block : takeSlowly(bytes, alignment, zeroed);
     }
 
-    private long takeSlowly(long bytes, long alignment, boolean zeroed) {
+    long takeSlowly(long bytes, long alignment, boolean zeroed) {
         try {
             long block = blocks.takeOwned(bytes, alignment, zeroed);
-            return tracker.picks(caches) ? block | Blocks.PICKED : block;
+            return isSampled(bytes, alignment) ? block | Blocks.PICKED : block;
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
     }
 
+    private boolean isSampled(long bytes, long alignment) {
+        return engine != null ? engine.samples(tracker.mask(), bytes, alignment) : tracker.picks();
+    }
+
     /** Ends a block of {@link #allocateOwned} or {@link #take}, once, with the same arguments. */
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
-        if (!caches.give(address, bytes, alignment)) {
+        if (engine == null || !engine.tryGive(address)) {
             blocks.freeOwned(address, bytes, alignment);
         }
         Reference.reachabilityFence(this);
@@ -368,7 +391,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     public void makeRaw(long address) {
         blocks.makeRaw(address);
         if (tracker.picksRawBlocks()) {
-            tracker.addRaw(NativeMemory.segment(address, blocks.usableBytes(address)));
+            tracker.addRaw(address, blocks.usableBytes(address));
         }
     }
 
@@ -391,7 +414,10 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     /** From now on owners are tracked so; threads that have counted already begin anew. */
     void tracking(Tracking level) {
         tracker.level(level);
-        caches.countAnew();
+        updateFastPaths();
+        if (engine != null) {
+            engine.resetSampling();
+        }
     }
 
     /** The origin for a block that was just taken: these blocks, tracked where it is picked. */

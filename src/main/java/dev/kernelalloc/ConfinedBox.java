@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.heap.Blocks;
+import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -10,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -21,11 +23,11 @@ import java.util.function.UnaryOperator;
  * {@link NativeBox}.
  *
  * <p><b>Life.</b> A box is created closed and opened once, by this package, which sets its owner,
- * its address and the origin of its block. {@code address} is positive while the box is open, and
- * the complement of that number, which is negative, once it is closed. Only the owner uses {@code
- * address} to reach memory and only the owner changes it, so no access needs an atomic operation:
- * any other thread fails the comparison of threads, whatever it reads from the other fields. A box
- * is never opened again, so a stale view cannot reach the next owner of its block.
+ * its address and the origin of its block. {@code address} is positive while the box is open, 0
+ * before, and the complement of that number, which is negative, once it is closed. Only the owner
+ * uses {@code address} to reach memory and only the owner changes it, so no access needs an atomic
+ * operation: any other thread fails the comparison of threads, whatever it reads from the other
+ * fields. A box is never opened again, so a stale view cannot reach the next owner of its block.
  *
  * <p><b>Segments.</b> An arena bounds the segments that a box hands out. It is created when the
  * first one is requested, and closed before anything else when the box ends: if a downcall is using
@@ -47,12 +49,22 @@ import java.util.function.UnaryOperator;
  */
 public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
+    /** Of an address: it is at least 0, and the JIT knows. */
+    private static final long POSITIVE = (1L << 56) - 1;
+
     private @Nullable Thread owner;
 
     /** Positive while open; the complement of what it was once closed; 0 before. */
     private long address;
 
     private @Nullable Origin origin;
+
+    /** Where the block was taken from, so that closing looks nothing up; else NOTHING. */
+    private Slab slab = Slab.NOTHING;
+
+    /** What {@link Slab#take} has returned. */
+    private int taken;
+
     private @Nullable Life life;
 
     /** Bounds the segments of a box. */
@@ -112,7 +124,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
      */
     static long at(ConfinedBox<?> box, long offset, long bytes) throws Throwable {
         long start = box.address;
-        if (box.owner != Thread.currentThread() || start <= 0) {
+        if (box.owner != Thread.currentThread() || start < 0) {
             throw box.unusable();
         }
         long size = (long) BoxMaker.SIZE.invokeExact(box);
@@ -122,7 +134,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     /** Returns the address of this box, for the thread that owns it. */
     private long start() {
         long start = address;
-        if (owner != Thread.currentThread() || start <= 0) {
+        if (owner != Thread.currentThread() || start < 0) {
             throw unusable();
         }
         return start;
@@ -180,19 +192,29 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                         ? pool.blocks()
                         : CheckedBlocks.of(allocator);
         long size = (long) BoxMaker.SIZE.invokeExact(box);
-        long block =
-                (long)
-                        BoxMaker.TAKE.invokeExact(
-                                blocks, size, (long) BoxMaker.ALIGNMENT.invokeExact(box), zeroed);
-        box.owner = Thread.currentThread();
-        box.origin = blocks;
-        box.address = block & Blocks.ADDRESS;
-        if ((block & Blocks.PICKED) != 0) {
-            box.origin = Tracked.of(blocks, box.address, size, LeakReport.Kind.BOX);
+        long alignment = (long) BoxMaker.ALIGNMENT.invokeExact(box);
+        Slab slab = (Slab) BoxMaker.CURRENT.invokeExact(blocks, size, alignment);
+        long marks;
+        if (slab != null) {
+            int taken = (int) BoxMaker.TAKE.invokeExact(slab);
+            box.address = slab.addressOf(taken) & POSITIVE;
+            box.slab = slab;
+            box.taken = taken;
+            box.origin = blocks;
+            marks = Slab.marksOf(taken);
+        } else {
+            long block = (long) BoxMaker.TAKE_SLOWLY.invokeExact(blocks, size, alignment, zeroed);
+            box.address = block & Blocks.ADDRESS & POSITIVE;
+            box.origin =
+                    (block & Blocks.PICKED) != 0
+                            ? Tracked.of(blocks, block & Blocks.ADDRESS, size, LeakReport.Kind.BOX)
+                            : blocks;
+            marks = block;
         }
-        if (zeroed && (block & Blocks.ZEROED) == 0) {
+        box.owner = Thread.currentThread();
+        if (zeroed && (marks & Blocks.ZEROED) == 0) {
             try {
-                BoxMaker.ZERO.invokeExact(block & Blocks.ADDRESS, size + 7 & -8);
+                BoxMaker.ZERO.invokeExact(box.address, size + 7 & -8);
             } catch (Throwable e) {
                 box.close(); // the Java heap or stack is exhausted
                 throw e;
@@ -328,7 +350,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     @Override
     public final void close() {
         long start = address;
-        if (owner != Thread.currentThread() || start <= 0) {
+        if (owner != Thread.currentThread() || start < 0) {
             throw unusable();
         }
         if (life != null) {
@@ -336,16 +358,13 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         }
         address = ~start;
         try {
-            long size = (long) BoxMaker.SIZE.invokeExact((ConfinedBox<?>) this);
-            long alignment = (long) BoxMaker.ALIGNMENT.invokeExact((ConfinedBox<?>) this);
-            if (origin instanceof CheckedBlocks blocks) {
-                BoxMaker.GIVE.invokeExact(blocks, start, size, alignment);
-            } else {
-                origin.freeOwned(start, size, alignment);
+            if (!(boolean) BoxMaker.GIVE.invokeExact(slab, taken)) {
+                origin.freeOwned(start, byteSize$(), byteAlignment$());
             }
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }
+        Reference.reachabilityFence(origin);
     }
 
     @Override

@@ -96,14 +96,14 @@ final class FlightJournal {
         }
     }
 
-    static void refilled(String tag, long blockBytes, int blocks, boolean fromDepot) {
+    static void refilled(String tag, long blockBytes, int blocks, boolean reused) {
         if (REFILL.isEnabled()) {
             StackReserve.requireForCaller();
             RefillEvent event = new RefillEvent();
             event.tag = tag;
             event.blockBytes = blockBytes;
             event.blocks = blocks;
-            event.fromDepot = fromDepot;
+            event.reused = reused;
             event.commit();
         }
     }

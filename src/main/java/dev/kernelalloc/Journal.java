@@ -138,9 +138,9 @@ record Journal(String tag) {
     private record OfBlocks(String tag) implements HeapListener {
 
         @Override
-        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
+        public void refilled(long blockBytes, int blocks, boolean reused) {
             if (isRecording()) {
-                FlightJournal.refilled(tag, blockBytes, blocks, fromDepot);
+                FlightJournal.refilled(tag, blockBytes, blocks, reused);
             }
         }
 
@@ -188,8 +188,8 @@ record Journal(String tag) {
         }
 
         @Override
-        public void refilled(long blockBytes, int blocks, boolean fromDepot) {
-            this.blocks.refilled(blockBytes, blocks, fromDepot);
+        public void refilled(long blockBytes, int blocks, boolean reused) {
+            this.blocks.refilled(blockBytes, blocks, reused);
         }
 
         @Override

@@ -108,7 +108,7 @@ final class Ledger {
                 one.slabs(),
                 one.live(),
                 one.cached(),
-                one.depot(),
+                one.remote(),
                 one.free(),
                 one.quarantined());
     }

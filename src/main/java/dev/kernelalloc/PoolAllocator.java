@@ -314,7 +314,7 @@ public final class PoolAllocator implements KernelAllocator {
         private String tag = "pool";
         private Set<Hardening> hardening = HardenedProperty.read();
         private FreedMemory freedMemory = FreedMemory.POISONED;
-        private long threadCacheBytes = 4L << 20;
+        private long threadCacheBytes = 8L << 20;
         private long cacheBytes =
                 Math.clamp(Runtime.getRuntime().maxMemory() / 8, MIN_CACHE_BYTES, MAX_CACHE_BYTES);
 
@@ -389,7 +389,7 @@ public final class PoolAllocator implements KernelAllocator {
 
         /**
          * Sets how much free memory may be kept for reuse, including the Java arrays that describe
-         * it. The default is 4 MiB per thread, and in total an eighth of the maximum Java heap, but
+         * it. The default is 8 MiB per thread, and in total an eighth of the maximum Java heap, but
          * at least 16 MiB and at most 256 MiB: 16 MiB in a container of 512 MiB. Slabs without a
          * live block may keep as much as the total again, for a second or two.
          *

@@ -48,7 +48,7 @@ record StatsTable(AllocatorStats stats) {
                 Row.of("", "blocks", "bytes"),
                 row("live", stats.live()),
                 row("cached", stats.cached()),
-                row("depot", stats.depot()),
+                row("remote", stats.remote()),
                 row("free", stats.free()),
                 row("quarantined", stats.quarantined()),
                 row("capacity", stats.capacity()),
@@ -61,7 +61,7 @@ record StatsTable(AllocatorStats stats) {
 
     private List<Row> sizes() {
         List<Row> rows = new ArrayList<>();
-        rows.add(Row.of("size", "slabs", "live", "cached", "depot", "free", "quarantined"));
+        rows.add(Row.of("size", "slabs", "live", "cached", "remote", "free", "quarantined"));
         for (SizeClass one : stats.sizeClasses()) {
             rows.add(
                     Row.of(
@@ -69,7 +69,7 @@ record StatsTable(AllocatorStats stats) {
                             one.slabs(),
                             one.live(),
                             one.cached(),
-                            one.depot(),
+                            one.remote(),
                             one.free(),
                             one.quarantined()));
         }

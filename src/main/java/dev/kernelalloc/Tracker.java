@@ -1,10 +1,7 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.heap.ThreadCaches;
-
 import org.jspecify.annotations.Nullable;
 
-import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -173,9 +170,9 @@ final class Tracker {
         return true;
     }
 
-    /** The same for an owner whose block has come out of a thread's cache: that has counted. */
-    boolean picks(ThreadCaches caches) {
-        return caches.picks((int) MASK.getOpaque(this));
+    /** One less than the power of two of which one is sampled on average; 0: all, -1: none. */
+    int mask() {
+        return (int) MASK.getOpaque(this);
     }
 
     /** A sentinel for a new owner that is picked; null for others. It never fails. */
@@ -216,20 +213,24 @@ final class Tracker {
         return (int) MASK.getOpaque(this) == EVERY_ONE;
     }
 
+    /** Whether raw blocks are tracked now, or some of those that were are alive. */
+    boolean tracksRawBlocks() {
+        return picksRawBlocks() || knowsRawBlocks && !rawBlocks.isEmpty();
+    }
+
     /** Whether one that is freed may be tracked. */
     boolean knowsRawBlocks() {
         return knowsRawBlocks;
     }
 
     /** It never fails: where the Java heap has no room for a record, the block is not tracked. */
-    MemorySegment addRaw(MemorySegment block) {
+    void addRaw(long address, long bytes) {
         try {
             knowsRawBlocks = true;
-            rawBlocks.put(block.address(), new RawBlock(block.byteSize(), Place.whole()));
+            rawBlocks.put(address, new RawBlock(bytes, Place.whole()));
         } catch (Throwable _) {
-            return block; // the Java heap or stack is exhausted
+            // the Java heap or stack is exhausted
         }
-        return block;
     }
 
     /**

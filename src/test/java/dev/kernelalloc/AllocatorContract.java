@@ -66,7 +66,7 @@ abstract class AllocatorContract {
     private static long accounted(AllocatorStats stats) {
         return stats.liveBytes()
                 + stats.cachedBytes()
-                + stats.depotBytes()
+                + stats.remoteBytes()
                 + stats.freeBytes()
                 + stats.quarantinedBytes();
     }

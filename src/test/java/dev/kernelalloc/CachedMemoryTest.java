@@ -53,7 +53,7 @@ class CachedMemoryTest {
             inAnotherThread(() -> useManyClasses(pool));
             useManyClasses(pool);
             assertThat(pool.stats().cachedBytes()).isLessThanOrEqualTo(2 * limit.perThread);
-            assertThat(pool.stats().cachedBytes() + pool.stats().depotBytes())
+            assertThat(pool.stats().cachedBytes() + pool.stats().remoteBytes())
                     .isLessThanOrEqualTo(limit.total);
         }
     }

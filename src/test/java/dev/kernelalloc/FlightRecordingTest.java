@@ -107,7 +107,7 @@ class FlightRecordingTest {
         assertThat(of(events, "Refill", TAG))
                 .hasSize(1)
                 .allMatch(event -> event.getLong("blockBytes") == 64)
-                .allMatch(event -> event.getInt("blocks") > 0 && !event.getBoolean("fromDepot"));
+                .allMatch(event -> event.getInt("blocks") > 0 && !event.getBoolean("reused"));
         assertThat(of(events, "Trim", TAG))
                 .hasSize(2) // by trim() and by close()
                 .allMatch(event -> event.getDuration("spent").isPositive());

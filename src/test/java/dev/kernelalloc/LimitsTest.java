@@ -21,8 +21,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
+
+import javax.management.JMException;
+import javax.management.ObjectName;
 
 /**
  * A limit of a pool and of its children: what it counts, whom it refuses, and what comes before.
@@ -154,16 +158,64 @@ class LimitsTest {
     }
 
     @Test
-    @DisplayName("A request that no limit allows costs nobody anything: caches stay as they are")
-    void refusal_ofMoreThanTheLimit_leavesCachesAlone() {
+    @DisplayName("A child that is opened, used for twenty blocks and closed makes few Java objects")
+    void child_openedUsedAndClosed_allocatesLittleOfTheJavaHeap() throws Exception {
+        ChildJvm.Result result = ChildJvm.onClassPath().withNativeAccess().run(ChildPerQuery.class);
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assertThat(Long.parseLong(result.output().strip())).isBetween(1L, 16L << 10);
+    }
+
+    static final class ChildPerQuery {
+        private ChildPerQuery() {}
+
+        static void main() throws JMException {
+            try (PoolAllocator parent = PoolAllocator.builder().limit(64 * MIB).build()) {
+                query(parent); // loads what is loaded once
+                IO.println(leastBytes(() -> query(parent)) - leastBytes(() -> {}));
+            }
+        }
+
+        private static long leastBytes(Runnable work) throws JMException {
+            long least = Long.MAX_VALUE;
+            for (int i = 0; i < 100; i++) {
+                long before = allocatedBytes();
+                work.run();
+                least = Math.min(least, allocatedBytes() - before);
+            }
+            return least;
+        }
+
+        private static long allocatedBytes() throws JMException {
+            return (long)
+                    ManagementFactory.getPlatformMBeanServer()
+                            .invoke(
+                                    new ObjectName(ManagementFactory.THREAD_MXBEAN_NAME),
+                                    "getThreadAllocatedBytes",
+                                    new Object[] {Thread.currentThread().threadId()},
+                                    new String[] {"long"});
+        }
+
+        private static void query(PoolAllocator parent) {
+            try (PoolAllocator child = parent.child("query", 64 * MIB)) {
+                for (int i = 0; i < 20; i++) {
+                    child.free(child.allocate(64, 8));
+                }
+            }
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "A request that no limit allows costs nobody anything: what is kept stays as it is")
+    void refusal_ofMoreThanTheLimit_givesNothingBack() {
         try (PoolAllocator parent = pool("parent", 8 * MIB);
                 PoolAllocator child = parent.child("child", 4 * MIB)) {
             child.free(child.allocate(100, 8));
             AllocatorStats before = child.stats();
-            assertThat(before.cached().blocks()).isPositive();
+            assertThat(before.capacity().blocks()).isPositive();
             assertThat(child.tryAllocate(4 * MIB + 1, 8)).isEmpty();
             assertThat(child.tryAllocate(20 * MIB, 8)).isEmpty();
-            assertThat(child.stats().cached()).isEqualTo(before.cached());
+            assertThat(child.stats().capacity()).isEqualTo(before.capacity());
         }
     }
 
@@ -229,7 +281,7 @@ class LimitsTest {
     }
 
     @Test
-    void whatDeadThreadsLeftInTheirCachesAndInTheDepotIsGivenBackBeforeARefusal() throws Exception {
+    void whatDeadThreadsLeftIsGivenBackBeforeARefusal() throws Exception {
         try (PoolAllocator limited = pool("limited", 4 * MIB)) {
             for (int i = 0; i < 3; i++) {
                 Thread thread = new Thread(() -> fill(limited, 1000).forEach(limited::free));
@@ -238,7 +290,7 @@ class LimitsTest {
             }
             AllocatorStats idle = limited.stats();
             assertThat(idle.liveBlocks()).isZero();
-            assertThat(idle.cached().bytes()).isPositive();
+            assertThat(idle.capacity().bytes()).isPositive();
             assertThat(limited.charged()).isPositive();
             // Of another size: nothing of what is kept serves as it is.
             List<MemorySegment> blocks = fill(limited, 100_000);

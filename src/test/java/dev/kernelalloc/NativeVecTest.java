@@ -406,7 +406,7 @@ class NativeVecTest {
                 assertThat(
                                 stats.liveBytes()
                                         + stats.cachedBytes()
-                                        + stats.depotBytes()
+                                        + stats.remoteBytes()
                                         + stats.freeBytes())
                         .isEqualTo(stats.capacityBytes());
                 assertThat(os.calls())

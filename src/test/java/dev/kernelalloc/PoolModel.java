@@ -351,7 +351,7 @@ final class PoolModel {
         assertThat(
                         now.liveBytes()
                                 + now.cachedBytes()
-                                + now.depotBytes()
+                                + now.remoteBytes()
                                 + now.freeBytes()
                                 + now.quarantinedBytes())
                 .isEqualTo(now.capacityBytes());
@@ -359,7 +359,7 @@ final class PoolModel {
                         List.of(
                                 now.liveBytes(),
                                 now.cachedBytes(),
-                                now.depotBytes(),
+                                now.remoteBytes(),
                                 now.freeBytes(),
                                 now.quarantinedBytes()))
                 .allMatch(bytes -> bytes >= 0);

@@ -130,18 +130,18 @@ class StatsLawsTest {
         assertThat(
                         now.live()
                                 .plus(now.cached())
-                                .plus(now.depot())
+                                .plus(now.remote())
                                 .plus(now.free())
                                 .plus(now.quarantined()))
                 .isEqualTo(now.capacity());
         assertThat(now.live()).isEqualTo(sum(now, SizeClass::live).plus(now.large().live()));
         assertThat(now.free()).isEqualTo(sum(now, SizeClass::free).plus(now.large().free()));
         assertThat(now.cached()).isEqualTo(sum(now, SizeClass::cached));
-        assertThat(now.depot()).isEqualTo(sum(now, SizeClass::depot));
+        assertThat(now.remote()).isEqualTo(sum(now, SizeClass::remote));
         assertThat(now.sizeClasses())
                 .allMatch(one -> one.slabs() > 0 && one.blocks() % one.slabs() == 0)
                 .allMatch(one -> Math.min(one.live(), one.free()) >= 0)
-                .allMatch(one -> Math.min(one.cached(), one.depot()) >= 0);
+                .allMatch(one -> Math.min(one.cached(), one.remote()) >= 0);
         assertThat(now.reservedBytes()).isGreaterThanOrEqualTo(now.capacityBytes());
     }
 

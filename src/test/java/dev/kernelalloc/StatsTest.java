@@ -46,7 +46,7 @@ class StatsTest {
             assertThat(small.slabs()).isOne();
             assertThat(small.live()).isEqualTo(3);
             assertThat(small.cached()).isPositive(); // the rest of the magazine
-            assertThat(small.live() + small.cached() + small.depot() + small.free())
+            assertThat(small.live() + small.cached() + small.remote() + small.free())
                     .isEqualTo(small.blocks());
             assertThat(row(pool, 1024).live()).isOne();
             assertThat(pool.stats().live()).isEqualTo(new Amount(4, 3 * 64 + 1024));

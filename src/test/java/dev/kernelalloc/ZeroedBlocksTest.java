@@ -53,7 +53,7 @@ class ZeroedBlocksTest {
     /** More than a cache holds, freed by one thread, taken by another. */
     @ParameterizedTest
     @EnumSource
-    void whereMagazinesTravelThroughTheDepot(Kind kind) throws Exception {
+    void whereBlocksTravelBetweenThreads(Kind kind) throws Exception {
         try (PoolAllocator pool = kind.make()) {
             for (int bytes : new int[] {8, 64, 200, 1000, 5000, 20_000}) {
                 List<MemorySegment> dirty = new ArrayList<>();

@@ -10,7 +10,7 @@ import jdk.jfr.StackTrace;
 
 /** A cache was empty and was refilled. Frequent: off unless a recording enables it. */
 @Name("dev.kernelalloc.Refill")
-@Label("Magazine Refill")
+@Label("Cache Refill")
 @Description("A cache was empty and was refilled. Frequent: off unless a recording enables it")
 @Category({"Native Memory", "Kernel-Alloc"})
 @StackTrace(false)
@@ -28,10 +28,10 @@ public final class RefillEvent extends AllocatorEvent {
     @Description("The number of blocks")
     public int blocks;
 
-    /** Whether the depot had it; otherwise it was filled from slabs. */
-    @Label("From Depot")
-    @Description("Whether the depot had it; otherwise it was filled from slabs")
-    public boolean fromDepot;
+    /** Whether the slab was in use before; otherwise it is new. */
+    @Label("Reused")
+    @Description("Whether the slab was in use before; otherwise it is new")
+    public boolean reused;
 
     /** Creates an empty event. */
     public RefillEvent() {}

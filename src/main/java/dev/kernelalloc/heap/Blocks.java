@@ -12,7 +12,7 @@ import dev.kernelalloc.os.Refusal;
 public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
 
     /** Marks a block whose bytes are zeros. */
-    long ZEROED = Magazine.ZEROED;
+    long ZEROED = 1;
 
     /** Marks a block whose owner is to be watched. */
     long PICKED = 2;
@@ -68,7 +68,7 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
 
     /**
      * The same for who looks at the marks of a block: of a box, which zeroes it itself, as it knows
-     * its size. The way to go when {@link #caches} have none.
+     * its size. The path to take when {@link SlabHeap#tryTake} has none.
      *
      * @return its address, and {@link #ZEROED} where its bytes are zeros already
      * @throws Refusal when there is no memory
@@ -76,11 +76,6 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
      */
     default long takeOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
         return allocateOwned(bytes, alignment, zeroed) | (zeroed ? ZEROED : 0);
-    }
-
-    /** Where blocks of {@link #takeOwned} are at hand, and can be put back. */
-    default ThreadCaches caches() {
-        return ThreadCaches.NONE;
     }
 
     /** Ends a block of {@link #allocateOwned}, which was asked for with these arguments. */

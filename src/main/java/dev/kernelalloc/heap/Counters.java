@@ -1,5 +1,8 @@
 package dev.kernelalloc.heap;
 
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
@@ -18,14 +21,35 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
         classes = List.copyOf(classes);
     }
 
+    /** What the states of all blocks say. */
+    static Counters of(Slabs slabs, LargeBlocks large) {
+        OfClass[] sums = new OfClass[SizeClasses.COUNT];
+        slabs.forEach(
+                slab -> {
+                    int at = slab.sizeClass;
+                    sums[at] = slab.count().plus(sums[at]);
+                });
+        List<OfClass> classes = new ArrayList<>();
+        for (OfClass sum : sums) {
+            if (sum != null) {
+                classes.add(sum);
+            }
+        }
+        Large apart = new Large(large.live(), large.idle(), large.held());
+        return new Counters(
+                classes,
+                apart,
+                slabs.ranges().plus(apart.live).plus(apart.free).plus(apart.quarantined));
+    }
+
     /**
      * The blocks of one size.
      *
      * @param blockBytes the size
      * @param slabs that they are cut from
      * @param live in use
-     * @param cached in the caches of threads
-     * @param depot in magazines between threads
+     * @param cached free in slabs that threads have at hand
+     * @param remote freed by a thread that does not own them, and not yet collected by the owner
      * @param free in their slabs
      * @param quarantined freed, and kept from use
      */
@@ -34,7 +58,7 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
             long slabs,
             long live,
             long cached,
-            long depot,
+            long remote,
             long free,
             long quarantined) {
 
@@ -42,11 +66,17 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
             return new Tally(blocks, blocks * blockBytes);
         }
 
-        /** The same, with some of the live ones found in quarantine. */
-        OfClass quarantining(long blocks) {
-            long known = Math.min(live, blocks);
-            return new OfClass(
-                    blockBytes, slabs, live - known, cached, depot, free, quarantined + known);
+        OfClass plus(@Nullable OfClass other) {
+            return other == null
+                    ? this
+                    : new OfClass(
+                            blockBytes,
+                            slabs + other.slabs,
+                            live + other.live,
+                            cached + other.cached,
+                            remote + other.remote,
+                            free + other.free,
+                            quarantined + other.quarantined);
         }
     }
 
@@ -57,13 +87,7 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
      * @param free kept for another block
      * @param quarantined freed, and kept from use
      */
-    public record Large(Tally live, Tally free, Tally quarantined) {
-
-        /** The same, with some of the live ones found in quarantine. */
-        Large quarantining(Tally blocks) {
-            return new Large(live.minus(blocks), free, quarantined.plus(blocks));
-        }
-    }
+    public record Large(Tally live, Tally free, Tally quarantined) {}
 
     /** In use. */
     public Tally live() {
@@ -75,9 +99,9 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
         return sum(one -> one.of(one.cached));
     }
 
-    /** In magazines between threads. */
-    public Tally depot() {
-        return sum(one -> one.of(one.depot));
+    /** Freed by other threads than the owner, and not yet collected. */
+    public Tally remote() {
+        return sum(one -> one.of(one.remote));
     }
 
     /** In slabs, and large ones that are kept. */
@@ -92,7 +116,7 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
 
     /** All of them. */
     public Tally capacity() {
-        return live().plus(cached()).plus(depot()).plus(free()).plus(quarantined());
+        return live().plus(cached()).plus(remote()).plus(free()).plus(quarantined());
     }
 
     private Tally sum(Function<OfClass, Tally> place) {
@@ -120,9 +144,9 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
         return cached().bytes();
     }
 
-    /** Bytes in magazines between threads. */
-    public long depotBytes() {
-        return depot().bytes();
+    /** Bytes freed by other threads than the owner, and not yet collected. */
+    public long remoteBytes() {
+        return remote().bytes();
     }
 
     /** Bytes of all blocks, used or not. */

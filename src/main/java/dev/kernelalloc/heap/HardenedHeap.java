@@ -3,14 +3,9 @@ package dev.kernelalloc.heap;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
-import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
  * The engine with mistakes made loud: for tests, for debugging, and where an attacker may steer
@@ -56,12 +51,6 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     /** Blocks without a slab; as asked for of them, their canary counts. */
     private final LargeBlocks large;
-
-    /** How many blocks of each class, and of none, had a changed canary: never used again. */
-    private final AtomicLongArray condemned = new AtomicLongArray(SizeClasses.NONE + 1);
-
-    /** Of those that have no class. */
-    private final AtomicLong condemnedLargeBytes = new AtomicLong();
 
     /**
      * A heap of no blocks yet, which tells what happens.
@@ -111,11 +100,11 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         change(address, Slab.OWNED, Slab.RAW);
     }
 
-    private void change(long address, byte from, byte to) {
-        Slab slab = slabOf(address);
+    private void change(long address, char from, char to) {
+        Slab slab = engine.find(address);
         boolean changed =
                 slab != null
-                        ? slab.change(slab.indexOf(address), from, to)
+                        ? slab.change((int) slab.indexOf(address), from, to)
                         : large.change(address, from == Slab.RAW);
         if (!changed) {
             throw engine.notALiveBlock(address);
@@ -124,14 +113,17 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     @Override
     public long usableBytes(long address) {
-        Slab slab = slabOf(address);
+        Slab slab = engine.find(address);
         if (slab == null) {
             LargeBlocks.Large block = large.at(address, true);
             if (block != null) {
                 return bytesOf(block);
             }
-        } else if (slab.stateOf(slab.indexOf(address)) == Slab.RAW) {
-            return slab.guardedBytes(slab.indexOf(address));
+        } else {
+            int index = (int) slab.indexOf(address);
+            if (slab.stateOf(index) == Slab.RAW) {
+                return slab.guardedBytes(index);
+            }
         }
         throw engine.notALiveBlock(address);
     }
@@ -193,32 +185,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     @Override
     public Counters counters() {
-        Counters all = engine.counters();
-        long[] quarantined = quarantinedBlocks();
-        List<Counters.OfClass> classes =
-                all.classes().stream().map(one -> one.quarantining(in(quarantined, one))).toList();
-        Tally large = new Tally(condemned.get(SizeClasses.NONE), condemnedLargeBytes.get());
-        return new Counters(classes, all.large().quarantining(large), all.chunks());
-    }
-
-    private static long in(long[] blocks, Counters.OfClass one) {
-        return blocks[SizeClasses.of(one.blockBytes(), 1)];
-    }
-
-    /** Of each class, with those that never leave. */
-    private long[] quarantinedBlocks() {
-        long[] blocks = new long[SizeClasses.COUNT];
-        for (int i = 0; i < blocks.length; i++) {
-            blocks[i] = condemned.get(i);
-        }
-        for (int i = 0; i < quarantine.places(); i++) {
-            long address = quarantine.at(i);
-            Slab slab = address == 0 ? null : engine.slabAt(address);
-            if (slab != null) {
-                blocks[slab.sizeClass]++;
-            }
-        }
-        return blocks;
+        return engine.counters();
     }
 
     @Override
@@ -226,7 +193,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         return engine.peakBytes();
     }
 
-    private long allocate(long bytes, long alignment, boolean zeroed, byte state) throws Refusal {
+    private long allocate(long bytes, long alignment, boolean zeroed, char state) throws Refusal {
         if (bytes > Long.MAX_VALUE - canaryBytes - alignment) {
             throw new Refusal.OutOfMemory(
                     String.format(Locale.ROOT, "%d bytes are more than can be addressed", bytes));
@@ -237,30 +204,30 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         if (measures.canary()) {
             NativeMemory.word(address + bytes, secret ^ address);
         }
-        Slab slab = slabOf(address);
+        Slab slab = engine.find(address);
         if (slab != null) {
-            slab.guard(slab.indexOf(address), (int) bytes, state);
+            slab.guard((int) slab.indexOf(address), (int) bytes, state);
         } else if (state == Slab.RAW) {
             large.change(address, false);
         }
         return address;
     }
 
-    private void free(long address, byte state) {
+    private void free(long address, char state) {
         StackReserve.require();
-        Slab slab = slabOf(address);
+        Slab slab = engine.find(address);
         if (slab == null) {
             freeLarge(address, state);
             return;
         }
-        int index = slab.indexOf(address);
-        if (!end(slab, index, state)) {
+        int index = (int) slab.indexOf(address);
+        if (!hold(slab, index, state)) {
             throw engine.notALiveBlock(address);
         }
         // Only now: until it has ended it might end and begin again, with other bytes.
-        spoil(address, slab.guardedBytes(index), slab.sizeClass);
+        spoil(address, slab.guardedBytes(index));
         if (!isQuarantined(slab) || engine.isClosed()) {
-            engine.freeOwned(slab, address);
+            engine.give(slab, index, Slab.HELD);
         } else {
             release(quarantine.exchange(address));
             if (engine.isClosed()) {
@@ -269,17 +236,12 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         }
     }
 
-    private void freeLarge(long address, byte state) {
+    private void freeLarge(long address, char state) {
         LargeBlocks.Large block = large.hold(address, state == Slab.RAW);
         if (block == null) {
             throw engine.notALiveBlock(address);
         }
-        try {
-            spoil(address, bytesOf(block), SizeClasses.NONE);
-        } catch (IllegalStateException e) {
-            condemnedLargeBytes.addAndGet(block.capacityBytes());
-            throw e;
-        }
+        spoil(address, bytesOf(block));
         large.release(block);
     }
 
@@ -288,9 +250,9 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     }
 
     /** Looks at the canary of a block that has ended, and overwrites what stands before it. */
-    private void spoil(long address, long bytes, int sizeClass) {
+    private void spoil(long address, long bytes) {
         if (measures.canary()) {
-            requireCanary(address, bytes, sizeClass);
+            requireCanary(address, bytes);
         }
         if (measures.overwriting()) {
             NativeMemory.fill(address, bytes, pattern);
@@ -298,14 +260,14 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     }
 
     /** Ends a live block of that state: with an atomic end true for one of those who try. */
-    private boolean end(Slab slab, int index, byte state) {
+    private boolean hold(Slab slab, int index, char state) {
         if (measures.atomicEnd()) {
-            return slab.end(index, state);
+            return slab.change(index, state, Slab.HELD);
         }
         if (slab.stateOf(index) != state) {
             return false;
         }
-        slab.endPlainly(index);
+        slab.changePlainly(index, Slab.HELD);
         return true;
     }
 
@@ -315,20 +277,15 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     private void release(long address) {
         if (address != 0) {
-            engine.freeOwned(slabOf(address), address);
+            Slab slab = engine.find(address);
+            engine.give(slab, (int) slab.indexOf(address), Slab.HELD);
         }
     }
 
-    /** The slab that has a block at that address. */
-    private @Nullable Slab slabOf(long address) {
-        Slab slab = engine.slabAt(address);
-        return slab != null && slab.indexOf(address) >= 0 ? slab : null;
-    }
-
-    private void requireCanary(long address, long bytes, int sizeClass) {
+    /** What is kept from use stays held, and counts as quarantined. */
+    private void requireCanary(long address, long bytes) {
         long found = NativeMemory.word(address + bytes);
         if (found != (secret ^ address)) {
-            condemned.incrementAndGet(sizeClass);
             throw new IllegalStateException(
                     String.format(
                             Locale.ROOT,

@@ -1,40 +1,40 @@
 package dev.kernelalloc.heap;
 
 /**
- * Told what happens in a heap, on slow paths alone, by the thread that does it and with no lock of
- * the heap held but that of trimming. A listener must not use its heap; what it throws is dropped,
- * and changes nothing.
+ * Receives events of a heap, on slow paths only, in the thread that causes them. No lock of the
+ * heap is held except that of trimming. A listener must not use its heap. Exceptions that it throws
+ * are dropped.
  */
 public interface HeapListener {
 
-    /** Hears nothing. */
+    /** Does nothing. */
     HeapListener NONE = new HeapListener() {};
 
-    /** The heap has got memory from its source. */
+    /** The heap has obtained memory from its source. */
     default void obtained(long address, long bytes) {}
 
-    /** The heap is about to give memory back to its source. */
+    /** The heap is about to return memory to its source. */
     default void givingBack(long address, long bytes) {}
 
     /**
-     * A thread or stripe has got a magazine.
+     * A cache has got a slab.
      *
      * @param blockBytes the size of its blocks
-     * @param blocks how many it has brought
-     * @param fromDepot whether it is from the depot, or else was filled from slabs
+     * @param blocks how many of them are free
+     * @param reused whether the slab was in use before, or else is new
      */
-    default void refilled(long blockBytes, int blocks, boolean fromDepot) {}
+    default void refilled(long blockBytes, int blocks, boolean reused) {}
 
-    /** A block without a slab was handed out. */
+    /** A block without a slab was allocated. */
     default void tookLarge(long address, long bytes) {}
 
-    /** A block without a slab is about to be given back. */
+    /** A block without a slab is about to be freed. */
     default void freeingLarge(long address, long bytes) {}
 
     /**
-     * Memory was given back by request.
+     * A requested trim has ended.
      *
-     * @param bytes that went to the source while it lasted, whoever sent them
+     * @param bytes returned to the source meanwhile, by any thread
      */
     default void trimmed(long bytes, long nanos) {}
 }

@@ -1,11 +1,11 @@
 package dev.kernelalloc.heap;
 
 /**
- * What a heap may keep.
+ * The limits of what a heap keeps.
  *
  * @param tag names the allocator in messages
- * @param threadCacheBytes one thread may hold in its cache
- * @param cacheBytes all caches, the depot and large free blocks may hold together; slabs that are
- *     idle may keep as much again
+ * @param threadCacheBytes the limit for the cache of one thread
+ * @param cacheBytes the limit for all caches and idle large blocks together, and again for idle
+ *     granules
  */
 public record HeapSettings(String tag, long threadCacheBytes, long cacheBytes) {}

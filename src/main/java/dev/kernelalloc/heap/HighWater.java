@@ -17,6 +17,11 @@ public final class HighWater {
         }
     }
 
+    /** How many there are. */
+    long bytes() {
+        return bytes.get();
+    }
+
     /** The most there have been at any moment. */
     public long mostBytes() {
         return most.get();

@@ -126,7 +126,7 @@ final class LargeBlocks {
             zeroed = chunk.zeroed();
         }
         register(chunk, bytes, State.of(raw));
-        return chunk.address() | (zeroed ? Magazine.ZEROED : 0);
+        return chunk.address() | (zeroed ? Blocks.ZEROED : 0);
     }
 
     private void register(Chunk chunk, long bytes, State state) {
@@ -310,11 +310,21 @@ final class LargeBlocks {
         }
     }
 
-    /** Those that have not ended. */
+    /** Those of boxes, arenas and callers. */
     Tally live() {
+        return sum(true);
+    }
+
+    /** Those that nobody may use any more, and that have not gone back. */
+    Tally held() {
+        return sum(false);
+    }
+
+    private Tally sum(boolean used) {
         Tally sum = Tally.NONE;
         for (Large large : live.values()) {
-            if (large.state != State.ENDED) {
+            State state = large.state;
+            if (state != State.ENDED && (state != State.HELD) == used) {
                 sum = sum.plus(new Tally(1, large.chunk.bytes()));
             }
         }

@@ -1,23 +1,34 @@
 package dev.kernelalloc.heap;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * A large chunk, cut into granules of 64 KiB, of which slabs are runs.
+ * A large chunk, cut into granules of 64 KiB, of which slabs are runs, and which slab each is of.
  *
- * <p>One thread at a time takes granules, the one that has the lock; who does not get the lock goes
- * to another range. Granules come back without it: a bit is cleared atomically, and only its taker
- * may clear it. A range that is retired is locked for ever.
+ * <p>One thread at a time takes granules: by try-lock; on failure the next range is tried. Granules
+ * come back without it: a bit is cleared atomically, and only its taker may clear it. A range that
+ * is retired is locked for ever.
+ *
+ * <p>A granule that came back is <i>dirty</i>: it may hold frames, and anything. Dirty ones are
+ * taken first, for slabs of whatever class: so what is resident follows what is in use.
  */
 final class Range {
 
     /** A slab is a multiple of this, and starts at one. */
     static final int GRANULE_BYTES = SizeClasses.MAX_ALIGNMENT_BYTES;
 
+    static final int GRANULE_BITS = Integer.numberOfTrailingZeros(GRANULE_BYTES);
+
+    /** No run. */
+    static final long NONE = -1;
+
     private static final VarHandle LOCKED;
     private static final VarHandle LEFT;
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
+    private static final VarHandle SLAB = MethodHandles.arrayElementVarHandle(Slab[].class);
 
     static {
         try {
@@ -31,67 +42,220 @@ final class Range {
 
     private final Chunk chunk;
     private final int granules;
-    private final long[] taken; // a bit a granule
+
+    // A bit a granule:
+    private final long[] taken;
+    private final long[] dirty;
+    private final long[] aged; // dirty and free at the last visit
+
+    private final @Nullable Slab[] slabs;
     private volatile int left; // granules, for a look: changed beside the bits, not with them
     private boolean locked;
-    private int cursor; // of the lock's holder: where a free run was found last
-    private volatile boolean zeroed;
+    private volatile boolean discards = true;
 
     Range(Chunk chunk) {
         this.chunk = chunk;
         this.granules = (int) (chunk.bytes() / GRANULE_BYTES);
         this.left = granules;
-        this.taken = new long[granules + 63 >>> 6];
-        this.zeroed = chunk.zeroed();
+        int words = granules + 63 >>> 6;
+        this.taken = new long[words];
+        this.dirty = new long[words];
+        this.aged = new long[words];
+        this.slabs = new Slab[granules];
     }
 
     Chunk chunk() {
         return chunk;
     }
 
-    /** Whether granules that are taken from now on read as zeros. */
-    boolean isZeroed() {
-        return zeroed;
+    /** The slab of an address in this range, if there is one. */
+    @Nullable Slab slabAt(long address) {
+        long granule = address - chunk.address() >>> GRANULE_BITS;
+        return Long.compareUnsigned(granule, granules) < 0
+                ? (Slab) SLAB.getAcquire(slabs, (int) granule)
+                : null;
+    }
+
+    /** The slab that starts at a granule, if one does. */
+    @Nullable Slab slabStartingAt(int granule) {
+        Slab slab = (Slab) SLAB.getAcquire(slabs, granule);
+        return slab != null && granuleOf(slab.address) == granule ? slab : null;
+    }
+
+    int granules() {
+        return granules;
+    }
+
+    void enter(Slab slab) {
+        set(slab, slab);
+    }
+
+    void remove(Slab slab) {
+        set(slab, null);
+    }
+
+    private void set(Slab slab, @Nullable Slab value) {
+        int first = granuleOf(slab.address);
+        for (int i = first; i < first + slab.granules; i++) {
+            SLAB.setRelease(slabs, i, value);
+        }
+    }
+
+    private int granuleOf(long address) {
+        return (int) (address - chunk.address() >>> GRANULE_BITS);
+    }
+
+    long addressOf(long firstGranule) {
+        return chunk.address() + (firstGranule << GRANULE_BITS);
     }
 
     /**
-     * The system has not taken granules back: those that are taken from now on may hold anything.
-     */
-    void noLongerZeroed() {
-        zeroed = false;
-    }
-
-    /**
-     * Takes a run of granules.
+     * Takes a run of granules, dirty ones where there are.
      *
-     * @return its address; 0 when there is no such run, or another thread has the lock
+     * @return the first; NONE when there is no such run, or another thread has the lock
      */
     long take(int count) {
         if (left < count || !LOCKED.compareAndSet(this, false, true)) {
-            return 0;
+            return NONE;
         }
-        int first = find(count, cursor, granules);
+        int first = find(count, true);
         if (first < 0) {
-            first = find(count, 0, Math.min(granules, cursor + count));
+            first = find(count, false);
         }
         if (first >= 0) {
-            cursor = first;
-            LEFT.getAndAdd(this, -count);
-            for (int i = first; i < first + count; i++) {
-                WORD.getAndBitwiseOr(taken, i >>> 6, 1L << i);
-            }
+            mark(first, count);
         }
         LOCKED.setRelease(this, false);
-        return first < 0 ? 0 : chunk.address() + (long) first * GRANULE_BYTES;
+        return first;
     }
 
-    /** Gives a run of granules back. */
-    void give(long address, int count) {
-        int first = (int) ((address - chunk.address()) / GRANULE_BYTES);
-        for (int i = first; i < first + count; i++) {
-            WORD.getAndBitwiseAnd(taken, i >>> 6, ~(1L << i));
+    private void mark(int first, int count) {
+        LEFT.getAndAdd(this, -count);
+        set(taken, first, count);
+        clear(aged, first, count);
+    }
+
+    /** Sets the bits of a run; the others of its words may change meanwhile. */
+    private static void set(long[] bits, int first, int count) {
+        for (int word = first >>> 6; word << 6 < first + count; word++) {
+            WORD.getAndBitwiseOr(bits, word, mask(word, first, first + count));
         }
+    }
+
+    private static void clear(long[] bits, int first, int count) {
+        for (int word = first >>> 6; word << 6 < first + count; word++) {
+            WORD.getAndBitwiseAnd(bits, word, ~mask(word, first, first + count));
+        }
+    }
+
+    /** The bits of a run that lie in a word. */
+    private static long mask(int word, int first, int end) {
+        long from = word == first >>> 6 ? -1L << first : -1L;
+        long to = word == end - 1 >>> 6 ? -1L >>> -end : -1L;
+        return from & to;
+    }
+
+    /** How many of a run that the caller has taken are dirty. */
+    int dirty(long first, int count) {
+        int sum = 0;
+        for (int word = (int) first >>> 6; word << 6 < first + count; word++) {
+            sum += Long.bitCount(dirty[word] & mask(word, (int) first, (int) first + count));
+        }
+        return sum;
+    }
+
+    /** Gives a run of granules back that may hold anything from now on. */
+    void giveDirty(long first, int count) {
+        set(dirty, (int) first, count);
+        give(first, count);
+    }
+
+    /** Gives a run of granules back whose frames the system has. */
+    void giveDiscarded(long first, int count) {
+        clear(dirty, (int) first, count);
+        give(first, count);
+    }
+
+    /** Gives a run of granules back as they were taken. */
+    void give(long first, int count) {
+        clear(taken, (int) first, count);
         LEFT.getAndAdd(this, count);
+    }
+
+    /** Whether {@link #noLongerDiscards} was not called. */
+    boolean discards() {
+        return discards;
+    }
+
+    /** The system does not take frames back: what is dirty stays so, and is no burden. */
+    void noLongerDiscards() {
+        discards = false;
+    }
+
+    /**
+     * Takes a run of dirty granules, to be discarded.
+     *
+     * @param onlyAged those alone that were free at the last visit
+     * @return the first, and from bit 32 on their count; NONE when there is none, or another thread
+     *     has the lock
+     */
+    long takeDirty(boolean onlyAged) {
+        if (!LOCKED.compareAndSet(this, false, true)) {
+            return NONE;
+        }
+        long run = NONE;
+        int first = next(0, onlyAged);
+        if (first >= 0) {
+            int end = first + 1;
+            while (end < granules && next(end, onlyAged) == end) {
+                end++;
+            }
+            mark(first, end - first);
+            run = (long) (end - first) << 32 | first;
+        }
+        LOCKED.setRelease(this, false);
+        return run;
+    }
+
+    private int next(int from, boolean onlyAged) {
+        for (int i = from; i < granules; i = (i | 63) + 1) {
+            long rest = idle(i >>> 6, onlyAged) >>> i;
+            if (rest != 0) {
+                return i + Long.numberOfTrailingZeros(rest);
+            }
+        }
+        return -1;
+    }
+
+    private long idle(int word, boolean onlyAged) {
+        long idle = (long) WORD.getVolatile(dirty, word) & ~(long) WORD.getVolatile(taken, word);
+        return onlyAged ? idle & (long) WORD.getVolatile(aged, word) : idle;
+    }
+
+    /** Notes what is dirty and free at this visit. */
+    void age() {
+        for (int i = 0; i < aged.length; i++) {
+            WORD.getAndBitwiseOr(aged, i, idle(i, false));
+        }
+    }
+
+    /** Whether all that is dirty and free was so at the last visit. */
+    boolean isAged() {
+        for (int i = 0; i < aged.length; i++) {
+            if (idle(i, false) != idle(i, true)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** How many granules are dirty and free. */
+    int dirtyGranules() {
+        int sum = 0;
+        for (int i = 0; i < dirty.length; i++) {
+            sum += Long.bitCount(idle(i, false));
+        }
+        return sum;
     }
 
     /** Ends this range if nothing is taken: true once, for the one who may give the chunk back. */
@@ -121,12 +285,20 @@ final class Range {
         return true;
     }
 
-    private int find(int count, int from, int to) {
+    private int find(int count, boolean onlyDirty) {
         int run = 0;
-        for (int i = from; i < to; i++) {
-            run = ((long) WORD.getVolatile(taken, i >>> 6) >>> i & 1) == 0 ? run + 1 : 0;
-            if (run == count) {
-                return i - count + 1;
+        for (int word = 0; word < taken.length; word++) {
+            long free = onlyDirty ? idle(word, false) : ~(long) WORD.getVolatile(taken, word);
+            if (free == 0) {
+                run = 0;
+                continue;
+            }
+            int end = Math.min(granules, word + 1 << 6);
+            for (int i = word << 6; i < end; i++) {
+                run = (free >>> i & 1) != 0 ? run + 1 : 0;
+                if (run == count) {
+                    return i - count + 1;
+                }
             }
         }
         return -1;

@@ -5,7 +5,6 @@ import dev.kernelalloc.os.Refusal;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.ref.WeakReference;
 import java.util.concurrent.atomic.LongAccumulator;
 
 /**
@@ -43,8 +42,6 @@ final class Rehearsal {
             return 4096;
         }
     }
-
-    private static final int SIZE_CLASS = SizeClasses.of(512, 8);
 
     /** What a process may never come to, and need not rehearse before it does. */
     private enum Part {
@@ -122,15 +119,15 @@ final class Rehearsal {
     private static void run(Part part) throws Refusal {
         switch (part) {
             case SERVING -> {
-                serving(new Slabs(new Nowhere(), Long.MAX_VALUE, new HighWater(), false));
-                serving(new Slabs(new Nowhere(), 0, new HighWater(), true));
-                caches(new ThreadCaches(1));
-                depot(new Depot(SIZE_CLASS, new CacheBudget(Long.MAX_VALUE)));
+                SlabHeap.rehearseServing(new Nowhere(), 4L << 20);
+                SlabHeap.rehearseServing(new Nowhere(), 0);
                 zeroing();
                 Trimmer.unstarted();
             }
-            case TRIMMING ->
-                    trimming(new Slabs(new Nowhere(), Long.MAX_VALUE, new HighWater(), false));
+            case TRIMMING -> {
+                SlabHeap.rehearseTrimming(new Nowhere(), 4L << 20);
+                SlabHeap.rehearseTrimming(new Nowhere(), 0);
+            }
             case LARGE_BLOCKS -> {
                 large(
                         new LargeBlocks(
@@ -145,43 +142,15 @@ final class Rehearsal {
         }
     }
 
-    private static void serving(Slabs slabs) throws Refusal {
-        long[] magazine = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
-        long[] other = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
-        slabs.fill(SIZE_CLASS, magazine);
-        slabs.fill(SIZE_CLASS, other);
-        slabs.drain(magazine);
-        slabs.fill(SIZE_CLASS, magazine); // of blocks that were used before
-        slabs.drain(magazine);
-        slabs.drain(other);
-        slabs.give(slabs.takeOne(SIZE_CLASS));
-    }
-
-    private static void trimming(Slabs slabs) throws Refusal {
-        long[] magazine = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
-        long[] other = Magazine.make(MagazineShape.blocks(SIZE_CLASS));
-        slabs.fill(SIZE_CLASS, magazine);
-        slabs.fill(SIZE_CLASS, other);
-        slabs.drain(magazine);
-        slabs.trimIdle();
-        slabs.trimIdle(); // gives pages of a slab back that is in use
-        slabs.drain(other);
-        slabs.trimIdle();
-        slabs.trim();
-        slabs.fill(SIZE_CLASS, magazine);
-        slabs.drain(magazine);
-        slabs.trim();
-    }
-
     private static void large(LargeBlocks large) throws Refusal {
         long[] blocks = new long[64]; // so many that the skip list has more than its lowest level
         for (int i = 0; i < blocks.length; i++) {
-            blocks[i] = large.allocate(1 << 24, 8, true) & ~Magazine.ZEROED;
+            blocks[i] = large.allocate(1 << 24, 8, true) & ~Blocks.ZEROED;
         }
         for (long block : blocks) {
             large.free(block, true);
         }
-        large.release(large.hold(large.allocate(1 << 24, 8, false) & ~Magazine.ZEROED, false));
+        large.release(large.hold(large.allocate(1 << 24, 8, false) & ~Blocks.ZEROED, false));
         large.trimIdle();
         large.trim();
     }
@@ -195,27 +164,12 @@ final class Rehearsal {
 
     /** What a hardened heap does with a block in its hands. */
     private static void hardening() {
-        long[] magazine = Magazine.make(2);
-        Magazine.push(magazine, 8);
-        Magazine.push(magazine, 16);
-        Shuffle.blocks(magazine);
         new Quarantine(1).exchange(8);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment word = scratch.allocate(Long.BYTES, Long.BYTES);
             NativeMemory.word(word.address(), NativeMemory.word(word.address()));
             NativeMemory.fill(
                     word.address(), Long.BYTES, MemorySegment.ofArray(new byte[Long.BYTES]));
-        }
-    }
-
-    private static void caches(ThreadCaches caches) {
-        caches.takeStripe().give();
-        caches.own();
-        caches.disperse();
-        ThreadCache cache = new ThreadCache(ThreadCache.VACANT);
-        cache.adopt(Thread.currentThread().threadId(), new WeakReference<>(null));
-        if (cache.takeIfDead()) {
-            cache.give();
         }
     }
 
@@ -233,15 +187,6 @@ final class Rehearsal {
         } finally {
             chunks.giveBack(all);
         }
-    }
-
-    private static void depot(Depot depot) {
-        long[] magazine = Magazine.make(1);
-        depot.putEmpty(magazine);
-        depot.putFull(depot.takeEmpty());
-        depot.countAgain();
-        depot.takeSurplus();
-        depot.takeFull();
     }
 
     /**

@@ -31,7 +31,39 @@ public final class SizeClasses {
     /** Instead of a class: the request is too large for any. */
     static final int NONE = COUNT;
 
+    /** The requests that {@link #ofAny} looks up in a table are no larger, rounded up. */
+    private static final int TABLE_BITS = 14;
+
+    /** By the last byte of a rounded request, in quanta. */
+    private static final byte[] TABLE = new byte[1 << TABLE_BITS - 3];
+
+    static {
+        for (int i = 0; i < TABLE.length; i++) {
+            TABLE[i] = (byte) of((i + 1L) * QUANTUM_BYTES, 1);
+        }
+    }
+
     private SizeClasses() {}
+
+    /**
+     * The class of a request, or {@link #NONE}: also of one that is no request at all.
+     *
+     * @param bytes any, like {@code alignment}
+     */
+    static int ofAny(long bytes, long alignment) {
+        long mask = alignment - 1;
+        long last = bytes - 1 | mask; // of the bytes rounded up to a multiple of the alignment
+        // Also for 0 bytes, large requests, and arguments that are to be refused:
+        if ((alignment & mask | last >>> TABLE_BITS) != 0) {
+            return ofUnusual(bytes, alignment);
+        }
+        return TABLE[(int) last >>> 3 & TABLE.length - 1];
+    }
+
+    private static int ofUnusual(long bytes, long alignment) {
+        boolean sound = bytes >= 0 && alignment > 0 && (alignment & alignment - 1) == 0;
+        return sound ? of(bytes, alignment) : NONE;
+    }
 
     /**
      * The class of a request, or {@link #NONE}.

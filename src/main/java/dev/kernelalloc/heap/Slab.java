@@ -4,247 +4,324 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** What the fast paths read and write, together: the JVM lays out a superclass first. */
+abstract class SlabHead {
+
+    /** Of the free list: an index, perhaps with {@link Slab#FRESH}, or {@link Slab#END}. */
+    int head = Slab.END;
+
+    /**
+     * How many more blocks may be freed before the owner settles the slab: used less base. Of a
+     * current slab UNCOUNTED: to count what comes and goes would take as long as all the rest.
+     */
+    int left;
+
+    /** A hint of {@code cache.holder}, for frees: see {@link SlabHeap}. */
+    long owner = Slab.NOBODY;
+
+    /** The same for allocations, of a current slab alone. */
+    long user = Slab.NOBODY;
+
+    /** Address of the first block. */
+    final long first;
+
+    /** Of the odd part of the stride, modulo 2^64. */
+    final long inverse;
+
+    /** Of the even part of the stride. */
+    final int shift;
+
+    /** From block to block. */
+    final int stride;
+
+    /** Of each block its state, or where it is free the next one of the free list; padded. */
+    final char[] link;
+
+    /** Owned blocks to allocate until one is sampled. */
+    int untilSampled = Integer.MAX_VALUE;
+
+    SlabHead(long first, int stride, int blocks) {
+        this.first = first;
+        this.stride = stride;
+        this.shift = Integer.numberOfTrailingZeros(stride);
+        this.inverse = inverse(stride >>> shift);
+        this.link = new char[blocks == 0 ? 0 : blocks + Slab.PADDING];
+    }
+
+    /** By Newton's iteration: right in the lowest 3 bits, each step doubles them. */
+    private static long inverse(long odd) {
+        long inverse = odd;
+        for (int i = 0; i < 5; i++) {
+            inverse *= 2 - odd * inverse;
+        }
+        return inverse;
+    }
+}
+
+/** What other threads write, a cache line away from what the owner does. */
+abstract class SlabRemote extends SlabHead {
+
+    @SuppressWarnings("unused")
+    private long p0, p1, p2, p3, p4, p5, p6, p7;
+
+    /** Blocks that other threads have freed: their count, and the last of them; or NONE. */
+    volatile int remote = Slab.NO_BLOCKS;
+
+    /** Their list; made when it is first used. */
+    volatile char @Nullable [] remoteLink;
+
+    /** On the stack of a cache's pending slabs. */
+    @Nullable Slab nextPending;
+
+    /** Whose slab it is; null before it has been, and for ever after it was released. */
+    volatile @Nullable SlabCache cache;
+
+    @SuppressWarnings("unused")
+    private long q0, q1, q2, q3, q4, q5, q6, q7;
+
+    SlabRemote(long first, int stride, int blocks) {
+        super(first, stride, blocks);
+    }
+}
 
 /**
- * Blocks of one class, side by side, and the state of each.
- *
- * <p><b>Who may touch what.</b> A slab has one <i>token</i>. It lies in the {@link Bin} where it
- * can be claimed, or a thread holds it, or, while no block is free, it does not exist.
- *
- * <ul>
- *   <li>A state goes from {@link #FREE} to {@link #OUT} by the holder of the token alone.
- *   <li>It goes from OUT to FREE by whoever holds the block, without the token: one store, then the
- *       count. Who finds the count at 0 makes the token and offers it.
- *   <li>Between OUT and {@link #RAW} the holder of the block changes it, with plain stores.
- *   <li>{@link #freed} changes atomically. The holder lowers it as its last act: what is left is
- *       either more than 0, and the holder offers the token again, or 0, and the token is gone.
- *       Between, freed counts blocks whose states are FREE already, so the holder finds at least as
- *       many.
- *   <li>Everything else changes under the token.
- * </ul>
+ * Blocks of one size class, side by side, and outside of them the state of each. Who may change
+ * what is stated at {@link SlabHeap}.
  */
-final class Slab {
+public final class Slab extends SlabRemote {
 
-    /** Not in use and not in a cache: the holder of the token may hand it out. */
-    static final byte FREE = 0;
+    // ---- in link: below STATES the block is free
+    static final int INDEX = 0xBFFF;
 
-    /** In a cache, or a box's or an arena's. */
-    static final byte OUT = 1;
+    /** With the index of a block: its bytes are zeros, nobody has ever used it. */
+    static final int FRESH = 0x4000;
 
-    /** A raw block, which {@code free} takes. */
-    static final byte RAW = 2;
+    static final int FRESH_SHIFT = 14;
 
-    /** In a hardened heap: a box's or an arena's. */
-    static final byte OWNED = 3;
+    /** No further block. */
+    static final char END = 0x8000;
 
-    private static final int RECIPROCAL_BITS = 40;
+    /** This and what is above is not free. */
+    static final char STATES = 0xC000;
 
-    private static final VarHandle FREED;
-    private static final VarHandle STATE = MethodHandles.arrayElementVarHandle(byte[].class);
-    private static final VarHandle EIGHT_STATES =
-            MethodHandles.byteArrayViewVarHandle(long[].class, java.nio.ByteOrder.nativeOrder());
+    /** Freed by another thread, and not yet collected by the owner. */
+    static final char REMOTE = 0xFFFC;
+
+    /** Ended, and kept from use by a hardened heap. */
+    static final char HELD = 0xFFFD;
+
+    /** A live block of a box or an arena. */
+    static final char OWNED = 0xFFFE;
+
+    /** A live raw block. */
+    static final char RAW = 0xFFFF;
+
+    /** Behind the links of a slab: two slabs' do not share a cache line. */
+    static final int PADDING = 32;
+
+    /** No slab has more blocks. */
+    static final int MAX_BLOCKS = 1 << 13;
+
+    // ---- in owner: no thread's id
+    static final long NOBODY = -1;
+
+    /** The owner is asked to take the slow path. */
+    static final long FLUSH_REQUESTED = -2;
+
+    // ---- in remote
+    static final int NONE = -1;
+
+    /** Pending, with no block: a slab on the way from cache to cache. */
+    static final int NO_BLOCKS = END;
+
+    private static final int COUNT_SHIFT = 16;
+
+    /** More than any slab has blocks: no free is looked at. */
+    private static final int NEVER = -(1 << 20);
+
+    // ---- in left
+    static final int UNCOUNTED = Integer.MAX_VALUE;
+
+    /** The list of its cache that a slab stands in. */
+    enum Place {
+        NOWHERE,
+        CURRENT,
+        PARTIAL,
+        FULL
+    }
+
+    private static final VarHandle OWNER;
+    private static final VarHandle USER;
+    private static final VarHandle REMOTE_WORD;
+    private static final VarHandle LINKS;
+    private static final VarHandle LINK = MethodHandles.arrayElementVarHandle(char[].class);
 
     static {
         try {
-            FREED = MethodHandles.lookup().findVarHandle(Slab.class, "freed", int.class);
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            OWNER = lookup.findVarHandle(SlabHead.class, "owner", long.class);
+            USER = lookup.findVarHandle(SlabHead.class, "user", long.class);
+            REMOTE_WORD = lookup.findVarHandle(SlabRemote.class, "remote", int.class);
+            LINKS = lookup.findVarHandle(SlabRemote.class, "remoteLink", char[].class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
     }
 
-    /** Address of the first block. */
-    final long first;
-
-    /** From block to block. */
-    final int stride;
-
-    /** Of each block. */
-    final byte[] states;
+    /** Of no blocks: stands wherever there is no slab, and is never written to. */
+    public static final Slab NOTHING =
+            new Slab(new SlabShape(0, 8, 0, 1, 0), 0, false, false, new int[0]);
 
     final int sizeClass;
 
-    private final long reciprocal;
-    private final Range range;
-    private final long address;
-    private final int granules;
+    /** Of its granules. */
+    final long address;
 
-    private final Bin bin;
+    final int granules;
 
-    /** Where it stands in its bin. */
-    private final int place;
+    private final int blocks;
+
+    /** A full slab is listed as partial when no more blocks are in use: a sixteenth is free. */
+    private final int threshold;
 
     /** In a hardened heap: the bytes asked for of each block. */
-    private final int @Nullable [] guardedBytes;
+    private final int[] guardedBytes;
 
-    private int freed;
+    // ---- of the holder of the cache
+    private int base;
+    Place place = Place.NOWHERE;
+    @Nullable Slab next;
+    @Nullable Slab previous;
 
-    // Under the token:
-    private int cursor;
-    private int fresh; // blocks from here on were never handed out
+    /** The share of its cache's limit that it takes; see {@link SlabCache}. */
+    long reservedBytes;
 
-    private int idleVisits;
-
-    /**
-     * Whether blocks have come back since the last visit, or before it and their pages are kept.
-     */
-    private volatile boolean stirred;
-
-    private volatile boolean discardable;
+    /** In use when free pages were discarded last; {@link #blocks} when it was used since. */
+    private int usedAtDiscard;
 
     /**
-     * All of it free, the token held by the caller.
+     * All of it free.
      *
-     * @param address of the granules, in {@code range}
+     * @param zeroed whether its bytes are zeros
+     * @param shuffled whether its blocks are handed out in random order
+     * @param guardedBytes an element a block in a hardened heap, none otherwise
      */
-    Slab(
-            Bin bin,
-            int place,
-            SlabShape shape,
-            Range range,
-            long address,
-            byte[] states,
-            int @Nullable [] guardedBytes) {
-        this.bin = bin;
-        this.place = place;
-        this.first = address + shape.lead();
-        this.stride = shape.stride();
-        this.reciprocal = (1L << RECIPROCAL_BITS) / stride + 1;
-        this.states = states;
+    Slab(SlabShape shape, long address, boolean zeroed, boolean shuffled, int[] guardedBytes) {
+        super(address + shape.lead(), shape.stride(), shape.blocks());
         this.sizeClass = shape.sizeClass();
-        this.range = range;
         this.address = address;
         this.granules = shape.granules();
+        this.blocks = shape.blocks();
+        this.threshold = Math.min(blocks - 1, blocks - blocks / 16);
         this.guardedBytes = guardedBytes;
-        this.freed = states.length;
-        this.fresh = range.isZeroed() ? 0 : states.length;
+        this.usedAtDiscard = blocks;
+        Arrays.fill(link, END);
+        if (blocks > 0) {
+            listAll(zeroed ? FRESH : 0, shuffled);
+        }
     }
 
-    Bin bin() {
-        return bin;
+    private void listAll(int mark, boolean shuffled) {
+        for (int i = 0; i < blocks - 1; i++) {
+            link[i] = (char) (i + 1 | mark);
+        }
+        head = mark;
+        if (shuffled) {
+            shuffle(mark);
+        }
     }
 
-    int place() {
-        return place;
+    /** A cycle through all blocks in random order (Sattolo), opened at the head. */
+    private void shuffle(int mark) {
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        for (int i = 0; i < blocks; i++) {
+            link[i] = (char) (i | mark);
+        }
+        for (int i = blocks - 1; i > 0; i--) {
+            int j = random.nextInt(i);
+            char swapped = link[i];
+            link[i] = link[j];
+            link[j] = swapped;
+        }
+        head = link[blocks - 1];
+        link[blocks - 1] = END; // the last one; the one that it led to comes first
     }
 
-    Range range() {
-        return range;
-    }
-
-    /** Of the granules. */
-    long address() {
-        return address;
-    }
-
-    int granules() {
-        return granules;
-    }
-
-    /** What its blocks take from the range. */
-    long bytes() {
-        return (long) granules * Range.GRANULE_BYTES;
-    }
-
-    /** Of all its blocks together. */
-    long blockBytes() {
-        return (long) states.length * SizeClasses.bytes(sizeClass);
-    }
-
-    int blocks() {
-        return states.length;
-    }
+    // ---- blocks ---------------------------------------------------------------------------------
 
     /**
-     * The number of the block that starts at an address, or -1 when none does.
+     * The number of the block that starts at an address; for every other address a number that,
+     * unsigned, is not below {@link #blocks}.
      *
-     * <p>The product with the reciprocal gives the quotient exactly where there is no remainder,
-     * and the offset is below 2^40 as in any slab; whatever it gives otherwise, the test refuses.
+     * <p>The stride is odd × 2^shift. For the k-th block the product is k × 2^shift, which the
+     * rotation makes k. Conversely, a rotation that gives k below 2^(64 - shift) comes from the
+     * product k × 2^shift, and that from the offset k × stride alone, as multiplying by an odd
+     * number is a bijection modulo 2^64.
      */
-    int indexOf(long block) {
-        long offset = block - first;
-        int index = (int) (offset * reciprocal >>> RECIPROCAL_BITS);
-        // Unsigned, as the check of an array access is: so the JIT does it once.
-        return Integer.compareUnsigned(index, states.length) < 0 && (long) index * stride == offset
-                ? index
-                : -1;
+    long indexOf(long block) {
+        return Long.rotateRight((block - first) * inverse, shift);
     }
 
-    /** The start of the block that a byte lies in; 0 when it lies in none. */
-    long startOf(long byteAddress) {
-        long index = Math.floorDiv(byteAddress - first, (long) stride);
-        return index >= 0 && index < states.length ? blockAt((int) index) : 0;
+    /** Whether {@link #indexOf} has found a block. */
+    boolean has(long index) {
+        return Long.compareUnsigned(index, blocks) < 0;
     }
 
     long blockAt(int index) {
         return first + (long) index * stride;
     }
 
-    /** How many blocks are free, for a look from outside. */
-    int freeBlocks() {
-        return (int) FREED.getAcquire(this);
+    /** The start of the block that a byte lies in; 0 when it lies in none. */
+    long startOf(long byteAddress) {
+        long index = Math.floorDiv(byteAddress - first, (long) stride);
+        return has(index) ? blockAt((int) index) : 0;
+    }
+
+    int blocks() {
+        return blocks;
+    }
+
+    /** What it takes from its range. */
+    long bytes() {
+        return (long) granules * Range.GRANULE_BYTES;
+    }
+
+    /** Of all its blocks together. */
+    long blockBytes() {
+        return (long) blocks * SizeClasses.bytes(sizeClass);
+    }
+
+    /** The state of a block, or a value below {@link #STATES}. */
+    char stateOf(int index) {
+        return (char) LINK.getAcquire(link, index);
     }
 
     /**
-     * Moves free blocks onto a magazine of the caller, who holds the token and gives it up by
-     * {@link #taken}. They will be popped in the order of their addresses, those that were never
-     * used last.
-     *
-     * @return how many
+     * The same in the fast path. Opaque: a free that is compiled together with the allocate before
+     * it looks at what is in memory.
      */
-    int take(long[] magazine, int wanted) {
-        int free = freeBlocks();
-        int count = Math.min(wanted, free);
-        int reusable = Math.min(count, free - (states.length - fresh));
-        int top = Magazine.FIRST + (int) magazine[Magazine.SIZE] + count;
-        for (int i = 0; i < count; i++) {
-            magazine[--top] = i < reusable ? reuse() : useFirst();
-        }
-        magazine[Magazine.SIZE] += count;
-        idleVisits = 0;
-        return count;
+    static char state(char[] link, int index) {
+        return (char) LINK.getOpaque(link, index);
     }
 
-    /** Takes one block, as {@link #take} does. */
-    long takeOne() {
-        idleVisits = 0;
-        return freeBlocks() > states.length - fresh ? reuse() : useFirst();
+    /** Gives a live block another state: true for one of those who try. */
+    boolean change(int index, char from, char to) {
+        return LINK.compareAndSet(link, index, from, to);
     }
 
-    /**
-     * The token's holder gives it up, having taken {@code count} blocks, at least 1.
-     *
-     * @return how many were free before: when more than {@code count}, the caller offers the token
-     */
-    int taken(int count) {
-        return (int) FREED.getAndAdd(this, -count);
+    /** The same for every one of those who try in the same instant. */
+    void changePlainly(int index, char to) {
+        LINK.setRelease(link, index, to);
     }
 
-    /** A block is free again; {@link #given} must follow. */
-    void give(int index) {
-        STATE.setRelease(states, index, FREE);
-    }
-
-    /**
-     * Counts blocks that {@link #give} has made free, at least 1.
-     *
-     * @return how many were free before: when none, the caller offers the token
-     */
-    int given(int count) {
-        stirred = true;
-        return (int) FREED.getAndAdd(this, count);
-    }
-
-    // ---- in a hardened heap -------------------------------------------------------------------
-
-    /** The holder of a block makes it live. */
-    void guard(int index, int bytes, byte state) {
+    /** In a hardened heap, the holder of a block makes it live. */
+    void guard(int index, int bytes, char state) {
         guardedBytes[index] = bytes;
-        STATE.setRelease(states, index, state);
-    }
-
-    /** The state of a block now. */
-    byte stateOf(int index) {
-        return (byte) STATE.getAcquire(states, index);
+        LINK.setRelease(link, index, state);
     }
 
     /** What {@link #guard} was told. */
@@ -252,68 +329,300 @@ final class Slab {
         return guardedBytes[index];
     }
 
-    /** Ends a live block of that state: true for one of those who try. */
-    boolean end(int index, byte state) {
-        return STATE.compareAndSet(states, index, state, OUT);
+    // ---- the owner's ----------------------------------------------------------------------------
+
+    /**
+     * Whether it is the current slab of a thread. Opaque: the fast path does not hoist it from a
+     * loop.
+     */
+    boolean isCurrentOf(Thread thread) {
+        return (long) USER.getOpaque(this) == thread.threadId();
     }
 
-    /** Ends a live block: for every one of those who try in the same instant. */
-    void endPlainly(int index) {
-        STATE.setRelease(states, index, OUT);
+    /** Makes the owner's next operation on this slab slow; anybody may. */
+    void requestFlush() {
+        if ((long) OWNER.getOpaque(this) > 0) {
+            OWNER.setVolatile(this, FLUSH_REQUESTED);
+        }
+        if ((long) USER.getOpaque(this) > 0) {
+            USER.setVolatile(this, FLUSH_REQUESTED);
+        }
     }
 
-    /** Gives a live block of one state another: true for one of those who try. */
-    boolean change(int index, byte from, byte to) {
-        return STATE.compareAndSet(states, index, from, to);
+    /** Lets the thread whose current slab it is allocate from it. */
+    void user(long id) {
+        USER.setOpaque(this, id);
     }
 
-    // ---- visits -------------------------------------------------------------------------------
+    void owner(long id) {
+        OWNER.setOpaque(this, id);
+    }
 
-    /** Whether all blocks are free; certain only under the token. */
-    boolean isIdle() {
-        return freeBlocks() == states.length;
+    /** Whether the free list has a block. */
+    boolean hasFree() {
+        // The test of an access to the array: so the JIT does it once.
+        return Integer.compareUnsigned(head & INDEX, link.length) < 0;
     }
 
     /**
-     * Whether a visit by the trim thread, without the token, finds that there is something to do.
+     * Takes the head of the free list, which has one, of a slab that is the current one.
+     *
+     * @return its address, with {@link Blocks#ZEROED} where its bytes are zeros
      */
-    boolean isWorthVisiting() {
-        if (stirred) {
-            stirred = false;
-            discardable = true;
+    long popOfCurrent(char state) {
+        int taken = head;
+        int index = taken & INDEX;
+        head = link[index];
+        link[index] = state;
+        return addressOf(taken) | marksOf(taken);
+    }
+
+    /** The same of any slab. */
+    long pop(char state) {
+        if (left != UNCOUNTED) {
+            left++;
+        }
+        return popOfCurrent(state);
+    }
+
+    /**
+     * Takes the block at the head of the free list for an owner, who has found that there is one
+     * and that the slab is the thread's.
+     *
+     * @return its {@link #addressOf}, and {@link #marksOf}
+     */
+    public int take() {
+        int taken = head;
+        int index = taken & INDEX;
+        head = link[index];
+        link[index] = OWNED;
+        return taken;
+    }
+
+    /** The address of a block that was taken. */
+    public long addressOf(int taken) {
+        return blockAt(taken & INDEX);
+    }
+
+    /** {@link Blocks#ZEROED} where the bytes of a block that was taken are zeros. */
+    public static long marksOf(int taken) {
+        return (taken & FRESH) >> FRESH_SHIFT;
+    }
+
+    /**
+     * Frees a block that was taken from this slab, for its owner, once. It is told which, as to
+     * compute the number of a block takes longer than all the rest.
+     *
+     * @return false where the calling thread is not the slab's owner, or the slab is to be settled
+     */
+    public boolean tryGive(int taken) {
+        return owner == Thread.currentThread().threadId() && tryPush(link, taken & INDEX);
+    }
+
+    /** Puts a block onto the free list, unless the slab is to be settled then. */
+    boolean tryPush(char[] link, int index) {
+        int counted = left;
+        if (counted <= 0) {
             return false;
         }
-        return discardable || isIdle();
+        link[index] = (char) head;
+        head = index;
+        left = counted + (counted - UNCOUNTED >> 31); // one less, without a branch, if counted
+        return true;
     }
 
-    /** Under the token: whether this visit in a row, not the first, has found it idle. */
-    boolean staysIdle() {
-        return isIdle() && ++idleVisits > 1;
+    /** The same, by a caller that has looked at the head. */
+    long popAt(char[] link, int index, char state) {
+        head = link[index];
+        link[index] = state;
+        return blockAt(index);
+    }
+
+    /** Puts a block onto the free list. */
+    void push(int index) {
+        link[index] = (char) head;
+        head = index;
+        if (left != UNCOUNTED) {
+            left--;
+        }
+    }
+
+    /** Blocks that are not on the free list, those that others have freed among them. */
+    int used() {
+        if (left != UNCOUNTED) {
+            return left + base;
+        }
+        int used = head == END ? blocks : 0;
+        for (int i = 0; i < blocks && head != END; i++) {
+            used += link[i] >= STATES ? 1 : 0;
+        }
+        return used;
+    }
+
+    boolean isEmpty() {
+        return used() == 0;
+    }
+
+    /** Whether it has so many free blocks that it is worth listing. */
+    boolean isPartial() {
+        return used() <= threshold;
+    }
+
+    /** Makes the free slow by which no more than so many blocks remain in use. */
+    private void settleAt(int blocksInUse) {
+        int used = used();
+        user(NOBODY);
+        base = blocksInUse + 1;
+        left = used - base;
+    }
+
+    void place(Place place) {
+        this.place = place;
+        switch (place) {
+            case NOWHERE -> settleAt(NEVER);
+            case CURRENT -> left = UNCOUNTED;
+            case PARTIAL -> settleAt(0);
+            case FULL -> settleAt(threshold);
+        }
+        if (place == Place.CURRENT) {
+            usedAtDiscard = blocks;
+        }
     }
 
     /**
-     * Under the token: gives the frames of pages to the system that hold free blocks alone, if any
-     * have come back since the last time.
+     * Makes the free list anew from the states, where a race of two frees has broken it: of all
+     * blocks that are free.
      */
+    void relist() {
+        int free = 0;
+        head = END;
+        for (int i = blocks - 1; i >= 0; i--) {
+            if (link[i] < STATES) {
+                link[i] = (char) head;
+                head = i;
+                free++;
+            }
+        }
+        if (left != UNCOUNTED) {
+            left = blocks - free - base;
+        }
+    }
+
+    // ---- frees of other threads -----------------------------------------------------------------
+
+    /**
+     * Adds a block in state {@link #REMOTE} to the list of blocks that others have freed.
+     *
+     * @return whether the slab was not pending: the caller posts it to its cache
+     */
+    boolean addRemote(int index) {
+        char[] links = remoteLinks();
+        int before;
+        int after;
+        do {
+            before = remote;
+            int count = before == NONE ? 0 : before >>> COUNT_SHIFT;
+            int last = before == NONE ? END : before & 0xFFFF;
+            if (links != null) {
+                links[index] = (char) last;
+                last = index;
+            }
+            after = count + 1 << COUNT_SHIFT | last;
+        } while (!REMOTE_WORD.compareAndSet(this, before, after));
+        return before == NONE;
+    }
+
+    /** None where the list is not worth it, or the Java heap has no room: {@link #collect} sees. */
+    private char @Nullable [] remoteLinks() {
+        char[] links = remoteLink;
+        if (links == null && blocks > 2 * PADDING) {
+            try {
+                links = new char[blocks];
+            } catch (OutOfMemoryError e) {
+                return null;
+            }
+            char[] other = (char[]) LINKS.compareAndExchange(this, null, links);
+            links = other == null ? links : other;
+        }
+        return links;
+    }
+
+    /**
+     * Makes it pending though it is on no stack: nobody posts it from now on but the caller.
+     *
+     * @return false where another thread has posted it, or is about to
+     */
+    boolean detach() {
+        return REMOTE_WORD.compareAndSet(this, NONE, NO_BLOCKS);
+    }
+
+    /**
+     * Moves what others have freed onto the free list. The states decide, the list is a hint: where
+     * it does not lead to as many blocks as were added, as after a race of two frees, all states
+     * are looked at.
+     */
+    void collect() {
+        int word = (int) REMOTE_WORD.getAndSet(this, NONE);
+        int count = word == NONE ? 0 : word >>> COUNT_SHIFT;
+        char[] links = remoteLink;
+        int collected = 0;
+        if (links != null) {
+            int index = word & 0xFFFF;
+            for (int n = 0; n < count && index < blocks; n++) {
+                int following = links[index];
+                collected += collect(index);
+                index = following;
+            }
+        }
+        for (int i = 0; i < blocks && collected < count; i++) {
+            collected += collect(i);
+        }
+    }
+
+    private int collect(int index) {
+        if (stateOf(index) != REMOTE) {
+            return 0;
+        }
+        push(index);
+        return 1;
+    }
+
+    // ---- free pages -----------------------------------------------------------------------------
+
+    /** Whether so many blocks came back since the last time that pages may be free. */
+    boolean isWorthDiscarding() {
+        return usedAtDiscard - used() > blocks / 8;
+    }
+
+    /** Gives the frames of pages to the system that hold free blocks alone. */
     void discardFreePages(ChunkSource source) {
-        if (!stirred && !discardable) {
+        if (used() >= usedAtDiscard) {
             return;
         }
-        stirred = false;
-        discardable = false;
+        usedAtDiscard = used();
+        int end = usedBefore();
         int from = 0;
-        while (from < fresh) {
-            if (stateOf(from) != FREE) {
+        while (from < end) {
+            if (link[from] >= STATES) {
                 from++;
                 continue;
             }
             int to = from + 1;
-            while (to < fresh && stateOf(to) == FREE) {
+            while (to < end && link[to] < STATES) {
                 to++;
             }
             discard(source, from, to);
             from = to;
         }
+    }
+
+    /** Blocks from here on still stand in the list as it was made: their pages are untouched. */
+    private int usedBefore() {
+        int index = blocks;
+        while (index > 0 && link[index - 1] == (index == blocks ? END : (char) (index | FRESH))) {
+            index--;
+        }
+        return index;
     }
 
     private void discard(ChunkSource source, int from, int to) {
@@ -325,39 +634,64 @@ final class Slab {
         }
     }
 
-    private long reuse() {
-        int index = findFree(cursor, fresh);
-        if (index < 0) {
-            index = findFree(0, cursor);
-        }
-        cursor = index + 1;
-        STATE.setOpaque(states, index, OUT);
-        return blockAt(index);
-    }
+    // ---- for a look from outside ----------------------------------------------------------------
 
-    private long useFirst() {
-        int index = fresh++;
-        STATE.setOpaque(states, index, OUT);
-        return blockAt(index) | Magazine.ZEROED;
-    }
-
-    /** The first free block of a part, or -1; eight states at a time where none is free. */
-    private int findFree(int from, int to) {
-        int index = from;
-        while (index < to) {
-            if (index + 8 <= to && !hasZero((long) EIGHT_STATES.get(states, index))) {
-                index += 8;
-            } else if (stateOf(index) == FREE) {
-                return index;
-            } else {
-                index++;
+    /** Where its blocks are; exact where nobody uses the slab meanwhile. */
+    Counters.OfClass count() {
+        int live = 0;
+        int remotelyFreed = 0;
+        int held = 0;
+        for (int i = 0; i < blocks; i++) {
+            switch (link[i]) {
+                case RAW, OWNED -> live++;
+                case REMOTE -> remotelyFreed++;
+                case HELD -> held++;
+                default -> {}
             }
         }
-        return -1;
+        int free = blocks - live - remotelyFreed - held;
+        SlabCache of = cache;
+        int cached = of != null && of.caches(this) ? free : 0;
+        return new Counters.OfClass(
+                SizeClasses.bytes(sizeClass), 1, live, cached, remotelyFreed, free - cached, held);
     }
 
-    /** Whether one of the eight bytes is 0. */
-    private static boolean hasZero(long bytes) {
-        return (bytes - 0x0101010101010101L & ~bytes & 0x8080808080808080L) != 0;
+    /**
+     * Throws where an invariant does not hold; nobody uses the slab meanwhile.
+     *
+     * <pre>
+     * used = live + held + remotely freed
+     * blocks = used + length of the free list, which has no block twice and none in use
+     * remote = NONE iff no block is remotely freed and the slab is not pending
+     * </pre>
+     */
+    void checkInvariants() {
+        Counters.OfClass now = count();
+        require(used() == now.live() + now.quarantined() + now.remote(), "used");
+        int length = 0;
+        for (int at = head; at != END; at = link[at & INDEX]) {
+            require((at & INDEX) < blocks && ++length <= blocks, "free list");
+        }
+        require(length == now.cached() + now.free(), "free list");
+        require(remote != NONE || now.remote() == 0, "remote");
+    }
+
+    private void require(boolean holds, String what) {
+        if (!holds) {
+            throw new AssertionError("broken invariant: what=" + what + " " + this);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return String.format(
+                Locale.ROOT,
+                "Slab[address=0x%x place=%s head=0x%x used=%d remote=0x%x %s]",
+                address,
+                place,
+                head,
+                used(),
+                remote,
+                count());
     }
 }

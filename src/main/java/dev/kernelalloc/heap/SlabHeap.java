@@ -7,95 +7,170 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * The engine: blocks of size classes, cut from slabs, handed out through caches.
+ * The engine: blocks of size classes, cut from slabs. Each slab is owned by the cache of one
+ * thread.
  *
  * <pre>
- *   thread ──► loaded magazine ──► spare magazine ──► depot ──► slabs ──► ranges ──► source
- *              (its own, no atomic operation)         (one atomic exchange each)
+ *   allocate   thread id, class ──► slab ──► head of its free list           no atomic operation
+ *   free       address ──► slab ──► index ──► the thread's own: free list    no atomic operation
+ *                                        └──► another's: remote list         one CAS
+ *   refill     remote frees ──► partial slabs ──► commons ──► ranges ──► source
  * </pre>
  *
- * <p><b>Who may touch a block.</b> At every moment one of these has it, and only that one may
- * change its state: a slab (free), a magazine and through it a thread or the depot, the quarantine,
- * or the user. A block moves from one to the next by a store of its owner, or with its magazine by
- * an atomic exchange.
+ * <p><b>Ownership.</b> A slab belongs to one {@link SlabCache} from its creation to its release.
+ * One thread holds a cache: the live thread whose id is the cache's holder, or a thread that has
+ * acquired the cache by CAS, from nobody or from a dead thread. Thread ids are never reused, and
+ * everything a thread did happens before its {@code isAlive} becomes false. Only the holder
  *
- * <p><b>What is known of a block.</b> A state, outside of it: free in its slab, out, or raw. Raw
- * blocks are found by their address alone, so {@link #free} can refuse every other address. A box
- * or an arena knows what it owns: its blocks are merely out, and cost no look at their slab.
+ * <ul>
+ *   <li>reads and writes the free list, the counts and the lists of slabs, with plain accesses;
+ *   <li>turns a free block into a live one, and a live one into a free one;
+ *   <li>collects remote frees, passes a slab to another cache, or releases it.
+ * </ul>
  *
- * <p><b>Waiting.</b> Nothing on the way of allocate and free waits: a stripe, token or range that
- * is busy is passed over, and at the end of every way stands the source. Whoever is descheduled,
- * parked or pinned, the others go on.
+ * <p><b>Block states.</b> {@link Slab#link} holds one value per block, outside the block. For a
+ * free block this is the next block of the free list. Otherwise it is a state:
  *
- * <p><b>Closing.</b> A slab is given back when all its blocks are free in it. Blocks in the cache
- * of another live thread are not, and so stay mapped until that thread calls again or dies.
+ * <pre>
+ *              allocate                        remote free             collect
+ *   free ───────────────► RAW, OWNED ───(CAS)────────────────► REMOTE ──────────► free
+ *     ▲                       │    ▲
+ *     └───────────────────────┘    └── HELD (hardened heaps: freed, in quarantine)
+ *              free by the owner
+ * </pre>
+ *
+ * {@code free} accepts state RAW only. It therefore rejects every address that is not the start of
+ * a live raw block.
+ *
+ * <p><b>Remote frees.</b> A thread that does not hold the slab's cache changes the state to REMOTE
+ * by CAS, then pushes the block on {@link Slab#remote} by CAS. If that list was NONE, the thread
+ * posts the slab to the pending stack of its cache. Only the holder empties the list, when it
+ * drains the stack. A slab is thus on at most one stack, and it is there, or about to be, while its
+ * remote list is not NONE. A block counts as used until it is collected, so a slab with a remote
+ * free in flight is never empty and never released.
+ *
+ * <p><b>Detached slabs.</b> A slab moves between caches only while detached. Its holder has changed
+ * the remote list from NONE to pending without a block, so nobody else posts the slab, and has
+ * taken the cache's name off it. A new slab begins in this state. Posting the slab to its new cache
+ * ends it.
+ *
+ * <p><b>Concurrent frees of one block</b> may both succeed if one is the owner's: its check and its
+ * plain store enclose the other thread's CAS. The block is free once all the same: collecting
+ * trusts the states, and where the remote list does not lead to as many blocks as were pushed, it
+ * scans all states. Its links lie in an array of their own, so it cannot damage the free list. Two
+ * remote frees meet at the CAS, and one is rejected.
+ *
+ * <p><b>Hints.</b> {@link SlabHints} may be stale. A slab found by thread is used if its {@code
+ * user} is the thread's id, which only the thread itself writes, and withdraws when the slab stops
+ * being the current one of its class. A slab found by address is used if the address is the start
+ * of one of its blocks, by an exact test, in state RAW. A released slab has no such block and is
+ * never reused, so a hit is never wrong. A miss searches the ranges and repairs the hint.
+ *
+ * <p><b>Flush requests.</b> {@link #requestFlush} increments the epoch, then stores {@link
+ * Slab#FLUSH_REQUESTED} as owner and user of every slab. The next operation of each thread
+ * therefore takes the slow path, compares epochs and flushes the thread's cache. A thread that
+ * restores its id reads the epoch after a full fence, so one of the two sees the other. This is how
+ * {@link #trim}, {@link #close} and a change of sampling reach other threads, at no cost to the
+ * fast path.
+ *
+ * <p><b>Plain reads that may race</b>, and why each is safe:
+ *
+ * <ul>
+ *   <li>{@code owner} in free: equal to the thread's id only if the thread itself wrote it. The
+ *       same holds for {@code user} in allocate, which is read opaquely so that it is not hoisted
+ *       from a loop.
+ *   <li>elements of the hint tables: final fields of a slab are visible with its reference, and
+ *       {@code owner} and {@code user} are 0, or written by the reader.
+ *   <li>{@code link} in free: read opaquely. The caller holds the block, so whatever made it RAW
+ *       happens before.
+ *   <li>lists of a shard that is not held: hints, in {@link SlabCache#mayHave} alone.
+ * </ul>
+ *
+ * <p><b>Waiting.</b> No thread waits for another. A shard or range that is busy is skipped, and
+ * every path ends at the source. Between acquiring and releasing a shard there is no Java
+ * allocation, no callback and nothing to wait for.
+ *
+ * <p><b>Invariants</b>, verified by {@link #checkInvariants} while nobody uses the heap:
+ *
+ * <pre>
+ *   each slab:   used = live + held + remote        blocks = used + length of the free list
+ *   each cache:  reserved = bytes of current slabs and of empty ones that are kept ≤ limit
+ *   the heap:    live + cached + remote + free + held = capacity
+ * </pre>
+ *
+ * <p>Sources: Leijen, Zorn, de Moura, <i>Mimalloc: Free List Sharding in Action</i> (2019), for
+ * slabs with a local and a remote list; Liétar et al., <i>snmalloc</i> (2019), for messages to the
+ * owner; Bonwick, <i>The Slab Allocator</i> (1994).
  */
-public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
+public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget.Holder {
 
-    /**
-     * So few virtual threads meet at one that it costs nothing: with 2 on two processors they took
-     * one and a half times as long.
-     */
-    private static final int STRIPES_PER_PROCESSOR = 8;
+    /** Below this, threads share shards: a slab for each class would be the whole cache. */
+    private static final long MIN_THREAD_CACHE_BYTES = 1L << 20;
+
+    /** A class is cached only if the thread's limit allows this many of its slabs. */
+    private static final int SLABS_OF_A_CACHE = 4;
 
     private static final VarHandle WATCHED;
+    private static final VarHandle EPOCH;
 
     static {
         try {
-            WATCHED =
-                    MethodHandles.lookup().findVarHandle(SlabHeap.class, "watched", boolean.class);
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            WATCHED = lookup.findVarHandle(SlabHeap.class, "watched", boolean.class);
+            EPOCH = lookup.findVarHandle(SlabHeap.class, "epoch", int.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
     }
 
     private final HeapSettings settings;
-    private final CacheBudget budget;
     private final HeapListener listener;
     private final ToldChunks source;
     private final Slabs slabs;
-    private final SlabTable table;
     private final LargeBlocks large;
     private final HighWater capacity;
-    private final ThreadCaches caches;
-    private final Depot[] depots = new Depot[MagazineShape.CLASSES];
-    private final boolean shuffled;
+    private final SlabCaches caches;
     private volatile boolean closed;
     private volatile boolean watched;
 
-    /** Held while {@link #trimIdle} moves blocks: who counts them does not see half a move. */
+    /** Incremented by each request to flush. */
+    private volatile int epoch;
+
+    /** Whether fast paths are enabled; not while every raw block is tracked. */
+    private volatile boolean fastPaths = true;
+
+    /** Held while {@link #trimIdle} moves blocks, so that counters do not see half a move. */
     private final Object idleTrimming = new Object();
 
-    /** What {@link #trimIdle} saw of each stripe. */
-    private final int[] stripeExchanges;
+    /** {@link SlabCache#uses} of each shard at the last {@link #trimIdle}. */
+    private final int[] shardUses;
 
-    /** A heap of no blocks yet. */
+    /** Creates an empty heap. */
     public SlabHeap(HeapSettings settings, ChunkSource source) {
         this(settings, source, HeapListener.NONE);
     }
 
-    /** A heap of no blocks yet, which tells what happens. */
+    /** Creates an empty heap with a listener. */
     public SlabHeap(HeapSettings settings, ChunkSource source, HeapListener listener) {
         this(settings, source, new HighWater(), listener);
     }
 
-    /** The same, beside other blocks that are counted with its own. */
+    /** Creates an empty heap whose blocks are counted together with others. */
     public SlabHeap(
             HeapSettings settings, ChunkSource source, HighWater capacity, HeapListener listener) {
         this(settings, source, capacity, listener, false, false);
     }
 
     /**
-     * A heap of no blocks yet, which tells what happens.
+     * Creates an empty heap.
      *
-     * @param capacity how many bytes its blocks have at most
-     * @param hardened whether it serves a hardened one: slabs note what was asked for
-     * @param shuffled whether the blocks of a magazine are handed out in random order
+     * @param capacity the high-water mark of the bytes of all blocks
+     * @param hardened whether slabs record the size asked for of each block
+     * @param shuffled whether the blocks of a slab are handed out in random order
      */
     SlabHeap(
             HeapSettings settings,
@@ -108,127 +183,196 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         this.settings = settings;
         this.listener = listener;
         this.source = new ToldChunks(source, listener);
-        this.shuffled = shuffled;
-        this.budget = new CacheBudget(settings.cacheBytes());
         this.capacity = capacity;
-        this.slabs = new Slabs(this.source, settings.cacheBytes(), capacity, hardened);
-        this.table = slabs.table();
+        this.slabs = new Slabs(this.source, settings.cacheBytes(), capacity, hardened, shuffled);
+        CacheBudget budget = new CacheBudget(settings.cacheBytes());
         this.large = new LargeBlocks(this.source, budget, capacity, listener);
-        this.caches =
-                new ThreadCaches(
-                        Runtime.getRuntime().availableProcessors() * STRIPES_PER_PROCESSOR);
-        this.stripeExchanges = new int[caches.stripes().length];
-        for (int i = 0; i < depots.length; i++) {
-            depots[i] = new Depot(i, budget);
+        boolean own = settings.threadCacheBytes() >= MIN_THREAD_CACHE_BYTES;
+        this.caches = new SlabCaches(own, budget, settings.threadCacheBytes());
+        this.shardUses = new int[caches.shards()];
+    }
+
+    /** Executes each step of serving blocks once; see {@link Rehearsal}. */
+    static void rehearseServing(ChunkSource nowhere, long cacheBytes) throws Refusal {
+        rehearsed(nowhere, cacheBytes).serveOften();
+    }
+
+    /** Executes each step of releasing memory once. */
+    static void rehearseTrimming(ChunkSource nowhere, long cacheBytes) throws Refusal {
+        SlabHeap heap = rehearsed(nowhere, cacheBytes);
+        heap.requestFlush();
+        heap.serveOften();
+        heap.reclaim();
+        heap.returnIdle();
+        heap.returnIdle();
+        heap.reclaimUnreachable();
+    }
+
+    private static SlabHeap rehearsed(ChunkSource nowhere, long cacheBytes) {
+        SlabHeap heap =
+                new SlabHeap(
+                        new HeapSettings("rehearsed", cacheBytes, cacheBytes),
+                        nowhere,
+                        new HighWater(),
+                        HeapListener.NONE,
+                        false,
+                        true);
+        heap.watched = true; // by nobody
+        return heap;
+    }
+
+    private void serveOften() throws Refusal {
+        long[] blocks = new long[300]; // more than one slab of 512 bytes, and of 300 KiB
+        for (long bytes : new long[] {512, 300 << 10}) {
+            for (int i = 0; i < blocks.length; i++) {
+                blocks[i] = allocate(bytes, 8, false);
+            }
+            for (int i = 0; i < blocks.length; i += 2) {
+                freeFrom(blocks[i]);
+            }
+            for (int i = 1; i < blocks.length; i += 2) {
+                free(blocks[i]);
+            }
+            takeFromAny(SizeClasses.of(bytes, 8), Slab.RAW);
         }
     }
 
-    // ---- raw blocks ---------------------------------------------------------------------------
+    /** Frees a block as a thread that does not own its slab. */
+    private void freeFrom(long address) {
+        Slab slab = find(address);
+        int index = (int) slab.indexOf(address);
+        if (slab.change(index, Slab.RAW, Slab.REMOTE) && slab.addRemote(index)) {
+            SlabCache.post(slab);
+        }
+    }
+
+    // ---- the fast path --------------------------------------------------------------------------
+
+    /**
+     * Allocates a raw block of undefined contents from the calling thread's current slab.
+     *
+     * @param bytes unchecked, like {@code alignment}
+     * @return the address; 0 if the caller must check the arguments and call {@link #allocate(long,
+     *     long, boolean)}
+     */
+    public long tryAllocate(long bytes, long alignment) {
+        Slab slab = current(SizeClasses.ofAny(bytes, alignment));
+        if (slab.isCurrentOf(Thread.currentThread())) {
+            char[] link = slab.link;
+            int index = slab.head & Slab.INDEX;
+            // The test is that of an access to the array: so the JIT does it once.
+            if (Integer.compareUnsigned(index, link.length) < 0) {
+                return slab.popAt(link, index, Slab.RAW);
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * Allocates a raw block of zeros from the calling thread's current slab.
+     *
+     * @return as {@link #tryAllocate}
+     * @throws Error if the Java heap or stack is exhausted; the block is free again
+     */
+    public long tryAllocateZeroed(long bytes, long alignment) {
+        Slab slab = current(SizeClasses.ofAny(bytes, alignment));
+        if (!slab.isCurrentOf(Thread.currentThread()) || !slab.hasFree()) {
+            return 0;
+        }
+        long block = slab.popOfCurrent(Slab.RAW);
+        long address = block & Blocks.ADDRESS;
+        if (block == address) {
+            zero(address, bytes);
+        }
+        return address;
+    }
+
+    /**
+     * Frees an address if it is the start of a live raw block in a slab of the calling thread.
+     *
+     * @return false if the caller must call {@link #free(long)}
+     */
+    public boolean tryFree(long address) {
+        return tryFree(address, Slab.RAW);
+    }
+
+    /**
+     * Returns the slab from which the calling thread is to take an owned block.
+     *
+     * @param bytes not negative
+     * @param alignment a power of two
+     * @return null if it has no free block, or if the allocation is to be sampled
+     */
+    public @Nullable Slab slabForOwned(long bytes, long alignment) {
+        Slab slab = current(SizeClasses.of(bytes, alignment));
+        return slab.isCurrentOf(Thread.currentThread()) && slab.hasFree() && --slab.untilSampled > 0
+                ? slab
+                : null;
+    }
+
+    /**
+     * Allocates an owned block from the calling thread's current slab.
+     *
+     * @param bytes not negative
+     * @param alignment a power of two
+     * @return its address and marks; 0 if there is no free block, or if it is to be sampled
+     */
+    public long tryTake(long bytes, long alignment) {
+        Slab slab = slabForOwned(bytes, alignment);
+        return slab != null ? slab.popOfCurrent(Slab.OWNED) : 0;
+    }
+
+    /**
+     * Frees an owned block of a slab of the calling thread.
+     *
+     * @return false if the caller must call {@link #freeOwned}
+     */
+    public boolean tryGive(long address) {
+        return tryFree(address, Slab.OWNED);
+    }
+
+    private boolean tryFree(long address, char state) {
+        Slab slab = near(address);
+        char[] link = slab.link;
+        long found = slab.indexOf(address);
+        int index = (int) found;
+        // The second test is that of an access to the array: so the JIT does it once.
+        if (found == index
+                && Integer.compareUnsigned(index, link.length) < 0
+                && Slab.state(link, index) == state
+                && slab.owner == Thread.currentThread().threadId()) {
+            return slab.tryPush(link, index);
+        }
+        return false;
+    }
+
+    // ---- raw blocks -----------------------------------------------------------------------------
 
     @Override
     public long allocate(long bytes, long alignment, boolean zeroed) throws Refusal {
-        return zeroed ? allocateZeroed(bytes, alignment) : allocate(bytes, alignment);
-    }
-
-    /** A raw block of undefined contents. */
-    public long allocate(long bytes, long alignment) throws Refusal {
-        int sizeClass = SizeClasses.of(bytes, alignment);
-        long block = caches.pop(sizeClass);
-        if (block == 0) {
-            return allocateSlowly(sizeClass, bytes, alignment, false);
-        }
-        long address = block & ~Magazine.ZEROED;
-        mark(address);
-        return address;
-    }
-
-    /** A raw block of zeros. */
-    public long allocateZeroed(long bytes, long alignment) throws Refusal {
-        int sizeClass = SizeClasses.of(bytes, alignment);
-        long block = caches.pop(sizeClass);
-        if (block == 0) {
-            return allocateSlowly(sizeClass, bytes, alignment, true);
-        }
-        long address = block & ~Magazine.ZEROED;
-        if (address == block) {
-            zero(sizeClass, address, bytes, true);
-        }
-        mark(address);
-        return address;
-    }
-
-    /** Makes a block raw that lies in a slab. */
-    private void mark(long address) {
-        Slab slab = table.get(address);
-        int index = slab == null ? -1 : slab.indexOf(address);
-        if (index >= 0) {
-            slab.states[index] = Slab.RAW;
-        } else {
-            markSlowly(address);
-        }
+        return allocate(bytes, alignment, zeroed, Slab.RAW) & Blocks.ADDRESS;
     }
 
     @Override
     public void free(long address) {
-        Slab slab = table.get(address);
-        int index = slab == null ? -1 : slab.indexOf(address);
-        if (index >= 0 && slab.states[index] == Slab.RAW) {
-            slab.states[index] = Slab.OUT;
-            if (!caches.push(slab.sizeClass, address)) {
-                giveRawSlowly(slab, index, address);
-            }
-        } else {
-            freeSlowly(address);
-        }
-    }
-
-    private long allocateSlowly(int sizeClass, long bytes, long alignment, boolean zeroed)
-            throws Refusal {
-        long block = takeSlowly(sizeClass, bytes, alignment, true);
-        long address = block & ~Magazine.ZEROED;
-        if (zeroed && address == block) {
-            zero(sizeClass, address, bytes, true);
-        }
-        if (sizeClass != SizeClasses.NONE) {
-            markSlowly(address);
-        } // else a large block, which knows by itself
-        return address;
-    }
-
-    private void markSlowly(long address) {
-        Slab slab = table.find(address);
-        slab.states[slab.indexOf(address)] = Slab.RAW;
-    }
-
-    private void freeSlowly(long address) {
         StackReserve.require();
-        Slab slab = table.find(address);
-        int index = slab == null ? -1 : slab.indexOf(address);
-        if (index >= 0 && slab.states[index] == Slab.RAW) {
-            slab.states[index] = Slab.OUT;
-            giveRawSlowly(slab, index, address);
+        Slab slab = find(address);
+        if (slab != null) {
+            int index = (int) slab.indexOf(address);
+            if (slab.stateOf(index) == Slab.RAW && give(slab, index, Slab.RAW)) {
+                return;
+            }
         } else if (large.free(address, true)) {
-            watchWhatIsKept();
-        } else {
-            throw notALiveBlock(address);
+            ensureWatched();
+            return;
         }
-    }
-
-    private void giveRawSlowly(Slab slab, int index, long address) {
-        try {
-            StackReserve.require();
-        } catch (StackOverflowError e) {
-            slab.states[index] = Slab.RAW; // nothing has happened: it may be freed again
-            throw e;
-        }
-        giveSlowly(slab.sizeClass, address);
+        throw notALiveBlock(address);
     }
 
     @Override
     public long usableBytes(long address) {
-        Slab slab = slabs.at(address);
-        int index = slab == null ? -1 : slab.indexOf(address);
-        if (index >= 0 && slab.states[index] == Slab.RAW) {
+        Slab slab = find(address);
+        if (slab != null && slab.stateOf((int) slab.indexOf(address)) == Slab.RAW) {
             return SizeClasses.bytes(slab.sizeClass);
         }
         long bytes = large.capacityAt(address, true);
@@ -252,73 +396,61 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         return aligned && fits ? address : 0;
     }
 
-    // ---- blocks of boxes and arenas -----------------------------------------------------------
+    // ---- blocks of boxes and arenas -------------------------------------------------------------
 
     @Override
     public long allocateOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
-        return zeroed ? allocateOwnedZeroed(bytes, alignment) : allocateOwned(bytes, alignment);
-    }
-
-    /** An owned block of undefined contents. */
-    public long allocateOwned(long bytes, long alignment) throws Refusal {
-        int sizeClass = SizeClasses.of(bytes, alignment);
-        long block = caches.pop(sizeClass);
-        if (block == 0) {
-            block = takeSlowly(sizeClass, bytes, alignment, false);
-        }
-        return block & ~Magazine.ZEROED;
-    }
-
-    /** An owned block of zeros. */
-    public long allocateOwnedZeroed(long bytes, long alignment) throws Refusal {
-        int sizeClass = SizeClasses.of(bytes, alignment);
-        long block = caches.pop(sizeClass);
-        if (block == 0) {
-            block = takeSlowly(sizeClass, bytes, alignment, false);
-        }
-        long address = block & ~Magazine.ZEROED;
-        if (address == block) {
-            zero(sizeClass, address, bytes, false);
-        }
-        return address;
-    }
-
-    @Override
-    public void freeOwned(long address, long bytes, long alignment) {
-        int sizeClass = SizeClasses.of(bytes, alignment);
-        if (!caches.push(sizeClass, address)) {
-            giveSlowly(sizeClass, address);
-        }
+        return takeOwned(bytes, alignment, zeroed) & Blocks.ADDRESS;
     }
 
     @Override
     public long takeOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
-        return takeSlowly(SizeClasses.of(bytes, alignment), bytes, alignment, false);
+        Slab slab = current(SizeClasses.of(bytes, alignment));
+        if (!slab.isCurrentOf(Thread.currentThread()) || !slab.hasFree()) {
+            return allocate(bytes, alignment, zeroed, Slab.OWNED);
+        }
+        long block = slab.popOfCurrent(Slab.OWNED);
+        return zeroed ? zeroed(block, bytes) : block;
     }
 
     @Override
-    public ThreadCaches caches() {
-        return caches;
+    public void freeOwned(long address, long bytes, long alignment) {
+        if (!tryGive(address)) {
+            freeOwnedSlowly(address);
+        }
     }
 
-    @Override
-    public void makeOwned(long address) {
-        Slab slab = slabs.at(address);
-        int index = slab == null ? -1 : slab.indexOf(address);
-        if (index >= 0 && slab.states[index] == Slab.RAW) {
-            slab.states[index] = Slab.OUT;
-        } else if (!large.change(address, true)) {
-            throw notALiveBlock(address);
+    private void freeOwnedSlowly(long address) {
+        StackReserve.require();
+        Slab slab = find(address);
+        if (slab != null) {
+            int index = (int) slab.indexOf(address);
+            if (slab.stateOf(index) == Slab.OWNED) {
+                give(slab, index, Slab.OWNED);
+            }
+        } else {
+            large.free(address, false);
+            ensureWatched();
         }
     }
 
     @Override
+    public void makeOwned(long address) {
+        change(address, Slab.RAW, Slab.OWNED);
+    }
+
+    @Override
     public void makeRaw(long address) {
-        Slab slab = slabs.at(address);
-        int index = slab == null ? -1 : slab.indexOf(address);
-        if (index >= 0) {
-            slab.states[index] = Slab.RAW;
-        } else if (!large.change(address, false)) {
+        change(address, Slab.OWNED, Slab.RAW);
+    }
+
+    private void change(long address, char from, char to) {
+        Slab slab = find(address);
+        boolean changed =
+                slab != null
+                        ? slab.change((int) slab.indexOf(address), from, to)
+                        : large.change(address, from == Slab.RAW);
+        if (!changed) {
             throw notALiveBlock(address);
         }
     }
@@ -379,36 +511,35 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
     }
 
-    // ---- the slow path ------------------------------------------------------------------------
+    // ---- the slow path --------------------------------------------------------------------------
 
-    private long takeSlowly(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
-        if (Thread.currentThread().isVirtual() && !closed) {
-            long block = popFromStripe(sizeClass);
-            if (block != 0) {
-                return block;
-            }
-        }
+    /** Allocates a block in the given state; returns its address and marks. */
+    private long allocate(long bytes, long alignment, boolean zeroed, char state) throws Refusal {
         StackReserve.require();
         requireOpen();
+        int sizeClass = SizeClasses.of(bytes, alignment);
         long block;
         try {
-            block = takeOrReclaim(sizeClass, bytes, alignment, raw);
+            block = takeOrReclaim(sizeClass, bytes, alignment, state);
         } catch (OutOfMemoryError e) {
             throw javaHeapExhausted();
         }
-        watchWhatIsKept(); // the source may have been so slow that this heap was found empty
+        ensureWatched(); // the source may have been so slow that this heap was found empty
         VarHandle.fullFence(); // either the closer sees the block taken, or it is seen here
         if (closed) {
-            giveBackTo(sizeClass, block, raw);
+            giveBack(block, state);
+            if (!isEmpty()) {
+                Trimmer.watchClosed(this); // it was empty when it was closed
+            }
             requireOpen();
         }
-        return block;
+        return zeroed ? zeroed(block, bytes) : block;
     }
 
-    private long takeOrReclaim(int sizeClass, long bytes, long alignment, boolean raw)
+    private long takeOrReclaim(int sizeClass, long bytes, long alignment, char state)
             throws Refusal {
         try {
-            return takeInside(sizeClass, bytes, alignment, raw);
+            return takeInside(sizeClass, bytes, alignment, state, false);
         } catch (Refusal e) {
             reclaimFor(e);
         }
@@ -416,7 +547,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         boolean released = false;
         while (true) {
             try {
-                return takeInside(sizeClass, bytes, alignment, raw);
+                return takeInside(sizeClass, bytes, alignment, state, true);
             } catch (Refusal e) {
                 boolean again = !released && releaseRanges();
                 released = true;
@@ -427,7 +558,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
     }
 
-    /** Gives back ranges without slabs, whose size has not served; whether there was one. */
+    /** Returns ranges without slabs to the source; whether there was one. */
     private boolean releaseRanges() {
         boolean entered = source.enter();
         try {
@@ -438,8 +569,8 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     }
 
     /**
-     * Makes room for a request that was refused, where that can serve it: first in the ranges that
-     * there are. To give one back and take another costs a dozen of system calls.
+     * Reclaims idle blocks into the existing ranges after a refusal, unless the refusal is final.
+     * Ranges are kept: returning one and obtaining another costs a dozen system calls.
      */
     private void reclaimFor(Refusal refusal) throws Refusal {
         if (source.isFinal(refusal)) {
@@ -448,33 +579,48 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         Rehearsal.ofTrimming();
         boolean entered = source.enter();
         try {
-            reclaimIntoRanges();
+            reclaimIntoRanges(false);
         } finally {
             source.leave(entered, true);
         }
     }
 
-    private long takeInside(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
+    /**
+     * Allocates a block, counted as a thread that may hold memory in passing.
+     *
+     * @param anywhere whether to search all caches that no live thread owns
+     */
+    private long takeInside(int sizeClass, long bytes, long alignment, char state, boolean anywhere)
+            throws Refusal {
         boolean entered = source.enter();
-        boolean refused = true;
+        long block = 0;
         try {
-            long block = take(sizeClass, bytes, alignment, raw);
-            refused = false;
+            block = take(sizeClass, bytes, alignment, state);
+            return block;
+        } catch (Refusal e) {
+            if (anywhere && sizeClass != SizeClasses.NONE) {
+                block = takeFromAny(sizeClass, state);
+            }
+            if (block == 0) {
+                throw e;
+            }
             return block;
         } finally {
-            source.leave(entered, !refused);
+            source.leave(entered, block != 0);
         }
     }
 
-    private void giveBackTo(int sizeClass, long block, boolean raw) {
-        if (sizeClass == SizeClasses.NONE) {
-            large.free(block & ~Magazine.ZEROED, raw);
+    private void giveBack(long block, char state) {
+        long address = block & Blocks.ADDRESS;
+        Slab slab = find(address);
+        if (slab != null) {
+            give(slab, (int) slab.indexOf(address), state);
         } else {
-            slabs.give(block);
+            large.free(address, state == Slab.RAW);
         }
     }
 
-    private long take(int sizeClass, long bytes, long alignment, boolean raw) throws Refusal {
+    private long take(int sizeClass, long bytes, long alignment, char state) throws Refusal {
         if (!watched && WATCHED.compareAndSet(this, false, true)) {
             watch();
         } else {
@@ -482,300 +628,430 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
         if (sizeClass == SizeClasses.NONE) {
             Rehearsal.ofLargeBlocks();
-            return large.allocate(bytes, alignment, raw);
+            return large.allocate(bytes, alignment, state == Slab.RAW);
         }
-        if (sizeClass >= MagazineShape.CLASSES) {
-            return slabs.takeOne(sizeClass);
-        }
-        boolean virtual = Thread.currentThread().isVirtual();
-        long block = virtual ? popFromStripe(sizeClass) : popFromOwn(sizeClass);
-        if (block != 0) {
-            return block;
-        }
-        if (!mayLoad(virtual, sizeClass)) {
-            return slabs.takeOne(sizeClass);
-        }
-        long[] magazine = depots[sizeClass].takeFull();
-        boolean fromDepot = magazine != null;
-        if (!fromDepot) {
-            magazine = emptyMagazine(sizeClass);
-            slabs.fill(sizeClass, magazine);
-            if (shuffled) {
-                Shuffle.blocks(magazine);
-            }
-        }
-        int blocks = Magazine.size(magazine);
-        block = Magazine.pop(magazine);
-        load(virtual, sizeClass, magazine);
-        tellRefilled(sizeClass, blocks, fromDepot);
-        return block;
-    }
-
-    private void tellRefilled(int sizeClass, int blocks, boolean fromDepot) {
-        try {
-            listener.refilled(SizeClasses.bytes(sizeClass), blocks, fromDepot);
-        } catch (Throwable _) {
-            // a block is in the caller's hands
-        }
-    }
-
-    private void giveSlowly(int sizeClass, long address) {
-        if (Thread.currentThread().isVirtual() && !closed && pushToStripe(sizeClass, address)) {
-            return;
-        }
-        StackReserve.require();
-        boolean entered = source.enter();
-        try {
-            giveInside(sizeClass, address);
-        } finally {
-            source.leave(entered, true);
-        }
-        if (OutstandingChunks.UNLOADABLE) {
-            watchWhatIsKept(); // the trim thread may have ended since the last block was taken
-        }
-    }
-
-    private void giveInside(int sizeClass, long address) {
-        if (sizeClass == SizeClasses.NONE) {
-            large.free(address, false);
-            watchWhatIsKept();
-        } else if (closed) {
-            giveToClosed(address);
-        } else if (sizeClass >= MagazineShape.CLASSES || !giveToCache(sizeClass, address)) {
-            slabs.give(address);
-        }
-    }
-
-    /** Whether a cache has taken the block; not where the Java heap has no room for a magazine. */
-    private boolean giveToCache(int sizeClass, long address) {
-        boolean virtual = Thread.currentThread().isVirtual();
-        long[] magazine;
-        try {
-            if (virtual ? pushToStripe(sizeClass, address) : pushToOwn(sizeClass, address)) {
-                return true;
-            }
-            if (!mayLoad(virtual, sizeClass)) {
-                return false;
-            }
-            magazine = emptyMagazine(sizeClass);
-        } catch (OutOfMemoryError e) {
-            return false;
-        }
-        Magazine.push(magazine, address);
-        load(virtual, sizeClass, magazine);
-        return true;
-    }
-
-    /** What the calling thread still has goes with it. */
-    private void giveToClosed(long address) {
-        slabs.give(address);
-        ThreadCache own = Thread.currentThread().isVirtual() ? null : caches.ownIfAny();
+        Thread thread = Thread.currentThread();
+        SlabCache own = caches.own(thread);
         if (own != null) {
-            empty(own);
+            flushIfRequested(own, thread);
+            long block = takeFromOwn(own, thread, sizeClass, state);
+            if (block != 0) {
+                return block;
+            }
         }
-        slabs.releaseRanges();
-        if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
-            Trimmer.watchClosed(
-                    this); // of two that free at once each may have left it to the other
-        }
+        return takeFromShard(thread, sizeClass, state);
     }
 
-    private long popFromOwn(int sizeClass) {
-        return own().pop(sizeClass);
-    }
-
-    private boolean pushToOwn(int sizeClass, long address) {
-        return own().push(sizeClass, address);
-    }
-
-    private long popFromStripe(int sizeClass) {
-        ThreadCache stripe = caches.takeStripe();
-        if (stripe == null) {
-            return 0;
+    /** Allocates from the calling thread's cache; 0 if the class is too large for it. */
+    private long takeFromOwn(SlabCache own, Thread thread, int sizeClass, char state)
+            throws Refusal {
+        Slab slab = own.find(sizeClass);
+        if (slab == null) {
+            if (slabs.bytes(sizeClass) * SLABS_OF_A_CACHE > settings.threadCacheBytes()) {
+                return 0;
+            }
+            if (!slabs.hasIdle(sizeClass)) {
+                own.scavenge(source);
+            }
+            slab = refill(sizeClass);
+            own.attach(slab);
         }
-        long block = stripe.pop(sizeClass);
-        stripe.give();
+        boolean current = makeCurrent(own, thread, slab);
+        long block = own.pop(slab, state);
+        if (current) {
+            enter(own, thread, slab);
+        }
+        slabs.release(own.takeDropped());
         return block;
     }
 
-    private boolean pushToStripe(int sizeClass, long address) {
-        ThreadCache stripe = caches.takeStripe();
-        if (stripe == null) {
-            return false;
+    /** Makes a slab current, if need be in place of the least used slab of another class. */
+    private boolean makeCurrent(SlabCache own, Thread thread, Slab slab) {
+        if (own.makeCurrent(slab)) {
+            return true;
         }
-        boolean pushed = stripe.push(sizeClass, address);
-        stripe.give();
-        return pushed;
-    }
-
-    /** The calling platform thread's cache, where the fast path finds it from now on. */
-    private ThreadCache own() {
-        ThreadCache[] table = caches.table();
-        int dispersals = caches.dispersals();
-        ThreadCache cache = caches.own();
-        if (cache.dispersals != dispersals) {
-            cache.dispersals = dispersals;
-            empty(cache);
-        }
-        if (!closed) {
-            caches.enter(table, cache, Thread.currentThread().threadId());
-        }
-        return cache;
-    }
-
-    private long[] emptyMagazine(int sizeClass) {
-        long[] magazine = depots[sizeClass].takeEmpty();
-        return magazine != null ? magazine : Magazine.make(MagazineShape.blocks(sizeClass));
-    }
-
-    /**
-     * Whether a magazine of a class has a chance to be kept: filling one to empty it again is the
-     * dearest of all ways. Certain for a platform thread, whose cache has room for it then.
-     */
-    private boolean mayLoad(boolean virtual, int sizeClass) {
-        if (virtual) {
-            return budget.hasLeft(ThreadCache.reservedFor(sizeClass));
-        }
-        ThreadCache own = caches.ownIfAny();
-        return own != null && (own.isReserved(sizeClass) || reserve(own, sizeClass));
-    }
-
-    /** Loads a magazine into the cache of the calling thread, or into a stripe. */
-    private void load(boolean virtual, int sizeClass, long[] magazine) {
-        long[] out = magazine;
-        if (virtual) {
-            ThreadCache stripe = caches.takeStripe();
-            if (stripe != null) {
-                if (stripe.isReserved(sizeClass) || reserveIn(stripe, sizeClass)) {
-                    out = stripe.insert(sizeClass, magazine);
-                }
-                stripe.give();
-            }
-        } else {
-            out = caches.ownIfAny().insert(sizeClass, magazine);
-        }
-        putAside(sizeClass, out);
-    }
-
-    /** Where a thread uses many classes, the magazines of those go that it can best spare. */
-    private boolean reserve(ThreadCache own, int sizeClass) {
-        if (ThreadCache.reservedFor(sizeClass) > settings.threadCacheBytes()) {
-            return false;
-        }
-        while (!reserveIn(own, sizeClass)) {
-            int dispensable = own.mostDispensable(sizeClass);
+        own.dropEmpty();
+        while (!own.makeCurrent(slab)) {
+            int dispensable = own.mostDispensable(slab.sizeClass);
             if (dispensable < 0) {
                 return false;
             }
-            empty(own, dispensable);
+            own.retire(dispensable);
+            forgetCurrent(thread.threadId(), dispensable);
         }
         return true;
     }
 
-    private boolean reserveIn(ThreadCache cache, int sizeClass) {
-        long needed = ThreadCache.reservedFor(sizeClass);
-        if (cache.reservedBytes() + needed > settings.threadCacheBytes() || !budget.take(needed)) {
-            return false;
+    /** Returns a detached slab with free blocks: one of the commons, or a new one. */
+    private Slab refill(int sizeClass) throws Refusal {
+        SlabCache commons = caches.commonsIfAny(sizeClass);
+        Slab slab = commons == null ? null : detachFrom(commons, sizeClass);
+        boolean found = slab != null;
+        if (slab == null) {
+            slab = slabs.tryMake(sizeClass);
         }
-        cache.reserve(sizeClass);
-        return true;
+        if (slab == null) { // before a new range
+            slab = detachFromAny(sizeClass);
+            found = slab != null;
+        }
+        if (slab == null) {
+            slab = slabs.make(sizeClass);
+        }
+        if (!found) {
+            hint(slab);
+        }
+        reportRefill(slab, found);
+        return slab;
+    }
+
+    /** Detaches a slab with free blocks from a shard or from the cache of a dead thread. */
+    private @Nullable Slab detachFromAny(int sizeClass) {
+        for (int i = 0; i < caches.shards(); i++) {
+            SlabCache shard = caches.shardIfAny(i);
+            Slab slab = shard == null ? null : detachFrom(shard, sizeClass);
+            if (slab != null) {
+                return slab;
+            }
+        }
+        Slab slab = detachFromDead(caches.all(), sizeClass);
+        return slab != null ? slab : detachFromDead(caches.loans(), sizeClass);
+    }
+
+    private @Nullable Slab detachFromDead(@Nullable SlabCache[] ofThreads, int sizeClass) {
+        for (SlabCache cache : ofThreads) {
+            if (cache != null && cache.mayHave(sizeClass) && cache.tryAcquireDead()) {
+                Slab slab = detachHeld(cache, sizeClass);
+                if (slab != null) {
+                    return slab;
+                }
+            }
+        }
+        return null;
+    }
+
+    private @Nullable Slab detachFrom(SlabCache shard, int sizeClass) {
+        return shard.mayHave(sizeClass) && shard.tryAcquire() ? detachHeld(shard, sizeClass) : null;
+    }
+
+    /** Detaches a slab and releases the cache. */
+    private @Nullable Slab detachHeld(SlabCache held, int sizeClass) {
+        Slab slab = held.find(sizeClass);
+        boolean detached = slab != null && held.detach(slab);
+        release(held);
+        return detached ? slab : null;
+    }
+
+    /** Releases a cache, then the slabs that it dropped. */
+    private void release(SlabCache held) {
+        Slab dropped = held.takeDropped();
+        held.release();
+        slabs.release(dropped);
+    }
+
+    private long takeFromShard(Thread thread, int sizeClass, char state) throws Refusal {
+        int first = caches.firstShard(thread);
+        for (int i = 0; i < caches.shards(); i++) {
+            SlabCache shard = caches.shard(first + i);
+            if (shard.tryAcquire()) {
+                boolean earned = thread.isVirtual() && caches.earnsLoan(shard, thread.threadId());
+                long block = popFrom(shard, sizeClass, state);
+                release(shard);
+                if (earned) {
+                    caches.lend(thread);
+                }
+                if (block != 0) {
+                    return block;
+                }
+                break;
+            }
+        }
+        // The block comes first: the slab, whose others are free, is sent to a shard.
+        return popAndSend(refill(sizeClass), state, caches.shard(first));
+    }
+
+    private static long popFrom(SlabCache held, int sizeClass, char state) {
+        Slab slab = held.find(sizeClass);
+        if (slab == null) {
+            return 0;
+        }
+        held.makeCurrent(slab);
+        return held.pop(slab, state);
+    }
+
+    private static long popAndSend(Slab detached, char state, SlabCache to) {
+        long block = detached.pop(state);
+        SlabCache.send(detached, to);
+        return block;
+    }
+
+    /** Allocates from any cache that no live thread owns; 0 if none has a block. */
+    private long takeFromAny(int sizeClass, char state) {
+        Slab slab = detachFromAny(sizeClass);
+        return slab == null ? 0 : popAndSend(slab, state, caches.commons(sizeClass));
+    }
+
+    private void reportRefill(Slab slab, boolean found) {
+        try {
+            listener.refilled(
+                    SizeClasses.bytes(slab.sizeClass), slab.blocks() - slab.used(), found);
+        } catch (Throwable _) {
+            // a slab is in the caller's hands
+        }
     }
 
     /**
-     * A full magazine that no cache has goes to the depot; the blocks of another to their slabs.
+     * Frees a live block of a slab.
+     *
+     * @param state the state of the block
+     * @return false where another thread has ended it in this instant
      */
-    private void putAside(int sizeClass, long[] magazine) {
-        Depot depot = depots[sizeClass];
-        if (!Magazine.isEmpty(magazine) && Magazine.isFull(magazine) && depot.putFull(magazine)) {
-            if (closed) {
-                emptyDepots(); // closed meanwhile: nobody else would
-            }
-            return;
-        }
-        slabs.drain(magazine);
-        if (magazine != Magazine.NONE) {
-            depot.putEmpty(magazine);
-        }
-    }
-
-    // ---- giving up what no block uses ---------------------------------------------------------
-
-    /** Empties a cache: its owner calls, or who has taken it. */
-    private void empty(ThreadCache cache) {
-        for (int i = 0; i < MagazineShape.CLASSES; i++) {
-            empty(cache, i);
-        }
-    }
-
-    private void empty(ThreadCache cache, int sizeClass) {
-        if (cache.isReserved(sizeClass)) {
-            long[] spare = cache.insert(sizeClass, Magazine.NONE);
-            long[] loaded = cache.insert(sizeClass, Magazine.NONE);
-            unreserve(cache, sizeClass);
-            slabs.drain(spare);
-            slabs.drain(loaded);
-        }
-    }
-
-    private void unreserve(ThreadCache cache, int sizeClass) {
-        cache.unreserve(sizeClass);
-        budget.give(ThreadCache.reservedFor(sizeClass));
-    }
-
-    /** A stripe is taken only for the moment in which its magazines are exchanged for none. */
-    private void emptyStripe(ThreadCache stripe) {
-        for (int i = 0; i < MagazineShape.CLASSES; i++) {
-            if (stripe.isReserved(i) && stripe.take()) {
-                long[] spare = stripe.insert(i, Magazine.NONE);
-                long[] loaded = stripe.insert(i, Magazine.NONE);
-                if (stripe.isReserved(i)) {
-                    unreserve(stripe, i);
-                }
-                stripe.give();
-                slabs.drain(spare);
-                slabs.drain(loaded);
+    boolean give(Slab slab, int index, char state) {
+        boolean entered = source.enter();
+        try {
+            return giveInside(slab, index, state);
+        } finally {
+            source.leave(entered, true);
+            if (OutstandingChunks.UNLOADABLE) {
+                ensureWatched(); // the trim thread may have ended since a block was taken
             }
         }
     }
 
-    private void emptyDeadCaches() {
-        for (ThreadCache cache : caches.all()) {
-            if (cache.takeIfDead()) {
-                try {
-                    empty(cache);
-                } finally {
-                    cache.give();
-                }
+    private boolean giveInside(Slab slab, int index, char state) {
+        SlabCache cache = slab.cache;
+        if (cache == null) {
+            return false; // another free of the block was faster, and the slab has been released
+        }
+        Thread thread = Thread.currentThread();
+        if (cache.isOf(thread.threadId())) {
+            if (fastPaths) {
+                slab.owner(thread.threadId());
             }
+            cache.push(slab, index);
+            flushIfRequested(cache, thread);
+            slabs.release(cache.takeDropped());
+        } else if (cache.shard && cache.tryAcquire()) {
+            boolean ends = slab.cache == cache && slab.stateOf(index) == state;
+            if (ends) {
+                cache.push(slab, index);
+            }
+            release(cache);
+            if (!ends) {
+                return slab.stateOf(index) == state && giveInside(slab, index, state);
+            }
+        } else if (slab.change(index, state, Slab.REMOTE)) {
+            if (slab.addRemote(index)) {
+                SlabCache.post(slab);
+            }
+            flushIfRequested(thread);
+        } else {
+            return false;
+        }
+        if (closed) {
+            sweepClosed(slab, thread);
+        }
+        return true;
+    }
+
+    /** Returns the slab of which a block starts at an address, or null. */
+    @Nullable Slab find(long address) {
+        Slab hinted = near(address);
+        if (hinted.has(hinted.indexOf(address)) && hinted.cache != null) {
+            return hinted;
+        }
+        Slab slab = slabs.at(address);
+        if (slab == null || !slab.has(slab.indexOf(address))) {
+            return null;
+        }
+        hint(slab);
+        return slab;
+    }
+
+    /** Enables the fast path of the calling thread on its current slab. */
+    private void enter(SlabCache own, Thread thread, Slab slab) {
+        if (fastPaths) {
+            slab.owner(thread.threadId());
+            slab.user(thread.threadId());
+            hintCurrent(own, thread.threadId(), slab);
+            VarHandle.fullFence(); // either who asks sees the id, or the epoch is seen here
+            flushIfRequested(own, thread);
         }
     }
 
-    private void emptyDepots() {
-        for (Depot depot : depots) {
-            for (long[] full = depot.takeFull(); full != null; full = depot.takeFull()) {
-                slabs.drain(full);
-            }
-        }
+    // ---- being heard ----------------------------------------------------------------------------
+
+    /** Requests every thread to flush its cache at its next call. */
+    private void requestFlush() {
+        EPOCH.getAndAdd(this, 1);
+        slabs.forEach(Slab::requestFlush);
     }
 
-    /** Everything that the calling thread may touch. */
-    private void reclaim() {
-        reclaimIntoRanges();
-        slabs.releaseRanges();
-    }
-
-    private void reclaimIntoRanges() {
-        ThreadCache own = Thread.currentThread().isVirtual() ? null : caches.ownIfAny();
+    /** Flushes the calling thread's cache, if it has one, if that was requested. */
+    private void flushIfRequested(Thread thread) {
+        SlabCache own = caches.ownIfAny(thread);
         if (own != null) {
-            empty(own);
+            flushIfRequested(own, thread);
         }
-        emptyDeadCaches();
-        for (ThreadCache stripe : caches.stripes()) {
-            emptyStripe(stripe);
+    }
+
+    /** Flushes the calling thread's cache if that was requested. */
+    private void flushIfRequested(SlabCache own, Thread thread) {
+        int now = epoch;
+        if (own.epoch != now) {
+            own.epoch = now;
+            flush(own, thread, true);
+            slabs.trim(); // who requested it may have trimmed before
         }
-        emptyDepots();
+    }
+
+    private void flush(SlabCache own, Thread thread, boolean discarding) {
+        for (int i = 0; i < SizeClasses.COUNT; i++) {
+            forgetCurrent(thread.threadId(), i);
+        }
+        flush(own, discarding);
+        if (closed) {
+            own.sendAll(caches);
+        }
+        slabs.release(own.takeDropped());
+        if (closed) {
+            sweepPendingShards();
+            slabs.trim();
+        }
+    }
+
+    private void flush(SlabCache held, boolean discarding) {
+        held.flush();
+        if (discarding) {
+            held.discardFreePages(source);
+        }
+    }
+
+    private void sweepPendingShards() {
+        for (int i = 0; i < caches.shards(); i++) {
+            SlabCache shard = caches.shardIfAny(i);
+            if (shard != null && shard.isPending()) {
+                sweep(shard, false);
+            }
+        }
+    }
+
+    /**
+     * Enables or disables the fast paths. While they are disabled, every call takes the slow path,
+     * where raw blocks can be tracked.
+     */
+    public void fastPaths(boolean on) {
+        if (fastPaths != on) {
+            Rehearsal.ofTrimming();
+            fastPaths = on;
+            requestFlush();
+        }
+    }
+
+    /**
+     * Returns whether an owned block that was allocated on the slow path is to be sampled. Each
+     * thread counts down from a random number, for each class. At high rates at most one block per
+     * millisecond is sampled, since tracking one takes two microseconds.
+     *
+     * @param mask one less than the power of two of which one is sampled on average; 0 for all, -1
+     *     for none
+     */
+    public boolean samples(int mask, long bytes, long alignment) {
+        Thread thread = Thread.currentThread();
+        SlabCache own = caches.ownIfAny(thread);
+        int sizeClass = SizeClasses.of(bytes, alignment);
+        if (own != null && sizeClass != SizeClasses.NONE) {
+            return own.samples(mask, sizeClass);
+        }
+        return mask >= 0 && (ThreadLocalRandom.current().nextInt() & mask) == 0;
+    }
+
+    /** Restarts the countdowns of all threads. */
+    public void resetSampling() {
+        Rehearsal.ofTrimming();
+        requestFlush();
+    }
+
+    // ---- giving up what no block uses -----------------------------------------------------------
+
+    /** Returns to the source all idle memory that the calling thread can acquire. */
+    private void reclaim() {
+        reclaimIntoRanges(true);
+        slabs.trim();
+    }
+
+    /** Returns idle blocks to their ranges, which are kept. */
+    private void reclaimIntoRanges(boolean discarding) {
+        Thread thread = Thread.currentThread();
+        SlabCache own = caches.ownIfAny(thread);
+        if (own != null) {
+            own.epoch = epoch;
+            flush(own, thread, discarding);
+        }
+        sweepDeadCaches(discarding);
+        sweepShards(discarding);
         large.trim();
-        slabs.endIdle();
+    }
+
+    private void sweepDeadCaches(boolean discarding) {
+        sweepDead(caches.all(), caches.areMany(), discarding);
+        sweepDead(caches.loans(), false, discarding);
+        if (caches.areMany()) {
+            caches.removeEnded();
+        }
+    }
+
+    /** Moves the slabs of dead threads to the commons. */
+    private void sweepDead(@Nullable SlabCache[] ofThreads, boolean ending, boolean discarding) {
+        for (SlabCache cache : ofThreads) {
+            if (cache != null && !cache.isEnded() && cache.tryAcquireDead()) {
+                flush(cache, discarding);
+                if (cache.sendAll(caches) && ending) {
+                    slabs.release(cache.takeDropped());
+                    cache.end();
+                } else {
+                    release(cache);
+                }
+            }
+        }
+    }
+
+    private void sweepShards(boolean discarding) {
+        for (int i = 0; i < caches.shards(); i++) {
+            SlabCache shard = caches.shardIfAny(i);
+            if (shard != null) {
+                sweep(shard, discarding);
+            }
+        }
+    }
+
+    /** A thread that finds the shard busy has posted before; its holder looks again. */
+    private void sweep(SlabCache shard, boolean discarding) {
+        do {
+            if (!shard.tryAcquire()) {
+                return;
+            }
+            flush(shard, discarding);
+            release(shard);
+            VarHandle.fullFence();
+        } while (shard.isPending());
+    }
+
+    /** After a free in a closed heap: releases what no live block uses. */
+    private void sweepClosed(Slab slab, Thread thread) {
+        SlabCache cache = slab.cache;
+        if (slab.isEmpty()) { // a racy read: what it misses is left to the trim thread
+            SlabCache own = caches.ownIfAny(thread);
+            if (own != null) {
+                flush(own, thread, false);
+            }
+            if (cache != null && cache.shard) {
+                sweep(cache, false);
+            }
+            slabs.trim();
+        }
+        if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
+            Trimmer.watchClosed(this); // of two concurrent frees, each may leave it to the other
+        }
     }
 
     @Override
@@ -784,14 +1060,14 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         Rehearsal.ofTrimming();
         long began = System.nanoTime();
         long returnedBefore = source.returnedBytes();
-        caches.disperse();
+        requestFlush();
         synchronized (idleTrimming) { // what the trim thread holds in its hands is not passed over
             reclaim();
         }
-        tellTrimmed(source.returnedBytes() - returnedBefore, System.nanoTime() - began);
+        reportTrim(source.returnedBytes() - returnedBefore, System.nanoTime() - began);
     }
 
-    private void tellTrimmed(long bytes, long nanos) {
+    private void reportTrim(long bytes, long nanos) {
         try {
             listener.trimmed(bytes, nanos);
         } catch (Throwable _) {
@@ -799,18 +1075,18 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
     }
 
-    /** As {@link #trim}, for the sake of another heap: without waiting for the trim thread. */
+    /** Trims without waiting for the trim thread, on behalf of another heap. */
     @Override
     public void giveUpIdle() {
         StackReserve.require();
         Rehearsal.ofTrimming();
-        caches.disperse();
+        requestFlush();
         reclaim();
     }
 
     @Override
     public Counters estimate() {
-        return count();
+        return Counters.of(slabs, large);
     }
 
     @Override
@@ -831,13 +1107,13 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         return !isEmpty() && !hasLiveBlocksAlone() && WATCHED.compareAndSet(this, false, true);
     }
 
-    /** Whether the trim thread visits it: not while it has nothing that can be given back. */
+    /** Returns whether the trim thread visits this heap. */
     boolean isWatched() {
         return watched;
     }
 
-    /** What was taken, or is kept since its block ended, goes back when it has been idle. */
-    private void watchWhatIsKept() {
+    /** Makes the trim thread visit this heap, if it holds memory. */
+    private void ensureWatched() {
         try {
             if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
                 watch();
@@ -860,44 +1136,38 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     }
 
     private void returnIdle() {
-        emptyDeadCaches();
-        ThreadCache[] stripes = caches.stripes();
-        for (int i = 0; i < stripes.length; i++) {
-            int exchanges = stripes[i].exchanges();
-            if (exchanges == stripeExchanges[i]) {
-                emptyStripe(stripes[i]);
+        sweepDeadCaches(true);
+        for (int i = 0; i < shardUses.length; i++) {
+            SlabCache shard = caches.shardIfAny(i);
+            if (shard != null) {
+                if (shard.uses == shardUses[i] || shard.isPending()) {
+                    sweep(shard, true);
+                }
+                shardUses[i] = shard.uses;
             }
-            stripeExchanges[i] = stripes[i].exchanges();
-        }
-        for (Depot depot : depots) {
-            for (long[] full = depot.takeSurplus(); full != null; full = depot.takeSurplus()) {
-                slabs.drain(full);
-            }
-            depot.countAgain();
         }
         large.trimIdle();
         if (closed) {
-            emptyDepots();
             slabs.trim();
         } else {
             slabs.trimIdle();
         }
     }
 
-    /** Of a closed heap that is nothing to wait for: freeing them gives their memory back. */
+    /** Whether it is closed and all its memory is in live blocks; a free then releases the rest. */
     private boolean hasLiveBlocksAlone() {
         if (!closed) {
             return false;
         }
-        Counters now = count();
-        return now.liveBlocks() > 0 && now.cached().blocks() == 0 && now.depot().blocks() == 0;
+        Counters now = Counters.of(slabs, large);
+        return now.liveBlocks() > 0 && now.cached().blocks() == 0 && now.remote().blocks() == 0;
     }
 
     private boolean isEmpty() {
         return slabs.isEmpty() && !large.keepsAny();
     }
 
-    // ---- the whole ----------------------------------------------------------------------------
+    // ---- the whole ------------------------------------------------------------------------------
 
     @Override
     public void close() {
@@ -920,13 +1190,19 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
             close();
         }
         synchronized (idleTrimming) {
-            for (ThreadCache cache : caches.all()) {
-                if (cache.takeFromAnybody()) {
-                    empty(cache);
-                    cache.give();
-                }
-            }
+            sendUnreachable(caches.all());
+            sendUnreachable(caches.loans());
             reclaim();
+        }
+    }
+
+    private void sendUnreachable(@Nullable SlabCache[] ofThreads) {
+        for (SlabCache cache : ofThreads) {
+            if (cache != null && cache.tryAcquireUnreachable()) {
+                cache.flush();
+                cache.sendAll(caches);
+                release(cache);
+            }
         }
     }
 
@@ -938,7 +1214,7 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
     @Override
     public Counters counters() {
         synchronized (idleTrimming) { // of all who use the heap only the trim thread waits for it
-            return count();
+            return Counters.of(slabs, large);
         }
     }
 
@@ -947,78 +1223,65 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         return capacity.mostBytes();
     }
 
-    private Counters count() {
-        List<Counters.OfClass> classes = new ArrayList<>();
-        for (int i = 0; i < SizeClasses.COUNT; i++) {
-            long blocks = slabs.blocks(i);
-            if (blocks > 0) {
-                classes.add(count(i, blocks));
+    /** Verifies the invariants; no thread may use the heap meanwhile. */
+    void checkInvariants() {
+        synchronized (idleTrimming) {
+            for (SlabCache cache : caches.all()) {
+                cache.checkInvariants();
             }
-        }
-        return new Counters(
-                classes,
-                new Counters.Large(large.live(), large.idle(), Tally.NONE),
-                slabs.ranges().plus(large.live()).plus(large.idle()));
-    }
-
-    private Counters.OfClass count(int sizeClass, long blocks) {
-        long free = slabs.freeBlocks(sizeClass);
-        long cached = cachedBlocks(sizeClass);
-        long inDepot = sizeClass < depots.length ? depots[sizeClass].blocks() : 0;
-        return new Counters.OfClass(
-                SizeClasses.bytes(sizeClass),
-                slabs.count(sizeClass),
-                Math.max(0, blocks - free - cached - inDepot), // less where blocks move meanwhile
-                cached,
-                inDepot,
-                free,
-                0);
-    }
-
-    private long cachedBlocks(int sizeClass) {
-        long blocks = 0;
-        for (ThreadCache cache : caches.all()) {
-            blocks += cache.blocks(sizeClass);
-        }
-        for (ThreadCache stripe : caches.stripes()) {
-            blocks += stripe.blocks(sizeClass);
-        }
-        return blocks;
-    }
-
-    // ---- for the hardened heap ----------------------------------------------------------------
-
-    /** The slab of an address, or another, or null. */
-    @Nullable Slab slabAt(long address) {
-        return slabs.at(address);
-    }
-
-    /** Takes an owned block back that lies in a slab. */
-    void freeOwned(Slab slab, long address) {
-        if (!caches.push(slab.sizeClass, address)) {
-            giveSlowly(slab.sizeClass, address);
+            for (SlabCache loan : caches.loans()) {
+                if (loan != null) {
+                    loan.checkInvariants();
+                }
+            }
+            for (int i = 0; i < caches.shards(); i++) {
+                SlabCache shard = caches.shardIfAny(i);
+                if (shard != null) {
+                    shard.checkInvariants();
+                }
+            }
+            slabs.forEach(Slab::checkInvariants);
         }
     }
 
-    /** The blocks that lie in no slab. */
+    // ---- for the hardened heap ------------------------------------------------------------------
+
+    /** Returns the blocks outside of slabs. */
     LargeBlocks large() {
         return large;
     }
 
-    // ---- small things -------------------------------------------------------------------------
+    // ---- small things ---------------------------------------------------------------------------
 
-    private void zero(int sizeClass, long address, long bytes, boolean raw) {
+    private long zeroed(long block, long bytes) {
+        long address = block & Blocks.ADDRESS;
+        if (block == address) {
+            zero(address, bytes);
+        }
+        return address | Blocks.ZEROED;
+    }
+
+    private void zero(long address, long bytes) {
         try {
             // Blocks are a multiple of the quantum, so the last bytes are never a special case.
             NativeMemory.zeroByCall(
                     address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
         } catch (Throwable e) { // all, not only Error: that is less code
-            giveBackTo(sizeClass, address, raw); // the Java heap or stack is exhausted
+            giveBack(address); // the Java heap or stack is exhausted
             throw e;
         }
     }
 
-    /** What the calling thread still has in its cache goes when it hears of it. */
+    private void giveBack(long address) {
+        Slab slab = find(address);
+        if (slab == null) {
+            giveBack(address, large.capacityAt(address, true) >= 0 ? Slab.RAW : Slab.OWNED);
+        } else {
+            giveBack(address, slab.stateOf((int) slab.indexOf(address)));
+        }
+    }
+
+    /** Throws if closed, after flushing what the calling thread still caches. */
     private void requireOpen() {
         if (closed) {
             reclaim();
@@ -1026,12 +1289,12 @@ public final class SlabHeap implements Blocks, Trimmed, Budget.Holder {
         }
     }
 
-    /** A text that is there already: what makes one may need classes that cannot be loaded now. */
+    /** A constant text: formatting one may load classes, which could fail now. */
     private Refusal javaHeapExhausted() {
         return new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
     }
 
-    /** Cold: tells an interior address from a foreign one. */
+    /** Explains why an address cannot be freed. */
     IllegalArgumentException notALiveBlock(long address) {
         Slab slab = slabs.at(address);
         long start = slab == null ? large.startOf(address) : slab.startOf(address);

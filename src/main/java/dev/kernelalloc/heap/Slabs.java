@@ -7,40 +7,24 @@ import org.jspecify.annotations.Nullable;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import java.util.function.Predicate;
-import java.util.function.ToIntFunction;
 
 /**
- * The slabs of a heap: what its caches are filled from and emptied into. Nothing here waits for a
- * lock. What is busy is passed over, and where nothing else is left a new slab or range is made.
- *
- * <p>Every class has a bin for each <i>home</i>, and a thread's number tells its home. So two
- * threads seldom have blocks of one slab, whose states lie side by side: without homes they wrote
- * to the same cache lines with every allocate and free of raw blocks, and two threads had 0.6 to
- * 0.9 of their throughput. Memory comes before homes: where no range has room for another slab, or
- * ranges are small, a thread takes what others have before it has a slab made.
+ * The ranges of a heap, and the slabs that are cut from them. Nothing here waits for a lock: on
+ * failure of a try-lock the next range is tried, and where none is left the source is asked.
  */
 final class Slabs {
 
     /** The smallest that is tried where a limit refuses a larger one. */
     private static final long MIN_RANGE_BYTES = 1L << 20;
 
-    /** A refill goes to so many slabs at most. */
-    private static final int REFILL_SLABS = 8;
+    /** So much may stay idle until the trim thread comes, within the limit of the heap. */
+    private static final long MIN_IDLE_BYTES = 8L << 20;
 
-    private static final int MAX_HOMES = 16;
-
-    /**
-     * Homes have slabs of their own where a range has room for so many. With 8 MiB that may be
-     * locked, three homes of some forty classes would have it all, and hand out a tenth.
-     */
-    private static final int SLABS_OF_A_RANGE = 64;
+    private static final int[] UNGUARDED = {};
 
     private static final VarHandle RANGES;
-    private static final VarHandle BIN = MethodHandles.arrayElementVarHandle(Bin[].class);
 
     static {
         try {
@@ -52,22 +36,18 @@ final class Slabs {
 
     private final ChunkSource source;
     private final boolean guarded;
+    private final boolean shuffled;
 
     /** Of the blocks of all slabs, and of others. */
     private final HighWater capacity;
 
-    /** How the slabs of each class are cut. */
-    private final SlabShape[] shapes = new SlabShape[SizeClasses.COUNT];
+    /** How the slabs of each class are cut; made when the first is. */
+    private final @Nullable SlabShape[] shapes = new SlabShape[SizeClasses.COUNT];
 
-    private final int homes;
-
-    /** One after the other of each class those of its homes, once they are used. */
-    private final @Nullable Bin[] bins;
-
-    private final SlabTable table = new SlabTable();
+    /** By address. */
     private volatile Range[] ranges = {};
 
-    /** Of slabs that are idle and keep their pages. */
+    /** Of granules that no slab has and that keep their frames. */
     private final AtomicLong idleBytes = new AtomicLong();
 
     private volatile long idleLimitBytes;
@@ -77,31 +57,43 @@ final class Slabs {
      *
      * @param capacity to which their blocks are added
      * @param guarded whether slabs note what was asked for of each block
+     * @param shuffled whether blocks are handed out in random order
      */
-    Slabs(ChunkSource source, long idleLimitBytes, HighWater capacity, boolean guarded) {
+    Slabs(
+            ChunkSource source,
+            long idleLimitBytes,
+            HighWater capacity,
+            boolean guarded,
+            boolean shuffled) {
         this.source = source;
-        this.guarded = guarded;
-        this.capacity = capacity;
         this.idleLimitBytes = idleLimitBytes;
-        this.homes = homes();
-        this.bins = new Bin[SizeClasses.COUNT * homes];
-        Arrays.setAll(shapes, sizeClass -> SlabShape.of(sizeClass, source));
+        this.capacity = capacity;
+        this.guarded = guarded;
+        this.shuffled = shuffled;
     }
 
-    /** So many that two threads at work seldom have the same. */
-    private static int homes() {
-        int wanted = Math.min(8 * Runtime.getRuntime().availableProcessors(), MAX_HOMES);
-        return Integer.highestOneBit(2 * wanted - 1);
-    }
-
-    /** From addresses to slabs. */
-    SlabTable table() {
-        return table;
-    }
-
-    /** The slab of an address; or another, or null, when it lies in none. */
+    /** The slab of an address, or null. */
     @Nullable Slab at(long address) {
-        return table.find(address);
+        Range range = rangeOf(address);
+        return range == null ? null : range.slabAt(address);
+    }
+
+    private @Nullable Range rangeOf(long address) {
+        Range[] all = ranges;
+        int low = 0;
+        int high = all.length;
+        while (low < high) {
+            int middle = low + high >>> 1;
+            Chunk chunk = all[middle].chunk();
+            if (Long.compareUnsigned(address, chunk.address()) < 0) {
+                high = middle;
+            } else if (Long.compareUnsigned(address - chunk.address(), chunk.bytes()) < 0) {
+                return all[middle];
+            } else {
+                low = middle + 1;
+            }
+        }
+        return null;
     }
 
     /** Whether nothing is held of the source. */
@@ -109,238 +101,116 @@ final class Slabs {
         return ranges.length == 0;
     }
 
-    // ---- out ----------------------------------------------------------------------------------
+    // ---- out ------------------------------------------------------------------------------------
 
-    /**
-     * Fills an empty magazine as far as slabs with free blocks are at hand; with one new slab where
-     * none is.
-     *
-     * @throws Refusal when there is no memory; the magazine is still empty
-     */
-    void fill(int sizeClass, long[] magazine) throws Refusal {
-        Bin own = atHome(sizeClass);
-        int wanted = Magazine.capacity(magazine);
-        for (int i = 0; i < REFILL_SLABS && wanted > 0; i++) {
-            Slab slab = own.claim();
-            if (slab == null) {
-                break;
-            }
-            wanted -= take(slab, magazine, wanted);
-        }
-        if (Magazine.isEmpty(magazine)) {
-            take(claimElsewhereOrMake(own, sizeClass), magazine, wanted);
-        }
+    /** A new slab in a range that has room; null where none has. */
+    @Nullable Slab tryMake(int sizeClass) throws Refusal {
+        return makeInRanges(shape(sizeClass));
     }
 
     /**
-     * One block.
-     *
-     * @throws Refusal when there is no memory
+     * A new slab, in a new range if need be; of fewer blocks where that is all that a budget, a
+     * limit of locked memory or the system has left.
      */
-    long takeOne(int sizeClass) throws Refusal {
-        Bin own = atHome(sizeClass);
-        Slab slab = own.claim();
-        if (slab == null) {
-            slab = claimElsewhereOrMake(own, sizeClass);
-        }
-        long block = slab.takeOne();
-        leave(slab, 1);
-        return block;
-    }
-
-    private Bin atHome(int sizeClass) {
-        int home = (int) Thread.currentThread().threadId() & homes - 1;
-        Bin known = binAt(sizeClass, home);
-        if (known != null) {
-            return known;
-        }
-        Bin made = new Bin(shapes[sizeClass]);
-        Bin other = (Bin) BIN.compareAndExchange(bins, place(sizeClass, home), null, made);
-        return other == null ? made : other;
-    }
-
-    private @Nullable Bin binAt(int sizeClass, int home) {
-        return (Bin) BIN.getAcquire(bins, place(sizeClass, home));
-    }
-
-    private int place(int sizeClass, int home) {
-        return sizeClass * homes + home;
-    }
-
-    /** A slab with free blocks, whose token the caller has; what its home has left is no more. */
-    private Slab claimElsewhereOrMake(Bin own, int sizeClass) throws Refusal {
-        Slab slab = null;
-        if (newestRangeBytes() >= SLABS_OF_A_RANGE * own.shape().bytes()) {
-            try {
-                slab = makeInRanges(own, own.shape());
-            } catch (Refusal _) {
-                // What others have needs nothing of the source.
-            }
-        }
-        for (int home = 0; home < homes && slab == null; home++) {
-            Bin other = binAt(sizeClass, home);
-            slab = other == null ? null : other.claim();
-        }
-        return slab != null ? slab : make(own);
-    }
-
-    private long newestRangeBytes() {
-        Range[] now = ranges;
-        return now.length == 0 ? 0 : now[now.length - 1].chunk().bytes();
-    }
-
-    private int take(Slab slab, long[] magazine, int wanted) {
-        int count = slab.take(magazine, wanted);
-        leave(slab, count);
-        return count;
-    }
-
-    private void leave(Slab slab, int taken) {
-        int before = slab.taken(taken);
-        if (before == slab.blocks()) {
-            idleBytes.addAndGet(-slab.bytes());
-        }
-        if (before > taken) {
-            slab.bin().offer(slab);
-            endIfSurplus(slab);
-        }
-    }
-
-    // ---- back ---------------------------------------------------------------------------------
-
-    /** Empties a magazine. */
-    void drain(long[] magazine) {
-        Slab slab = null;
-        int count = 0;
-        for (long block = Magazine.pop(magazine); block != 0; block = Magazine.pop(magazine)) {
-            long address = block & ~Magazine.ZEROED;
-            int index = slab == null ? -1 : slab.indexOf(address);
-            if (index < 0) {
-                given(slab, count);
-                slab = at(address);
-                index = slab.indexOf(address);
-                count = 0;
-            }
-            slab.give(index);
-            count++;
-        }
-        given(slab, count);
-    }
-
-    /** Takes a block back. */
-    void give(long block) {
-        long address = block & ~Magazine.ZEROED;
-        Slab slab = at(address);
-        slab.give(slab.indexOf(address));
-        given(slab, 1);
-    }
-
-    private void given(@Nullable Slab slab, int count) {
-        if (slab == null) {
-            return;
-        }
-        int before = slab.given(count);
-        if (before == 0) {
-            slab.bin().offer(slab);
-        }
-        if (before + count == slab.blocks()) {
-            idleBytes.addAndGet(slab.bytes());
-            endIfSurplus(slab);
-        }
-    }
-
-    // ---- slabs and ranges ---------------------------------------------------------------------
-
-    /**
-     * A slab whose token the caller has, in a new range if need be; of fewer blocks where no more
-     * is to be had: of a budget, of what may be locked, of memory.
-     */
-    private Slab make(Bin bin) throws Refusal {
+    Slab make(int sizeClass) throws Refusal {
+        SlabShape shape = shape(sizeClass);
         try {
-            return make(bin, bin.shape());
+            return make(shape);
         } catch (Refusal e) {
-            SlabShape least = bin.shape().least();
-            if (least.granules() == bin.shape().granules()) {
+            SlabShape least = shape.least();
+            if (least.granules() == shape.granules()) {
                 throw e;
             }
-            return make(bin, least);
+            return make(least);
         }
     }
 
-    private Slab make(Bin bin, SlabShape shape) throws Refusal {
-        Slab slab = makeInRanges(bin, shape);
+    private SlabShape shape(int sizeClass) {
+        SlabShape known = shapes[sizeClass];
+        if (known == null) {
+            known = SlabShape.of(sizeClass, source);
+            shapes[sizeClass] = known; // a record: whoever sees it sees all of it
+        }
+        return known;
+    }
+
+    /** The bytes of a slab of that class. */
+    long bytes(int sizeClass) {
+        return shape(sizeClass).bytes();
+    }
+
+    /** Whether idle granules that keep their frames suffice for a slab, if they lie together. */
+    boolean hasIdle(int sizeClass) {
+        return idleBytes.get() >= shape(sizeClass).bytes();
+    }
+
+    private Slab make(SlabShape shape) throws Refusal {
+        Slab slab = makeInRanges(shape);
         while (slab == null) {
-            addRange((long) shape.granules() * Range.GRANULE_BYTES);
-            slab = makeInRanges(bin, shape);
+            addRange(shape.bytes());
+            slab = makeInRanges(shape);
         }
         return slab;
     }
 
-    /**
-     * A slab whose token the caller has, counted as idle; none where no range has room. What can
-     * fail comes before it is seen.
-     */
-    private @Nullable Slab makeInRanges(Bin bin, SlabShape shape) throws Refusal {
-        int place = bin.reserve();
-        Slab slab = null;
-        try {
-            slab = cut(bin, shape, place);
-        } finally {
-            if (slab == null) {
-                bin.vacate(place);
-            }
-        }
-        if (slab != null) {
-            bin.add(slab);
-            table.put(slab);
-            idleBytes.addAndGet(slab.bytes());
-            capacity.change(slab.blockBytes());
-        }
-        return slab;
-    }
-
-    private @Nullable Slab cut(Bin bin, SlabShape shape, int place) throws Refusal {
+    private @Nullable Slab makeInRanges(SlabShape shape) throws Refusal {
         for (Range range : ranges) {
-            long address = range.take(shape.granules());
-            if (address != 0) {
-                try {
-                    byte[] states = new byte[shape.blocks()];
-                    int[] guardedBytes = guarded ? new int[shape.blocks()] : null;
-                    source.prepare(address, shape.stride(), shape.blocks());
-                    return new Slab(bin, place, shape, range, address, states, guardedBytes);
-                } catch (Refusal | RuntimeException | Error e) {
-                    range.give(address, shape.granules());
-                    throw e;
-                }
+            long first = range.take(shape.granules());
+            if (first != Range.NONE) {
+                return cut(shape, range, first);
             }
         }
         return null;
     }
 
+    /** What can fail comes before the slab is seen. */
+    private Slab cut(SlabShape shape, Range range, long first) throws Refusal {
+        Slab slab;
+        int dirty;
+        try {
+            dirty = range.dirty(first, shape.granules());
+            int[] guardedBytes = guarded ? new int[shape.blocks()] : UNGUARDED;
+            long address = range.addressOf(first);
+            source.prepare(address, shape.stride(), shape.blocks());
+            boolean zeroed = dirty == 0 && range.chunk().zeroed();
+            slab = new Slab(shape, address, zeroed, shuffled, guardedBytes);
+        } catch (Refusal | RuntimeException | Error e) {
+            range.give(first, shape.granules());
+            throw e;
+        }
+        if (range.discards()) {
+            idleBytes.addAndGet(-(long) dirty << Range.GRANULE_BITS);
+        }
+        capacity.change(slab.blockBytes());
+        slab.cache = SlabCache.IN_TRANSIT;
+        range.enter(slab);
+        return slab;
+    }
+
     private void addRange(long needed) throws Refusal {
         Chunk chunk = obtainRange(needed);
         try {
-            if (!table.reserve(chunk)) {
-                throw new Refusal.OutOfMemory(
-                        String.format(
-                                Locale.ROOT,
-                                "memory at 0x%x lies too far from the rest: this process has too"
-                                        + " little address space in one piece",
-                                chunk.address()));
-            }
             Range range = new Range(chunk);
-            while (true) {
-                Range[] now = ranges;
-                Range[] more = Arrays.copyOf(now, now.length + 1);
-                more[now.length] = range;
-                if (RANGES.compareAndSet(this, now, more)) {
-                    return;
-                }
-            }
-        } catch (Refusal | RuntimeException | Error e) {
+            Range[] now;
+            do {
+                now = ranges;
+            } while (!RANGES.compareAndSet(this, now, with(now, range)));
+        } catch (RuntimeException | Error e) {
             source.giveBack(chunk);
             throw e;
         }
+    }
+
+    private static Range[] with(Range[] now, Range range) {
+        Range[] more = new Range[now.length + 1];
+        int at = 0;
+        while (at < now.length
+                && Long.compareUnsigned(now[at].chunk().address(), range.chunk().address()) < 0) {
+            more[at] = now[at++];
+        }
+        more[at] = range;
+        System.arraycopy(now, at, more, at + 1, now.length - at);
+        return more;
     }
 
     private Chunk obtainRange(long needed) throws Refusal {
@@ -359,87 +229,84 @@ final class Slabs {
         return bytes > MIN_RANGE_BYTES ? bytes / 4 : 0;
     }
 
-    /**
-     * Ends a slab where more are idle than may be. Also who offers a token looks here afterwards:
-     * while it was held, the thread that freed the last block could not claim it.
-     */
-    private void endIfSurplus(Slab slab) {
-        while (slab.isIdle() && idleBytes.get() > idleLimitBytes && slab.bin().claim(slab)) {
-            endOrOffer(slab.isIdle(), slab);
+    // ---- back -----------------------------------------------------------------------------------
+
+    /** Releases slabs that no cache has, linked by {@code next}. */
+    void release(@Nullable Slab dropped) {
+        Slab slab = dropped;
+        while (slab != null) {
+            Slab following = slab.next;
+            slab.next = null;
+            uncut(slab);
+            slab = following;
         }
     }
 
-    /** The caller has the token: ends the slab, or gives the token up. */
-    private void endOrOffer(boolean end, Slab slab) {
-        boolean ended = false;
-        try {
-            if (end) {
-                end(slab);
-                ended = true;
-            }
-        } finally {
-            if (!ended) {
-                slab.bin().offer(slab); // also when the source has failed
-            }
-        }
-    }
-
-    private void end(Slab slab) {
-        if (!source.discard(slab.address(), slab.bytes())) {
-            slab.range().noLongerZeroed();
-        }
-        idleBytes.addAndGet(-slab.bytes());
+    private void uncut(Slab slab) {
+        Range range = rangeOf(slab.address);
+        long first = slab.address - range.chunk().address() >>> Range.GRANULE_BITS;
+        range.remove(slab);
         capacity.change(-slab.blockBytes());
-        table.remove(slab);
-        slab.bin().vacate(slab.place());
-        slab.range().give(slab.address(), slab.granules());
+        if (range.discards() && idleBytes.addAndGet(slab.bytes()) > maxIdleBytes()) {
+            discard(range, first, slab.granules);
+        } else {
+            range.giveDirty(first, slab.granules);
+        }
     }
 
-    // ---- trimming -----------------------------------------------------------------------------
+    /** An eighth of what blocks have: a program that changes its sizes leaves granules behind. */
+    private long maxIdleBytes() {
+        return Math.min(idleLimitBytes, Math.max(MIN_IDLE_BYTES, capacity.bytes() / 8));
+    }
+
+    /** Of a run that the caller has taken, and that counts as idle. */
+    private void discard(Range range, long first, int granules) {
+        long bytes = (long) granules << Range.GRANULE_BITS;
+        boolean discarded = false;
+        try {
+            discarded = source.discard(range.addressOf(first), bytes);
+        } finally {
+            if (discarded) {
+                range.giveDiscarded(first, granules);
+                idleBytes.addAndGet(-bytes);
+            } else {
+                range.noLongerDiscards();
+                idleBytes.addAndGet(-bytes - ((long) range.dirtyGranules() << Range.GRANULE_BITS));
+                range.giveDirty(first, granules);
+            }
+        }
+    }
 
     /** From now on idle memory is not kept. */
     void keepNothingIdle() {
         idleLimitBytes = 0;
     }
 
-    /** Gives all memory to the system that holds free blocks alone. */
+    /** Gives all memory to the system that no slab has. */
     void trim() {
-        endIdle();
         releaseRanges();
+        for (Range range : ranges) {
+            discardDirty(range, false);
+        }
     }
 
-    /** Ends all slabs that hold free blocks alone; their ranges stay until they are released. */
-    void endIdle() {
-        visit(_ -> true, Slab::isIdle);
-    }
-
-    /**
-     * Gives memory to the system that has held free blocks alone since the last call, or longer.
-     */
+    /** Gives memory to the system that no slab has had since the last call, or longer. */
     void trimIdle() {
-        visit(Slab::isWorthVisiting, Slab::staysIdle);
-        releaseRanges();
-    }
-
-    private void visit(Predicate<Slab> worth, Predicate<Slab> surplus) {
-        Consumer<Slab> visitor = slab -> visit(surplus.test(slab), slab);
-        for (int i = 0; i < bins.length; i++) {
-            Bin bin = (Bin) BIN.getAcquire(bins, i);
-            if (bin != null) {
-                bin.visit(worth, visitor);
-            }
+        releaseRanges(true);
+        for (Range range : ranges) {
+            discardDirty(range, true);
+            range.age();
         }
     }
 
-    private void visit(boolean end, Slab slab) {
-        try {
-            if (!slab.isIdle()) {
-                slab.discardFreePages(source);
+    private void discardDirty(Range range, boolean onlyAged) {
+        while (range.discards()) {
+            long run = range.takeDirty(onlyAged);
+            if (run == Range.NONE) {
+                return;
             }
-        } finally {
-            endOrOffer(end, slab);
+            discard(range, (int) run, (int) (run >>> 32));
         }
-        endIfSurplus(slab);
     }
 
     /**
@@ -448,14 +315,21 @@ final class Slabs {
      * @return whether there was one
      */
     boolean releaseRanges() {
+        return releaseRanges(false);
+    }
+
+    private boolean releaseRanges(boolean onlyAged) {
         boolean released = false;
         for (Range range : ranges) {
-            if (range.retire()) {
+            if ((!onlyAged || range.isAged()) && range.retire()) {
                 try {
                     remove(range);
                 } catch (OutOfMemoryError e) {
                     range.revive(); // the Java heap is exhausted: another time
                     return released;
+                }
+                if (range.discards()) {
+                    idleBytes.addAndGet(-(long) range.dirtyGranules() << Range.GRANULE_BITS);
                 }
                 source.giveBack(range.chunk());
                 released = true;
@@ -479,36 +353,24 @@ final class Slabs {
         } while (!RANGES.compareAndSet(this, now, fewer));
     }
 
-    // ---- counting -----------------------------------------------------------------------------
+    // ---- counting -------------------------------------------------------------------------------
 
-    /** How many slabs of a class there are. */
-    long count(int sizeClass) {
-        return sum(sizeClass, _ -> 1);
-    }
-
-    /** How many blocks of a class there are. */
-    long blocks(int sizeClass) {
-        return sum(sizeClass, Slab::blocks);
-    }
-
-    /** How many of them are free and in no cache. */
-    long freeBlocks(int sizeClass) {
-        return sum(sizeClass, Slab::freeBlocks);
-    }
-
-    private long sum(int sizeClass, ToIntFunction<Slab> what) {
-        long sum = 0;
-        for (int home = 0; home < homes; home++) {
-            Bin bin = binAt(sizeClass, home);
-            sum += bin == null ? 0 : bin.count(what);
+    /** Visits all slabs that there are at some moment. */
+    void forEach(Consumer<Slab> visitor) {
+        for (Range range : ranges) {
+            for (int i = 0; i < range.granules(); i++) {
+                Slab slab = range.slabStartingAt(i);
+                if (slab != null) {
+                    visitor.accept(slab);
+                }
+            }
         }
-        return sum;
     }
 
     /** What has been taken from the source. */
     Tally ranges() {
         Range[] now = ranges;
-        long bytes = Arrays.stream(now).mapToLong(range -> range.chunk().bytes()).sum();
-        return new Tally(now.length, bytes);
+        return new Tally(
+                now.length, Arrays.stream(now).mapToLong(range -> range.chunk().bytes()).sum());
     }
 }

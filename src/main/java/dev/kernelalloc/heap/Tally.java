@@ -15,9 +15,4 @@ public record Tally(long blocks, long bytes) {
     public Tally plus(Tally other) {
         return new Tally(blocks + other.blocks, bytes + other.bytes);
     }
-
-    /** These without some of them; none rather than less than none. */
-    Tally minus(Tally some) {
-        return new Tally(Math.max(0, blocks - some.blocks), Math.max(0, bytes - some.bytes));
-    }
 }

@@ -1,6 +1,8 @@
 /**
- * Blocks: where they come from ({@link dev.kernelalloc.heap.BlockSource}) and which are alive
- * ({@link dev.kernelalloc.heap.LiveBlocks}). One for all allocators. Internal.
+ * The engine: {@link dev.kernelalloc.heap.SlabHeap} and what it is made of, hardened heaps, limits
+ * ({@link dev.kernelalloc.heap.Budget}), the table of blocks that come straight from the C heap or
+ * the kernel ({@link dev.kernelalloc.heap.LiveBlocks}), and the library's threads. One for all
+ * allocators. Internal.
  */
 @NullMarked
 package dev.kernelalloc.heap;

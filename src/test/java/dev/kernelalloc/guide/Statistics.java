@@ -55,7 +55,7 @@ final class Statistics {
         }
         CompositeData statistics = (CompositeData) server.getAttribute(name, "Statistics");
         System.out.println("  Statistics:");
-        for (String item : List.of("live", "cached", "depot", "free", "capacity")) {
+        for (String item : List.of("live", "cached", "remote", "free", "capacity")) {
             CompositeData amount = (CompositeData) statistics.get(item);
             System.out.println(
                     "    %s: blocks %s, bytes %s"

@@ -47,6 +47,7 @@ class SlabHeapTest {
     @AfterEach
     void allGoesBack() {
         assertThat(heap.counters().liveBlocks()).isZero();
+        heap.checkInvariants();
         heap.close();
         Await.until("everything given back", () -> os.liveBlocks() == 0);
         assertThat(heap.counters().capacityBytes()).isZero();
@@ -141,7 +142,7 @@ class SlabHeapTest {
         }
         assertThat(failures).isEmpty();
         assertThat(heap.counters().liveBlocks()).isZero();
-        assertThat(heap.counters().cachedBytes() + heap.counters().depotBytes())
+        assertThat(heap.counters().cachedBytes() + heap.counters().remoteBytes())
                 .isLessThanOrEqualTo(CACHE_BYTES);
     }
 
@@ -237,8 +238,7 @@ class SlabHeapTest {
                     .get();
             int oneClass = SizeClasses.of(40, 8);
             assertThat(heap.counters().cachedBytes())
-                    .isLessThanOrEqualTo(
-                            2L * MagazineShape.blocks(oneClass) * SizeClasses.bytes(oneClass));
+                    .isLessThanOrEqualTo(SlabShape.of(oneClass, new SystemChunks(os)).bytes());
             other.submit(heap::trim).get();
             assertThat(heap.counters().capacityBytes()).isZero();
         }
@@ -295,6 +295,24 @@ class SlabHeapTest {
         }
     }
 
+    /** The caller's own cache holds a slab of which another thread has freed the last block. */
+    @Test
+    void freeingAnothersBlockAfterTheCloseGivesUpTheCallersCache() throws Exception {
+        CountedChunks source = new CountedChunks(new SystemChunks(os));
+        SlabHeap closed = new SlabHeap(new HeapSettings("closed", 1 << 20, 4 << 20), source);
+        long mine = closed.allocate(16, 8, false);
+        try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+            long others = other.submit(() -> closed.allocate(16, 8, false)).get();
+            other.submit(closed::close).get();
+            other.submit(() -> closed.free(mine)).get();
+            assertThat(source.bytesOut()).isPositive();
+            closed.free(others);
+            assertThat(closed.counters().capacityBytes())
+                    .isLessThanOrEqualTo(closed.counters().cachedBytes());
+            Await.until("all given back", () -> source.bytesOut() == 0);
+        }
+    }
+
     // ---- what they share ----------------------------------------------------------------------
 
     private long[] allocate(int blocks, long bytes) throws Refusal {
@@ -307,7 +325,7 @@ class SlabHeapTest {
 
     @Test
     void aLargeBlockThatWasAloneForLongGoesBackByItself() throws Exception {
-        long block = heap.allocate(20 << 20, 1);
+        long block = heap.allocate(20 << 20, 1, false);
         Await.until("found empty", () -> !heap.isWatched());
         heap.free(block);
         Await.until("given back", () -> os.liveBlocks() == 0);
@@ -334,7 +352,7 @@ class SlabHeapTest {
                     new Thread(
                             () -> {
                                 try {
-                                    heap.free(heap.allocate(64, 1));
+                                    heap.free(heap.allocate(64, 1, false));
                                 } catch (Refusal e) {
                                     throw new IllegalStateException(e);
                                 }

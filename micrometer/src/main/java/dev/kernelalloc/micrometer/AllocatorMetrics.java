@@ -30,7 +30,7 @@ import java.util.function.ToDoubleFunction;
  *   </thead>
  *   <tbody>
  *     <tr><td>{@code kernelalloc.memory.used}</td><td>gauge, bytes</td><td>by {@code state}:
- *       {@code live}, {@code cached}, {@code depot}, {@code free}, {@code quarantined}; the sum is
+ *       {@code live}, {@code cached}, {@code remote}, {@code free}, {@code quarantined}; the sum is
  *       the capacity</td></tr>
  *     <tr><td>{@code kernelalloc.blocks}</td><td>gauge</td><td>the same in blocks</td></tr>
  *     <tr><td>{@code kernelalloc.memory.peak}</td><td>gauge, bytes</td><td>the largest
@@ -62,7 +62,7 @@ public final class AllocatorMetrics implements MeterBinder, AutoCloseable {
     private enum State {
         LIVE(AllocatorStats::live),
         CACHED(AllocatorStats::cached),
-        DEPOT(AllocatorStats::depot),
+        REMOTE(AllocatorStats::remote),
         FREE(AllocatorStats::free),
         QUARANTINED(AllocatorStats::quarantined);
 

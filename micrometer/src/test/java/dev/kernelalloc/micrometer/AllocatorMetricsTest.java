@@ -44,7 +44,7 @@ class AllocatorMetricsTest {
             clock.add(Duration.ofSeconds(1));
             assertThat(used("live")).isEqualTo(stats.liveBytes());
             assertThat(used("cached")).isEqualTo(stats.cachedBytes());
-            assertThat(used("depot")).isEqualTo(stats.depotBytes());
+            assertThat(used("remote")).isEqualTo(stats.remoteBytes());
             assertThat(used("free")).isEqualTo(stats.freeBytes());
             assertThat(used("quarantined")).isEqualTo(stats.quarantinedBytes());
             assertThat(

@@ -18,9 +18,7 @@ import java.lang.ref.WeakReference;
 @Outcome(id = "refused, adopted", expect = ACCEPTABLE, desc = "The second was faster.")
 @Outcome(
         expect = FORBIDDEN,
-        desc =
-                "Two threads pop from the same magazines, or the cache of a dead thread stays"
-                        + " nobody's.")
+        desc = "Two threads own the same slabs, or the cache of a dead thread stays" + " nobody's.")
 @State
 public class DeadCacheHasOneAdopter {
 
@@ -29,7 +27,11 @@ public class DeadCacheHasOneAdopter {
     /** Who adopts; jcstress also makes actors of threads that die between the two. */
     private static final Thread LIVING = Thread.currentThread();
 
-    private final ThreadCache cache = ThreadCache.of(DEAD.threadId(), new WeakReference<>(DEAD));
+    private final SlabCache cache = SlabCache.vacant(new CacheBudget(0), 0);
+
+    public DeadCacheHasOneAdopter() {
+        cache.adopt(DEAD.threadId(), new WeakReference<>(DEAD));
+    }
 
     @Actor
     public void first(LL_Result r) {

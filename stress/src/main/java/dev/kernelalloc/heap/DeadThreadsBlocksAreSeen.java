@@ -15,7 +15,7 @@ import java.lang.ref.WeakReference;
 @JCStressTest
 @Description("Who adopts the cache of a thread that has just died sees all that it did.")
 @Outcome(id = "alive", expect = ACCEPTABLE, desc = "It had not died yet, and kept its cache.")
-@Outcome(id = "all", expect = ACCEPTABLE, desc = "Every block that it pushed is there.")
+@Outcome(id = "all", expect = ACCEPTABLE, desc = "Every block that it freed is there.")
 @Outcome(
         expect = FORBIDDEN,
         desc =
@@ -24,25 +24,25 @@ import java.lang.ref.WeakReference;
 @State
 public class DeadThreadsBlocksAreSeen {
 
-    private static final int CLASS = SizeClasses.of(64, 8);
-    private static final int BLOCKS = MagazineShape.blocks(CLASS);
+    private static final int BLOCKS = 64;
 
-    private volatile ThreadCache cache;
-    private ThreadCache pushed; // written before its thread starts
+    private volatile SlabCache cache;
+    private SlabCache own; // written before its thread starts
+    private Slab slab;
 
     @Actor
     public void dying() {
         Thread thread = new Thread(this::push);
-        ThreadCache own = ThreadCache.of(thread.threadId(), new WeakReference<>(thread));
-        own.loaded[CLASS] = Magazine.make(BLOCKS);
-        pushed = own;
+        own = SlabCache.vacant(new CacheBudget(Long.MAX_VALUE), Long.MAX_VALUE);
+        slab = PaperChunks.slabOf(own, BLOCKS);
+        own.adopt(thread.threadId(), new WeakReference<>(thread));
         thread.start();
         cache = own;
     }
 
     private void push() {
-        for (int i = 1; i <= BLOCKS; i++) {
-            pushed.push(CLASS, i * 64L);
+        for (int i = 0; i < BLOCKS; i++) {
+            own.push(slab, i);
         }
     }
 
@@ -50,9 +50,9 @@ public class DeadThreadsBlocksAreSeen {
     public void adopter(L_Result r) {
         Thread self = Thread.currentThread();
         for (int i = 0; i < 10_000; i++) {
-            ThreadCache seen = cache;
+            SlabCache seen = cache;
             if (seen != null && seen.adopt(self.threadId(), new WeakReference<>(self))) {
-                r.r1 = Magazine.size(seen.loaded[CLASS]) == BLOCKS ? "all" : "some";
+                r.r1 = PaperChunks.popAll(seen, slab) == BLOCKS ? "all" : "some";
                 return;
             }
             Thread.onSpinWait();

@@ -21,7 +21,7 @@ public class GranulesComeBackApart {
     private final Range range = new Range(new Chunk(1L << 40, 3 * Range.GRANULE_BYTES, true));
     private final long mine = range.take(1);
     private final long others = range.take(1);
-    private long taken;
+    private long taken = Range.NONE;
 
     @Actor
     public void gives() {
@@ -36,7 +36,10 @@ public class GranulesComeBackApart {
     @Arbiter
     public void look(L_Result r) {
         long free = range.take(1);
-        boolean apart = free != 0 && free != taken && free != others && taken != others;
-        r.r1 = apart && taken != 0 && range.take(1) == 0 ? "one free" : "not apart";
+        boolean apart = free != Range.NONE && free != taken && free != others && taken != others;
+        r.r1 =
+                apart && taken != Range.NONE && range.take(1) == Range.NONE
+                        ? "one free"
+                        : "not apart";
     }
 }

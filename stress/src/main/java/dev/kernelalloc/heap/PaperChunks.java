@@ -13,6 +13,8 @@ final class PaperChunks implements ChunkSource {
 
     private static final long FIRST_ADDRESS = 1L << 40;
 
+    static final int CLASS = SizeClasses.of(1024, 8);
+
     private final AtomicLong next = new AtomicLong(FIRST_ADDRESS);
     private final AtomicInteger out = new AtomicInteger();
 
@@ -37,10 +39,7 @@ final class PaperChunks implements ChunkSource {
         return true;
     }
 
-    /**
-     * No more than a slab takes: so a thread finds no room for one of its own, and meets the others
-     * at theirs.
-     */
+    /** No more than a slab takes: so a thread looks for what the others have left. */
     @Override
     public long rangeBytes() {
         return Range.GRANULE_BYTES;
@@ -51,44 +50,66 @@ final class PaperChunks implements ChunkSource {
         return 4096;
     }
 
-    /** A heap where every block comes from its slab and goes back there, and nothing is kept. */
+    /** A heap whose threads share slabs and keep nothing. */
     static SlabHeap uncachedHeapOver(PaperChunks source) {
         return new SlabHeap(new HeapSettings("on paper", 0, 0), source);
     }
 
-    /** A slab with a place in a bin, where its token has not been offered. */
-    static Slab slabIn(Bin bin) {
-        SlabShape shape = bin.shape();
-        long bytes = (long) shape.granules() * Range.GRANULE_BYTES;
-        Range range = new Range(new Chunk(FIRST_ADDRESS, bytes, true));
-        long address = range.take(shape.granules());
-        return new Slab(bin, bin.reserve(), shape, range, address, new byte[shape.blocks()], null);
-    }
-
-    /** All blocks of the one slab of a class, which has no token from then on. */
-    static long[] takeWholeSlab(Slabs slabs, int sizeClass) {
-        long first = takeOne(slabs, sizeClass);
-        long[] blocks = new long[slabs.at(first).blocks()];
-        blocks[0] = first;
-        for (int i = 1; i < blocks.length; i++) {
-            blocks[i] = takeOne(slabs, sizeClass);
+    /** A slab of 64 blocks whose first ones are raw; it stands in no list of the cache. */
+    static Slab slabOf(SlabCache cache, int raw) {
+        SlabShape shape = SlabShape.of(CLASS, new PaperChunks());
+        Slab slab = new Slab(shape, FIRST_ADDRESS, true, false, new int[0]);
+        cache.attach(slab);
+        cache.makeCurrent(slab);
+        for (int i = 0; i < raw; i++) {
+            cache.pop(slab, Slab.RAW);
         }
-        return blocks;
+        return slab;
     }
 
-    /** The address of one block. */
-    static long takeOne(Slabs slabs, int sizeClass) {
+    /** A thread's cache that the test holds. */
+    static SlabCache heldCache() {
+        SlabCache cache = SlabCache.vacant(new CacheBudget(Long.MAX_VALUE), Long.MAX_VALUE);
+        cache.tryAcquire();
+        return cache;
+    }
+
+    /** Frees a block as a thread does that does not own its slab. */
+    static boolean freeRemotely(Slab slab, int index) {
+        if (!slab.change(index, Slab.RAW, Slab.REMOTE)) {
+            return false;
+        }
+        if (slab.addRemote(index)) {
+            SlabCache.post(slab);
+        }
+        return true;
+    }
+
+    /** How many blocks the cache hands out; -1 where one comes twice, or the slab is not sound. */
+    static int popAll(SlabCache cache, Slab slab) {
+        cache.drain();
         try {
-            return slabs.takeOne(sizeClass) & ~Magazine.ZEROED;
-        } catch (Refusal e) {
-            throw new AssertionError("there is always paper", e);
+            slab.checkInvariants();
+        } catch (AssertionError e) {
+            return -1;
         }
+        boolean[] seen = new boolean[slab.blocks()];
+        int count = 0;
+        for (Slab from = cache.find(CLASS); from != null; from = cache.find(CLASS)) {
+            int index = (int) slab.indexOf(cache.pop(from, Slab.OWNED) & Blocks.ADDRESS);
+            if (seen[index]) {
+                return -1;
+            }
+            seen[index] = true;
+            count++;
+        }
+        return count;
     }
 
     /** A raw block. */
     static long allocate(SlabHeap heap, long bytes) {
         try {
-            return heap.allocate(bytes, 8);
+            return heap.allocate(bytes, 8, false);
         } catch (Refusal e) {
             throw new AssertionError("there is always paper", e);
         }
@@ -97,7 +118,7 @@ final class PaperChunks implements ChunkSource {
     /** A raw block of its own chunk. */
     static long allocateLarge(LargeBlocks large) {
         try {
-            return large.allocate(1 << 24, 8, true) & ~Magazine.ZEROED;
+            return large.allocate(1 << 24, 8, true) & ~Blocks.ZEROED;
         } catch (Refusal e) {
             throw new AssertionError("there is always paper", e);
         }

@@ -26,7 +26,7 @@ public class RetiredRangeGivesNothing {
 
     @Actor
     public void takes(LL_Result r) {
-        r.r1 = range.take(1) != 0 ? "granule" : "nothing";
+        r.r1 = range.take(1) != Range.NONE ? "granule" : "nothing";
     }
 
     @Actor

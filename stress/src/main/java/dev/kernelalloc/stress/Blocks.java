@@ -51,7 +51,7 @@ final class Blocks {
         long sum =
                 now.liveBytes()
                         + now.cachedBytes()
-                        + now.depotBytes()
+                        + now.remoteBytes()
                         + now.freeBytes()
                         + now.quarantinedBytes();
         boolean addsUp = now.liveBlocks() == 0 && sum == now.capacityBytes();

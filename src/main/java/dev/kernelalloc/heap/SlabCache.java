@@ -1,0 +1,669 @@
+package dev.kernelalloc.heap;
+
+import dev.kernelalloc.heap.Slab.Place;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.WeakReference;
+import java.util.Arrays;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * The slabs of one thread, or of a shard that threads acquire for a moment. All of it is its
+ * holder's but for {@link #holder} and {@link #pending}; see {@link SlabHeap}.
+ *
+ * <p>Each slab stands in one list: it is the current one of its class, or one of the partial ones
+ * of its class, or a full one. The bytes of current slabs, and of empty ones that are kept, are
+ * reserved within the limits of the cache and of the heap. What a thread caches is what these slabs
+ * have free.
+ */
+final class SlabCache {
+
+    /** Unowned: to be acquired, or adopted. */
+    static final long VACANT = 0;
+
+    /** Held for a moment: not a thread's id. */
+    static final long TAKEN = -1;
+
+    /** Tracking one takes about two microseconds. */
+    private static final long SAMPLED_EVERY_NANOS = 1_000_000;
+
+    /** So many slabs are looked at for free pages before a new one is made. */
+    private static final int SLABS_SCAVENGED = 32;
+
+    private static final VarHandle HOLDER;
+    private static final VarHandle PENDING;
+
+    static {
+        try {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            HOLDER = lookup.findVarHandle(SlabCache.class, "holder", long.class);
+            PENDING = lookup.findVarHandle(SlabCache.class, "pending", Slab.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    /**
+     * Of a slab that is detached or new: nobody's, so that whoever frees a block of it meanwhile
+     * adds it to the remote list.
+     */
+    static final SlabCache IN_TRANSIT = new SlabCache(false, TAKEN, new CacheBudget(0), 0);
+
+    /** Whether threads acquire it for a moment, instead of one owning it. */
+    final boolean shard;
+
+    private final CacheBudget budget;
+    private final long limitBytes;
+
+    /** A thread's id, or VACANT or TAKEN. */
+    private long holder;
+
+    /** Weak: a thread that has died keeps its class loader alive. */
+    private volatile @Nullable WeakReference<Thread> thread;
+
+    /** Held for ever. */
+    private volatile boolean ended;
+
+    private final Slab[] current = new Slab[SizeClasses.COUNT];
+    private final @Nullable Slab[] partial = new Slab[SizeClasses.COUNT];
+    private @Nullable Slab full;
+    private long reservedBytes;
+
+    /** When each class got a slab last, counted in refills. */
+    private final int[] refilledAt = new int[SizeClasses.COUNT];
+
+    private int refills;
+
+    /** Slabs that nothing uses any more, to be released once the cache is not held. */
+    private @Nullable Slab dropped;
+
+    /**
+     * The bytes of slabs dropped since the last refill. A thread that has dropped more than it may
+     * keep is giving up its blocks, and keeps nothing: it may be idle afterwards, and slabs of an
+     * idle thread stay.
+     */
+    private long droppedBytes;
+
+    /** The last time the holder was asked to flush. */
+    int epoch;
+
+    /** Of a shard: who acquired it last, and how often in a row. */
+    long lastUser;
+
+    int repeats;
+
+    /** Of a shard: how often it was acquired; another thread may look. */
+    int uses;
+
+    private int sampleMask = Integer.MIN_VALUE;
+    private long sampledAt;
+
+    @SuppressWarnings("unused")
+    private long p0, p1, p2, p3, p4, p5, p6, p7;
+
+    /** Slabs with blocks that other threads have freed, or that others have handed over. */
+    private volatile @Nullable Slab pending;
+
+    private SlabCache(boolean shard, long holder, CacheBudget budget, long limitBytes) {
+        this.shard = shard;
+        this.holder = holder;
+        this.budget = budget;
+        this.limitBytes = limitBytes;
+        Arrays.fill(current, Slab.NOTHING);
+    }
+
+    /** For all threads: it reserves nothing. */
+    static SlabCache shard(CacheBudget budget) {
+        return new SlabCache(true, VACANT, budget, 0);
+    }
+
+    /** For one thread at a time, and nobody's yet. */
+    static SlabCache vacant(CacheBudget budget, long limitBytes) {
+        return new SlabCache(false, VACANT, budget, limitBytes);
+    }
+
+    // ---- who holds it ---------------------------------------------------------------------------
+
+    /** Whether the calling thread has this id and owns the cache. */
+    boolean isOf(long id) {
+        return (long) HOLDER.getOpaque(this) == id;
+    }
+
+    /** Holds it for a moment, if it is vacant. */
+    boolean tryAcquire() {
+        if ((long) HOLDER.getOpaque(this) != VACANT || !HOLDER.compareAndSet(this, VACANT, TAKEN)) {
+            return false;
+        }
+        uses++;
+        return true;
+    }
+
+    /** Holds it for a moment, if it is vacant or its owner has died. */
+    boolean tryAcquireDead() {
+        long id = (long) HOLDER.getAcquire(this);
+        if (id == TAKEN || id != VACANT && isAlive()) {
+            return false;
+        }
+        if (!HOLDER.compareAndSet(this, id, TAKEN)) {
+            return false;
+        }
+        uses++;
+        return true;
+    }
+
+    /** Holds it for a moment, also where its owner lives, who cannot reach it any more. */
+    boolean tryAcquireUnreachable() {
+        long id = (long) HOLDER.getAcquire(this);
+        return id != TAKEN && HOLDER.compareAndSet(this, id, TAKEN);
+    }
+
+    /** Ends {@link #tryAcquire}, {@link #tryAcquireDead} or {@link #tryAcquireUnreachable}. */
+    void release() {
+        HOLDER.setRelease(this, VACANT);
+    }
+
+    /** Makes it a thread's, if it is vacant or its owner has died. */
+    boolean adopt(long id, WeakReference<Thread> next) {
+        if (!tryAcquireDead()) {
+            return false;
+        }
+        thread = next;
+        HOLDER.setRelease(this, id);
+        return true;
+    }
+
+    /** Ends it, for who holds it: it has no slab, and nobody acquires it any more. */
+    void end() {
+        ended = true;
+    }
+
+    boolean isEnded() {
+        return ended;
+    }
+
+    /** Puts it where its owner looks for it. */
+    void enterIn(@Nullable SlabCache[] hints) {
+        long id = (long) HOLDER.getOpaque(this);
+        if (id > VACANT) {
+            hints[(int) id & hints.length - 1] = this;
+        }
+    }
+
+    /** Whether it is a live thread's. */
+    boolean isLive() {
+        return (long) HOLDER.getAcquire(this) > VACANT && isAlive();
+    }
+
+    private boolean isAlive() {
+        WeakReference<Thread> reference = thread;
+        Thread known = reference == null ? null : reference.get();
+        return known != null && known.isAlive();
+    }
+
+    // ---- blocks ---------------------------------------------------------------------------------
+
+    /** The current slab of a class, which may have no free block; NOTHING where there is none. */
+    Slab current(int sizeClass) {
+        return current[sizeClass];
+    }
+
+    /** A look from outside: whether it may have a slab with a free block of that class. */
+    boolean mayHave(int sizeClass) {
+        return pending != null || partial[sizeClass] != null || current[sizeClass] != Slab.NOTHING;
+    }
+
+    /** A slab of the class that has a free block, the current one first; null where none has. */
+    @Nullable Slab find(int sizeClass) {
+        Slab slab = current[sizeClass];
+        if (slab.hasFree()) {
+            return slab;
+        }
+        if (pending != null) {
+            drain();
+            if (slab.hasFree()) {
+                return slab;
+            }
+        }
+        if (slab.head != Slab.END) {
+            slab.relist();
+            if (slab.hasFree()) {
+                return slab;
+            }
+        }
+        Slab other = partial[sizeClass];
+        while (other != null && !other.hasFree()) {
+            other.relist();
+            if (other.hasFree()) {
+                break;
+            }
+            move(other, Place.FULL);
+            other = partial[sizeClass];
+        }
+        return other;
+    }
+
+    /**
+     * Takes a block of a slab that {@link #find} has found.
+     *
+     * @return its address, with {@link Blocks#ZEROED} where its bytes are zeros
+     */
+    long pop(Slab slab, char state) {
+        if (slab.place == Place.CURRENT) {
+            return slab.pop(state);
+        }
+        unreserve(slab); // it is empty no more
+        long block = slab.pop(state);
+        move(slab, slab.hasFree() ? Place.PARTIAL : Place.FULL);
+        return block;
+    }
+
+    /** Frees a block of one of its slabs. */
+    void push(Slab slab, int index) {
+        slab.push(index);
+        settle(slab);
+    }
+
+    /** Collects what others have freed, and lists what others have sent. */
+    void drain() {
+        Slab slab = (Slab) PENDING.getAndSet(this, null);
+        while (slab != null) {
+            Slab following = slab.nextPending;
+            slab.nextPending = null;
+            if (slab.cache == this) { // else it was released: a race of two frees has posted it
+                slab.collect();
+                settle(slab);
+            }
+            slab = following;
+        }
+    }
+
+    /**
+     * Posts a slab to its cache: who has made it pending. Until that cache collects, the slab stays
+     * there. A slab that was released has none, and nobody looks at it again.
+     */
+    static void post(Slab slab) {
+        SlabCache to = slab.cache;
+        if (to == null) {
+            return;
+        }
+        Slab before;
+        do {
+            before = to.pending;
+            slab.nextPending = before;
+        } while (!PENDING.compareAndSet(to, before, slab));
+    }
+
+    /**
+     * Takes a slab out of all lists, for the caller alone, who sends it to another cache or
+     * attaches it there.
+     *
+     * @return false where a remote free is in flight: nothing has changed then
+     */
+    boolean detach(Slab slab) {
+        if (!slab.detach()) {
+            return false;
+        }
+        unreserve(slab);
+        unlink(slab);
+        slab.place(Place.NOWHERE);
+        slab.owner(Slab.FLUSH_REQUESTED);
+        slab.cache = IN_TRANSIT;
+        return true;
+    }
+
+    /** Takes over a slab that is detached or new; it stands in no list until a block is popped. */
+    void attach(Slab slab) {
+        slab.cache = this;
+        slab.collect();
+    }
+
+    /** Sends a slab that is detached to a cache that the caller need not hold. */
+    static void send(Slab slab, SlabCache to) {
+        slab.cache = to;
+        post(slab);
+    }
+
+    boolean isPending() {
+        return pending != null;
+    }
+
+    // ---- the lists ------------------------------------------------------------------------------
+
+    /** Puts a slab where it belongs after blocks of it were freed. */
+    private void settle(Slab slab) {
+        if (slab.place == Place.CURRENT) {
+            return;
+        }
+        if (slab.isEmpty()) {
+            if (keeps(slab)) {
+                move(slab, Place.PARTIAL);
+            } else {
+                long before = droppedBytes;
+                drop(slab);
+                if (before <= limitBytes && droppedBytes > limitBytes) {
+                    dropEmpty();
+                }
+            }
+        } else if (slab.place == Place.NOWHERE) {
+            move(slab, slab.hasFree() ? Place.PARTIAL : Place.FULL);
+        } else if (slab.place == Place.FULL && slab.isPartial()) {
+            move(slab, Place.PARTIAL);
+        }
+    }
+
+    /** Whether an empty slab stays: a shard has at most one of a class that no thread need make. */
+    private boolean keeps(Slab slab) {
+        if (shard) {
+            Slab other = partial[slab.sizeClass];
+            return slab.blocks() > 1 && (other == null || other == slab && slab.next == null);
+        }
+        return droppedBytes <= limitBytes && reserve(slab, slab.bytes());
+    }
+
+    private void move(Slab slab, Place to) {
+        if (slab.place == to) {
+            return;
+        }
+        if (to == Place.FULL) {
+            unreserve(slab);
+        }
+        unlink(slab);
+        if (to == Place.PARTIAL) {
+            link(slab, partial[slab.sizeClass]);
+            partial[slab.sizeClass] = slab;
+        } else if (to == Place.FULL) {
+            link(slab, full);
+            full = slab;
+        }
+        slab.place(to);
+    }
+
+    private static void link(Slab slab, @Nullable Slab next) {
+        slab.next = next;
+        if (next != null) {
+            next.previous = slab;
+        }
+    }
+
+    private void unlink(Slab slab) {
+        Slab next = slab.next;
+        Slab previous = slab.previous;
+        if (next != null) {
+            next.previous = previous;
+        }
+        if (previous != null) {
+            previous.next = next;
+        } else if (partial[slab.sizeClass] == slab) {
+            partial[slab.sizeClass] = next;
+        } else if (full == slab) {
+            full = next;
+        } else if (current[slab.sizeClass] == slab) {
+            current[slab.sizeClass] = Slab.NOTHING;
+        }
+        slab.next = null;
+        slab.previous = null;
+    }
+
+    /**
+     * Makes a slab with a free block the current one of its class.
+     *
+     * @return false if nothing can be reserved for it; its class has no current slab then
+     */
+    boolean makeCurrent(Slab slab) {
+        Slab old = current[slab.sizeClass];
+        if (old == slab) {
+            return true;
+        }
+        retire(slab.sizeClass);
+        if (!shard && !reserve(slab, slab.bytes())) {
+            return false;
+        }
+        move(slab, Place.CURRENT);
+        current[slab.sizeClass] = slab;
+        slab.untilSampled = old == Slab.NOTHING ? untilNextSample() : old.untilSampled;
+        refilledAt[slab.sizeClass] = ++refills;
+        droppedBytes = 0;
+        return true;
+    }
+
+    /** Makes the current slab of a class one of the others. */
+    void retire(int sizeClass) {
+        if (current[sizeClass] != Slab.NOTHING) {
+            retire(current[sizeClass]);
+        }
+    }
+
+    private void retire(Slab slab) {
+        unreserve(slab);
+        unlink(slab);
+        slab.place(Place.NOWHERE);
+        settle(slab);
+    }
+
+    /** Makes a slab take that many bytes of the limit; false if there are not as many left. */
+    private boolean reserve(Slab slab, long bytes) {
+        long more = bytes - slab.reservedBytes;
+        if (more > 0 && (reservedBytes + more > limitBytes || !budget.take(more))) {
+            return false;
+        }
+        if (more < 0) {
+            budget.give(-more);
+        }
+        reservedBytes += more;
+        slab.reservedBytes = bytes;
+        return true;
+    }
+
+    private void unreserve(Slab slab) {
+        reserve(slab, 0);
+    }
+
+    /**
+     * The class whose current slab can best be spared, but for one class; -1 when no other has one.
+     * It is the one that has gone without a refill for longest, the more bytes the longer.
+     */
+    int mostDispensable(int butFor) {
+        int found = -1;
+        long most = -1;
+        for (int i = 0; i < current.length; i++) {
+            long idleness = (refills - refilledAt[i]) * current[i].bytes();
+            if (current[i] != Slab.NOTHING && i != butFor && idleness > most) {
+                most = idleness;
+                found = i;
+            }
+        }
+        return found;
+    }
+
+    /** Drops the empty slabs that are kept. */
+    void dropEmpty() {
+        for (Slab head : partial) {
+            Slab slab = head;
+            while (slab != null) {
+                Slab following = slab.next;
+                if (slab.isEmpty()) {
+                    drop(slab);
+                }
+                slab = following;
+            }
+        }
+    }
+
+    private void drop(Slab slab) {
+        unreserve(slab);
+        unlink(slab);
+        slab.place(Place.NOWHERE);
+        slab.owner(Slab.NOBODY);
+        slab.cache = null;
+        slab.next = dropped;
+        dropped = slab;
+        droppedBytes += slab.bytes();
+    }
+
+    /** Slabs that nothing uses any more, linked by {@code next}: the caller releases them. */
+    @Nullable Slab takeDropped() {
+        Slab all = dropped;
+        dropped = null;
+        return all;
+    }
+
+    // ---- giving up what no block uses -----------------------------------------------------------
+
+    /** Drops all empty slabs. */
+    void flush() {
+        drain();
+        for (int i = 0; i < current.length; i++) {
+            retire(i);
+        }
+        dropEmpty();
+    }
+
+    /** Discards the free pages of slabs that blocks came back to since the last time. */
+    void discardFreePages(ChunkSource source) {
+        for (Slab head : partial) {
+            for (Slab slab = head; slab != null; slab = slab.next) {
+                slab.discardFreePages(source);
+            }
+        }
+    }
+
+    /**
+     * Discards the free pages of a few slabs, before a new one is made. Each call continues in
+     * another class.
+     */
+    void scavenge(ChunkSource source) {
+        int left = SLABS_SCAVENGED;
+        for (int i = 0; i < partial.length; i++) {
+            Slab slab = partial[(refills + i) % partial.length];
+            for (; slab != null; slab = slab.next) {
+                if (left-- == 0) {
+                    return;
+                }
+                if (slab.isWorthDiscarding()) {
+                    slab.discardFreePages(source);
+                }
+            }
+        }
+    }
+
+    /**
+     * Sends every slab to the shards that have what no thread has.
+     *
+     * @return whether none is left: else remote frees are in flight
+     */
+    boolean sendAll(SlabCaches to) {
+        for (int i = 0; i < current.length; i++) {
+            retire(i);
+            sendAll(partial[i], to);
+        }
+        sendAll(full, to);
+        for (Slab left : partial) {
+            if (left != null) {
+                return false;
+            }
+        }
+        return full == null && pending == null;
+    }
+
+    private void sendAll(@Nullable Slab head, SlabCaches to) {
+        Slab slab = head;
+        while (slab != null) {
+            Slab following = slab.next;
+            SlabCache commons = to.commons(slab.sizeClass);
+            if (detach(slab)) {
+                send(slab, commons);
+            }
+            slab = following;
+        }
+    }
+
+    // ---- sampling -------------------------------------------------------------------------------
+
+    /** Whether the owned block just allocated slowly is sampled; see {@link SlabHeap#samples}. */
+    boolean samples(int mask, int sizeClass) {
+        if (mask == 0) {
+            return true;
+        }
+        Slab slab = current[sizeClass];
+        if (sampleMask != mask) {
+            sampleMask = mask;
+            for (Slab each : current) {
+                if (each != Slab.NOTHING) {
+                    each.untilSampled = untilNextSample();
+                }
+            }
+            return false;
+        }
+        if (slab == Slab.NOTHING || slab.untilSampled > 0) {
+            return false;
+        }
+        slab.untilSampled = untilNextSample();
+        return mask > 0 && isTime();
+    }
+
+    /** Random: a program that makes its blocks in turn does not show the same one each time. */
+    private int untilNextSample() {
+        return sampleMask < 0
+                ? Integer.MAX_VALUE
+                : 1 + ThreadLocalRandom.current().nextInt(2 * sampleMask + 1);
+    }
+
+    /** At most once in a while, where a thread makes more owners than can be tracked cheaply. */
+    private boolean isTime() {
+        long now = System.nanoTime();
+        if (now - sampledAt < SAMPLED_EVERY_NANOS) {
+            return false;
+        }
+        sampledAt = now;
+        return true;
+    }
+
+    // ---- for a look from outside ----------------------------------------------------------------
+
+    /** Whether what a slab of this cache has free is cached: it is reserved. */
+    boolean caches(Slab slab) {
+        return !shard && slab.reservedBytes > 0;
+    }
+
+    /** Throws where an invariant of the lists does not hold; nobody uses the cache meanwhile. */
+    void checkInvariants() {
+        long reserved = 0;
+        for (int i = 0; i < current.length; i++) {
+            Slab slab = current[i];
+            if (slab != Slab.NOTHING) {
+                long share = shard ? 0 : slab.bytes();
+                require(slab.place == Place.CURRENT, slab, "current");
+                require(slab.reservedBytes == share, slab, "current");
+                reserved += check(slab, i);
+            }
+            for (Slab each = partial[i]; each != null; each = each.next) {
+                require(each.place == Place.PARTIAL, each, "partial");
+                long share = !shard && each.isEmpty() ? each.bytes() : 0;
+                require(each.reservedBytes == share, each, "empty");
+                reserved += check(each, i);
+            }
+        }
+        for (Slab each = full; each != null; each = each.next) {
+            require(each.place == Place.FULL && each.reservedBytes == 0, each, "full");
+            check(each, each.sizeClass);
+        }
+        require(reserved == reservedBytes && reservedBytes <= limitBytes, null, "reserved");
+        require(dropped == null, dropped, "dropped");
+    }
+
+    private long check(Slab slab, int sizeClass) {
+        slab.checkInvariants();
+        require(slab.cache == this && slab.sizeClass == sizeClass, slab, "cache");
+        require(slab.next == null || slab.next.previous == slab, slab, "list");
+        return slab.reservedBytes;
+    }
+
+    private static void require(boolean holds, @Nullable Slab slab, String what) {
+        if (!holds) {
+            throw new AssertionError("broken invariant: what=" + what + " slab=" + slab);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+package dev.kernelalloc.heap;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.WeakReference;
+import java.util.Arrays;
+
+/**
+ * Which thread has which cache: platform threads one of their own, and of virtual threads, which
+ * are many, those that call most, by loan. The others share <i>shards</i>.
+ *
+ * <p>A thread whose cache is not found in the table looks through all, adopts a dead thread's, or
+ * makes one. Of those it looks at a few alone, so a thread starts as fast however many have died.
+ */
+final class SlabCaches {
+
+    /** So few virtual threads meet at one that it costs nothing. */
+    private static final int SHARDS_PER_PROCESSOR = 8;
+
+    private static final int LOANS_PER_PROCESSOR = 4;
+
+    /** A virtual thread that acquires one shard so often in a row gets a loan. */
+    private static final int REPEATS_FOR_LOAN = 16;
+
+    /** Dead caches are looked for among so many. */
+    private static final int ADOPTIONS_TRIED = 8;
+
+    private static final int MAX_TABLE = 1 << 14;
+
+    private static final SlabCache[] NO_CACHES = {};
+
+    private static final VarHandle ALL;
+    private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(SlabCache[].class);
+
+    static {
+        try {
+            ALL = MethodHandles.lookup().findVarHandle(SlabCaches.class, "all", SlabCache[].class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final CacheBudget budget;
+    private final long limitBytes;
+
+    /** Whether threads have caches of their own; else one shard serves all while it is vacant. */
+    private final boolean own;
+
+    private final @Nullable SlabCache[] shards;
+    private final @Nullable SlabCache[] loans;
+    private volatile SlabCache[] all = NO_CACHES;
+    private volatile @Nullable SlabCache[] table = new SlabCache[8];
+
+    /** Where dead caches are looked for next; lost updates do not matter. */
+    private int adoptions;
+
+    SlabCaches(boolean own, CacheBudget budget, long limitBytes) {
+        this.own = own;
+        this.budget = budget;
+        this.limitBytes = limitBytes;
+        int processors = Runtime.getRuntime().availableProcessors();
+        this.shards = new SlabCache[powerOfTwo(processors * SHARDS_PER_PROCESSOR)];
+        this.loans = new SlabCache[own ? powerOfTwo(processors * LOANS_PER_PROCESSOR) : 0];
+    }
+
+    private static int powerOfTwo(int atLeast) {
+        return Integer.highestOneBit(2 * atLeast - 1);
+    }
+
+    // ---- of one thread --------------------------------------------------------------------------
+
+    /** The cache of the calling thread; null where it uses shards. */
+    @Nullable SlabCache own(Thread thread) {
+        if (!own) {
+            return null;
+        }
+        SlabCache known = ownIfAny(thread);
+        return known != null || thread.isVirtual() ? known : adoptOrMake(thread);
+    }
+
+    /** The same if it has one already. */
+    @Nullable SlabCache ownIfAny(Thread thread) {
+        long id = thread.threadId();
+        @Nullable SlabCache[] hints = table;
+        SlabCache hinted = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
+        if (hinted != null && hinted.isOf(id)) {
+            return hinted;
+        }
+        for (SlabCache cache : thread.isVirtual() ? loans : all) {
+            if (cache != null && cache.isOf(id)) {
+                enter(cache, id);
+                return cache;
+            }
+        }
+        return null;
+    }
+
+    private SlabCache adoptOrMake(Thread thread) {
+        long id = thread.threadId();
+        WeakReference<Thread> reference = new WeakReference<>(thread);
+        SlabCache[] now = all;
+        int first = adoptions;
+        for (int i = 0; i < Math.min(ADOPTIONS_TRIED, now.length); i++) {
+            SlabCache cache = now[Integer.remainderUnsigned(first + i, now.length)];
+            adoptions = first + i + 1;
+            if (cache.adopt(id, reference)) {
+                enter(cache, id);
+                return cache;
+            }
+        }
+        SlabCache cache = SlabCache.vacant(budget, limitBytes);
+        cache.adopt(id, reference);
+        do {
+            now = all;
+        } while (!ALL.compareAndSet(this, now, with(now, cache)));
+        enter(cache, id);
+        return cache;
+    }
+
+    private static SlabCache[] with(SlabCache[] now, SlabCache cache) {
+        SlabCache[] more = Arrays.copyOf(now, now.length + 1);
+        more[now.length] = cache;
+        return more;
+    }
+
+    /** A hint: two threads that collide, or lose it to a growing table, look through all. */
+    private void enter(SlabCache cache, long id) {
+        @Nullable SlabCache[] hints = table;
+        SlabCache other = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
+        if (other != null && other != cache && hints.length < MAX_TABLE && other.isLive()) {
+            hints = new SlabCache[hints.length * 2];
+            for (SlabCache each : all) {
+                each.enterIn(hints);
+            }
+            table = hints;
+        }
+        ELEMENT.setRelease(hints, (int) id & hints.length - 1, cache);
+    }
+
+    /** Leaves out caches that are {@link SlabCache#isEnded}, if there are many. */
+    void removeEnded() {
+        SlabCache[] now;
+        SlabCache[] fewer;
+        do {
+            now = all;
+            fewer = Arrays.stream(now).filter(each -> !each.isEnded()).toArray(SlabCache[]::new);
+        } while (!ALL.compareAndSet(this, now, fewer));
+    }
+
+    /** The caches of platform threads, dead and alive. */
+    SlabCache[] all() {
+        return all;
+    }
+
+    /** Whether there are more caches than a new thread looks at. */
+    boolean areMany() {
+        return all.length > ADOPTIONS_TRIED;
+    }
+
+    /** Those on loan, or that have been. */
+    @Nullable SlabCache[] loans() {
+        return loans;
+    }
+
+    // ---- of all threads -------------------------------------------------------------------------
+
+    int shards() {
+        return shards.length;
+    }
+
+    /** A shard that has been used, or null. */
+    @Nullable SlabCache shardIfAny(int number) {
+        return (SlabCache) ELEMENT.getAcquire(shards, number & shards.length - 1);
+    }
+
+    /** A shard, by any number. */
+    SlabCache shard(int number) {
+        return get(shards, number & shards.length - 1, 0);
+    }
+
+    /** The shard that has the slabs of a class that no thread has. */
+    SlabCache commons(int sizeClass) {
+        return shard(own ? sizeClass : 0);
+    }
+
+    /** The same, or null where it has not been used. */
+    @Nullable SlabCache commonsIfAny(int sizeClass) {
+        return shardIfAny(own ? sizeClass : 0);
+    }
+
+    /** The shard that a thread tries first. */
+    int firstShard(Thread thread) {
+        return own ? (int) thread.threadId() : 0;
+    }
+
+    /** A loan for a virtual thread that has acquired this shard, if it has earned one. */
+    boolean earnsLoan(SlabCache shard, long id) {
+        if (shard.lastUser != id) {
+            shard.lastUser = id;
+            shard.repeats = 0;
+        }
+        return own && ++shard.repeats > REPEATS_FOR_LOAN;
+    }
+
+    /** Lends the calling virtual thread a cache, where one is vacant or its borrower has died. */
+    @Nullable SlabCache lend(Thread thread) {
+        long id = thread.threadId();
+        WeakReference<Thread> reference = new WeakReference<>(thread);
+        for (int i = 0; i < loans.length; i++) {
+            SlabCache cache = get(loans, (int) id + i & loans.length - 1, limitBytes);
+            if (cache.adopt(id, reference)) {
+                enter(cache, id);
+                return cache;
+            }
+        }
+        return null;
+    }
+
+    private SlabCache get(@Nullable SlabCache[] caches, int at, long bytes) {
+        SlabCache known = (SlabCache) ELEMENT.getAcquire(caches, at);
+        if (known != null) {
+            return known;
+        }
+        SlabCache made =
+                caches == shards ? SlabCache.shard(budget) : SlabCache.vacant(budget, bytes);
+        SlabCache other = (SlabCache) ELEMENT.compareAndExchange(caches, at, null, made);
+        return other == null ? made : other;
+    }
+}
