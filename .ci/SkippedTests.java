@@ -49,7 +49,7 @@ class SkippedTests {
     }
 
     private static List<Path> reports(Path project) throws IOException {
-        try (Stream<Path> files = Files.walk(project, 4)) {
+        try (Stream<Path> files = Files.walk(project, 5)) {
             return files.filter(file -> file.getFileName().toString().matches("TEST-.*\\.xml"))
                     .filter(file -> file.getParent().endsWith("target/surefire-reports"))
                     .toList();

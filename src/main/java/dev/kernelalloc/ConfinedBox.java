@@ -46,6 +46,7 @@ import java.util.function.UnaryOperator;
  * <p><b>Inlining</b> is explained at {@link BoxMaker}.
  *
  * @param <T> the type in the box
+ * @hidden
  */
 public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 

@@ -77,6 +77,7 @@ public abstract class StructType<T> {
      *
      * @param model the description of a struct that has no type yet
      * @throws IllegalCallerException if {@code model} is anything else
+     * @hidden
      */
     protected StructType(Object model) {
         // Before super(): an object that does not exist has no finalizer to escape through.
@@ -378,6 +379,7 @@ public abstract class StructType<T> {
      * code, so that it is a constant for the JIT wherever the type is.
      *
      * @return null for a struct known by its layout alone
+     * @hidden
      */
     protected @Nullable Object companion() {
         return null;
@@ -416,6 +418,7 @@ public abstract class StructType<T> {
      * @param name the name of the call site
      * @param type the type of the call site
      * @return the call site
+     * @hidden
      */
     protected static CallSite link(
             MethodHandles.Lookup caller, String name, MethodType type, MethodHandle target) {
