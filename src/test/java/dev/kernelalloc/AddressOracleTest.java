@@ -276,7 +276,6 @@ class AddressOracleTest {
         try {
             return SecretMemory.builder().require(Guarantee.HIDDEN).allocate(bytes);
         } catch (AllocationException e) {
-            System.out.println("skipped: " + e.getMessage());
             return abort("skipped: " + e.getMessage());
         }
     }
@@ -287,7 +286,6 @@ class AddressOracleTest {
         try {
             return allocate(request);
         } catch (AllocationException e) {
-            System.out.println("skipped: " + e.getMessage());
             return abort("skipped: " + e.getMessage());
         }
     }

@@ -66,9 +66,6 @@ class DirectReadExampleTest {
 
     private static void readsTheSame(ChildJvm jvm) throws InterruptedException {
         String output = run(jvm);
-        if (output.contains("No direct read here")) {
-            System.out.println("DirectReadExampleTest skipped: " + output);
-        }
         assumeTrue(!output.contains("No direct read here"), () -> "skipped: " + output);
         assertThat(output)
                 .containsPattern("ordinary reads +32 MiB in +\\d+ ms, +\\d+ MB/s")

@@ -26,8 +26,8 @@ class GuestExampleTest {
 
     @Test
     void theGuestAddsAndPrints() throws Exception {
-        require(Files.exists(KVM), "skipped: there is no /dev/kvm");
-        require(
+        assumeTrue(Files.exists(KVM), "skipped: there is no /dev/kvm");
+        assumeTrue(
                 Files.isReadable(KVM) && Files.isWritable(KVM),
                 "skipped: this user must not open /dev/kvm");
         String output = run(ChildJvm.onClassPath());
@@ -44,7 +44,7 @@ class GuestExampleTest {
 
     @Test
     void aUserWithoutRightsIsToldWhatToDo() throws Exception {
-        require(Files.exists(KVM), "skipped: there is no /dev/kvm");
+        assumeTrue(Files.exists(KVM), "skipped: there is no /dev/kvm");
         String output = run(ChildJvm.onClassPath().unprivileged());
         assertThat(output)
                 .satisfiesAnyOf(
@@ -57,7 +57,7 @@ class GuestExampleTest {
 
     @Test
     void whereThereIsNoDeviceItSaysSo() throws Exception {
-        require(!Files.exists(KVM), "skipped: there is a /dev/kvm");
+        assumeTrue(!Files.exists(KVM), "skipped: there is a /dev/kvm");
         assertThat(run(ChildJvm.onClassPath())).contains("There is no /dev/kvm here");
     }
 
@@ -89,12 +89,5 @@ class GuestExampleTest {
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output()).doesNotContainIgnoringCase("warning");
         return result.output();
-    }
-
-    private static void require(boolean condition, String reason) {
-        if (!condition) {
-            System.out.println("GuestExampleTest " + reason);
-        }
-        assumeTrue(condition, reason);
     }
 }

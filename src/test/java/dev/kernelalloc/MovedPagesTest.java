@@ -49,7 +49,6 @@ class MovedPagesTest {
         try {
             hidden(1).close();
         } catch (AllocationException e) {
-            System.out.println("skipped: " + e.getMessage());
             abort("skipped: " + e.getMessage());
         }
     }

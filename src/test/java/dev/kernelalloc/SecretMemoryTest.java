@@ -473,7 +473,6 @@ class SecretMemoryTest {
         SecretMemory memory = SecretMemory.allocate(bytes);
         if (memory.obtained() instanceof Obtained.Locked(_, String why)) {
             memory.close();
-            System.out.println("skipped: " + why);
             assumeTrue(false, "skipped: " + why);
         }
         return memory;

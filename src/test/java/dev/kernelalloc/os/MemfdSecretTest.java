@@ -121,7 +121,6 @@ class MemfdSecretTest {
         try {
             return linux.reserveHidden(bytes, guardBytes, callState);
         } catch (Refusal.NotSupported | Refusal.NotPermitted e) {
-            System.out.println("skipped: " + e.getMessage());
             return abort("skipped: " + e.getMessage());
         }
     }

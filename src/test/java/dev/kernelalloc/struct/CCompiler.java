@@ -98,7 +98,6 @@ final class CCompiler {
                 throw new AssertionError(e);
             }
         }
-        System.out.println("skipped: no C compiler among " + CANDIDATES);
         return abort("skipped: no C compiler among " + CANDIDATES);
     }
 

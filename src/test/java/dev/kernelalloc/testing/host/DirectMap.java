@@ -227,7 +227,6 @@ public final class DirectMap implements AutoCloseable {
     }
 
     private static RuntimeException skipped(String why) {
-        System.out.println("skipped: " + why);
         return abort("skipped: " + why);
     }
 

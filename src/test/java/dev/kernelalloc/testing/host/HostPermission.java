@@ -23,11 +23,7 @@ final class HostPermission implements ExecutionCondition, BeforeAllCallback, Bef
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
         return refusal()
-                .map(
-                        why -> {
-                            System.out.println("skipped: " + context.getDisplayName() + ": " + why);
-                            return ConditionEvaluationResult.disabled("skipped: " + why);
-                        })
+                .map(why -> ConditionEvaluationResult.disabled("skipped: " + why))
                 .orElseGet(() -> ConditionEvaluationResult.enabled("this machine may be changed"));
     }
 
