@@ -70,7 +70,8 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
                 }
             };
 
-    private final Recycler.Handle<KernelByteBuf> handle;
+    /** Unguarded: the reference count lets {@link #deallocate} run once for each use. */
+    private final Recycler.EnhancedHandle<KernelByteBuf> handle;
 
     private @Nullable KernelByteBufAllocator allocator;
 
@@ -83,7 +84,7 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
 
     private KernelByteBuf(Recycler.Handle<KernelByteBuf> handle) {
         super(0);
-        this.handle = handle;
+        this.handle = (Recycler.EnhancedHandle<KernelByteBuf>) handle;
     }
 
     static KernelByteBuf of(KernelByteBufAllocator allocator, int capacity, int maxCapacity) {
@@ -92,7 +93,7 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
         try {
             block = allocator.allocate(capacity);
         } catch (Throwable e) {
-            buffer.handle.recycle(buffer);
+            buffer.handle.unguardedRecycle(buffer);
             throw e;
         }
         buffer.begin(allocator, block, maxCapacity);
@@ -119,7 +120,7 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
         capacity = 0;
         internalNioBuffer = null;
         owner.free(block);
-        handle.recycle(this);
+        handle.unguardedRecycle(this);
     }
 
     @Override
