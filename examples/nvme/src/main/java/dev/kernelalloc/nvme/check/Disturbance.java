@@ -32,7 +32,8 @@ final class Disturbance implements AutoCloseable {
     /** Below that the kernel would kill somebody. */
     private static final long LEAST_AVAILABLE_BYTES = 128 << 20;
 
-    private static final Duration LONG = Duration.ofSeconds(20);
+    /** After that one of each kind is enough: an emulated machine may be slow. */
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     /** Of x86-64: migrate_pages(2) has no function in the C library. */
     private static final long SYS_MIGRATE_PAGES = 256;
@@ -78,7 +79,7 @@ final class Disturbance implements AutoCloseable {
         if (thrown != null) {
             throw new IllegalStateException("memory could not be disturbed", thrown);
         }
-        boolean late = System.nanoTime() - start > LONG.toNanos();
+        boolean late = System.nanoTime() - start > PATIENCE.toNanos();
         return compactions.get() >= (late ? 1 : 20)
                 && migrations.get() >= (late ? 1 : 20)
                 && squeezes.get() >= (late ? 1 : 3);
