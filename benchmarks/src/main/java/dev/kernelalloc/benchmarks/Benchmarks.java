@@ -68,6 +68,11 @@ public final class Benchmarks implements Callable<Integer> {
             defaultValue = "200000000")
     private long operations;
 
+    @Option(
+            names = "--disturbed",
+            description = "In the soak, threads end and are replaced, and trim more often.")
+    private boolean disturbed;
+
     private Benchmarks() {}
 
     /**
@@ -163,6 +168,9 @@ public final class Benchmarks implements Callable<Integer> {
         List<String> command = new ArrayList<>(Jvm.command());
         command.add(Soak.class.getName());
         command.add(Long.toString(operations));
+        if (disturbed) {
+            command.add("disturbed");
+        }
         Process process = new ProcessBuilder(command).inheritIO().start();
         try {
             return process.waitFor();

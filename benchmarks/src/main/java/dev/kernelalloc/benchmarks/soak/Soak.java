@@ -17,6 +17,9 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * when they are allocated and verified before they are freed, by whichever thread has them then.
  * Ends with a value other than 0 at the first wrong byte, at any exception, and when something is
  * alive at the end.
+ *
+ * <p>With the second argument "disturbed" threads end after some thousand operations and are
+ * replaced, by platform and virtual threads at random, and trim more often.
  */
 public final class Soak {
 
@@ -28,16 +31,28 @@ public final class Soak {
 
     static void main(String... arguments) throws Exception {
         long operations = Long.parseLong(arguments[0]);
+        boolean disturbed = arguments.length > 1 && arguments[1].equals("disturbed");
         PoolAllocator pool = PoolAllocator.create();
         AtomicReferenceArray<Held> mailboxes = new AtomicReferenceArray<>(MAILBOXES);
         List<SoakThread> workers = new ArrayList<>();
         List<FutureTask<Void>> tasks = new ArrayList<>();
         System.out.printf(
-                "%,d operations on %d threads; %.0f MiB resident%n",
-                operations, THREADS, Resident.mebibytes());
+                "%,d operations on %d threads%s; %.0f MiB resident%n",
+                operations,
+                THREADS,
+                disturbed ? " that end and are replaced" : "",
+                Resident.mebibytes());
         for (int seed = 0; seed < THREADS; seed++) {
-            SoakThread worker = new SoakThread(pool, mailboxes, seed, operations / THREADS + 1);
-            FutureTask<Void> task = new FutureTask<>(worker, null);
+            SoakThread worker =
+                    new SoakThread(pool, mailboxes, seed, operations / THREADS + 1, disturbed);
+            FutureTask<Void> task =
+                    disturbed
+                            ? new FutureTask<>(
+                                    () -> {
+                                        worker.runInLegs();
+                                        return null;
+                                    })
+                            : new FutureTask<>(worker, null);
             workers.add(worker);
             tasks.add(task);
             Thread.ofPlatform().name("soak-" + seed).daemon().start(task);

@@ -10,6 +10,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.util.Collection;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
@@ -41,11 +43,14 @@ final class SoakThread implements Runnable {
     private static final int SHARED_ARENA_ONE_IN = 1024; // the JDK's takes a handshake
     private static final int ARENA_BLOCKS = 10;
     private static final int TRIM_ONE_IN = 1 << 20;
+    private static final int DISTURBED_TRIM_ONE_IN = 1 << 13;
+    private static final int MAX_LEG = 1 << 14;
 
     private final KernelAllocator allocator;
     private final AtomicReferenceArray<Held> mailboxes;
     private final Xorshift random;
     private final long share;
+    private final int trimOneIn;
     private final Held[] slots = new Held[SLOTS];
     private final AtomicLong operations = new AtomicLong();
 
@@ -61,7 +66,12 @@ final class SoakThread implements Runnable {
     private long checks;
 
     SoakThread(
-            KernelAllocator allocator, AtomicReferenceArray<Held> mailboxes, int seed, long share) {
+            KernelAllocator allocator,
+            AtomicReferenceArray<Held> mailboxes,
+            int seed,
+            long share,
+            boolean disturbed) {
+        this.trimOneIn = disturbed ? DISTURBED_TRIM_ONE_IN : TRIM_ONE_IN;
         this.allocator = allocator;
         this.mailboxes = mailboxes;
         this.random = new Xorshift(seed);
@@ -95,11 +105,35 @@ final class SoakThread implements Runnable {
 
     @Override
     public void run() {
-        while (operations.getPlain() < share) {
+        run(share);
+        freeAll();
+    }
+
+    /**
+     * The same in legs, each by a thread of its own that has ended when the next one begins: a
+     * platform or a virtual one.
+     */
+    void runInLegs() throws InterruptedException, ExecutionException {
+        while (operations.get() < share) {
+            long end = Math.min(share, operations.get() + 1 + random.below(MAX_LEG));
+            FutureTask<Void> leg = new FutureTask<>(() -> run(end), null);
+            Thread.Builder builder =
+                    random.below(2) == 0 ? Thread.ofPlatform().daemon() : Thread.ofVirtual();
+            builder.start(leg).join();
+            leg.get();
+        }
+        freeAll();
+    }
+
+    private void run(long end) {
+        while (operations.getPlain() < end) {
             step(random.below(SLOTS));
             operations.setOpaque(
                     allocated + zeroed + freed + reallocated + boxes + arenas + arenaBlocks);
         }
+    }
+
+    private void freeAll() {
         for (int slot = 0; slot < SLOTS; slot++) {
             free(slot);
         }
@@ -116,7 +150,7 @@ final class SoakThread implements Runnable {
             case 11, 12 -> handOver(slot);
             default -> free(slot);
         }
-        if (random.below(TRIM_ONE_IN) == 0) {
+        if (random.below(trimOneIn) == 0) {
             allocator.trim();
             trims++;
         }
