@@ -343,7 +343,7 @@ final class SlabCache {
             } else {
                 long before = droppedBytes;
                 drop(slab);
-                if (before <= limitBytes && droppedBytes > limitBytes) {
+                if (!shard && before <= limitBytes && droppedBytes > limitBytes) {
                     dropEmpty();
                 }
             }
