@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Blocks beyond the magazines (1 MiB), beyond the classes (16 MiB), and of large alignments. */
+/** Blocks beyond the caches (1 MiB), beyond the classes (16 MiB), and of large alignments. */
 class LargeBlocksTest {
 
     private static final long MIB = 1 << 20;

@@ -45,7 +45,7 @@ class StatsTest {
             SizeClass small = row(pool, 64);
             assertThat(small.slabs()).isOne();
             assertThat(small.live()).isEqualTo(3);
-            assertThat(small.cached()).isPositive(); // the rest of the magazine
+            assertThat(small.cached()).isPositive(); // the rest of the slab
             assertThat(small.live() + small.cached() + small.remote() + small.free())
                     .isEqualTo(small.blocks());
             assertThat(row(pool, 1024).live()).isOne();

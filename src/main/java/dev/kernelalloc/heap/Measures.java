@@ -8,7 +8,7 @@ package dev.kernelalloc.heap;
  * @param overwriting what is freed
  * @param pattern with what
  * @param quarantine before a block is used again
- * @param randomOrder of the blocks in a magazine
+ * @param randomOrder of the blocks of a slab
  */
 public record Measures(
         boolean atomicEnd,
