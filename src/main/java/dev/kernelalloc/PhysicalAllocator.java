@@ -156,6 +156,7 @@ public final class PhysicalAllocator implements KernelAllocator {
                             new FrameChunks(frames, request),
                             capacity,
                             journal.ofHeapWithoutChunks());
+            frames.onWithdrawal(heap::withdraw);
             served = heap;
         }
         List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);

@@ -10,6 +10,7 @@ import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
 
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
@@ -32,7 +34,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 
 /**
  * Native code undoes what was promised, and {@code verify} finds it; where nobody does, it is calm.
@@ -78,7 +83,9 @@ class GuaranteeAuditTest {
         assertThat(result.output())
                 .contains("unlocked: BROKEN [LOCKED 1] has [RESIDENT] told 1")
                 .contains("unlocked, later: BROKEN [LOCKED 1] has [RESIDENT] told 1")
-                .contains("all unlocked: BROKEN [LOCKED 16]");
+                .contains("all unlocked: BROKEN [LOCKED 16]")
+                .contains("its slab unlocked: BROKEN")
+                .contains("blocks from then on: all locked, none in that slab");
         assumeTrue(
                 result.output().contains("split: "),
                 "skipped: no transparent huge pages: " + result.output());
@@ -113,6 +120,7 @@ class GuaranteeAuditTest {
             new Damage().leaveAlone();
             new Damage().unlock();
             new Damage().unlockAll();
+            new Damage().unlockASlab();
             new Damage().split();
             new Damage().dropOnePage();
             new Damage().replace();
@@ -134,6 +142,47 @@ class GuaranteeAuditTest {
             MemorySegment block = base();
             call("munlockall");
             report("all unlocked", block);
+        }
+
+        /** Blocks of that size are cut from slabs, and lie at hand for each thread. */
+        private void unlockASlab() throws Throwable {
+            List<MemorySegment> old = new ArrayList<>(some());
+            try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+                old.addAll(other.submit(this::some).get());
+                long first = old.stream().mapToLong(MemorySegment::address).min().orElseThrow();
+                call("munlock", first & -PAGE_BYTES, PAGE_BYTES);
+                report("its slab unlocked", old.getFirst());
+                Set<Long> broken = new TreeSet<>();
+                old.stream()
+                        .filter(block -> !isLocked(block))
+                        .forEach(block -> broken.add(block.address()));
+                physical.free(old.removeFirst());
+
+                List<MemorySegment> fresh = new ArrayList<>(some());
+                fresh.addAll(other.submit(this::some).get());
+                try (Arena arena = physical.arena();
+                        NativeBox<MemorySegment> box =
+                                NativeBox.zeroed(physical, StructType.of(ValueLayout.JAVA_LONG))) {
+                    fresh.add(arena.allocate(64));
+                    fresh.add(box.segment());
+                    boolean allLocked = fresh.stream().allMatch(this::isLocked);
+                    boolean anyBroken =
+                            fresh.stream().anyMatch(block -> broken.contains(block.address()));
+                    IO.println(
+                            "blocks from then on: "
+                                    + (allLocked ? "all locked" : "some unlocked")
+                                    + (anyBroken ? ", some" : ", none")
+                                    + " in that slab");
+                }
+            }
+        }
+
+        private List<MemorySegment> some() {
+            return Stream.generate(() -> physical.allocate(64, 64)).limit(100).toList();
+        }
+
+        private boolean isLocked(MemorySegment block) {
+            return physical.guarantee(block).contains(Guarantee.LOCKED);
         }
 
         private void split() throws Throwable {

@@ -67,6 +67,12 @@ public final class FrameChunks implements ChunkSource {
         frames.giveBack(chunk.address());
     }
 
+    /** False once an audit has found a guarantee lost that the request names. */
+    @Override
+    public boolean serves(Chunk chunk) {
+        return frames.servesItsRequest(chunk.address());
+    }
+
     /** Never: a page that is given up and touched again has another frame. */
     @Override
     public boolean discard(long address, long bytes) {

@@ -105,6 +105,11 @@ final class FrameSlab {
         return guarantees;
     }
 
+    /** Whether it has every guarantee that was requested; it may have lost others. */
+    boolean servesItsRequest() {
+        return guarantees.containsAll(request.least());
+    }
+
     /** Guarantees that it had and does not have any more. */
     List<LostGuarantee> lost() {
         return lost;

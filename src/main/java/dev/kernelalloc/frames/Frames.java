@@ -55,6 +55,8 @@ public final class Frames {
     private final Verifier verifier;
     private volatile boolean closed;
 
+    private volatile Runnable withdrawal = () -> {};
+
     /** Verifies the slabs periodically, if requested. */
     private volatile @Nullable PeriodicVerifier periodicVerifier;
 
@@ -605,6 +607,20 @@ public final class Frames {
         return slabOf(address, bytes).provenance();
     }
 
+    /** Returns whether the slab of an address has every guarantee that was requested of it. */
+    boolean servesItsRequest(long address) {
+        FrameSlab slab = table.find(address);
+        return slab == null || slab.servesItsRequest();
+    }
+
+    /**
+     * Sets the action that takes slabs out of use: it runs when an audit finds that some have lost
+     * what was requested of them.
+     */
+    public void onWithdrawal(Runnable engine) {
+        withdrawal = engine;
+    }
+
     /** Returns whether an address is in a slab from which the engine does not cut blocks. */
     public boolean isOutsideEngine(long address) {
         FrameSlab slab = table.find(address);
@@ -665,7 +681,7 @@ public final class Frames {
     }
 
     private Verification verify(List<FrameSlab> slabs) {
-        return verifier.verify(slabs, slab -> table.find(slab.address()) == slab);
+        return verifier.verify(slabs, slab -> table.find(slab.address()) == slab, withdrawal);
     }
 
     /**

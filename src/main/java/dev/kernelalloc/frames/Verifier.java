@@ -60,10 +60,15 @@ final class Verifier {
      * Audits slabs. Those released during the audit do not count.
      *
      * @param isLive whether a slab is still in the table
+     * @param withdrawal is run where a slab has lost what was asked of it, before listeners are
+     *     told
      */
-    Verification verify(List<FrameSlab> slabs, Predicate<FrameSlab> isLive) {
+    Verification verify(List<FrameSlab> slabs, Predicate<FrameSlab> isLive, Runnable withdrawal) {
         List<LostGuarantee> lostNow = new ArrayList<>();
         Verification found = audit(slabs, isLive, lostNow);
+        if (!slabs.stream().allMatch(FrameSlab::servesItsRequest)) {
+            withdrawal.run();
+        }
         found.drifts().forEach(drift -> FrameListener.tell(listener.drifted(), drift));
         lostNow.forEach(one -> FrameListener.tell(listener.lost(), one));
         return found;

@@ -60,6 +60,11 @@ public final class BudgetedChunks implements ChunkSource {
     }
 
     @Override
+    public boolean serves(Chunk chunk) {
+        return source.serves(chunk);
+    }
+
+    @Override
     public boolean resizes() {
         return source.resizes();
     }

@@ -17,6 +17,15 @@ public interface ChunkSource {
     /** Takes a chunk back that {@link #obtain} gave. */
     void giveBack(Chunk chunk);
 
+    /**
+     * Whether blocks may be cut from a chunk, and it may be kept for later ones. A chunk that has
+     * lost what was requested of it is released once no block uses it; see {@link
+     * SlabHeap#withdraw}.
+     */
+    default boolean serves(Chunk chunk) {
+        return true;
+    }
+
     /** Whether there is {@link #resize}. */
     default boolean resizes() {
         return false;

@@ -367,7 +367,11 @@ final class LargeBlocks {
     private @Nullable Chunk takeIdle(long capacity, long alignment) {
         for (int i = 0; i < PLACES; i++) {
             Idle one = idle.get(i);
-            if (one != null
+            if (one != null && !source.serves(one.chunk)) {
+                if (idle.compareAndSet(i, one, null)) {
+                    giveBack(one);
+                }
+            } else if (one != null
                     && one.chunk.bytes() >= capacity
                     && one.chunk.bytes() - capacity <= capacity / 8
                     && (one.chunk.address() & alignment - 1) == 0
@@ -380,7 +384,7 @@ final class LargeBlocks {
     }
 
     private boolean keep(Chunk chunk) {
-        if (!keeping || !budget.take(chunk.bytes())) {
+        if (!keeping || !source.serves(chunk) || !budget.take(chunk.bytes())) {
             return false;
         }
         Idle one;

@@ -77,6 +77,9 @@ abstract class SlabRemote extends SlabHead {
     /** On the stack of a cache's pending slabs. */
     @Nullable Slab nextPending;
 
+    /** Whether no more blocks are taken from it, as its chunk does not serve any more. */
+    private volatile boolean withdrawn;
+
     /** Whose slab it is; null before it has been, and for ever after it was released. */
     volatile @Nullable SlabCache cache;
 
@@ -85,6 +88,15 @@ abstract class SlabRemote extends SlabHead {
 
     SlabRemote(long first, int stride, int blocks) {
         super(first, stride, blocks);
+    }
+
+    /** From now on no cache takes a block from it; its owner is to be asked. */
+    void withdraw() {
+        withdrawn = true;
+    }
+
+    boolean isWithdrawn() {
+        return withdrawn;
     }
 }
 

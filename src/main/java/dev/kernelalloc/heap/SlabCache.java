@@ -218,6 +218,10 @@ final class SlabCache {
     /** A slab of the class that has a free block, the current one first; null where none has. */
     @Nullable Slab find(int sizeClass) {
         Slab slab = current[sizeClass];
+        if (slab.isWithdrawn()) {
+            retire(slab);
+            slab = Slab.NOTHING;
+        }
         if (slab.hasFree()) {
             return slab;
         }
@@ -234,10 +238,12 @@ final class SlabCache {
             }
         }
         Slab other = partial[sizeClass];
-        while (other != null && !other.hasFree()) {
-            other.relist();
-            if (other.hasFree()) {
-                break;
+        while (other != null && (other.isWithdrawn() || !other.hasFree())) {
+            if (!other.isWithdrawn()) {
+                other.relist();
+                if (other.hasFree()) {
+                    break;
+                }
             }
             move(other, Place.FULL);
             other = partial[sizeClass];
@@ -338,7 +344,7 @@ final class SlabCache {
             return;
         }
         if (slab.isEmpty()) {
-            if (keeps(slab)) {
+            if (!slab.isWithdrawn() && keeps(slab)) {
                 move(slab, Place.PARTIAL);
             } else {
                 long before = droppedBytes;
@@ -348,8 +354,8 @@ final class SlabCache {
                 }
             }
         } else if (slab.place == Place.NOWHERE) {
-            move(slab, slab.hasFree() ? Place.PARTIAL : Place.FULL);
-        } else if (slab.place == Place.FULL && slab.isPartial()) {
+            move(slab, slab.hasFree() && !slab.isWithdrawn() ? Place.PARTIAL : Place.FULL);
+        } else if (slab.place == Place.FULL && slab.isPartial() && !slab.isWithdrawn()) {
             move(slab, Place.PARTIAL);
         }
     }

@@ -77,6 +77,11 @@ import java.util.concurrent.ThreadLocalRandom;
  * {@link #trim}, {@link #close} and a change of sampling reach other threads, at no cost to the
  * fast path.
  *
+ * <p><b>Withdrawn slabs.</b> When the source reports that a chunk has lost what was requested of
+ * it, no block is taken from its slabs any more ({@link #withdraw}): caches skip them as they skip
+ * full ones, and drop them once they are empty. The flag is stored before the epoch is incremented,
+ * so a thread that has just made one its current slab learns of it by its next operation.
+ *
  * <p><b>Plain reads that may race</b>, and why each is safe:
  *
  * <ul>
@@ -1082,6 +1087,17 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         Rehearsal.ofTrimming();
         requestFlush();
         reclaim();
+    }
+
+    /**
+     * Takes chunks out of use that the source reports as no longer {@link ChunkSource#serves
+     * serving}. Their live blocks stay valid and are freed as others are. No call that begins after
+     * this one returns a new block from them. Each chunk is released with the last of its blocks.
+     */
+    public void withdraw() {
+        if (slabs.withdraw()) {
+            giveUpIdle();
+        }
     }
 
     @Override

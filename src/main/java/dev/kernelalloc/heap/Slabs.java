@@ -155,7 +155,7 @@ final class Slabs {
 
     private @Nullable Slab makeInRanges(SlabShape shape) throws Refusal {
         for (Range range : ranges) {
-            long first = range.take(shape.granules());
+            long first = source.serves(range.chunk()) ? range.take(shape.granules()) : Range.NONE;
             if (first != Range.NONE) {
                 return cut(shape, range, first);
             }
@@ -184,6 +184,10 @@ final class Slabs {
         capacity.change(slab.blockBytes());
         slab.cache = SlabCache.IN_TRANSIT;
         range.enter(slab);
+        VarHandle.fullFence(); // either withdraw sees the slab, or the lost chunk is seen here
+        if (!source.serves(range.chunk())) {
+            slab.withdraw();
+        }
         return slab;
     }
 
@@ -365,6 +369,28 @@ final class Slabs {
                 }
             }
         }
+    }
+
+    /**
+     * Withdraws the slabs of ranges that do not serve any more.
+     *
+     * @return whether there were any
+     */
+    boolean withdraw() {
+        VarHandle.fullFence();
+        boolean found = false;
+        for (Range range : ranges) {
+            if (!source.serves(range.chunk())) {
+                for (int i = 0; i < range.granules(); i++) {
+                    Slab slab = range.slabStartingAt(i);
+                    if (slab != null && !slab.isWithdrawn()) {
+                        slab.withdraw();
+                        found = true;
+                    }
+                }
+            }
+        }
+        return found;
     }
 
     /** What has been taken from the source. */

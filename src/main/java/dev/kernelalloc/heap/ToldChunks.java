@@ -36,6 +36,11 @@ final class ToldChunks implements ChunkSource {
     }
 
     @Override
+    public boolean serves(Chunk chunk) {
+        return source.serves(chunk);
+    }
+
+    @Override
     public boolean resizes() {
         return source.resizes();
     }
