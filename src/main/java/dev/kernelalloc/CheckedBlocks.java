@@ -244,7 +244,11 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     /** While raw blocks are tracked, each of their calls comes by here. */
     private void updateFastPaths() {
         if (engine != null) {
-            engine.fastPaths(!tracker.tracksRawBlocks());
+            boolean tracks;
+            do { // again, if another thread has changed it meanwhile
+                tracks = tracker.tracksRawBlocks();
+                engine.fastPaths(!tracks);
+            } while (tracks != tracker.tracksRawBlocks());
         }
     }
 

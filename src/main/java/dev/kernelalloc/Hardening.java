@@ -17,7 +17,8 @@ import java.util.stream.Collectors;
 public enum Hardening {
     /**
      * If two threads free a raw block at the same instant, one is refused. Every allocator refuses
-     * a block that is freed twice, one after the other. Property value: {@code double-free}.
+     * a block that is freed twice, one after the other. Every measure includes this one. Property
+     * value: {@code double-free}.
      */
     DOUBLE_FREE,
 

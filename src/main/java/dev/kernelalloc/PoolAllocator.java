@@ -527,7 +527,6 @@ public final class PoolAllocator implements KernelAllocator {
 
         private Measures measures() {
             return new Measures(
-                    hardening.contains(Hardening.DOUBLE_FREE),
                     hardening.contains(Hardening.CANARY),
                     hardening.contains(Hardening.OVERWRITE),
                     pattern(),

@@ -8,6 +8,7 @@ import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
 
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -48,13 +49,15 @@ class HardeningTest {
 
     // ---- double free --------------------------------------------------------------------------
 
-    @Test
-    void ofTwoThreadsThatFreeABlockInTheSameInstantOneIsRefused() throws Exception {
-        int rounds = 200;
+    @ParameterizedTest
+    @EnumSource
+    @DisplayName("Of two threads that free a block at the same instant one is refused")
+    void free_byTwoThreadsAtOnce_oneIsRefused(Hardening measure) throws Exception {
+        int rounds = 50;
         int blocks = 100;
         CyclicBarrier together = new CyclicBarrier(2);
         MemorySegment[] shared = new MemorySegment[blocks];
-        try (PoolAllocator pool = with(Hardening.DOUBLE_FREE);
+        try (PoolAllocator pool = with(measure);
                 ExecutorService threads = Executors.newFixedThreadPool(2)) {
             for (int round = 0; round < rounds; round++) {
                 Arrays.setAll(shared, _ -> pool.allocate(64, 8));

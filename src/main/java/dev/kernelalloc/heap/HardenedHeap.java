@@ -259,16 +259,12 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         }
     }
 
-    /** Ends a live block of that state: with an atomic end true for one of those who try. */
-    private boolean hold(Slab slab, int index, char state) {
-        if (measures.atomicEnd()) {
-            return slab.change(index, state, Slab.HELD);
-        }
-        if (slab.stateOf(index) != state) {
-            return false;
-        }
-        slab.changePlainly(index, Slab.HELD);
-        return true;
+    /**
+     * Ends a live block of that state: true for one of those who try. Without the atomic exchange a
+     * late store could end the next owner's block.
+     */
+    private static boolean hold(Slab slab, int index, char state) {
+        return slab.change(index, state, Slab.HELD);
     }
 
     private boolean isQuarantined(Slab slab) {

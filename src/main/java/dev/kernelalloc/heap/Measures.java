@@ -3,7 +3,6 @@ package dev.kernelalloc.heap;
 /**
  * What a hardened heap does.
  *
- * @param atomicEnd a block ends by an atomic exchange of its state
  * @param canary behind the bytes asked for
  * @param overwriting what is freed
  * @param pattern with what
@@ -11,7 +10,6 @@ package dev.kernelalloc.heap;
  * @param randomOrder of the blocks of a slab
  */
 public record Measures(
-        boolean atomicEnd,
         boolean canary,
         boolean overwriting,
         byte pattern,

@@ -325,11 +325,6 @@ public final class Slab extends SlabRemote {
         return LINK.compareAndSet(link, index, from, to);
     }
 
-    /** The same for every one of those who try in the same instant. */
-    void changePlainly(int index, char to) {
-        LINK.setRelease(link, index, to);
-    }
-
     /** In a hardened heap, the holder of a block makes it live. */
     void guard(int index, int bytes, char state) {
         guardedBytes[index] = bytes;

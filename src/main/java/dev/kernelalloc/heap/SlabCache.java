@@ -241,7 +241,9 @@ final class SlabCache {
         while (other != null && (other.isWithdrawn() || !other.hasFree())) {
             if (!other.isWithdrawn()) {
                 other.relist();
-                if (other.hasFree()) {
+                if (other.hasFree()) { // it may be empty, without having reserved its bytes
+                    unlink(other);
+                    other.place(Place.NOWHERE);
                     break;
                 }
             }
@@ -578,7 +580,12 @@ final class SlabCache {
         Slab slab = head;
         while (slab != null) {
             Slab following = slab.next;
-            SlabCache commons = to.commons(slab.sizeClass);
+            SlabCache commons;
+            try {
+                commons = to.commons(slab.sizeClass);
+            } catch (OutOfMemoryError _) {
+                return; // the Java heap is exhausted: it stays
+            }
             if (detach(slab)) {
                 send(slab, commons);
             }

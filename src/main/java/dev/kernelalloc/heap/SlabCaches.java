@@ -130,13 +130,22 @@ final class SlabCaches {
         @Nullable SlabCache[] hints = table;
         SlabCache other = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
         if (other != null && other != cache && hints.length < MAX_TABLE && other.isLive()) {
-            hints = new SlabCache[hints.length * 2];
-            for (SlabCache each : all) {
-                each.enterIn(hints);
-            }
-            table = hints;
+            hints = doubled(hints);
         }
         ELEMENT.setRelease(hints, (int) id & hints.length - 1, cache);
+    }
+
+    private @Nullable SlabCache[] doubled(@Nullable SlabCache[] old) {
+        try {
+            SlabCache[] larger = new SlabCache[old.length * 2];
+            for (SlabCache each : all) {
+                each.enterIn(larger);
+            }
+            table = larger;
+            return larger;
+        } catch (OutOfMemoryError e) {
+            return old;
+        }
     }
 
     /** Leaves out caches that are {@link SlabCache#isEnded}, if there are many. */

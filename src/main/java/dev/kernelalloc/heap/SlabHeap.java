@@ -652,6 +652,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             throws Refusal {
         Slab slab = own.find(sizeClass);
         if (slab == null) {
+            slabs.release(own.takeDropped()); // nobody else can, and what follows may throw
             if (slabs.bytes(sizeClass) * SLABS_OF_A_CACHE > settings.threadCacheBytes()) {
                 return 0;
             }
@@ -762,7 +763,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
                 long block = popFrom(shard, sizeClass, state);
                 release(shard);
                 if (earned) {
-                    caches.lend(thread);
+                    lend(thread);
                 }
                 if (block != 0) {
                     return block;
@@ -772,6 +773,14 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
         // The block comes first: the slab, whose others are free, is sent to a shard.
         return popAndSend(refill(sizeClass), state, caches.shard(first));
+    }
+
+    private void lend(Thread thread) {
+        try {
+            caches.lend(thread);
+        } catch (OutOfMemoryError _) {
+            // the Java heap is exhausted: the block in hand is what counts
+        }
     }
 
     private static long popFrom(SlabCache held, int sizeClass, char state) {
@@ -791,8 +800,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     /** Allocates from any cache that no live thread owns; 0 if none has a block. */
     private long takeFromAny(int sizeClass, char state) {
+        SlabCache commons = caches.commons(sizeClass); // before a slab is in hand
         Slab slab = detachFromAny(sizeClass);
-        return slab == null ? 0 : popAndSend(slab, state, caches.commons(sizeClass));
+        return slab == null ? 0 : popAndSend(slab, state, commons);
     }
 
     private void reportRefill(Slab slab, boolean found) {
@@ -833,7 +843,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
                 slab.owner(thread.threadId());
             }
             cache.push(slab, index);
-            flushIfRequested(cache, thread);
+            flushIfRequestedSince(cache, thread, slab);
             slabs.release(cache.takeDropped());
         } else if (cache.shard && cache.tryAcquire()) {
             boolean ends = slab.cache == cache && slab.stateOf(index) == state;
@@ -878,8 +888,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             slab.owner(thread.threadId());
             slab.user(thread.threadId());
             hintCurrent(own, thread.threadId(), slab);
-            VarHandle.fullFence(); // either who asks sees the id, or the epoch is seen here
-            flushIfRequested(own, thread);
+            flushIfRequestedSince(own, thread, slab);
         }
     }
 
@@ -888,7 +897,17 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     /** Requests every thread to flush its cache at its next call. */
     private void requestFlush() {
         EPOCH.getAndAdd(this, 1);
+        VarHandle.fullFence(); // before the ids are read
         slabs.forEach(Slab::requestFlush);
+    }
+
+    /** Flushes the cache if that was requested before the slab got the id of its owner. */
+    private void flushIfRequestedSince(SlabCache own, Thread thread, Slab slab) {
+        VarHandle.fullFence(); // either the requester sees the id, or the request is seen here
+        if (!fastPaths) {
+            slab.requestFlush();
+        }
+        flushIfRequested(own, thread);
     }
 
     /** Flushes the calling thread's cache, if it has one, if that was requested. */
@@ -1009,12 +1028,18 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     private void sweepDead(@Nullable SlabCache[] ofThreads, boolean ending, boolean discarding) {
         for (SlabCache cache : ofThreads) {
             if (cache != null && !cache.isEnded() && cache.tryAcquireDead()) {
-                flush(cache, discarding);
-                if (cache.sendAll(caches) && ending) {
-                    slabs.release(cache.takeDropped());
-                    cache.end();
-                } else {
-                    release(cache);
+                boolean ends = false;
+                try {
+                    flush(cache, discarding);
+                    ends = cache.sendAll(caches) && ending;
+                } finally {
+                    Slab dropped = cache.takeDropped();
+                    if (ends) {
+                        cache.end();
+                    } else {
+                        cache.release();
+                    }
+                    slabs.release(dropped);
                 }
             }
         }
@@ -1035,8 +1060,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             if (!shard.tryAcquire()) {
                 return;
             }
-            flush(shard, discarding);
-            release(shard);
+            try {
+                flush(shard, discarding);
+            } finally {
+                release(shard);
+            }
             VarHandle.fullFence();
         } while (shard.isPending());
     }
@@ -1055,7 +1083,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             slabs.trim();
         }
         if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
-            Trimmer.watchClosed(this); // of two concurrent frees, each may leave it to the other
+            watchClosed(); // of two concurrent frees, each may leave it to the other
         }
     }
 
@@ -1142,6 +1170,14 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
     }
 
+    private void watchClosed() {
+        try {
+            Trimmer.watchClosed(this);
+        } catch (OutOfMemoryError e) {
+            watched = false; // the Java heap is exhausted: the next free does it
+        }
+    }
+
     private void watch() {
         try {
             Trimmer.watch(this);
@@ -1215,9 +1251,12 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     private void sendUnreachable(@Nullable SlabCache[] ofThreads) {
         for (SlabCache cache : ofThreads) {
             if (cache != null && cache.tryAcquireUnreachable()) {
-                cache.flush();
-                cache.sendAll(caches);
-                release(cache);
+                try {
+                    cache.flush();
+                    cache.sendAll(caches);
+                } finally {
+                    release(cache);
+                }
             }
         }
     }

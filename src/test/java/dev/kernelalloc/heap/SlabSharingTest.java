@@ -83,6 +83,25 @@ class SlabSharingTest {
     }
 
     @Test
+    @DisplayName("Slabs that others have emptied are released by the owner's next call of any size")
+    void allocate_afterOthersFreedEverything_releasesTheSlabs() throws Exception {
+        List<Long> blocks = allocate(heap, 20_000);
+        inThread(
+                () -> {
+                    blocks.forEach(heap::free);
+                    return null;
+                });
+        long large = heap.allocate(300 << 10, 8, false);
+        inThread(
+                () -> {
+                    heap.trim();
+                    return null;
+                });
+        assertThat(heap.counters().capacityBytes()).isLessThan(4 << 20);
+        heap.free(large);
+    }
+
+    @Test
     @DisplayName("Threads of a heap with small caches share slabs")
     void slabs_ofSmallHeap_areShared() throws Exception {
         SlabHeap small = new SlabHeap(new HeapSettings("small", 64 << 10, 256 << 10), source);
