@@ -6,17 +6,17 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A daemon thread that exists only while it has work: every thread of the library is one.
+ * A daemon thread that exists only while it has work. All threads of the library are of this class.
  *
- * <p><b>Life.</b> {@link #ensureRunning} starts the thread where there is none; it ends once {@link
- * Work#isPending} is false. A caller first adds work, then calls {@code ensureRunning}; the thread
- * first declares its end, then looks for work once more. So either the caller sees the thread
- * ended, or the thread sees the work.
+ * <p><b>Life.</b> {@link #ensureRunning} starts the thread if it is not running; the thread ends
+ * once {@link Work#isPending} is false. A caller first adds work, then calls {@code ensureRunning};
+ * the thread first declares its end, then checks for work once more. So either the caller sees that
+ * the thread has ended, or the thread sees the work.
  *
  * <p><b>Robustness.</b> An interrupt is cleared before each wait, so it shortens one wait at most.
- * Whatever a round throws is logged and the next round follows, after a pause. An {@link
- * OutOfMemoryError} is not logged: a class of the logger that is first used while the Java heap is
- * exhausted would be lost to the process.
+ * An exception thrown by a round is logged, and the next round follows after a pause. An {@link
+ * OutOfMemoryError} is not logged: a logger class that is first used while the Java heap is
+ * exhausted would be unusable for the rest of the process.
  *
  * <p><b>Isolation.</b> The thread inherits nothing from the thread that happens to start it:
  * neither its thread group, its inheritable thread locals, its context class loader nor its
@@ -24,10 +24,10 @@ import java.util.concurrent.locks.LockSupport;
  */
 public final class BackgroundThread {
 
-    /** What a thread does. All methods run on that thread. */
+    /** The work of a thread. All methods run on that thread. */
     public interface Work {
 
-        /** Returns whether there is something to do, now or later. */
+        /** Returns whether there is work, due now or later. */
         boolean isPending();
 
         /**
@@ -37,14 +37,14 @@ public final class BackgroundThread {
          */
         void await() throws InterruptedException;
 
-        /** Does what is due. */
+        /** Executes one round. */
         void round();
     }
 
-    /** Whether the library may be unloaded, which every running thread of it prevents. */
+    /** Whether the library may be unloaded, which any running thread of it prevents. */
     public static final boolean IS_UNLOADABLE = OutstandingChunks.UNLOADABLE;
 
-    /** After a failure, so that one that repeats does not keep a processor busy. */
+    /** The pause after a failure, so that a recurring one does not keep a processor busy. */
     private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final String name;
@@ -53,24 +53,24 @@ public final class BackgroundThread {
     private long failures; // of the thread
 
     /**
-     * Creates a thread that does not run yet.
+     * Creates a thread without starting it.
      *
      * @param name the name of the thread
-     * @param work what it does while it runs
+     * @param work the work that it executes
      */
     public BackgroundThread(String name, Work work) {
         this.name = name;
         this.work = work;
     }
 
-    /** Returns whether the thread runs, or is about to start. */
+    /** Returns whether the thread runs or is about to start. */
     public boolean isRunning() {
         return running.get();
     }
 
     /**
-     * Starts the thread unless it runs. Where the system has no thread to spare, nothing happens:
-     * the next call tries again.
+     * Starts the thread unless it runs. If the system cannot create a thread, nothing happens; the
+     * next call tries again.
      */
     public void ensureRunning() {
         if (!running.get() && running.compareAndSet(false, true)) {
@@ -89,7 +89,7 @@ public final class BackgroundThread {
         }
     }
 
-    /** Creates the thread without starting it, which loads the classes that takes. */
+    /** Creates the thread without starting it, which loads the classes needed for that. */
     Thread unstarted() {
         Thread thread =
                 Thread.ofPlatform()
@@ -131,7 +131,7 @@ public final class BackgroundThread {
 
     private void round() {
         try {
-            Thread.interrupted(); // or the wait would end at once
+            Thread.interrupted(); // otherwise the wait would end at once
             work.await();
             work.round();
         } catch (InterruptedException _) {

@@ -1,26 +1,26 @@
 package dev.kernelalloc.heap;
 
 /**
- * A block as its source gave it. Where it came from is data, never guessed from its address.
+ * A block as its source returned it. The origin is recorded, never guessed from the address.
  *
- * @param address of the first byte; never 0
- * @param bytes as requested; may be 0
- * @param capacityBytes taken from the source, not less than {@code bytes} and not 0
- * @param origin the call that made it, and so the one that takes it back
+ * @param address the address of the first byte; never 0
+ * @param bytes the requested size; may be 0
+ * @param capacityBytes the size taken from the source, not less than {@code bytes} and not 0
+ * @param origin the call that allocated it, which determines the call that frees it
  */
 public record Block(long address, long bytes, long capacityBytes, Origin origin) {
 
-    /** How a block was obtained. */
+    /** How a block was allocated. */
     public enum Origin {
-        /** By malloc or calloc. */
+        /** With malloc or calloc. */
         C_HEAP,
-        /** By the C heap's aligned allocation, whose release may be another function. */
+        /** With the C heap's aligned allocation, which may have a release function of its own. */
         C_HEAP_ALIGNED,
-        /** As pages of its own. */
+        /** As separate pages. */
         PAGES
     }
 
-    /** Whether the byte at {@code other} lies in this block. */
+    /** Returns whether the byte at {@code other} is in this block. */
     boolean covers(long other) {
         return Long.compareUnsigned(other - address, capacityBytes) < 0;
     }

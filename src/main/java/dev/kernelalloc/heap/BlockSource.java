@@ -2,26 +2,26 @@ package dev.kernelalloc.heap;
 
 import dev.kernelalloc.os.Refusal;
 
-/** Where the blocks of an allocator come from. Safe to use from any thread. */
+/** The source of an allocator's blocks. Safe to use from any thread. */
 public interface BlockSource {
 
     /**
-     * A block of its own memory, also for a size of 0.
+     * Allocates a block of its own memory, even for a size of 0.
      *
-     * @param bytes not negative
+     * @param bytes the size in bytes, not negative
      * @param alignment a power of two
-     * @param zeroed whether all its bytes must be 0; otherwise their values are undefined
-     * @throws Refusal when there is none; nothing has changed then
+     * @param zeroed whether all bytes must be 0; otherwise their values are undefined
+     * @throws Refusal if memory is not available; nothing has changed then
      */
     Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal;
 
-    /** Whether there is {@link #resize} for blocks that are asked for with that alignment. */
+    /** Returns whether {@link #resize} supports blocks requested with that alignment. */
     default boolean resizes(long alignment) {
         return false;
     }
 
     /**
-     * Whether there is {@link #resize} for a block that is to have that alignment: a better way
+     * Returns whether {@link #resize} supports giving a block that alignment, which is then cheaper
      * than a new block and a copy.
      */
     default boolean resizes(Block block, long alignment) {
@@ -29,18 +29,18 @@ public interface BlockSource {
     }
 
     /**
-     * The block with another size and alignment, at the same or another address, with the contents
-     * of the smaller size kept.
+     * Changes the size and alignment of a block, at the same or another address. The contents are
+     * kept up to the smaller size.
      *
-     * @throws Refusal when there is no memory; the block is unchanged then
+     * @throws Refusal if memory is not available; the block is unchanged then
      */
     default Block resize(Block block, long bytes, long alignment) throws Refusal {
         throw new UnsupportedOperationException(block + " cannot be resized");
     }
 
-    /** Takes a block back that {@link #obtain} or {@link #resize} gave. */
+    /** Releases a block that {@link #obtain} or {@link #resize} returned. */
     void giveBack(Block block);
 
-    /** Gives back to the system what no block uses. */
+    /** Returns unused memory to the system. */
     default void trim() {}
 }

@@ -14,42 +14,42 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToLongFunction;
 
 /**
- * What an allocator and its children may take from the system together. Safe to use from any
- * thread, without locks but for a change of the limit.
+ * The limit on what an allocator and its children take from the system together. Safe to use from
+ * any thread, without locks except to change the limit.
  *
- * <p><b>Never over the limit.</b> What counts is how much is <i>left</i>: a charge is one exchange
- * of that, and a change of the limit one addition to it, so no charge ever sees a limit that is no
- * longer so. A charge goes up the chain of parents; where one refuses, those below get back what
- * they gave. For that moment they have less left than they might, so of two charges that meet where
- * little is left both may be refused.
+ * <p><b>Never over the limit.</b> The counter is how much is <i>left</i>: a charge is one exchange
+ * of that counter, and a change of the limit one addition to it, so no charge ever sees an outdated
+ * limit. A charge proceeds up the chain of parents; if one refuses, those below are uncharged.
+ * Until then they have less left than they could have, so of two charges that meet when little is
+ * left both may be refused.
  *
- * <p><b>Never lost.</b> Charging and releasing make no Java object and call nothing that could
- * fail; a refusal is made once everything has been given back.
+ * <p><b>Never lost.</b> Charging and releasing create no Java object and call nothing that could
+ * fail; a refusal is created once all charges have been undone.
  */
 public final class Budget {
 
-    /** A limit that nothing reaches. */
+    /** A limit that is never reached. */
     public static final long UNLIMITED = Long.MAX_VALUE;
 
-    /** Who has memory of a budget and can give up what is idle. */
+    /** An owner of memory of a budget that can release what is idle. */
     public interface Holder {
 
-        /** Gives back what no block uses, and waits for nobody. */
+        /** Returns unused memory, without waiting for another thread. */
         void giveUpIdle();
 
-        /** Counts the blocks without waiting for anybody: inexact while blocks move. */
+        /** Counts the blocks without waiting for another thread: inexact while blocks move. */
         Counters estimate();
     }
 
-    /** Who is told before a budget refuses. */
+    /** A callback that runs before a budget refuses. */
     @FunctionalInterface
     public interface Listener {
 
         /**
-         * Called by the thread that wants memory, which holds nothing of the heap meanwhile.
+         * Called by the requesting thread, which holds no resource of the heap during the call.
          *
-         * @param budget that is about to refuse
-         * @param askedBytes that it has too little left for
+         * @param budget the budget that is about to refuse
+         * @param askedBytes the requested bytes, of which too few are left
          */
         void pressed(Budget budget, long askedBytes);
     }
@@ -57,7 +57,7 @@ public final class Budget {
     /** How long a request waits for threads that hold memory for a moment. */
     private static final long WAIT_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
 
-    /** After that it looks how much is in use, which takes as long. */
+    /** After this wait a request checks how much is in use, which takes as long. */
     private static final long FIRST_WAIT_NANOS = TimeUnit.MICROSECONDS.toNanos(20);
 
     /** How many times, and for how long, a request is tried at least before a wrong refusal. */
@@ -65,16 +65,20 @@ public final class Budget {
 
     private static final long PATIENT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
-    /** How many times other threads are let run while none of them is inside. */
+    /** How many times a request yields to other threads while none of them is inside. */
     private static final int MAX_IDLE_YIELDS = 3;
 
-    /** Of {@link #activity}: the lower half counts threads inside, the upper half departures. */
+    /**
+     * A unit of {@link #activity}: the lower half counts threads inside, the upper half departures.
+     */
     private static final long INSIDE = 1;
 
     private static final long INSIDE_MASK = (1L << 32) - 1;
     private static final long DEPARTURE = 1L << 32;
 
-    /** Whether the thread is in a listener: what that allocates is refused without asking it. */
+    /**
+     * Whether the thread is in a listener: a request of the listener is refused without calling it.
+     */
     private static final ThreadLocal<Boolean> TELLING = ThreadLocal.withInitial(() -> false);
 
     private final String name;
@@ -83,7 +87,7 @@ public final class Budget {
     private final @Nullable Listener listener;
     private final AtomicLong left;
 
-    /** Of the topmost budget: threads that may hold memory of one of its allocators. */
+    /** In the topmost budget: threads that may hold memory of one of its allocators. */
     private final AtomicLong activity = new AtomicLong();
 
     /** Follows {@link #left}: at no moment more than has been taken from it. */
@@ -91,7 +95,7 @@ public final class Budget {
 
     private final AtomicLong peak = new AtomicLong();
 
-    /** In a list without a lock; weak, as a child that nobody has any more is nobody's business. */
+    /** A list without a lock; weak references, so that unreachable children are collected. */
     private final List<WeakReference<Budget>> children = new CopyOnWriteArrayList<>();
 
     private volatile long limit; // written under this
@@ -109,25 +113,25 @@ public final class Budget {
     }
 
     /**
-     * A budget of its own.
+     * Creates a budget without a parent.
      *
-     * @param name for messages
-     * @param limit in bytes, not negative
-     * @param listener told before it refuses, or one within it does
+     * @param name the name in messages
+     * @param limit the limit in bytes, not negative
+     * @param listener called before this budget, or one within it, refuses
      */
     public static Budget of(String name, long limit, @Nullable Listener listener) {
         return new Budget(name, limit, listener, null);
     }
 
-    /** A budget that only counts. */
+    /** Creates a budget that only counts. */
     public static Budget unlimited(String name) {
         return of(name, UNLIMITED, null);
     }
 
     /**
-     * A budget within this one, whose listener is told of both.
+     * Creates a budget within this one, whose listener is called for both.
      *
-     * @throws IllegalStateException when this one is closed
+     * @throws IllegalStateException if this one is closed
      */
     public synchronized Budget child(String name, long limit) {
         if (closed) {
@@ -139,12 +143,12 @@ public final class Budget {
         return child;
     }
 
-    /** Returns whether there is a budget above. */
+    /** Returns whether this budget has a parent. */
     boolean isChild() {
         return parent != null;
     }
 
-    /** Who can give up what is idle; kept weakly. */
+    /** Sets the holder that can release what is idle; the reference is weak. */
     public void heldBy(Holder holder) {
         this.holder = new WeakReference<>(holder);
     }
@@ -152,11 +156,11 @@ public final class Budget {
     // ---- charging -----------------------------------------------------------------------------
 
     /**
-     * Takes from what is left, here and in every budget above.
+     * Charges bytes here and in every budget above.
      *
-     * @param bytes not negative
-     * @throws Refusal.OverBudget when one of them has less left; nothing has changed then
-     * @throws Refusal.OutOfMemory when that one has no limit: no machine has so much
+     * @param bytes the number of bytes, not negative
+     * @throws Refusal.OverBudget if one of the budgets has less left; nothing has changed then
+     * @throws Refusal.OutOfMemory if that one has no limit: no machine has so much memory
      */
     public void charge(long bytes) throws Refusal {
         for (Budget each = this; each != null; each = each.parent) {
@@ -172,7 +176,7 @@ public final class Budget {
         }
     }
 
-    /** Gives back what {@link #charge} took, or a part of it. */
+    /** Uncharges bytes that {@link #charge} has charged, or a part of them. */
     public void release(long bytes) {
         for (Budget each = this; each != null; each = each.parent) {
             each.used.addAndGet(-bytes);
@@ -181,10 +185,10 @@ public final class Budget {
     }
 
     /**
-     * Makes sure that there is something left at this moment, without taking it.
+     * Checks that so many bytes are left at this moment, without charging them.
      *
-     * @throws Refusal.OverBudget when here or above is less left
-     * @throws Refusal.OutOfMemory when no machine has so much
+     * @throws Refusal.OverBudget if this budget or one above has less left
+     * @throws Refusal.OutOfMemory if no machine has so much memory
      */
     public void requireLeft(long bytes) throws Refusal {
         Budget pressed = shortOf(bytes);
@@ -212,7 +216,7 @@ public final class Budget {
         }
     }
 
-    /** The nearest budget that has less left; null when each has as much. */
+    /** Returns the nearest budget that has less left; null if none has. */
     private @Nullable Budget shortOf(long bytes) {
         for (Budget each = this; each != null; each = each.parent) {
             if (each.left.get() < bytes) {
@@ -226,8 +230,8 @@ public final class Budget {
 
     /**
      * Counts the calling thread as one that may hold memory for a moment, such as a slab or a range
-     * that no other thread finds meanwhile. A request that is about to be refused waits for such
-     * threads. Without a limit nothing is counted.
+     * that no other thread finds until it leaves. A request that is about to be refused waits for
+     * such threads. Without a limit nothing is counted.
      *
      * @return whether the thread was counted; the caller passes it to {@link #leave}
      */
@@ -244,8 +248,8 @@ public final class Budget {
     /**
      * Ends {@link #enter}.
      *
-     * @param entered what that returned
-     * @param changed whether another look at the memory may find what it did not find before
+     * @param entered the result of {@code enter}
+     * @param changed whether another attempt may find memory that was not there before
      */
     public void leave(boolean entered, boolean changed) {
         if (entered) {
@@ -255,7 +259,7 @@ public final class Budget {
 
     /**
      * Returns whether a refusal is final: the request exceeds a limit by itself, and there is no
-     * listener that could raise that.
+     * listener that could raise the limit.
      */
     public boolean isFinal(Refusal refusal) {
         return refusal instanceof Refusal.OverBudget over
@@ -263,31 +267,31 @@ public final class Budget {
                 && listenerToCall() == null;
     }
 
-    /** Starts what can be done about the refusals of one request. */
+    /** Returns the remedies for the refusals of one request. */
     public Relief relief() {
         return new Relief();
     }
 
     /**
-     * What is done about the refusals of one request, a step at each refusal.
+     * The remedies for the refusals of one request, one step at each refusal.
      *
      * <ol>
-     *   <li>All allocators of the budget that has too little left give back what is idle.
+     *   <li>All allocators of the budget that has too little left release what is idle.
      *   <li>The listener of the topmost budget is called.
-     *   <li>The request waits for threads that were inside an allocator when it looked, for at most
-     *       200 &micro;s by the clock. Where none was, and none has left since, another look would
-     *       find the same: the request is refused at once.
-     *   <li>Where live blocks and the request have less than half of the limit, a refusal would be
-     *       wrong: other threads hold the rest in caches that they were asked to give up, or in
-     *       passing, and may have lost their processor meanwhile. Then the request lets them run,
-     *       until it has looked {@value #PATIENT_LOOKS} times and 100 ms are over.
+     *   <li>The request waits for threads that were inside an allocator when it last tried, for at
+     *       most 200 &micro;s by the clock. If there was none, and none has left since, another
+     *       attempt would find the same: the request is refused at once.
+     *   <li>If live blocks and the request take less than half of the limit, a refusal would be
+     *       wrong: other threads hold the rest in caches that they were asked to flush, or in
+     *       passing, and may have been descheduled since. Then the request yields to them, until it
+     *       has tried {@value #PATIENT_LOOKS} times and 100 ms are over.
      * </ol>
      *
      * <p>With the clock alone, of 32 threads on two processors with two blocks of 2 KiB each under
      * 1 MiB and no caches one request of 200 was refused; with the last step one of 75,000.
      *
-     * <p>The caller is not {@linkplain #enter inside} meanwhile, and holds nothing of a heap: no
-     * block, token, stripe or lock.
+     * <p>During these steps the caller is not {@linkplain #enter inside}, and holds no resource of
+     * a heap: no block, token, stripe or lock.
      */
     public final class Relief implements ChunkSource.Relief {
 
@@ -295,7 +299,7 @@ public final class Budget {
         private boolean told;
         private int looks;
 
-        /** What the last look began with. */
+        /** The activity at the start of the last attempt. */
         private long activityBefore;
 
         private long waitingSince;
@@ -328,13 +332,13 @@ public final class Budget {
                 Budget pressed = shortOf(asked);
                 if (listener != null && pressed != null) {
                     top.tell(listener, pressed, asked);
-                    return true; // also where the limit is still too small: for the new numbers
+                    return true; // even if the limit is still too small: for the new numbers
                 }
             }
             return fits && await(asked);
         }
 
-        /** Waits until another look may find more. */
+        /** Waits until another attempt may find more. */
         private boolean await(long asked) {
             if (looks == 0) {
                 waitingSince = System.nanoTime();
@@ -381,7 +385,7 @@ public final class Budget {
             return true;
         }
 
-        /** Lets other threads run: those inside, and those asked to give up their caches. */
+        /** Yields to other threads: those inside, and those asked to flush their caches. */
         private boolean yieldToDeparture() {
             int idle = 0;
             while (idle < MAX_IDLE_YIELDS && !isExhausted()) {
@@ -405,7 +409,10 @@ public final class Budget {
             return System.nanoTime() - waitingSince;
         }
 
-        /** Whether a refusal would be wrong: what is missing is held by caches, or in passing. */
+        /**
+         * Returns whether a refusal would be wrong: the missing bytes are in caches, or held in
+         * passing.
+         */
         private boolean isLittleUsed(long asked) {
             Budget pressed = shortOf(asked);
             if (pressed == null) {
@@ -464,7 +471,7 @@ public final class Budget {
         TELLING.set(true);
         try {
             called.pressed(pressed, askedBytes);
-        } catch (Throwable e) { // whatever it is, the request is to be answered
+        } catch (Throwable e) { // whatever it is, the request must be answered
             log(e);
         } finally {
             TELLING.set(false);
@@ -479,26 +486,26 @@ public final class Budget {
                             "a pressure listener of allocator '" + name + "' failed",
                             failure);
         } catch (Throwable e) {
-            return; // the Java heap or stack is exhausted: nothing can be written
+            return; // the Java heap or stack is exhausted: logging is impossible
         }
     }
 
     // ---- the whole ----------------------------------------------------------------------------
 
-    /** For messages. */
+    /** Returns the name for messages. */
     public String name() {
         return name;
     }
 
-    /** In bytes. */
+    /** Returns the limit in bytes. */
     public long limit() {
         return limit;
     }
 
     /**
-     * Sets the limit, also below what is used: that only refuses more.
+     * Sets the limit, which may be less than the bytes in use: then only new charges are refused.
      *
-     * @param bytes not negative
+     * @param bytes the limit in bytes, not negative
      */
     public synchronized void limit(long bytes) {
         rehearseIfLimited(bytes);
@@ -512,7 +519,7 @@ public final class Budget {
         }
     }
 
-    /** The least limit, here and above, as it is at this moment. */
+    /** Returns the least limit, here and above, at this moment. */
     public long leastLimit() {
         long least = limit;
         for (Budget each = parent; each != null; each = each.parent) {
@@ -521,17 +528,19 @@ public final class Budget {
         return least;
     }
 
-    /** Bytes taken now, here and by children. */
+    /** Returns the bytes charged now, here and by children. */
     public long used() {
         return used.get();
     }
 
-    /** The most bytes that were. */
+    /** Returns the most bytes that have been charged at any moment. */
     public long peak() {
         return peak.get();
     }
 
-    /** Bytes left at this moment, here and above; {@link #UNLIMITED} where nothing is limited. */
+    /**
+     * Returns the bytes left at this moment, here and above; {@link #UNLIMITED} without a limit.
+     */
     public long left() {
         long least = UNLIMITED;
         for (Budget each = this; each != null; each = each.parent) {
@@ -543,9 +552,9 @@ public final class Budget {
     }
 
     /**
-     * Refuses children from now on; what is charged stays so until it is released.
+     * Refuses children from now on; existing charges remain until they are released.
      *
-     * @throws IllegalStateException when a child is not closed
+     * @throws IllegalStateException if a child is not closed
      */
     public void close() {
         synchronized (this) {
@@ -582,7 +591,10 @@ public final class Budget {
         }
     }
 
-    /** By hand: what formats it would load classes, and the Java heap may be nearly exhausted. */
+    /**
+     * Creates the text by hand: a formatter would load classes while the Java heap may be nearly
+     * exhausted.
+     */
     private Refusal refusal(long asked, Budget from) {
         long usedNow = used.get();
         long limitNow = limit;

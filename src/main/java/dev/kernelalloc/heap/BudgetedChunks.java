@@ -5,13 +5,14 @@ import dev.kernelalloc.os.Refusal;
 import java.util.function.LongConsumer;
 
 /**
- * Chunks of another source, each charged to a budget before it is taken and until it is given back.
+ * Chunks of another source, each charged to a budget from before it is obtained until it is
+ * released.
  */
 public final class BudgetedChunks implements ChunkSource {
 
     private static final long FIRST_RANGE_BYTES = 1L << 20;
 
-    /** Of what is left a range takes no more than this part. */
+    /** A range takes at most this fraction of what is left. */
     private static final int LEFT_SHARE = 4;
 
     private final ChunkSource source;
@@ -19,18 +20,18 @@ public final class BudgetedChunks implements ChunkSource {
     private final LongConsumer taken;
 
     /**
-     * The chunks of a source under a budget.
+     * Creates a source under a budget.
      *
-     * @param source whose chunks have the bytes that were asked for
+     * @param source a source whose chunks have exactly the requested size
      */
     public BudgetedChunks(ChunkSource source, Budget budget) {
         this(source, budget, _ -> {});
     }
 
     /**
-     * The same, counted.
+     * Creates a source under a budget that counts its chunks.
      *
-     * @param taken is passed how many bytes more there are, or fewer; must not fail
+     * @param taken receives each change of the number of bytes; must not fail
      */
     public BudgetedChunks(ChunkSource source, Budget budget, LongConsumer taken) {
         this.source = source;
@@ -96,10 +97,11 @@ public final class BudgetedChunks implements ChunkSource {
     }
 
     /**
-     * A whole range is charged, used or not. So under a limit ranges begin small and grow with what
-     * is in use, and leave most of what is left to others under the same limit. The ranges of a
-     * child begin small even without a limit: a child may live for one query, and a range large
-     * enough to be a mapping of its own costs more than the query's blocks.
+     * Returns a size that grows with use under a limit. A whole range is charged, used or not. So
+     * under a limit ranges begin small and grow with what is in use, and most of what is left
+     * remains for others under the same limit. The ranges of a child begin small even without a
+     * limit: a child may live for one query, and a range large enough to be a separate mapping
+     * costs more than the query's blocks.
      */
     @Override
     public long rangeBytes() {

@@ -2,7 +2,9 @@ package dev.kernelalloc.heap;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The bytes that all caches of a heap may hold together, taken for what they could hold. */
+/**
+ * The bytes that all caches of a heap may hold together. Each cache is charged for its capacity.
+ */
 final class CacheBudget {
 
     private final long limitBytes;
@@ -12,7 +14,7 @@ final class CacheBudget {
         this.limitBytes = limitBytes;
     }
 
-    /** Whether there was that much left. */
+    /** Charges that many bytes; false if fewer are left. */
     boolean take(long bytes) {
         if (takenBytes.addAndGet(bytes) <= limitBytes) {
             return true;
@@ -21,7 +23,7 @@ final class CacheBudget {
         return false;
     }
 
-    /** Whether that much was left at some moment. */
+    /** Returns whether that many bytes were left at some moment. */
     boolean hasLeft(long bytes) {
         return takenBytes.get() + bytes <= limitBytes;
     }

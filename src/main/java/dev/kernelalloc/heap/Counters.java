@@ -7,21 +7,21 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * Where the blocks of a heap are. Every block is in one place, so the places add up to its
- * capacity; where other threads use the heap meanwhile, each place is as it was at some moment.
+ * How many blocks of a heap are in each state. Every block is in one state, so the counts add up to
+ * the capacity; while other threads use the heap, each count is that of some moment.
  *
- * @param classes of those that are cut from slabs, for each size that there are any of
- * @param large those with memory of their own
- * @param chunks what has been taken from the source for all of them
+ * @param classes the blocks cut from slabs, for each size that has any
+ * @param large the blocks with chunks of their own
+ * @param chunks the memory obtained from the source for all of them
  */
 public record Counters(List<OfClass> classes, Large large, Tally chunks) {
 
-    /** Keeps a copy of the list. */
+    /** Copies the list. */
     public Counters {
         classes = List.copyOf(classes);
     }
 
-    /** What the states of all blocks say. */
+    /** Counts the states of all blocks. */
     static Counters of(Slabs slabs, LargeBlocks large) {
         OfClass[] sums = new OfClass[SizeClasses.COUNT];
         slabs.forEach(
@@ -46,12 +46,13 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
      * The blocks of one size.
      *
      * @param blockBytes the size
-     * @param slabs that they are cut from
-     * @param live in use
-     * @param cached free in slabs that threads have at hand
-     * @param remote freed by a thread that does not own them, and not yet collected by the owner
-     * @param free in their slabs
-     * @param quarantined freed, and kept from use
+     * @param slabs the slabs from which they are cut
+     * @param live the blocks in use
+     * @param cached the free blocks in slabs reserved by the caches of threads
+     * @param remote the blocks freed by a thread that does not own them, and not yet collected by
+     *     the owner
+     * @param free the other free blocks in slabs
+     * @param quarantined the freed blocks that are kept from use
      */
     public record OfClass(
             long blockBytes,
@@ -81,40 +82,40 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
     }
 
     /**
-     * Blocks that are not cut from slabs.
+     * The blocks that are not cut from slabs.
      *
-     * @param live in use
-     * @param free kept for another block
-     * @param quarantined freed, and kept from use
+     * @param live the blocks in use
+     * @param free the chunks kept for another block
+     * @param quarantined the freed blocks that are kept from use
      */
     public record Large(Tally live, Tally free, Tally quarantined) {}
 
-    /** In use. */
+    /** Returns the blocks in use. */
     public Tally live() {
         return large.live.plus(sum(one -> one.of(one.live)));
     }
 
-    /** In the caches of threads. */
+    /** Returns the free blocks in the caches of threads. */
     public Tally cached() {
         return sum(one -> one.of(one.cached));
     }
 
-    /** Freed by other threads than the owner, and not yet collected. */
+    /** Returns the blocks freed by threads other than the owner, and not yet collected. */
     public Tally remote() {
         return sum(one -> one.of(one.remote));
     }
 
-    /** In slabs, and large ones that are kept. */
+    /** Returns the free blocks in slabs, and the idle large ones. */
     public Tally free() {
         return large.free.plus(sum(one -> one.of(one.free)));
     }
 
-    /** Freed, and kept from use. */
+    /** Returns the freed blocks that are kept from use. */
     public Tally quarantined() {
         return large.quarantined.plus(sum(one -> one.of(one.quarantined)));
     }
 
-    /** All of them. */
+    /** Returns all blocks. */
     public Tally capacity() {
         return live().plus(cached()).plus(remote()).plus(free()).plus(quarantined());
     }
@@ -129,27 +130,27 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
 
     // ---- the numbers that are asked for most --------------------------------------------------
 
-    /** Blocks in use. */
+    /** Returns the number of blocks in use. */
     public long liveBlocks() {
         return live().blocks();
     }
 
-    /** Their bytes. */
+    /** Returns the bytes of the blocks in use. */
     public long liveBytes() {
         return live().bytes();
     }
 
-    /** Bytes in the caches of threads. */
+    /** Returns the bytes in the caches of threads. */
     public long cachedBytes() {
         return cached().bytes();
     }
 
-    /** Bytes freed by other threads than the owner, and not yet collected. */
+    /** Returns the bytes freed by threads other than the owner, and not yet collected. */
     public long remoteBytes() {
         return remote().bytes();
     }
 
-    /** Bytes of all blocks, used or not. */
+    /** Returns the bytes of all blocks, used or not. */
     public long capacityBytes() {
         return capacity().bytes();
     }

@@ -6,16 +6,16 @@ import java.lang.foreign.Arena;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * A small range for the allocator of the process, which takes no native function.
+ * A small range for the allocator of the process, obtained without a native function.
  *
- * <p>To link the first native function takes the JVM 60 ms and more, as long as it takes to start;
- * a process that needs little memory links none. The JVM gets these pages from the C heap as the
- * library would, and clears them. There is one such range in the process, as clearing costs more
- * than a fresh mapping does.
+ * <p>Linking the first native function takes the JVM 60 ms and more, as long as its own startup; a
+ * process that needs little memory links none. The JVM obtains these pages from the C heap as the
+ * library would, and clears them. There is one such range per process, as clearing costs more than
+ * a fresh mapping does.
  */
 final class FirstRange {
 
-    /** One slab each of eight size classes. */
+    /** One slab for each of eight size classes. */
     static final long BYTES = 8 * Range.GRANULE_BYTES;
 
     private static final AtomicBoolean GONE = new AtomicBoolean(OutstandingChunks.UNLOADABLE);
@@ -28,17 +28,17 @@ final class FirstRange {
         this.address = arena.allocate(BYTES, Range.GRANULE_BYTES).address();
     }
 
-    /** Whether it has neither been taken nor passed over. */
+    /** Returns whether it has neither been taken nor passed over. */
     static boolean isAvailable() {
         return !GONE.get();
     }
 
-    /** From now on it is not available: a larger one was needed first. */
+    /** Makes it unavailable: a larger range was needed first. */
     static void passOver() {
         GONE.set(true);
     }
 
-    /** Returns the range to its one owner; null to others, and where there is no memory. */
+    /** Returns the range to its single owner; null to others, and if memory is not available. */
     static @Nullable FirstRange take() {
         if (!GONE.compareAndSet(false, true)) {
             return null;
@@ -55,7 +55,7 @@ final class FirstRange {
         }
     }
 
-    /** Its memory, which is zeros. */
+    /** Returns its memory, which is zeros. */
     Chunk chunk() {
         return new Chunk(address, BYTES, true);
     }

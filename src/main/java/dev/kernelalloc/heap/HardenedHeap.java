@@ -8,54 +8,55 @@ import java.security.SecureRandom;
 import java.util.Locale;
 
 /**
- * The engine with mistakes made loud: for tests, for debugging, and where an attacker may steer
- * native code. Each of its measures can be taken alone; what all of them stand on is that the size
- * asked for of each block is known, and whether it is raw or owned.
+ * The engine with detection of memory errors: for tests, for debugging, and for processes whose
+ * native code an attacker may steer. Each measure can be enabled alone; all of them rely on a
+ * record of the requested size of each block, and of whether it is raw or owned.
  *
  * <ul>
- *   <li>A block ends by one atomic exchange of its state: of two threads that free it in the same
- *       instant, one is refused.
- *   <li>Behind the last byte asked for stands a canary, a secret mixed with the address; a block
- *       whose canary has changed when it is freed is reported, and never used again.
- *   <li>What is freed is overwritten: a late read finds the pattern.
- *   <li>It stays in quarantine until {@value Quarantine#PLACES} others have been freed after it: a
- *       late free or write finds nobody else's block.
+ *   <li>A block is freed by one atomic exchange of its state: of two threads that free it at the
+ *       same instant, one is refused.
+ *   <li>A canary follows the last requested byte: a secret mixed with the address. A block whose
+ *       canary has changed when it is freed is reported, and never used again.
+ *   <li>Freed memory is overwritten: a late read finds the pattern.
+ *   <li>A freed block stays in quarantine until {@value Quarantine#PLACES} others have been freed
+ *       after it: a late free or write does not hit another live block.
  *   <li>Blocks are handed out in random order.
  * </ul>
  */
 public final class HardenedHeap implements Blocks, Budget.Holder {
 
     /**
-     * What freed memory is overwritten with: as a pointer not canonical, as a number conspicuous.
+     * The pattern that overwrites freed memory: non-canonical as a pointer, conspicuous as a
+     * number.
      */
     public static final byte POISON = (byte) 0xDF;
 
     private static final int PATTERN_BYTES = 1 << 10;
 
-    /** Larger blocks go back at once: the quarantine would hold too much. */
+    /** Larger blocks are released at once: the quarantine would hold too much. */
     private static final int QUARANTINED_BYTES = 16 << 10;
 
     private final SlabHeap engine;
     private final Measures measures;
 
-    /** Behind the bytes asked for; 0 without canaries. */
+    /** The size of the canary behind the requested bytes; 0 without canaries. */
     private final int canaryBytes;
 
-    /** What freed memory is overwritten with. */
+    /** The pattern that overwrites freed memory. */
     private final MemorySegment pattern;
 
     private final long secret = new SecureRandom().nextLong();
 
-    /** Without places where there is none. */
+    /** Has no places if quarantine is disabled. */
     private final Quarantine quarantine;
 
-    /** Blocks without a slab; as asked for of them, their canary counts. */
+    /** Blocks without a slab; their requested size includes the canary. */
     private final LargeBlocks large;
 
     /**
-     * A heap of no blocks yet, which tells what happens.
+     * Creates an empty heap that reports events.
      *
-     * @param measures that it takes
+     * @param measures the measures to enable
      */
     public HardenedHeap(
             HeapSettings settings, ChunkSource source, HeapListener listener, Measures measures) {
@@ -128,13 +129,13 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         throw engine.notALiveBlock(address);
     }
 
-    /** Always to another block, so that nobody comes to rely on the old one. */
+    /** Always moves the block, so that no program comes to rely on the old address. */
     @Override
     public long resize(long address, long bytes, long alignment) {
         return 0;
     }
 
-    /** The canary stands behind the last byte asked for. */
+    /** Returns the exact requested size: the canary follows the last requested byte. */
     @Override
     public long usableOwned(long address, long bytes, long alignment) {
         return bytes;
@@ -146,7 +147,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         engine.trim();
     }
 
-    /** What is in quarantine is not idle: it stays there for its time. */
+    /** Leaves the quarantine alone: a block in it is not idle. */
     @Override
     public void giveUpIdle() {
         engine.giveUpIdle();
@@ -200,7 +201,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         }
         StackReserve.require();
         long address = engine.allocateOwned(bytes + canaryBytes, alignment, zeroed);
-        // From here on nothing needs the Java heap.
+        // No statement below needs the Java heap.
         if (measures.canary()) {
             NativeMemory.word(address + bytes, secret ^ address);
         }
@@ -224,14 +225,15 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         if (!hold(slab, index, state)) {
             throw engine.notALiveBlock(address);
         }
-        // Only now: until it has ended it might end and begin again, with other bytes.
+        // Not earlier: before the block ends, it might be freed and allocated again with another
+        // size.
         spoil(address, slab.guardedBytes(index));
         if (!isQuarantined(slab) || engine.isClosed()) {
             engine.give(slab, index, Slab.HELD);
         } else {
             release(quarantine.exchange(address));
             if (engine.isClosed()) {
-                emptyQuarantine(); // closed meanwhile: nobody else would
+                emptyQuarantine(); // closed concurrently: no other thread would
             }
         }
     }
@@ -249,7 +251,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         return block.bytes() - canaryBytes;
     }
 
-    /** Looks at the canary of a block that has ended, and overwrites what stands before it. */
+    /** Checks the canary of a block that has ended, and overwrites the bytes before it. */
     private void spoil(long address, long bytes) {
         if (measures.canary()) {
             requireCanary(address, bytes);
@@ -260,8 +262,8 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     }
 
     /**
-     * Ends a live block of that state: true for one of those who try. Without the atomic exchange a
-     * late store could end the next owner's block.
+     * Ends a live block in that state; true for one of the threads that try. Without the atomic
+     * exchange a late store could end the block of the next owner.
      */
     private static boolean hold(Slab slab, int index, char state) {
         return slab.change(index, state, Slab.HELD);
@@ -278,7 +280,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         }
     }
 
-    /** What is kept from use stays held, and counts as quarantined. */
+    /** Keeps a damaged block from use: it stays held, and counts as quarantined. */
     private void requireCanary(long address, long bytes) {
         long found = NativeMemory.word(address + bytes);
         if (found != (secret ^ address)) {

@@ -17,11 +17,11 @@ public interface HeapListener {
     default void givingBack(long address, long bytes) {}
 
     /**
-     * A cache has got a slab.
+     * A cache has acquired a slab.
      *
      * @param blockBytes the size of its blocks
-     * @param blocks how many of them are free
-     * @param reused whether the slab was in use before, or else is new
+     * @param blocks the number of free blocks
+     * @param reused whether the slab was in use before, rather than new
      */
     default void refilled(long blockBytes, int blocks, boolean reused) {}
 
@@ -34,7 +34,7 @@ public interface HeapListener {
     /**
      * A requested trim has ended.
      *
-     * @param bytes returned to the source meanwhile, by any thread
+     * @param bytes the bytes returned to the source during the trim, by any thread
      */
     default void trimmed(long bytes, long nanos) {}
 }

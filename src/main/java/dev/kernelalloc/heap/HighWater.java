@@ -2,13 +2,13 @@ package dev.kernelalloc.heap;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-/** How many bytes all blocks have, used or not, and how many they had at most. */
+/** The bytes of all blocks, used or not, and their high-water mark. */
 public final class HighWater {
 
     private final AtomicLong bytes = new AtomicLong();
     private final AtomicLong most = new AtomicLong();
 
-    /** Blocks have come, or gone; after slabs and chunks alone, never on the way of each block. */
+    /** Adds bytes, or subtracts them; called for slabs and chunks alone, never for each block. */
     void change(long by) {
         long now = bytes.addAndGet(by);
         long highest = most.get();
@@ -17,12 +17,12 @@ public final class HighWater {
         }
     }
 
-    /** How many there are. */
+    /** Returns the current number of bytes. */
     long bytes() {
         return bytes.get();
     }
 
-    /** The most there have been at any moment. */
+    /** Returns the high-water mark. */
     public long mostBytes() {
         return most.get();
     }

@@ -12,8 +12,8 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Blocks that are too large, or too largely aligned, for slabs: each a chunk of its own. The table
- * of the live ones is a skip list, because that has no locks; a few free ones are kept within the
+ * Blocks that are too large, or too strictly aligned, for slabs: each has a chunk of its own. The
+ * table of live blocks is a skip list, which has no locks; a few free chunks are kept within the
  * budget of the caches.
  */
 final class LargeBlocks {
@@ -21,8 +21,8 @@ final class LargeBlocks {
     private static final int PLACES = 16;
 
     /**
-     * A chunk, and what its block is. Ending a block is one exchange of its state; that it leaves
-     * the table is best effort, since the table may need Java objects to forget it.
+     * A chunk, and the state of its block. A block is ended by one exchange of its state; its
+     * removal from the table is best effort, since removal may need Java objects.
      */
     static final class Large {
 
@@ -38,7 +38,7 @@ final class LargeBlocks {
 
         private final Chunk chunk;
 
-        /** As asked for. */
+        /** The requested size. */
         private final long bytes;
 
         private volatile State state;
@@ -53,12 +53,12 @@ final class LargeBlocks {
             return bytes;
         }
 
-        /** Of which the block may use all. */
+        /** Returns the size of the chunk, all of which the block may use. */
         long capacityBytes() {
             return chunk.bytes();
         }
 
-        /** True for one of those who try. */
+        /** Changes the state; true for one of the threads that try. */
         boolean change(State from, State to) {
             return STATE.compareAndSet(this, from, to);
         }
@@ -67,7 +67,7 @@ final class LargeBlocks {
     private enum State {
         RAW,
         OWNED,
-        /** Nobody's to free any more, and not given back yet. */
+        /** No longer to be freed by any thread, and not yet released. */
         HELD,
         ENDED;
 
@@ -89,7 +89,7 @@ final class LargeBlocks {
     private final ChunkSource source;
     private final CacheBudget budget;
 
-    /** Of these blocks, live and kept, and of others. */
+    /** Counts these blocks, live and idle, and others. */
     private final HighWater capacityBytes;
 
     private final HeapListener listener;
@@ -111,10 +111,10 @@ final class LargeBlocks {
     }
 
     /**
-     * A block.
+     * Allocates a block.
      *
-     * @return its address, marked where its memory is zeros
-     * @throws Refusal when there is no memory
+     * @return its address, marked if its memory is zeros
+     * @throws Refusal if memory is not available
      */
     long allocate(long bytes, long alignment, boolean raw) throws Refusal {
         long capacity = capacity(bytes);
@@ -156,11 +156,11 @@ final class LargeBlocks {
         try {
             listener.freeingLarge(chunk.address(), chunk.bytes());
         } catch (Throwable _) {
-            // it must go back all the same
+            // must be released all the same
         }
     }
 
-    /** The block that starts there, live or ended, if there is one. */
+    /** Returns the block that starts there, live or ended, or null. */
     private @Nullable Large find(long address) {
         Start key = keys.take(address);
         try {
@@ -170,19 +170,21 @@ final class LargeBlocks {
         }
     }
 
-    /** The live block that starts there and is or is not raw, if there is one. */
+    /** Returns the live block that starts there and is raw or not, or null. */
     @Nullable Large at(long address, boolean raw) {
         Large large = find(address);
         return large == null || large.state != State.of(raw) ? null : large;
     }
 
-    /** The bytes of the live block that starts there and is or is not raw; or -1. */
+    /**
+     * Returns the bytes of the live block that starts there and is raw or not; -1 if there is none.
+     */
     long capacityAt(long address, boolean raw) {
         Large large = at(address, raw);
         return large == null ? -1 : large.chunk.bytes();
     }
 
-    /** Ends the live block that starts there and is or is not raw, if there is one. */
+    /** Ends the live block that starts there and is raw or not; false if there is none. */
     boolean free(long address, boolean raw) {
         Large large = find(address);
         if (large == null || !large.change(State.of(raw), State.ENDED)) {
@@ -193,8 +195,9 @@ final class LargeBlocks {
     }
 
     /**
-     * Takes the live block that starts there and is or is not raw out of everybody's hands, if
-     * there is one: for one of those who try. The caller ends it by {@link #release}, or never.
+     * Holds the live block that starts there and is raw or not, for one of the threads that try: no
+     * other thread can end it then. The caller ends it by {@link #release}, or never. Returns null
+     * if there is none.
      */
     @Nullable Large hold(long address, boolean raw) {
         Large large = find(address);
@@ -231,37 +234,41 @@ final class LargeBlocks {
         try {
             live.remove(new Start(ended.chunk.address()), ended);
         } catch (OutOfMemoryError e) {
-            // The next block that starts there takes its place.
+            // The next block that starts there replaces it.
         }
     }
 
-    /** Makes the live block that starts there and is or is not raw the other, if there is one. */
+    /**
+     * Makes the live block that starts there raw if it is not, or the reverse; false if there is
+     * none.
+     */
     boolean change(long address, boolean raw) {
         Large large = find(address);
         return large != null && large.change(State.of(raw), State.of(!raw));
     }
 
-    /** Whether there is {@link #enlarge}. */
+    /** Returns whether {@link #enlarge} is supported. */
     boolean resizes() {
         return source.resizes();
     }
 
     /**
-     * Enlarges a live block that is not raw, and whose alignment is no more than malloc's.
+     * Enlarges a live block that is not raw, and whose alignment is at most malloc's.
      *
      * @return its address, which may be the same
-     * @throws Refusal when there is no memory; the block is unchanged then
-     * @throws OutOfMemoryError when the Java heap has no room to note where it is: it is gone then
+     * @throws Refusal if memory is not available; the block is unchanged then
+     * @throws OutOfMemoryError if the Java heap has no room to record its address: the block is
+     *     freed then
      */
     long enlarge(long address, long bytes) throws Refusal {
         long capacity = capacity(bytes);
         Large large = find(address);
-        // Ended first: once it has moved, the address may be another's.
+        // Ended first: once it has moved, another thread may get the address.
         large.state = State.ENDED;
         Chunk enlarged;
         try {
             enlarged = source.resize(large.chunk, capacity);
-        } catch (Throwable e) { // whatever a source throws, it has changed nothing then
+        } catch (Throwable e) { // whatever a source throws, it has changed nothing
             large.state = State.OWNED;
             throw e;
         }
@@ -272,7 +279,7 @@ final class LargeBlocks {
         return enlarged.address();
     }
 
-    /** The start of the live block that a byte lies in, or 0. */
+    /** Returns the start of the live block that contains a byte, or 0. */
     long startOf(long address) {
         Map.Entry<Start, Large> below = live.floorEntry(new Start(address));
         if (below == null || below.getValue().state == State.ENDED) {
@@ -284,19 +291,19 @@ final class LargeBlocks {
                 : 0;
     }
 
-    /** From now on no free one is kept. */
+    /** Keeps no free chunk from now on. */
     void keepNothing() {
         keeping = false;
     }
 
-    /** Gives those back that no block uses. */
+    /** Releases the chunks that no block uses. */
     void trim() {
         for (int i = 0; i < PLACES; i++) {
             giveBack(idle.getAndSet(i, null));
         }
     }
 
-    /** Gives those back that no block has used since the last call. */
+    /** Releases the chunks that no block has used since the last call. */
     void trimIdle() {
         for (int i = 0; i < PLACES; i++) {
             Idle one = idle.get(i);
@@ -310,12 +317,12 @@ final class LargeBlocks {
         }
     }
 
-    /** Those of boxes, arenas and callers. */
+    /** Returns the live blocks, of boxes, arenas and callers. */
     Tally live() {
         return sum(true);
     }
 
-    /** Those that nobody may use any more, and that have not gone back. */
+    /** Returns the blocks that are no longer usable and have not been released. */
     Tally held() {
         return sum(false);
     }
@@ -331,7 +338,7 @@ final class LargeBlocks {
         return sum;
     }
 
-    /** Whether there are chunks that no block uses. */
+    /** Returns whether there are chunks that no block uses. */
     boolean keepsAny() {
         for (int i = 0; i < PLACES; i++) {
             if (idle.get(i) != null) {
@@ -341,7 +348,7 @@ final class LargeBlocks {
         return false;
     }
 
-    /** Those chunks. */
+    /** Returns the chunks that no block uses. */
     Tally idle() {
         Tally sum = Tally.NONE;
         for (int i = 0; i < PLACES; i++) {
@@ -353,7 +360,7 @@ final class LargeBlocks {
         return sum;
     }
 
-    /** Whole pages where that is little, so that the memory can be discarded. */
+    /** Rounds up to whole pages if that adds little, so that the memory can be discarded. */
     private long capacity(long bytes) throws Refusal {
         long page = source.pageBytes();
         if (bytes > Long.MAX_VALUE - page) {
@@ -397,7 +404,7 @@ final class LargeBlocks {
         for (int i = 0; i < PLACES; i++) {
             if (idle.get(i) == null && idle.compareAndSet(i, null, one)) {
                 if (!keeping) {
-                    trim(); // closed meanwhile
+                    trim(); // closed concurrently
                 }
                 return true;
             }

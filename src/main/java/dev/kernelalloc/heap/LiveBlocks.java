@@ -12,19 +12,19 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The blocks of one allocator that are alive, each with its owner, found by their start address.
+ * The live blocks of one allocator, each with its owner, found by start address.
  *
- * <p>An address is in the table from the moment its block is handed out until the moment before the
- * source gets it back. To take it from its owner is the one decision that ends a block: of two
- * threads that free the same block one takes it, and the other is refused. So nothing is ever given
- * back twice, and nothing that is not in the table is given back at all. Ending a block, and giving
- * it another owner, make no Java object: who has closed a box cannot try again.
+ * <p>An address is in the table from the moment its block is handed out until just before the
+ * source gets it back. Removing it from its owner is the one decision that ends a block: of two
+ * threads that free the same block one removes it, and the other is refused. So no block is
+ * released twice, and no address outside the table is released at all. Ending a block, and changing
+ * its owner, create no Java object, since a box that failed to close cannot be closed again.
  *
- * <p>Blocks end legally after {@link #close}; only new ones are refused.
+ * <p>After {@link #close}, live blocks may still be freed; only new ones are refused.
  */
 public final class LiveBlocks implements Blocks {
 
-    /** Who may end a block. */
+    /** The party that may end a block. */
     private enum Owner {
         CALLER("the caller"),
         BOX_OR_ARENA("a box or an arena, whose close frees it"),
@@ -74,15 +74,15 @@ public final class LiveBlocks implements Blocks {
     private volatile boolean closed;
 
     /**
-     * A table of no blocks yet.
+     * Creates an empty table.
      *
-     * @param tag names the allocator in messages
+     * @param tag the name of the allocator in messages
      */
     public LiveBlocks(String tag, BlockSource source) {
         this(tag, source, new HighWater());
     }
 
-    /** The same, beside other blocks that are counted with its own. */
+    /** Creates an empty table whose blocks are counted together with others. */
     public LiveBlocks(String tag, BlockSource source, HighWater capacity) {
         this.tag = tag;
         this.source = source;
@@ -146,8 +146,8 @@ public final class LiveBlocks implements Blocks {
         Entry entry = register(block, owner);
         count(allocated, block.capacityBytes());
         if (closed && take(entry, owner)) {
-            // Closed meanwhile. The closer has counted either before or after this block: it is
-            // gone.
+            // Closed concurrently. The closer has counted either before or after this block: it is
+            // no longer live.
             end(block);
             requireOpen();
         }
@@ -174,9 +174,8 @@ public final class LiveBlocks implements Blocks {
 
     private long resize(long address, long bytes, long alignment, Owner owner) throws Refusal {
         requireOpen();
-        // Out of the table first: once realloc has moved the block, another thread may get the
-        // address.
-        // It comes back into it only where it is certain that the source has not taken it.
+        // Removed from the table first: once realloc has moved the block, another thread may get
+        // the address. It is added again only if the source has certainly not taken it.
         Block old = take(address, owner);
         Block resized;
         try {
@@ -203,10 +202,10 @@ public final class LiveBlocks implements Blocks {
     }
 
     /**
-     * Makes a block alive that the source takes back but has not given: the caller's word for it.
+     * Makes a block alive that the source frees but has not allocated; the caller vouches for it.
      *
-     * @throws IllegalArgumentException when a live block starts there
-     * @throws IllegalStateException when closed
+     * @throws IllegalArgumentException if a live block starts there
+     * @throws IllegalStateException if closed
      */
     public void adopt(Block block) {
         requireOpen();
@@ -224,9 +223,9 @@ public final class LiveBlocks implements Blocks {
     }
 
     /**
-     * Forgets a block of the caller's without giving it back to the source.
+     * Forgets a block of the caller's without releasing it to the source.
      *
-     * @throws IllegalArgumentException when no live block of the caller's starts there
+     * @throws IllegalArgumentException if no live block of the caller's starts there
      */
     public void disown(long address) {
         count(freed, -take(address, Owner.CALLER).capacityBytes());
@@ -279,7 +278,7 @@ public final class LiveBlocks implements Blocks {
             source.giveBack(block);
             throw e;
         }
-        if (stale != null) { // C code has freed a block of ours that nobody disowned
+        if (stale != null) { // C code has freed a block of ours that was not disowned
             count(freed, -stale.block.capacityBytes());
         }
         return entry;
@@ -326,7 +325,7 @@ public final class LiveBlocks implements Blocks {
         return entry.block;
     }
 
-    /** Whether the block was the owner's; it is in the table no more then. */
+    /** Removes the block from the table; false if it was not the owner's. */
     private boolean take(Entry entry, Owner owner) {
         if (!entry.change(owner, Owner.NOBODY)) {
             return false;
@@ -358,7 +357,7 @@ public final class LiveBlocks implements Blocks {
         return entry;
     }
 
-    /** Cold: looks through all blocks to tell an interior address from a foreign one. */
+    /** Cold: searches all blocks to distinguish an interior address from a foreign one. */
     private String notALiveBlock(long address) {
         return entries.values().stream()
                 .map(entry -> entry.block)
