@@ -1,13 +1,13 @@
 package dev.kernelalloc.heap;
 
 /**
- * What a hardened heap does.
+ * The measures of a hardened heap.
  *
- * @param canary behind the bytes asked for
- * @param overwriting what is freed
- * @param pattern with what
- * @param quarantine before a block is used again
- * @param randomOrder of the blocks of a slab
+ * @param canary detects writes beyond the requested bytes
+ * @param overwriting overwrites freed memory
+ * @param pattern the byte that overwrites it
+ * @param quarantine delays the reuse of freed blocks
+ * @param randomOrder hands out the blocks of a slab in random order
  */
 public record Measures(
         boolean canary,

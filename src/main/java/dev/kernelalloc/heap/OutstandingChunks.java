@@ -15,17 +15,17 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /**
- * The chunks that the library holds of the C heap, which go back when the library itself is
+ * The chunks of the C heap that the library holds, which are freed when the library itself is
  * unloaded.
  *
  * <p>A library that is part of a web application is unloaded with it. The allocator of the process
  * is never closed, and blocks in the caches of threads that outlive the application, such as those
- * of the server, are never freed: each redeployment would leave 64 MiB of address space.
+ * of the server, are never freed: each redeployment would leak 64 MiB of address space.
  *
- * <p>So the addresses are known to a cleaner of the JDK, which runs once the classes of the library
- * are unreachable. It must not refer to them, or they never would be: the set, the action and the
- * function that frees are objects of the JDK alone. Blocks that code outside of the application
- * still uses end with their chunk, as nothing is left to free them.
+ * <p>So the addresses are registered with a cleaner of the JDK, which runs once the classes of the
+ * library are unreachable. It must not refer to them, or they would stay reachable: the set, the
+ * action and the function that frees are objects of the JDK alone. Blocks that code outside of the
+ * application still uses end with their chunk, as no code is left to free them.
  *
  * <p>A library that the JVM's own loaders have loaded is never unloaded, and registers nothing.
  */
@@ -34,12 +34,12 @@ final class OutstandingChunks {
     /** Whether the library may be unloaded before the process ends. */
     static final boolean UNLOADABLE = isUnloadable();
 
-    /** Made when the first chunk is registered. */
+    /** Initialized when the first chunk is registered. */
     private static final class Registry {
 
         private static final Set<Long> ADDRESSES = ConcurrentHashMap.newKeySet();
 
-        /** What the cleaner waits for: reachable for as long as this class. */
+        /** The object that the cleaner watches: reachable for as long as this class. */
         @SuppressWarnings("unused")
         private static final MemorySegment GUARD =
                 NativeMemory.segment(
@@ -57,7 +57,10 @@ final class OutstandingChunks {
         return permanent != own;
     }
 
-    /** Registers a chunk. Never fails: one that could not be registered is not freed at the end. */
+    /**
+     * Registers a chunk. Never fails: a chunk that could not be registered is not freed on
+     * unloading.
+     */
     static void add(long address) {
         if (UNLOADABLE) {
             try {
@@ -68,7 +71,7 @@ final class OutstandingChunks {
         }
     }
 
-    /** Forgets a chunk that is about to be freed. */
+    /** Removes a chunk that is about to be freed. */
     static void remove(long address) {
         if (UNLOADABLE) {
             Registry.ADDRESSES.remove(address);

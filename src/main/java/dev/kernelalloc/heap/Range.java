@@ -6,18 +6,19 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * A large chunk, cut into granules of 64 KiB, of which slabs are runs, and which slab each is of.
+ * A large chunk, divided into granules of 64 KiB. Slabs are runs of granules; the range records
+ * which slab each granule belongs to.
  *
  * <p>One thread at a time takes granules: by try-lock; on failure the next range is tried. Granules
- * come back without it: a bit is cleared atomically, and only its taker may clear it. A range that
- * is retired is locked for ever.
+ * are returned without the lock: a bit is cleared atomically, and only its taker may clear it. A
+ * retired range is locked for ever.
  *
- * <p>A granule that came back is <i>dirty</i>: it may hold frames, and anything. Dirty ones are
- * taken first, for slabs of whatever class: so what is resident follows what is in use.
+ * <p>A returned granule is <i>dirty</i>: it may hold frames and arbitrary contents. Dirty ones are
+ * taken first, for slabs of any class: so what is resident follows what is in use.
  */
 final class Range {
 
-    /** A slab is a multiple of this, and starts at one. */
+    /** A slab starts at a multiple of this, and its size is a multiple of it. */
     static final int GRANULE_BYTES = SizeClasses.MAX_ALIGNMENT_BYTES;
 
     static final int GRANULE_BITS = Integer.numberOfTrailingZeros(GRANULE_BYTES);
@@ -43,13 +44,14 @@ final class Range {
     private final Chunk chunk;
     private final int granules;
 
-    // A bit a granule:
+    // Bit sets with one bit per granule:
     private final long[] taken;
     private final long[] dirty;
     private final long[] aged; // dirty and free at the last visit
 
     private final @Nullable Slab[] slabs;
-    private volatile int left; // granules, for a look: changed beside the bits, not with them
+    private volatile int
+            left; // granules, a hint: changed next to the bits, not atomically with them
     private boolean locked;
     private volatile boolean discards = true;
 
@@ -68,7 +70,7 @@ final class Range {
         return chunk;
     }
 
-    /** The slab of an address in this range, if there is one. */
+    /** Returns the slab of an address in this range, or null. */
     @Nullable Slab slabAt(long address) {
         long granule = address - chunk.address() >>> GRANULE_BITS;
         return Long.compareUnsigned(granule, granules) < 0
@@ -76,7 +78,7 @@ final class Range {
                 : null;
     }
 
-    /** The slab that starts at a granule, if one does. */
+    /** Returns the slab that starts at a granule, or null. */
     @Nullable Slab slabStartingAt(int granule) {
         Slab slab = (Slab) SLAB.getAcquire(slabs, granule);
         return slab != null && granuleOf(slab.address) == granule ? slab : null;
@@ -110,9 +112,9 @@ final class Range {
     }
 
     /**
-     * Takes a run of granules, dirty ones where there are.
+     * Takes a run of granules, dirty ones if there are any.
      *
-     * @return the first; NONE when there is no such run, or another thread has the lock
+     * @return the first granule; NONE if there is no such run, or another thread has the lock
      */
     long take(int count) {
         if (left < count || !LOCKED.compareAndSet(this, false, true)) {
@@ -135,7 +137,9 @@ final class Range {
         clear(aged, first, count);
     }
 
-    /** Sets the bits of a run; the others of its words may change meanwhile. */
+    /**
+     * Sets the bits of a run; other threads may change the other bits of its words concurrently.
+     */
     private static void set(long[] bits, int first, int count) {
         for (int word = first >>> 6; word << 6 < first + count; word++) {
             WORD.getAndBitwiseOr(bits, word, mask(word, first, first + count));
@@ -148,14 +152,14 @@ final class Range {
         }
     }
 
-    /** The bits of a run that lie in a word. */
+    /** Returns the bits of a run that are in a word. */
     private static long mask(int word, int first, int end) {
         long from = word == first >>> 6 ? -1L << first : -1L;
         long to = word == end - 1 >>> 6 ? -1L >>> -end : -1L;
         return from & to;
     }
 
-    /** How many of a run that the caller has taken are dirty. */
+    /** Returns how many granules of a run that the caller has taken are dirty. */
     int dirty(long first, int count) {
         int sum = 0;
         for (int word = (int) first >>> 6; word << 6 < first + count; word++) {
@@ -164,30 +168,33 @@ final class Range {
         return sum;
     }
 
-    /** Gives a run of granules back that may hold anything from now on. */
+    /** Returns a run of granules with arbitrary contents. */
     void giveDirty(long first, int count) {
         set(dirty, (int) first, count);
         give(first, count);
     }
 
-    /** Gives a run of granules back whose frames the system has. */
+    /** Returns a run of granules whose frames the system has taken. */
     void giveDiscarded(long first, int count) {
         clear(dirty, (int) first, count);
         give(first, count);
     }
 
-    /** Gives a run of granules back as they were taken. */
+    /** Returns a run of granules in the state in which they were taken. */
     void give(long first, int count) {
         clear(taken, (int) first, count);
         LEFT.getAndAdd(this, count);
     }
 
-    /** Whether {@link #noLongerDiscards} was not called. */
+    /** Returns whether {@link #noLongerDiscards} was not called. */
     boolean discards() {
         return discards;
     }
 
-    /** The system does not take frames back: what is dirty stays so, and is no burden. */
+    /**
+     * Records that the system does not take frames: dirty granules stay dirty, and do not count as
+     * idle.
+     */
     void noLongerDiscards() {
         discards = false;
     }
@@ -195,9 +202,9 @@ final class Range {
     /**
      * Takes a run of dirty granules, to be discarded.
      *
-     * @param onlyAged those alone that were free at the last visit
-     * @return the first, and from bit 32 on their count; NONE when there is none, or another thread
-     *     has the lock
+     * @param onlyAged whether to take only those that were free at the last visit
+     * @return the first granule, and from bit 32 on their count; NONE if there is none, or another
+     *     thread has the lock
      */
     long takeDirty(boolean onlyAged) {
         if (!LOCKED.compareAndSet(this, false, true)) {
@@ -232,14 +239,14 @@ final class Range {
         return onlyAged ? idle & (long) WORD.getVolatile(aged, word) : idle;
     }
 
-    /** Notes what is dirty and free at this visit. */
+    /** Records which granules are dirty and free at this visit. */
     void age() {
         for (int i = 0; i < aged.length; i++) {
             WORD.getAndBitwiseOr(aged, i, idle(i, false));
         }
     }
 
-    /** Whether all that is dirty and free was so at the last visit. */
+    /** Returns whether all dirty free granules were so at the last visit. */
     boolean isAged() {
         for (int i = 0; i < aged.length; i++) {
             if (idle(i, false) != idle(i, true)) {
@@ -249,7 +256,7 @@ final class Range {
         return true;
     }
 
-    /** How many granules are dirty and free. */
+    /** Returns how many granules are dirty and free. */
     int dirtyGranules() {
         int sum = 0;
         for (int i = 0; i < dirty.length; i++) {
@@ -258,7 +265,10 @@ final class Range {
         return sum;
     }
 
-    /** Ends this range if nothing is taken: true once, for the one who may give the chunk back. */
+    /**
+     * Retires this range if no granule is taken; true once, for the caller that may release the
+     * chunk.
+     */
     boolean retire() {
         if (!isIdle() || !LOCKED.compareAndSet(this, false, true)) {
             return false;
@@ -275,7 +285,7 @@ final class Range {
         LOCKED.setRelease(this, false);
     }
 
-    /** Whether nothing is taken, at some moment of the call. */
+    /** Returns whether no granule is taken, at some moment of the call. */
     boolean isIdle() {
         for (int i = 0; i < taken.length; i++) {
             if ((long) WORD.getVolatile(taken, i) != 0) {

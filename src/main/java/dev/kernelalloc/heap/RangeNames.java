@@ -8,38 +8,38 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The names of ranges in the process map. A piece of a mapping that has a name is a mapping of its
- * own, which must cost neither too many of those that the kernel allows, nor a huge page:
+ * The names of ranges in the process map. A named piece of a mapping is a separate mapping, which
+ * must cost neither too many of the mappings that the kernel allows, nor a huge page:
  *
  * <ul>
- *   <li>Ranges that lie side by side would be one mapping without names, and are two each with
- *       them. So of all mappings that a process may have no more than an eighth is spent on names;
- *       ranges beyond have none.
+ *   <li>Adjacent ranges would be one mapping without names, and are two each with them. So no more
+ *       than an eighth of all mappings that a process may have is spent on names; ranges beyond
+ *       that have none.
  *   <li>No huge page crosses the border of a mapping. So a name begins and ends at a multiple of
- *       its size, and what the range has before and behind that has none. The first range of an
- *       allocator is named from its first page: it may be all that there is.
+ *       the huge page size, and the rest of the range before and behind it has no name. The first
+ *       range of an allocator is named from its first page: it may remain the only one.
  * </ul>
  *
- * <p>Chunks of single blocks have no names, as the kernel does not move a mapping in one piece that
- * consists of several, and they may have to grow.
+ * <p>Chunks of single blocks have no names: they may have to grow, and the kernel does not move
+ * several mappings as one.
  */
 final class RangeNames {
 
     private static final long HUGE_PAGE_BYTES = 2L << 20;
 
-    /** Of the mappings that a process may have, one in so many may be a named range. */
+    /** One in this many of the mappings that a process may have may be a named range. */
     private static final int MAPPINGS_SHARE = 16;
 
-    /** Those of all allocators. */
+    /** The number of named ranges of all allocators. */
     private static final AtomicLong NAMED = new AtomicLong();
 
     private final OperatingSystem os;
     private final MappingName name;
 
-    /** Ranges of the process that may have one; negative until the first range is here. */
+    /** How many ranges of the process may be named; negative before the first range. */
     private volatile long most = -1;
 
-    /** Where those begin that have a name. */
+    /** The addresses of the named ranges. */
     private final Set<Long> named = ConcurrentHashMap.newKeySet();
 
     RangeNames(OperatingSystem os, MappingName name) {
@@ -47,7 +47,7 @@ final class RangeNames {
         this.name = name;
     }
 
-    /** Names a range, if that is wise. */
+    /** Names a range, if the limits allow it. */
     void give(Chunk range) {
         try {
             long from = named.isEmpty() ? range.address() : up(range.address());
@@ -56,8 +56,8 @@ final class RangeNames {
                 name.give(from, end(range) - from);
             }
         } catch (OutOfMemoryError | LinkageError _) {
-            // The Java heap is exhausted, or was at the first use of what is called here: without
-            // a name then.
+            // The Java heap is exhausted, or was at the first use of what is called here: the range
+            // stays unnamed.
         }
     }
 
@@ -70,10 +70,7 @@ final class RangeNames {
         return known;
     }
 
-    /**
-     * Takes the name off a range that is about to go: the C heap may keep its memory for something
-     * else.
-     */
+    /** Removes the name of a range before it is released: the C heap may reuse its memory. */
     void takeOff(Chunk range) {
         try {
             if (named.remove(range.address())) {
@@ -81,7 +78,7 @@ final class RangeNames {
                 name.takeOff(range.address(), end(range) - range.address());
             }
         } catch (OutOfMemoryError | LinkageError _) {
-            // The name goes with the mapping, and one range fewer can have one.
+            // The name ends with the mapping, and one more range can be named.
         }
     }
 

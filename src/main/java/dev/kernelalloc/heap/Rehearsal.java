@@ -8,16 +8,16 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.LongAccumulator;
 
 /**
- * Walks once through every piece of the heap that holds something for a moment, over memory that
- * does not exist.
+ * Executes once every piece of the heap that holds a resource for a moment, over memory that does
+ * not exist.
  *
- * <p>The JVM links a use of a {@code VarHandle} or a lambda when it is first reached, and makes
- * Java objects to do so. Reached first where the Java heap is exhausted, between claiming a slab
- * and offering it again, it would throw there, and the slab would be lost.
+ * <p>The JVM links a use of a {@code VarHandle} or a lambda when it is first reached, and creates
+ * Java objects to do so. If the Java heap were exhausted at that moment, between claiming a slab
+ * and offering it again, linking would throw there, and the slab would be lost.
  */
 final class Rehearsal {
 
-    /** Addresses that nothing here reads or writes. */
+    /** A source of addresses that the rehearsal neither reads nor writes. */
     private static final class Nowhere implements ChunkSource {
 
         private long next = 1L << 40;
@@ -43,7 +43,7 @@ final class Rehearsal {
         }
     }
 
-    /** What a process may never come to, and need not rehearse before it does. */
+    /** A part that a process may never use, and that is rehearsed before its first use. */
     private enum Part {
         SERVING,
         TRIMMING,
@@ -52,45 +52,48 @@ final class Rehearsal {
         HARDENING
     }
 
-    /** A bit for each part that has been rehearsed. */
+    /** One bit for each part that has been rehearsed. */
     private static volatile int done;
 
-    /** The same, with what the thread that holds the lock rehearses now. */
+    /** The parts rehearsed, including the one that the lock's holder rehearses now. */
     private static int begun;
 
     private Rehearsal() {}
 
-    /** Before a heap hands out or takes back a block: all that does not belong to another part. */
+    /**
+     * Rehearses, before a heap hands out or frees a block, all that does not belong to another
+     * part.
+     */
     static void ofServing() {
         require(Part.SERVING);
     }
 
-    /** Before idle memory is given back. */
+    /** Rehearses before idle memory is returned. */
     static void ofTrimming() {
         require(Part.TRIMMING);
     }
 
-    /** Before there is a block without a slab. */
+    /** Rehearses before the first block without a slab. */
     static void ofLargeBlocks() {
         require(Part.LARGE_BLOCKS);
     }
 
-    /** Before a budget has a limit. */
+    /** Rehearses before a budget has a limit. */
     static void ofLimits() {
         require(Part.LIMITS);
     }
 
-    /** Before a hardened heap hands out a block. */
+    /** Rehearses before a hardened heap hands out a block. */
     static void ofHardening() {
         require(Part.HARDENING);
     }
 
     /**
-     * Rehearses a part unless that has been done. The caller holds nothing of a heap. What is
+     * Rehearses a part unless that has been done. The caller holds no resource of a heap. An error
      * thrown here has changed nothing, and the next call rehearses again.
      *
-     * @throws StackOverflowError when the stack has too little room
-     * @throws OutOfMemoryError when the Java heap has
+     * @throws StackOverflowError if the stack has too little room
+     * @throws OutOfMemoryError if the Java heap has too little room
      */
     private static void require(Part part) {
         if ((done & 1 << part.ordinal()) == 0) {
@@ -102,7 +105,7 @@ final class Rehearsal {
     private static synchronized void rehearse(Part part) {
         int bit = 1 << part.ordinal();
         if ((begun & bit) != 0) {
-            return; // another thread was first, or this one is here again: for a rehearsed budget
+            return; // another thread was first, or this call is recursive: for a rehearsed budget
         }
         StackReserve.require();
         begun |= bit;
@@ -155,14 +158,14 @@ final class Rehearsal {
         large.trim();
     }
 
-    /** What is done with a block in hand that is to be zeros. */
+    /** Executes the steps that zero a block in hand. */
     private static void zeroing() {
         try (Arena scratch = Arena.ofConfined()) {
             NativeMemory.zero(scratch.allocate(Long.BYTES, Long.BYTES).address(), Long.BYTES);
         }
     }
 
-    /** What a hardened heap does with a block in its hands. */
+    /** Executes the steps of a hardened heap with a block in hand. */
     private static void hardening() {
         new Quarantine(1).exchange(8);
         try (Arena scratch = Arena.ofConfined()) {
@@ -190,8 +193,9 @@ final class Rehearsal {
     }
 
     /**
-     * What the JDK's concurrent maps count with, as when two threads meet there. The class of its
-     * cells, if it cannot be initialised for want of Java heap, can never be used again.
+     * Executes the counting of the JDK's concurrent maps under contention. If the class of their
+     * counter cells cannot be initialised because the Java heap is exhausted, it can never be used
+     * again.
      */
     private static void contention() {
         LongAccumulator[] met = new LongAccumulator[1];
@@ -199,7 +203,7 @@ final class Rehearsal {
                 new LongAccumulator(
                         (sum, added) -> {
                             if (sum == 0 && added == 1) {
-                                met[0].accumulate(2); // comes between the read and the exchange
+                                met[0].accumulate(2); // runs between the read and the exchange
                             }
                             return sum + added;
                         },

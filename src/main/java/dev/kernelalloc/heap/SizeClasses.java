@@ -1,9 +1,9 @@
 package dev.kernelalloc.heap;
 
 /**
- * The sizes that blocks come in: every multiple of 8 bytes up to 64, then eight sizes a doubling.
- * So a block is at most 12.5 % larger than the request rounded up to a multiple of its alignment
- * and of 8.
+ * The sizes of blocks: every multiple of 8 bytes up to 64, then eight sizes per doubling. So a
+ * block is at most 12.5 % larger than the request rounded up to a multiple of its alignment and of
+ * 8.
  *
  * <p>No class needs an alignment of its own. Between two powers of two the sizes are multiples of
  * one step, a power of two. A request rounded up to a multiple of its alignment lands either on a
@@ -11,30 +11,30 @@ package dev.kernelalloc.heap;
  * on a size. Either way the size is a multiple of the alignment, and so is the address of every
  * block in a slab that starts at a multiple of {@link #MAX_ALIGNMENT_BYTES}.
  *
- * <p>All of it is arithmetic, not a table: the JIT reduces it to a constant where the request is
- * one. And it is one formula without a branch: sizes that vary would mispredict it.
+ * <p>The mapping is arithmetic, not a table: the JIT reduces it to a constant if the request is
+ * one. It is a single formula without a branch, since varying sizes would mispredict it.
  */
 public final class SizeClasses {
 
-    /** Blocks are a multiple of this, and aligned to it. */
+    /** The size and alignment of every block is a multiple of this. */
     static final int QUANTUM_BYTES = 8;
 
-    /** No block of a class is larger. */
+    /** The size of the largest class. */
     static final int MAX_BYTES = 16 << 20;
 
-    /** No request of a larger alignment has a class. */
+    /** The largest alignment that has a class. */
     static final int MAX_ALIGNMENT_BYTES = 64 << 10;
 
-    /** Of which the first eight are 8, 16 … 64 bytes, and then eight for each of 18 doublings. */
+    /** The number of classes: 8, 16 … 64 bytes, and eight for each of 18 doublings. */
     static final int COUNT = 8 + 8 * 18;
 
-    /** Instead of a class: the request is too large for any. */
+    /** The result for a request that is too large for any class. */
     static final int NONE = COUNT;
 
-    /** The requests that {@link #ofAny} looks up in a table are no larger, rounded up. */
+    /** The largest rounded request that {@link #ofAny} looks up in a table, as a power of two. */
     private static final int TABLE_BITS = 14;
 
-    /** By the last byte of a rounded request, in quanta. */
+    /** Classes by the last byte of a rounded request, in quanta. */
     private static final byte[] TABLE = new byte[1 << TABLE_BITS - 3];
 
     static {
@@ -46,14 +46,15 @@ public final class SizeClasses {
     private SizeClasses() {}
 
     /**
-     * The class of a request, or {@link #NONE}: also of one that is no request at all.
+     * Returns the class of a request; {@link #NONE} if there is none, or the arguments are invalid.
      *
-     * @param bytes any, like {@code alignment}
+     * @param bytes any value
+     * @param alignment any value
      */
     static int ofAny(long bytes, long alignment) {
         long mask = alignment - 1;
         long last = bytes - 1 | mask; // of the bytes rounded up to a multiple of the alignment
-        // Also for 0 bytes, large requests, and arguments that are to be refused:
+        // Reached with 0 bytes, large requests and invalid arguments too:
         if ((alignment & mask | last >>> TABLE_BITS) != 0) {
             return ofUnusual(bytes, alignment);
         }
@@ -66,13 +67,13 @@ public final class SizeClasses {
     }
 
     /**
-     * The class of a request, or {@link #NONE}.
+     * Returns the class of a request, or {@link #NONE}.
      *
-     * @param bytes not negative
+     * @param bytes the size in bytes, not negative
      * @param alignment a power of two
      */
     static int of(long bytes, long alignment) {
-        // Also for 0 bytes: a block of its own. Unsigned, for sums beyond Long.MAX_VALUE.
+        // 0 bytes get a block of their own too. Unsigned, for sums beyond Long.MAX_VALUE.
         long rounded = Math.max(bytes, 1) + alignment - 1 & -alignment;
         if (Long.compareUnsigned(rounded, MAX_BYTES) > 0 || alignment > MAX_ALIGNMENT_BYTES) {
             return NONE;
@@ -82,7 +83,7 @@ public final class SizeClasses {
         return doubling * 8 + (last >>> doubling);
     }
 
-    /** The size of the blocks of a class. */
+    /** Returns the size of the blocks of a class. */
     static int bytes(int sizeClass) {
         int doubling = Math.max(0, sizeClass / 8 - 1);
         return (sizeClass - doubling * 8 + 1) * QUANTUM_BYTES << doubling;

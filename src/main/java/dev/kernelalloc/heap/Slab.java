@@ -8,40 +8,42 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** What the fast paths read and write, together: the JVM lays out a superclass first. */
+/** The fields that the fast paths read and write, together: the JVM lays out a superclass first. */
 abstract class SlabHead {
 
-    /** Of the free list: an index, perhaps with {@link Slab#FRESH}, or {@link Slab#END}. */
+    /**
+     * The head of the free list: an index, perhaps with {@link Slab#FRESH}, or {@link Slab#END}.
+     */
     int head = Slab.END;
 
     /**
-     * How many more blocks may be freed before the owner settles the slab: used less base. Of a
-     * current slab UNCOUNTED: to count what comes and goes would take as long as all the rest.
+     * How many more blocks may be freed before the owner settles the slab: used minus base.
+     * UNCOUNTED in a current slab: counting there would take as long as all the rest.
      */
     int left;
 
     /** A hint of {@code cache.holder}, for frees: see {@link SlabHeap}. */
     long owner = Slab.NOBODY;
 
-    /** The same for allocations, of a current slab alone. */
+    /** A hint of {@code cache.holder} for allocations, in a current slab alone. */
     long user = Slab.NOBODY;
 
-    /** Address of the first block. */
+    /** The address of the first block. */
     final long first;
 
-    /** Of the odd part of the stride, modulo 2^64. */
+    /** The inverse of the odd part of the stride, modulo 2^64. */
     final long inverse;
 
-    /** Of the even part of the stride. */
+    /** The exponent of the even part of the stride. */
     final int shift;
 
-    /** From block to block. */
+    /** The distance between blocks. */
     final int stride;
 
-    /** Of each block its state, or where it is free the next one of the free list; padded. */
+    /** For each block its state or, if it is free, the next block of the free list; padded. */
     final char[] link;
 
-    /** Owned blocks to allocate until one is sampled. */
+    /** The number of owned blocks to allocate until one is sampled. */
     int untilSampled = Integer.MAX_VALUE;
 
     SlabHead(long first, int stride, int blocks) {
@@ -52,7 +54,9 @@ abstract class SlabHead {
         this.link = new char[blocks == 0 ? 0 : blocks + Slab.PADDING];
     }
 
-    /** By Newton's iteration: right in the lowest 3 bits, each step doubles them. */
+    /**
+     * Computes an inverse by Newton's iteration: 3 bits are right at first, each step doubles them.
+     */
     private static long inverse(long odd) {
         long inverse = odd;
         for (int i = 0; i < 5; i++) {
@@ -62,25 +66,25 @@ abstract class SlabHead {
     }
 }
 
-/** What other threads write, a cache line away from what the owner does. */
+/** The fields that other threads write, a cache line away from those of the owner. */
 abstract class SlabRemote extends SlabHead {
 
     @SuppressWarnings("unused")
     private long p0, p1, p2, p3, p4, p5, p6, p7;
 
-    /** Blocks that other threads have freed: their count, and the last of them; or NONE. */
+    /** The blocks freed by other threads: their count, and the last of them; or NONE. */
     volatile int remote = Slab.NO_BLOCKS;
 
-    /** Their list; made when it is first used. */
+    /** The links of the remote list; created on first use. */
     volatile char @Nullable [] remoteLink;
 
-    /** On the stack of a cache's pending slabs. */
+    /** The next slab on the stack of a cache's pending slabs. */
     @Nullable Slab nextPending;
 
-    /** Whether no more blocks are taken from it, as its chunk does not serve any more. */
+    /** Whether no more blocks are taken from this slab, as its chunk no longer serves. */
     private volatile boolean withdrawn;
 
-    /** Whose slab it is; null before it has been, and for ever after it was released. */
+    /** The cache that owns this slab; null before the first one, and forever after the release. */
     volatile @Nullable SlabCache cache;
 
     @SuppressWarnings("unused")
@@ -90,7 +94,10 @@ abstract class SlabRemote extends SlabHead {
         super(first, stride, blocks);
     }
 
-    /** From now on no cache takes a block from it; its owner is to be asked. */
+    /**
+     * Stops caches from taking blocks from this slab; the caller then requests a flush of its
+     * owner.
+     */
     void withdraw() {
         withdrawn = true;
     }
@@ -101,15 +108,15 @@ abstract class SlabRemote extends SlabHead {
 }
 
 /**
- * Blocks of one size class, side by side, and outside of them the state of each. Who may change
- * what is stated at {@link SlabHeap}.
+ * Adjacent blocks of one size class, with their states stored outside of them. {@link SlabHeap}
+ * specifies which thread may change what.
  */
 public final class Slab extends SlabRemote {
 
     // ---- in link: below STATES the block is free
     static final int INDEX = 0xBFFF;
 
-    /** With the index of a block: its bytes are zeros, nobody has ever used it. */
+    /** Set with the index of a block whose bytes are zeros, since it has never been used. */
     static final int FRESH = 0x4000;
 
     static final int FRESH_SHIFT = 14;
@@ -117,7 +124,7 @@ public final class Slab extends SlabRemote {
     /** No further block. */
     static final char END = 0x8000;
 
-    /** This and what is above is not free. */
+    /** This value and all above it are states of blocks that are not free. */
     static final char STATES = 0xC000;
 
     /** Freed by another thread, and not yet collected by the owner. */
@@ -132,33 +139,33 @@ public final class Slab extends SlabRemote {
     /** A live raw block. */
     static final char RAW = 0xFFFF;
 
-    /** Behind the links of a slab: two slabs' do not share a cache line. */
+    /** Padding after the links, so that two slabs do not share a cache line. */
     static final int PADDING = 32;
 
-    /** No slab has more blocks. */
+    /** The largest number of blocks of a slab. */
     static final int MAX_BLOCKS = 1 << 13;
 
     // ---- in owner: no thread's id
     static final long NOBODY = -1;
 
-    /** The owner is asked to take the slow path. */
+    /** Sends the owner to the slow path. */
     static final long FLUSH_REQUESTED = -2;
 
     // ---- in remote
     static final int NONE = -1;
 
-    /** Pending, with no block: a slab on the way from cache to cache. */
+    /** Pending without a block: the slab is on the way from cache to cache. */
     static final int NO_BLOCKS = END;
 
     private static final int COUNT_SHIFT = 16;
 
-    /** More than any slab has blocks: no free is looked at. */
+    /** Exceeds the blocks of any slab: no free settles the slab. */
     private static final int NEVER = -(1 << 20);
 
     // ---- in left
     static final int UNCOUNTED = Integer.MAX_VALUE;
 
-    /** The list of its cache that a slab stands in. */
+    /** The list of its cache that contains a slab. */
     enum Place {
         NOWHERE,
         CURRENT,
@@ -184,23 +191,26 @@ public final class Slab extends SlabRemote {
         }
     }
 
-    /** Of no blocks: stands wherever there is no slab, and is never written to. */
+    /** The slab without blocks: represents the absence of a slab, and is never written to. */
     public static final Slab NOTHING =
             new Slab(new SlabShape(0, 8, 0, 1, 0), 0, false, false, new int[0]);
 
     final int sizeClass;
 
-    /** Of its granules. */
+    /** The address of its first granule. */
     final long address;
 
     final int granules;
 
     private final int blocks;
 
-    /** A full slab is listed as partial when no more blocks are in use: a sixteenth is free. */
+    /**
+     * A full slab is listed as partial once at most this many blocks are in use: a sixteenth is
+     * free.
+     */
     private final int threshold;
 
-    /** In a hardened heap: the bytes asked for of each block. */
+    /** In a hardened heap, the requested size of each block. */
     private final int[] guardedBytes;
 
     // ---- of the holder of the cache
@@ -209,18 +219,18 @@ public final class Slab extends SlabRemote {
     @Nullable Slab next;
     @Nullable Slab previous;
 
-    /** The share of its cache's limit that it takes; see {@link SlabCache}. */
+    /** The share of its cache's limit that it reserves; see {@link SlabCache}. */
     long reservedBytes;
 
-    /** In use when free pages were discarded last; {@link #blocks} when it was used since. */
+    /** Blocks in use when free pages were last discarded; {@link #blocks} if it was used since. */
     private int usedAtDiscard;
 
     /**
-     * All of it free.
+     * Creates a slab whose blocks are all free.
      *
      * @param zeroed whether its bytes are zeros
      * @param shuffled whether its blocks are handed out in random order
-     * @param guardedBytes an element a block in a hardened heap, none otherwise
+     * @param guardedBytes one element per block in a hardened heap, otherwise empty
      */
     Slab(SlabShape shape, long address, boolean zeroed, boolean shuffled, int[] guardedBytes) {
         super(address + shape.lead(), shape.stride(), shape.blocks());
@@ -247,7 +257,7 @@ public final class Slab extends SlabRemote {
         }
     }
 
-    /** A cycle through all blocks in random order (Sattolo), opened at the head. */
+    /** Links all blocks in a cycle in random order (Sattolo), opened at the head. */
     private void shuffle(int mark) {
         ThreadLocalRandom random = ThreadLocalRandom.current();
         for (int i = 0; i < blocks; i++) {
@@ -260,25 +270,25 @@ public final class Slab extends SlabRemote {
             link[j] = swapped;
         }
         head = link[blocks - 1];
-        link[blocks - 1] = END; // the last one; the one that it led to comes first
+        link[blocks - 1] = END; // the last one; its successor in the cycle comes first
     }
 
     // ---- blocks ---------------------------------------------------------------------------------
 
     /**
-     * The number of the block that starts at an address; for every other address a number that,
-     * unsigned, is not below {@link #blocks}.
+     * Returns the index of the block that starts at an address; for any other address a number
+     * that, unsigned, is not below {@link #blocks}.
      *
      * <p>The stride is odd × 2^shift. For the k-th block the product is k × 2^shift, which the
-     * rotation makes k. Conversely, a rotation that gives k below 2^(64 - shift) comes from the
-     * product k × 2^shift, and that from the offset k × stride alone, as multiplying by an odd
-     * number is a bijection modulo 2^64.
+     * rotation turns into k. Conversely, a rotation that results in k below 2^(64 - shift) comes
+     * from the product k × 2^shift, and that from the offset k × stride alone, as multiplying by an
+     * odd number is a bijection modulo 2^64.
      */
     long indexOf(long block) {
         return Long.rotateRight((block - first) * inverse, shift);
     }
 
-    /** Whether {@link #indexOf} has found a block. */
+    /** Returns whether {@link #indexOf} has found a block. */
     boolean has(long index) {
         return Long.compareUnsigned(index, blocks) < 0;
     }
@@ -287,7 +297,7 @@ public final class Slab extends SlabRemote {
         return first + (long) index * stride;
     }
 
-    /** The start of the block that a byte lies in; 0 when it lies in none. */
+    /** Returns the start of the block that contains a byte; 0 if there is none. */
     long startOf(long byteAddress) {
         long index = Math.floorDiv(byteAddress - first, (long) stride);
         return has(index) ? blockAt((int) index) : 0;
@@ -297,41 +307,41 @@ public final class Slab extends SlabRemote {
         return blocks;
     }
 
-    /** What it takes from its range. */
+    /** Returns the bytes that it takes from its range. */
     long bytes() {
         return (long) granules * Range.GRANULE_BYTES;
     }
 
-    /** Of all its blocks together. */
+    /** Returns the bytes of all its blocks together. */
     long blockBytes() {
         return (long) blocks * SizeClasses.bytes(sizeClass);
     }
 
-    /** The state of a block, or a value below {@link #STATES}. */
+    /** Returns the state of a block, or a value below {@link #STATES}. */
     char stateOf(int index) {
         return (char) LINK.getAcquire(link, index);
     }
 
     /**
-     * The same in the fast path. Opaque: a free that is compiled together with the allocate before
-     * it looks at what is in memory.
+     * Returns the same in the fast path. Opaque: a free that is compiled together with the allocate
+     * before it still reads memory.
      */
     static char state(char[] link, int index) {
         return (char) LINK.getOpaque(link, index);
     }
 
-    /** Gives a live block another state: true for one of those who try. */
+    /** Changes the state of a live block; true for one of the threads that try. */
     boolean change(int index, char from, char to) {
         return LINK.compareAndSet(link, index, from, to);
     }
 
-    /** In a hardened heap, the holder of a block makes it live. */
+    /** Records the requested size and makes a block live; in a hardened heap, by its holder. */
     void guard(int index, int bytes, char state) {
         guardedBytes[index] = bytes;
         LINK.setRelease(link, index, state);
     }
 
-    /** What {@link #guard} was told. */
+    /** Returns the size passed to {@link #guard}. */
     int guardedBytes(int index) {
         return guardedBytes[index];
     }
@@ -339,14 +349,14 @@ public final class Slab extends SlabRemote {
     // ---- the owner's ----------------------------------------------------------------------------
 
     /**
-     * Whether it is the current slab of a thread. Opaque: the fast path does not hoist it from a
-     * loop.
+     * Returns whether it is the current slab of a thread. Opaque, so that the fast path does not
+     * hoist the read from a loop.
      */
     boolean isCurrentOf(Thread thread) {
         return (long) USER.getOpaque(this) == thread.threadId();
     }
 
-    /** Makes the owner's next operation on this slab slow; anybody may. */
+    /** Makes the owner's next operation on this slab slow; any thread may call it. */
     void requestFlush() {
         if ((long) OWNER.getOpaque(this) > 0) {
             OWNER.setVolatile(this, FLUSH_REQUESTED);
@@ -365,16 +375,16 @@ public final class Slab extends SlabRemote {
         OWNER.setOpaque(this, id);
     }
 
-    /** Whether the free list has a block. */
+    /** Returns whether the free list has a block. */
     boolean hasFree() {
-        // The test of an access to the array: so the JIT does it once.
+        // The same test as the array access: the JIT emits it once.
         return Integer.compareUnsigned(head & INDEX, link.length) < 0;
     }
 
     /**
-     * Takes the head of the free list, which has one, of a slab that is the current one.
+     * Takes the head of the free list of a current slab that has one.
      *
-     * @return its address, with {@link Blocks#ZEROED} where its bytes are zeros
+     * @return its address, with {@link Blocks#ZEROED} if its bytes are zeros
      */
     long popOfCurrent(char state) {
         int taken = head;
@@ -384,7 +394,7 @@ public final class Slab extends SlabRemote {
         return addressOf(taken) | marksOf(taken);
     }
 
-    /** The same of any slab. */
+    /** Takes the head of the free list of any slab that has one. */
     long pop(char state) {
         if (left != UNCOUNTED) {
             left++;
@@ -393,10 +403,10 @@ public final class Slab extends SlabRemote {
     }
 
     /**
-     * Takes the block at the head of the free list for an owner, who has found that there is one
+     * Takes the block at the head of the free list for an owner that has checked that there is one
      * and that the slab is the thread's.
      *
-     * @return its {@link #addressOf}, and {@link #marksOf}
+     * @return its {@link #addressOf} and {@link #marksOf}, encoded
      */
     public int take() {
         int taken = head;
@@ -406,27 +416,27 @@ public final class Slab extends SlabRemote {
         return taken;
     }
 
-    /** The address of a block that was taken. */
+    /** Returns the address of a block that was taken. */
     public long addressOf(int taken) {
         return blockAt(taken & INDEX);
     }
 
-    /** {@link Blocks#ZEROED} where the bytes of a block that was taken are zeros. */
+    /** Returns {@link Blocks#ZEROED} if the bytes of a block that was taken are zeros. */
     public static long marksOf(int taken) {
         return (taken & FRESH) >> FRESH_SHIFT;
     }
 
     /**
-     * Frees a block that was taken from this slab, for its owner, once. It is told which, as to
-     * compute the number of a block takes longer than all the rest.
+     * Frees a block that was taken from this slab, for its owner, once. The caller passes its
+     * index, since computing it takes longer than all the rest.
      *
-     * @return false where the calling thread is not the slab's owner, or the slab is to be settled
+     * @return false if the calling thread is not the slab's owner, or the slab must be settled
      */
     public boolean tryGive(int taken) {
         return owner == Thread.currentThread().threadId() && tryPush(link, taken & INDEX);
     }
 
-    /** Puts a block onto the free list, unless the slab is to be settled then. */
+    /** Pushes a block on the free list; false if the slab must be settled then. */
     boolean tryPush(char[] link, int index) {
         int counted = left;
         if (counted <= 0) {
@@ -438,14 +448,14 @@ public final class Slab extends SlabRemote {
         return true;
     }
 
-    /** The same, by a caller that has looked at the head. */
+    /** Takes the head of the free list for a caller that has read it. */
     long popAt(char[] link, int index, char state) {
         head = link[index];
         link[index] = state;
         return blockAt(index);
     }
 
-    /** Puts a block onto the free list. */
+    /** Pushes a block on the free list. */
     void push(int index) {
         link[index] = (char) head;
         head = index;
@@ -454,7 +464,7 @@ public final class Slab extends SlabRemote {
         }
     }
 
-    /** Blocks that are not on the free list, those that others have freed among them. */
+    /** Returns the blocks that are not on the free list, including those freed by other threads. */
     int used() {
         if (left != UNCOUNTED) {
             return left + base;
@@ -470,12 +480,12 @@ public final class Slab extends SlabRemote {
         return used() == 0;
     }
 
-    /** Whether it has so many free blocks that it is worth listing. */
+    /** Returns whether it has enough free blocks to be listed as partial. */
     boolean isPartial() {
         return used() <= threshold;
     }
 
-    /** Makes the free slow by which no more than so many blocks remain in use. */
+    /** Makes the free slow that leaves at most that many blocks in use. */
     private void settleAt(int blocksInUse) {
         int used = used();
         user(NOBODY);
@@ -497,8 +507,8 @@ public final class Slab extends SlabRemote {
     }
 
     /**
-     * Makes the free list anew from the states, where a race of two frees has broken it: of all
-     * blocks that are free.
+     * Rebuilds the free list of all free blocks from the states, after a race of two frees broke
+     * it.
      */
     void relist() {
         int free = 0;
@@ -518,7 +528,7 @@ public final class Slab extends SlabRemote {
     // ---- frees of other threads -----------------------------------------------------------------
 
     /**
-     * Adds a block in state {@link #REMOTE} to the list of blocks that others have freed.
+     * Adds a block in state {@link #REMOTE} to the list of blocks freed by other threads.
      *
      * @return whether the slab was not pending: the caller posts it to its cache
      */
@@ -539,7 +549,10 @@ public final class Slab extends SlabRemote {
         return before == NONE;
     }
 
-    /** None where the list is not worth it, or the Java heap has no room: {@link #collect} sees. */
+    /**
+     * Returns null if the list is not worth it, or the Java heap has no room: {@link #collect}
+     * finds the blocks by state.
+     */
     private char @Nullable [] remoteLinks() {
         char[] links = remoteLink;
         if (links == null && blocks > 2 * PADDING) {
@@ -555,18 +568,18 @@ public final class Slab extends SlabRemote {
     }
 
     /**
-     * Makes it pending though it is on no stack: nobody posts it from now on but the caller.
+     * Makes the slab pending though it is on no stack: from now on only the caller posts it.
      *
-     * @return false where another thread has posted it, or is about to
+     * @return false if another thread has posted it, or is about to
      */
     boolean detach() {
         return REMOTE_WORD.compareAndSet(this, NONE, NO_BLOCKS);
     }
 
     /**
-     * Moves what others have freed onto the free list. The states decide, the list is a hint: where
-     * it does not lead to as many blocks as were added, as after a race of two frees, all states
-     * are looked at.
+     * Moves the blocks freed by other threads onto the free list. The states decide, the list is a
+     * hint: if it does not lead to as many blocks as were added, as after a race of two frees, all
+     * states are scanned.
      */
     void collect() {
         int word = (int) REMOTE_WORD.getAndSet(this, NONE);
@@ -596,12 +609,12 @@ public final class Slab extends SlabRemote {
 
     // ---- free pages -----------------------------------------------------------------------------
 
-    /** Whether so many blocks came back since the last time that pages may be free. */
+    /** Returns whether so many blocks were freed since the last discard that pages may be free. */
     boolean isWorthDiscarding() {
         return usedAtDiscard - used() > blocks / 8;
     }
 
-    /** Gives the frames of pages to the system that hold free blocks alone. */
+    /** Discards the pages that hold free blocks alone. */
     void discardFreePages(ChunkSource source) {
         if (used() >= usedAtDiscard) {
             return;
@@ -623,7 +636,7 @@ public final class Slab extends SlabRemote {
         }
     }
 
-    /** Blocks from here on still stand in the list as it was made: their pages are untouched. */
+    /** Returns the block from which on the list is as it was created: those pages are untouched. */
     private int usedBefore() {
         int index = blocks;
         while (index > 0 && link[index - 1] == (index == blocks ? END : (char) (index | FRESH))) {
@@ -643,7 +656,7 @@ public final class Slab extends SlabRemote {
 
     // ---- for a look from outside ----------------------------------------------------------------
 
-    /** Where its blocks are; exact where nobody uses the slab meanwhile. */
+    /** Returns where its blocks are; exact if no thread uses the slab during the call. */
     Counters.OfClass count() {
         int live = 0;
         int remotelyFreed = 0;
@@ -664,7 +677,7 @@ public final class Slab extends SlabRemote {
     }
 
     /**
-     * Throws where an invariant does not hold; nobody uses the slab meanwhile.
+     * Throws if an invariant does not hold; no thread may use the slab during the call.
      *
      * <pre>
      * used = live + held + remotely freed

@@ -11,26 +11,26 @@ import java.util.Arrays;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * The slabs of one thread, or of a shard that threads acquire for a moment. All of it is its
- * holder's but for {@link #holder} and {@link #pending}; see {@link SlabHeap}.
+ * The slabs of one thread, or of a shard that threads acquire for a moment. All fields belong to
+ * the holder except {@link #holder} and {@link #pending}; see {@link SlabHeap}.
  *
- * <p>Each slab stands in one list: it is the current one of its class, or one of the partial ones
- * of its class, or a full one. The bytes of current slabs, and of empty ones that are kept, are
- * reserved within the limits of the cache and of the heap. What a thread caches is what these slabs
- * have free.
+ * <p>Each slab is in one list: it is the current one of its class, one of the partial ones of its
+ * class, or a full one. The bytes of current slabs, and of empty ones that are kept, are reserved
+ * within the limits of the cache and of the heap. The free blocks of these slabs are what a thread
+ * caches.
  */
 final class SlabCache {
 
-    /** Unowned: to be acquired, or adopted. */
+    /** Unowned: may be acquired or adopted. */
     static final long VACANT = 0;
 
-    /** Held for a moment: not a thread's id. */
+    /** Acquired for a moment: not a thread's id. */
     static final long TAKEN = -1;
 
     /** Tracking one takes about two microseconds. */
     private static final long SAMPLED_EVERY_NANOS = 1_000_000;
 
-    /** So many slabs are looked at for free pages before a new one is made. */
+    /** How many slabs are checked for free pages before a new slab is created. */
     private static final int SLABS_SCAVENGED = 32;
 
     private static final VarHandle HOLDER;
@@ -47,12 +47,12 @@ final class SlabCache {
     }
 
     /**
-     * Of a slab that is detached or new: nobody's, so that whoever frees a block of it meanwhile
-     * adds it to the remote list.
+     * The cache of a slab that is detached or new: it has no holder, so a thread that frees a block
+     * of the slab adds it to the remote list.
      */
     static final SlabCache IN_TRANSIT = new SlabCache(false, TAKEN, new CacheBudget(0), 0);
 
-    /** Whether threads acquire it for a moment, instead of one owning it. */
+    /** Whether threads acquire it for a moment, rather than one owning it. */
     final boolean shard;
 
     private final CacheBudget budget;
@@ -61,10 +61,10 @@ final class SlabCache {
     /** A thread's id, or VACANT or TAKEN. */
     private long holder;
 
-    /** Weak: a thread that has died keeps its class loader alive. */
+    /** Weak, since a dead thread would keep its class loader alive. */
     private volatile @Nullable WeakReference<Thread> thread;
 
-    /** Held for ever. */
+    /** Whether it is held forever. */
     private volatile boolean ended;
 
     private final Slab[] current = new Slab[SizeClasses.COUNT];
@@ -72,30 +72,30 @@ final class SlabCache {
     private @Nullable Slab full;
     private long reservedBytes;
 
-    /** When each class got a slab last, counted in refills. */
+    /** When each class was last refilled, counted in refills. */
     private final int[] refilledAt = new int[SizeClasses.COUNT];
 
     private int refills;
 
-    /** Slabs that nothing uses any more, to be released once the cache is not held. */
+    /** Slabs without users, to be released once the cache is not held. */
     private @Nullable Slab dropped;
 
     /**
      * The bytes of slabs dropped since the last refill. A thread that has dropped more than it may
-     * keep is giving up its blocks, and keeps nothing: it may be idle afterwards, and slabs of an
+     * keep is releasing its blocks, and keeps nothing: it may be idle afterwards, and slabs of an
      * idle thread stay.
      */
     private long droppedBytes;
 
-    /** The last time the holder was asked to flush. */
+    /** The epoch of the holder's last flush. */
     int epoch;
 
-    /** Of a shard: who acquired it last, and how often in a row. */
+    /** The thread that last acquired a shard, and how often in a row. */
     long lastUser;
 
     int repeats;
 
-    /** Of a shard: how often it was acquired; another thread may look. */
+    /** How often a shard was acquired; other threads may read it. */
     int uses;
 
     private int sampleMask = Integer.MIN_VALUE;
@@ -104,7 +104,7 @@ final class SlabCache {
     @SuppressWarnings("unused")
     private long p0, p1, p2, p3, p4, p5, p6, p7;
 
-    /** Slabs with blocks that other threads have freed, or that others have handed over. */
+    /** Slabs with blocks freed by other threads, and slabs sent by other threads. */
     private volatile @Nullable Slab pending;
 
     private SlabCache(boolean shard, long holder, CacheBudget budget, long limitBytes) {
@@ -115,24 +115,24 @@ final class SlabCache {
         Arrays.fill(current, Slab.NOTHING);
     }
 
-    /** For all threads: it reserves nothing. */
+    /** Creates a cache for all threads, which reserves nothing. */
     static SlabCache shard(CacheBudget budget) {
         return new SlabCache(true, VACANT, budget, 0);
     }
 
-    /** For one thread at a time, and nobody's yet. */
+    /** Creates an unowned cache for one thread at a time. */
     static SlabCache vacant(CacheBudget budget, long limitBytes) {
         return new SlabCache(false, VACANT, budget, limitBytes);
     }
 
     // ---- who holds it ---------------------------------------------------------------------------
 
-    /** Whether the calling thread has this id and owns the cache. */
+    /** Returns whether the calling thread has this id and owns the cache. */
     boolean isOf(long id) {
         return (long) HOLDER.getOpaque(this) == id;
     }
 
-    /** Holds it for a moment, if it is vacant. */
+    /** Acquires it for a moment, if it is vacant. */
     boolean tryAcquire() {
         if ((long) HOLDER.getOpaque(this) != VACANT || !HOLDER.compareAndSet(this, VACANT, TAKEN)) {
             return false;
@@ -141,7 +141,7 @@ final class SlabCache {
         return true;
     }
 
-    /** Holds it for a moment, if it is vacant or its owner has died. */
+    /** Acquires it for a moment, if it is vacant or its owner has died. */
     boolean tryAcquireDead() {
         long id = (long) HOLDER.getAcquire(this);
         if (id == TAKEN || id != VACANT && isAlive()) {
@@ -154,7 +154,7 @@ final class SlabCache {
         return true;
     }
 
-    /** Holds it for a moment, also where its owner lives, who cannot reach it any more. */
+    /** Acquires it for a moment, even if its owner lives, which cannot reach it any more. */
     boolean tryAcquireUnreachable() {
         long id = (long) HOLDER.getAcquire(this);
         return id != TAKEN && HOLDER.compareAndSet(this, id, TAKEN);
@@ -165,7 +165,7 @@ final class SlabCache {
         HOLDER.setRelease(this, VACANT);
     }
 
-    /** Makes it a thread's, if it is vacant or its owner has died. */
+    /** Makes the thread its owner, if it is vacant or its owner has died. */
     boolean adopt(long id, WeakReference<Thread> next) {
         if (!tryAcquireDead()) {
             return false;
@@ -175,7 +175,7 @@ final class SlabCache {
         return true;
     }
 
-    /** Ends it, for who holds it: it has no slab, and nobody acquires it any more. */
+    /** Ends the cache, which has no slab, by its holder: it is never acquired again. */
     void end() {
         ended = true;
     }
@@ -184,7 +184,7 @@ final class SlabCache {
         return ended;
     }
 
-    /** Puts it where its owner looks for it. */
+    /** Enters it in the table where its owner looks it up. */
     void enterIn(@Nullable SlabCache[] hints) {
         long id = (long) HOLDER.getOpaque(this);
         if (id > VACANT) {
@@ -192,7 +192,7 @@ final class SlabCache {
         }
     }
 
-    /** Whether it is a live thread's. */
+    /** Returns whether its owner is a live thread. */
     boolean isLive() {
         return (long) HOLDER.getAcquire(this) > VACANT && isAlive();
     }
@@ -205,17 +205,23 @@ final class SlabCache {
 
     // ---- blocks ---------------------------------------------------------------------------------
 
-    /** The current slab of a class, which may have no free block; NOTHING where there is none. */
+    /**
+     * Returns the current slab of a class, which may have no free block; NOTHING if there is none.
+     */
     Slab current(int sizeClass) {
         return current[sizeClass];
     }
 
-    /** A look from outside: whether it may have a slab with a free block of that class. */
+    /**
+     * Returns whether it may have a slab with a free block of that class; any thread may call it.
+     */
     boolean mayHave(int sizeClass) {
         return pending != null || partial[sizeClass] != null || current[sizeClass] != Slab.NOTHING;
     }
 
-    /** A slab of the class that has a free block, the current one first; null where none has. */
+    /**
+     * Returns a slab of the class with a free block, the current one first; null if none has one.
+     */
     @Nullable Slab find(int sizeClass) {
         Slab slab = current[sizeClass];
         if (slab.isWithdrawn()) {
@@ -241,7 +247,7 @@ final class SlabCache {
         while (other != null && (other.isWithdrawn() || !other.hasFree())) {
             if (!other.isWithdrawn()) {
                 other.relist();
-                if (other.hasFree()) { // it may be empty, without having reserved its bytes
+                if (other.hasFree()) { // it may be empty without having reserved its bytes
                     unlink(other);
                     other.place(Place.NOWHERE);
                     break;
@@ -254,15 +260,15 @@ final class SlabCache {
     }
 
     /**
-     * Takes a block of a slab that {@link #find} has found.
+     * Takes a block of a slab that {@link #find} returned.
      *
-     * @return its address, with {@link Blocks#ZEROED} where its bytes are zeros
+     * @return its address, with {@link Blocks#ZEROED} if its bytes are zeros
      */
     long pop(Slab slab, char state) {
         if (slab.place == Place.CURRENT) {
             return slab.pop(state);
         }
-        unreserve(slab); // it is empty no more
+        unreserve(slab); // it is no longer empty
         long block = slab.pop(state);
         move(slab, slab.hasFree() ? Place.PARTIAL : Place.FULL);
         return block;
@@ -274,13 +280,16 @@ final class SlabCache {
         settle(slab);
     }
 
-    /** Collects what others have freed, and lists what others have sent. */
+    /**
+     * Collects the blocks that other threads have freed, and lists the slabs that they have sent.
+     */
     void drain() {
         Slab slab = (Slab) PENDING.getAndSet(this, null);
         while (slab != null) {
             Slab following = slab.nextPending;
             slab.nextPending = null;
-            if (slab.cache == this) { // else it was released: a race of two frees has posted it
+            if (slab.cache
+                    == this) { // otherwise it was released: a race of two frees has posted it
                 slab.collect();
                 settle(slab);
             }
@@ -289,8 +298,8 @@ final class SlabCache {
     }
 
     /**
-     * Posts a slab to its cache: who has made it pending. Until that cache collects, the slab stays
-     * there. A slab that was released has none, and nobody looks at it again.
+     * Posts a slab to its cache, by the thread that made it pending. The slab stays on the stack
+     * until that cache drains it. A slab that was released has no cache and is dropped.
      */
     static void post(Slab slab) {
         SlabCache to = slab.cache;
@@ -305,10 +314,10 @@ final class SlabCache {
     }
 
     /**
-     * Takes a slab out of all lists, for the caller alone, who sends it to another cache or
+     * Removes a slab from all lists, for the caller alone, which sends it to another cache or
      * attaches it there.
      *
-     * @return false where a remote free is in flight: nothing has changed then
+     * @return false if a remote free is in flight: nothing has changed then
      */
     boolean detach(Slab slab) {
         if (!slab.detach()) {
@@ -322,13 +331,13 @@ final class SlabCache {
         return true;
     }
 
-    /** Takes over a slab that is detached or new; it stands in no list until a block is popped. */
+    /** Attaches a slab that is detached or new; it is in no list until a block is popped. */
     void attach(Slab slab) {
         slab.cache = this;
         slab.collect();
     }
 
-    /** Sends a slab that is detached to a cache that the caller need not hold. */
+    /** Sends a detached slab to a cache that the caller need not hold. */
     static void send(Slab slab, SlabCache to) {
         slab.cache = to;
         post(slab);
@@ -340,7 +349,7 @@ final class SlabCache {
 
     // ---- the lists ------------------------------------------------------------------------------
 
-    /** Puts a slab where it belongs after blocks of it were freed. */
+    /** Moves a slab to the list where it belongs after blocks of it were freed. */
     private void settle(Slab slab) {
         if (slab.place == Place.CURRENT) {
             return;
@@ -362,7 +371,10 @@ final class SlabCache {
         }
     }
 
-    /** Whether an empty slab stays: a shard has at most one of a class that no thread need make. */
+    /**
+     * Returns whether an empty slab stays: a shard keeps at most one per class, to spare a thread
+     * from creating it.
+     */
     private boolean keeps(Slab slab) {
         if (shard) {
             Slab other = partial[slab.sizeClass];
@@ -437,7 +449,7 @@ final class SlabCache {
         return true;
     }
 
-    /** Makes the current slab of a class one of the others. */
+    /** Moves the current slab of a class to the other lists. */
     void retire(int sizeClass) {
         if (current[sizeClass] != Slab.NOTHING) {
             retire(current[sizeClass]);
@@ -451,7 +463,7 @@ final class SlabCache {
         settle(slab);
     }
 
-    /** Makes a slab take that many bytes of the limit; false if there are not as many left. */
+    /** Sets a slab's share of the limit to that many bytes; false if fewer are left. */
     private boolean reserve(Slab slab, long bytes) {
         long more = bytes - slab.reservedBytes;
         if (more > 0 && (reservedBytes + more > limitBytes || !budget.take(more))) {
@@ -470,8 +482,8 @@ final class SlabCache {
     }
 
     /**
-     * The class whose current slab can best be spared, but for one class; -1 when no other has one.
-     * It is the one that has gone without a refill for longest, the more bytes the longer.
+     * Returns the class, other than one, whose current slab is the most dispensable; -1 if no other
+     * has one. It is the class that has gone longest without a refill, weighted by bytes.
      */
     int mostDispensable(int butFor) {
         int found = -1;
@@ -511,7 +523,7 @@ final class SlabCache {
         droppedBytes += slab.bytes();
     }
 
-    /** Slabs that nothing uses any more, linked by {@code next}: the caller releases them. */
+    /** Returns the slabs without users, linked by {@code next}: the caller releases them. */
     @Nullable Slab takeDropped() {
         Slab all = dropped;
         dropped = null;
@@ -529,7 +541,7 @@ final class SlabCache {
         dropEmpty();
     }
 
-    /** Discards the free pages of slabs that blocks came back to since the last time. */
+    /** Discards the free pages of slabs in which blocks were freed since the last time. */
     void discardFreePages(ChunkSource source) {
         for (Slab head : partial) {
             for (Slab slab = head; slab != null; slab = slab.next) {
@@ -539,7 +551,7 @@ final class SlabCache {
     }
 
     /**
-     * Discards the free pages of a few slabs, before a new one is made. Each call continues in
+     * Discards the free pages of a few slabs, before a new one is created. Each call continues in
      * another class.
      */
     void scavenge(ChunkSource source) {
@@ -558,9 +570,9 @@ final class SlabCache {
     }
 
     /**
-     * Sends every slab to the shards that have what no thread has.
+     * Sends every slab to the shards that hold slabs without a thread.
      *
-     * @return whether none is left: else remote frees are in flight
+     * @return whether none is left: otherwise remote frees are in flight
      */
     boolean sendAll(SlabCaches to) {
         for (int i = 0; i < current.length; i++) {
@@ -595,7 +607,10 @@ final class SlabCache {
 
     // ---- sampling -------------------------------------------------------------------------------
 
-    /** Whether the owned block just allocated slowly is sampled; see {@link SlabHeap#samples}. */
+    /**
+     * Returns whether the owned block just allocated slowly is sampled; see {@link
+     * SlabHeap#samples}.
+     */
     boolean samples(int mask, int sizeClass) {
         if (mask == 0) {
             return true;
@@ -617,14 +632,20 @@ final class SlabCache {
         return mask > 0 && isTime();
     }
 
-    /** Random: a program that makes its blocks in turn does not show the same one each time. */
+    /**
+     * Returns a random number: with a fixed one, a program that allocates in turns would always
+     * have the same block sampled.
+     */
     private int untilNextSample() {
         return sampleMask < 0
                 ? Integer.MAX_VALUE
                 : 1 + ThreadLocalRandom.current().nextInt(2 * sampleMask + 1);
     }
 
-    /** At most once in a while, where a thread makes more owners than can be tracked cheaply. */
+    /**
+     * Returns whether a sample is due, so that a thread with more owners than can be tracked
+     * cheaply is sampled at a limited rate.
+     */
     private boolean isTime() {
         long now = System.nanoTime();
         if (now - sampledAt < SAMPLED_EVERY_NANOS) {
@@ -636,12 +657,12 @@ final class SlabCache {
 
     // ---- for a look from outside ----------------------------------------------------------------
 
-    /** Whether what a slab of this cache has free is cached: it is reserved. */
+    /** Returns whether a slab's free blocks count as cached: it is reserved. */
     boolean caches(Slab slab) {
         return !shard && slab.reservedBytes > 0;
     }
 
-    /** Throws where an invariant of the lists does not hold; nobody uses the cache meanwhile. */
+    /** Throws if an invariant of the lists does not hold; no thread may use the cache. */
     void checkInvariants() {
         long reserved = 0;
         for (int i = 0; i < current.length; i++) {

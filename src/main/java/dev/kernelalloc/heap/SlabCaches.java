@@ -8,23 +8,24 @@ import java.lang.ref.WeakReference;
 import java.util.Arrays;
 
 /**
- * Which thread has which cache: platform threads one of their own, and of virtual threads, which
- * are many, those that call most, by loan. The others share <i>shards</i>.
+ * Maps threads to caches: platform threads have one of their own; virtual threads, which are many,
+ * are lent one if they call most. The others share <i>shards</i>.
  *
- * <p>A thread whose cache is not found in the table looks through all, adopts a dead thread's, or
- * makes one. Of those it looks at a few alone, so a thread starts as fast however many have died.
+ * <p>A thread whose cache is not found in the table searches all, adopts a dead thread's, or
+ * creates one. It checks only a few for dead owners, so a thread starts equally fast however many
+ * have died.
  */
 final class SlabCaches {
 
-    /** So few virtual threads meet at one that it costs nothing. */
+    /** So many that virtual threads rarely meet at one. */
     private static final int SHARDS_PER_PROCESSOR = 8;
 
     private static final int LOANS_PER_PROCESSOR = 4;
 
-    /** A virtual thread that acquires one shard so often in a row gets a loan. */
+    /** A virtual thread that acquires one shard this often in a row gets a loan. */
     private static final int REPEATS_FOR_LOAN = 16;
 
-    /** Dead caches are looked for among so many. */
+    /** The number of caches among which a dead one is searched. */
     private static final int ADOPTIONS_TRIED = 8;
 
     private static final int MAX_TABLE = 1 << 14;
@@ -45,7 +46,9 @@ final class SlabCaches {
     private final CacheBudget budget;
     private final long limitBytes;
 
-    /** Whether threads have caches of their own; else one shard serves all while it is vacant. */
+    /**
+     * Whether threads have caches of their own; otherwise one shard serves all while it is vacant.
+     */
     private final boolean own;
 
     private final @Nullable SlabCache[] shards;
@@ -53,7 +56,7 @@ final class SlabCaches {
     private volatile SlabCache[] all = NO_CACHES;
     private volatile @Nullable SlabCache[] table = new SlabCache[8];
 
-    /** Where dead caches are looked for next; lost updates do not matter. */
+    /** Where the search for dead caches continues. Benign race: lost updates do not matter. */
     private int adoptions;
 
     SlabCaches(boolean own, CacheBudget budget, long limitBytes) {
@@ -71,7 +74,7 @@ final class SlabCaches {
 
     // ---- of one thread --------------------------------------------------------------------------
 
-    /** The cache of the calling thread; null where it uses shards. */
+    /** Returns the cache of the calling thread; null if it uses shards. */
     @Nullable SlabCache own(Thread thread) {
         if (!own) {
             return null;
@@ -80,7 +83,7 @@ final class SlabCaches {
         return known != null || thread.isVirtual() ? known : adoptOrMake(thread);
     }
 
-    /** The same if it has one already. */
+    /** Returns the cache of the thread if it has one already. */
     @Nullable SlabCache ownIfAny(Thread thread) {
         long id = thread.threadId();
         @Nullable SlabCache[] hints = table;
@@ -125,7 +128,7 @@ final class SlabCaches {
         return more;
     }
 
-    /** A hint: two threads that collide, or lose it to a growing table, look through all. */
+    /** Enters a hint: a thread that collides, or loses it to a growing table, searches all. */
     private void enter(SlabCache cache, long id) {
         @Nullable SlabCache[] hints = table;
         SlabCache other = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
@@ -148,7 +151,7 @@ final class SlabCaches {
         }
     }
 
-    /** Leaves out caches that are {@link SlabCache#isEnded}, if there are many. */
+    /** Removes caches that are {@link SlabCache#isEnded}, if there are many. */
     void removeEnded() {
         SlabCache[] now;
         SlabCache[] fewer;
@@ -158,17 +161,17 @@ final class SlabCaches {
         } while (!ALL.compareAndSet(this, now, fewer));
     }
 
-    /** The caches of platform threads, dead and alive. */
+    /** Returns the caches of platform threads, dead and alive. */
     SlabCache[] all() {
         return all;
     }
 
-    /** Whether there are more caches than a new thread looks at. */
+    /** Returns whether there are more caches than a new thread checks. */
     boolean areMany() {
         return all.length > ADOPTIONS_TRIED;
     }
 
-    /** Those on loan, or that have been. */
+    /** Returns the caches that are or have been on loan. */
     @Nullable SlabCache[] loans() {
         return loans;
     }
@@ -179,32 +182,32 @@ final class SlabCaches {
         return shards.length;
     }
 
-    /** A shard that has been used, or null. */
+    /** Returns a shard that has been used, or null. */
     @Nullable SlabCache shardIfAny(int number) {
         return (SlabCache) ELEMENT.getAcquire(shards, number & shards.length - 1);
     }
 
-    /** A shard, by any number. */
+    /** Returns a shard, by any number. */
     SlabCache shard(int number) {
         return get(shards, number & shards.length - 1, 0);
     }
 
-    /** The shard that has the slabs of a class that no thread has. */
+    /** Returns the shard that holds the slabs of a class without a thread. */
     SlabCache commons(int sizeClass) {
         return shard(own ? sizeClass : 0);
     }
 
-    /** The same, or null where it has not been used. */
+    /** Returns that shard, or null if it has not been used. */
     @Nullable SlabCache commonsIfAny(int sizeClass) {
         return shardIfAny(own ? sizeClass : 0);
     }
 
-    /** The shard that a thread tries first. */
+    /** Returns the shard that a thread tries first. */
     int firstShard(Thread thread) {
         return own ? (int) thread.threadId() : 0;
     }
 
-    /** A loan for a virtual thread that has acquired this shard, if it has earned one. */
+    /** Returns whether a virtual thread that has acquired this shard has earned a loan. */
     boolean earnsLoan(SlabCache shard, long id) {
         if (shard.lastUser != id) {
             shard.lastUser = id;
@@ -213,7 +216,7 @@ final class SlabCaches {
         return own && ++shard.repeats > REPEATS_FOR_LOAN;
     }
 
-    /** Lends the calling virtual thread a cache, where one is vacant or its borrower has died. */
+    /** Lends the calling virtual thread a cache, if one is vacant or its borrower has died. */
     @Nullable SlabCache lend(Thread thread) {
         long id = thread.threadId();
         WeakReference<Thread> reference = new WeakReference<>(thread);
