@@ -29,42 +29,45 @@ import java.util.stream.Collectors;
  * The blocks of an allocator behind the public contract: arguments are checked here, and here alone
  * a refusal becomes an {@link AllocationException}.
  *
- * <p>An allocator and all owners of its memory refer to this object, and it refers to the guard of
+ * <p>An allocator and all owners of its memory refer to this object, which refers to the guard of
  * the allocator. A call that may be the last one, and that touches the blocks, ends in a
- * reachability fence: so whoever the collector tells that the guard is unreachable has the blocks
- * for itself, and sees all that threads have done with them.
+ * reachability fence: so the cleanup that runs once the guard is unreachable has exclusive access
+ * to the blocks, and sees all that threads have done with them.
  */
 final class CheckedBlocks implements Origin, Budget.Holder {
 
     private static final MemorySegment.Scope GLOBAL_SCOPE = Arena.global().scope();
 
-    /** Less is sooner copied than moved by the system. */
+    /** The size below which copying is faster than moving by the system. */
     private static final long GROWABLE_BYTES = 1 << 20;
 
     private final String tag;
     private final Blocks blocks;
 
-    /** The same, where it is the engine: called by its class, whatever other heaps the JVM has. */
+    /**
+     * The same blocks, if they are the engine: a monomorphic call, whatever other heaps the JVM
+     * has.
+     */
     private final @Nullable SlabHeap engine;
 
-    /** What is promised of the pages of every block. */
+    /** The guarantees for the pages of every block. */
     private final Set<Guarantee> guarantees;
 
-    /** Where the pages lie; only of physical memory. */
+    /** The frames of the pages; only for physical memory. */
     private final @Nullable Frames frames;
 
     private final Tracker tracker;
 
     private final Ledger ledger;
 
-    /** Of the allocator; null where every block is one of the C heap. */
+    /** The guard of the allocator; null if every block is one of the C heap. */
     private final @Nullable AllocatorGuard guard;
 
     private boolean processWide; // guarded by this
 
     static {
-        // The JVM makes this switch when it first comes to it, which must not be where the Java
-        // heap is full: explaining a refusal must not end in an error of linkage.
+        // The JVM links this switch on its first execution, which must not happen while the Java
+        // heap is exhausted: explaining a refusal must not end in a LinkageError.
         AllocationException.Reason.of(new Refusal.OutOfMemory("a rehearsal"));
     }
 
@@ -92,8 +95,8 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     /**
-     * The blocks of an allocator: how boxes reach them without a call through the interface. Not a
-     * switch: that would be compiled into more code than all the rest.
+     * Returns the blocks of an allocator: boxes reach them without a call through the interface.
+     * Not a switch, which would be compiled into more code than all the rest.
      */
     static CheckedBlocks of(KernelAllocator allocator) {
         return allocator instanceof PoolAllocator pool
@@ -101,7 +104,10 @@ final class CheckedBlocks implements Origin, Budget.Holder {
                 : ((PhysicalAllocator) allocator).blocks();
     }
 
-    /** Those of an allocator that a raw block is one of, if it is the allocator's at all. */
+    /**
+     * Returns the blocks of an allocator to which a raw block belongs, if it is the allocator's at
+     * all.
+     */
     static CheckedBlocks of(KernelAllocator allocator, MemorySegment block) {
         return allocator instanceof PhysicalAllocator physical
                 ? physical.blocksOf(block)
@@ -110,7 +116,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
 
     // ---- raw blocks ---------------------------------------------------------------------------
 
-    // In both, one place makes the segment: of two that meet, the JIT would make an object.
+    // Each method creates the segment at one site: with two that merge, the JIT would allocate it.
 
     MemorySegment allocate(long bytes, long alignment) {
         long address = engine != null ? engine.tryAllocate(bytes, alignment) : 0;
@@ -176,7 +182,10 @@ final class CheckedBlocks implements Origin, Budget.Holder {
                 : tracked(NativeMemory.segment(resized, bytes));
     }
 
-    /** The record ends first: where the block moves, its address may be another's at once. */
+    /**
+     * Resizes a tracked block. The record ends first: once the block moves, another may get its
+     * address.
+     */
     private long resizeTracked(long address, long bytes, long alignment) {
         Tracker.RawBlock record = tracker.forgetRaw(address);
         long resized = 0;
@@ -199,19 +208,19 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     private MemorySegment move(long address, long bytes, long alignment) {
-        // Nothing below overflows, so one of the two blocks goes.
+        // No call below overflows the stack, so exactly one of the two blocks is freed.
         StackReserve.requireForCaller();
         long kept = Math.min(blocks.usableBytes(address), bytes);
         MemorySegment moved = allocate(bytes, alignment);
         try {
-            if (moved.address() == address) { // freed by a pressure listener, and here it is again
+            if (moved.address() == address) { // a pressure listener has freed it
                 throw new IllegalArgumentException(
                         String.format(
                                 Locale.ROOT,
                                 "the block at 0x%x was freed while it was reallocated",
                                 address));
             }
-            blocks.usableBytes(address); // nor has a listener freed it otherwise
+            blocks.usableBytes(address); // fails if a listener has freed it
             NativeMemory.copy(address, moved.address(), kept);
             free(address);
             return moved;
@@ -241,11 +250,14 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         updateFastPaths();
     }
 
-    /** While raw blocks are tracked, each of their calls comes by here. */
+    /**
+     * Enables the fast paths unless raw blocks are tracked: then each of their calls takes the slow
+     * path.
+     */
     private void updateFastPaths() {
         if (engine != null) {
             boolean tracks;
-            do { // again, if another thread has changed it meanwhile
+            do { // again, if another thread has changed it since
                 tracks = tracker.tracksRawBlocks();
                 engine.fastPaths(!tracks);
             } while (tracks != tracker.tracksRawBlocks());
@@ -259,7 +271,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         }
     }
 
-    /** The same of a segment. */
+    /** Records the allocation site of a raw block, and returns the block. */
     MemorySegment tracked(MemorySegment block) {
         track(block.address(), block.byteSize());
         return block;
@@ -269,7 +281,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         return blocks.usableBytes(rawAddress(block));
     }
 
-    /** Makes a block of C code's a raw block; only where each block is one of the C heap. */
+    /** Makes a block of C code a raw block; only if each block is one of the C heap. */
     MemorySegment adopt(MemorySegment block, LiveBlocks live) {
         long address = rawAddress(block);
         requireNotNull(block);
@@ -285,7 +297,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         return tracked(block);
     }
 
-    /** Leaves a raw block to C code. */
+    /** Hands a raw block over to C code. */
     void disown(MemorySegment block, LiveBlocks live) {
         long address = rawAddress(block);
         tracker.endRaw(address, () -> live.disown(address));
@@ -302,7 +314,10 @@ final class CheckedBlocks implements Origin, Budget.Holder {
 
     // ---- blocks of a box or an arena ----------------------------------------------------------
 
-    /** A block of a box or an arena, which frees it by {@link #freeOwned}; its address. */
+    /**
+     * Allocates a block for a box or an arena, which frees it by {@link #freeOwned}; returns its
+     * address.
+     */
     long allocateOwned(long bytes, long alignment, boolean zeroed) {
         check(bytes, alignment);
         try {
@@ -312,15 +327,16 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         }
     }
 
-    /**
-     * The same of a size and alignment that are known to be sound, with its marks; to be zeroed by
-     * the caller, who knows the size, unless {@link Blocks#ZEROED} is among them; and {@link
-     * Blocks#PICKED} where the owner is to be tracked.
-     */
+    /** Returns the slab from which to take an owned block, or null. */
     @Nullable Slab slabForOwned(long bytes, long alignment) {
         return engine != null ? engine.slabForOwned(bytes, alignment) : null;
     }
 
+    /**
+     * Takes an owned block of a valid size and alignment; returns its address and marks. The
+     * caller, which has the exact size, zeroes the block unless {@link Blocks#ZEROED} is among the
+     * marks, and tracks the owner if {@link Blocks#PICKED} is.
+     */
     long take(long bytes, long alignment, boolean zeroed) {
         long block = engine != null ? engine.tryTake(bytes, alignment) : 0;
         return block != 0 ? block : takeSlowly(bytes, alignment, zeroed);
@@ -339,7 +355,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         return engine != null ? engine.samples(tracker.mask(), bytes, alignment) : tracker.picks();
     }
 
-    /** Ends a block of {@link #allocateOwned} or {@link #take}, once, with the same arguments. */
+    /** Frees a block of {@link #allocateOwned} or {@link #take}, once, with the same arguments. */
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
         if (engine == null || !engine.tryGive(address)) {
@@ -348,20 +364,20 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         Reference.reachabilityFence(this);
     }
 
-    /** How many bytes of a live block of {@link #allocateOwned} may be used. */
+    /** Returns the usable size in bytes of a live block of {@link #allocateOwned}. */
     long usableOwned(long address, long bytes, long alignment) {
         return blocks.usableOwned(address, bytes, alignment);
     }
 
     /**
-     * How to ask for a block of {@link #allocateOwned} that {@link #growOwned} can enlarge: the
-     * alignment; 0 where a new block and a copy are as good.
+     * Returns the alignment with which to request a block of {@link #allocateOwned} that {@link
+     * #growOwned} can enlarge; 0 if a new block and a copy are as good.
      */
     long growableAlignment(long bytes, long alignment) {
         return bytes < GROWABLE_BYTES ? 0 : blocks.growableAlignment(alignment);
     }
 
-    /** Enlarges such a block; its address from now on. */
+    /** Enlarges such a block; returns its new address. */
     long growOwned(long address, long bytes, long alignment) {
         check(bytes, alignment);
         try {
@@ -371,9 +387,9 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         }
     }
 
-    // ---- raw blocks that become owned, and the other way --------------------------------------
+    // ---- raw blocks that become owned, and the reverse ----------------------------------------
 
-    /** Makes a raw block owned, which must have room for some bytes; its address. */
+    /** Makes a raw block owned, which must have room for that many bytes; returns its address. */
     long makeOwned(MemorySegment block, long bytes) {
         long address = rawAddress(block);
         long usable = blocks.usableBytes(address);
@@ -399,7 +415,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         }
     }
 
-    /** Ends a block of {@link #makeOwned}, once: it was asked for with nobody knows what. */
+    /** Frees a block of {@link #makeOwned}, once; its requested size and alignment are unknown. */
     void freeOnceRaw(long address) {
         blocks.freeOnceRaw(address);
         Reference.reachabilityFence(this);
@@ -415,7 +431,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         return tracker;
     }
 
-    /** From now on owners are tracked so; threads that have counted already begin anew. */
+    /** Sets the tracking level; the countdowns of all threads restart. */
     void tracking(Tracking level) {
         tracker.level(level);
         updateFastPaths();
@@ -424,7 +440,9 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         }
     }
 
-    /** The origin for a block that was just taken: these blocks, tracked where it is picked. */
+    /**
+     * Returns the origin for a block that was just taken: these blocks, tracked if it is sampled.
+     */
     Origin origin(long address, long bytes, LeakReport.Kind kind) {
         return tracker.picks() ? Tracked.of(this, address, bytes, kind) : this;
     }
@@ -440,13 +458,13 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         return new SharedArena(this);
     }
 
-    // ---- the whole ----------------------------------------------------------------------------
+    // ---- state --------------------------------------------------------------------------------
 
     AllocatorStats stats() {
         return ledger.read();
     }
 
-    /** What is promised of the pages of every block, for people. */
+    /** Describes the guarantees for the pages of every block. */
     @Override
     public String guarantee() {
         return guarantees.isEmpty()
@@ -488,7 +506,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         return blocks instanceof Budget.Holder holder ? holder.estimate() : blocks.counters();
     }
 
-    /** From now on these blocks serve the whole process and cannot be closed. */
+    /** Makes these blocks serve the whole process: from now on they cannot be closed. */
     synchronized void serveProcess() {
         requireOpen();
         processWide = true;
@@ -554,8 +572,8 @@ final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     /**
-     * The address of a segment that could be a raw block: native, and in the scope that never
-     * closes.
+     * Returns the address of a segment that could be a raw block: native, and in the scope that
+     * never closes.
      */
     private static long rawAddress(MemorySegment block) {
         if (!block.isNative()) {
@@ -571,7 +589,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         return block.address();
     }
 
-    /** What a C function returns when it has failed is not memory. */
+    /** Throws if a C function has returned NULL, its result on failure. */
     static void requireNotNull(MemorySegment segment) {
         if (segment.address() == 0) {
             throw new IllegalArgumentException(
@@ -582,7 +600,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
 
     AllocationException explained(Refusal refusal, long bytes, long alignment) {
         Journal.refused(tag, refusal, bytes, alignment);
-        // By hand: what formats it would load classes, and the Java heap may be what is exhausted.
+        // Built by hand: a formatter would load classes, and the Java heap may be exhausted.
         String message =
                 new StringBuilder("allocator '")
                         .append(tag)

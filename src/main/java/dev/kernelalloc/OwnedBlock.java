@@ -13,19 +13,19 @@ import java.util.Locale;
 import java.util.function.Supplier;
 
 /**
- * A block of one owner, confined to the thread that took it. Its state of life is that of an arena
- * of its own: whatever was made from its segment is dead when the block has ended.
+ * A block of one owner, confined to the thread that took it. Its liveness is that of an arena of
+ * its own: anything derived from its segment is dead once the block has ended.
  */
 final class OwnedBlock {
 
-    /** Of no memory: nothing is asked for, and nothing goes back. */
+    /** The address of a block without memory: none is requested, and none is released. */
     static final long NOWHERE = 0;
 
     private final CheckedBlocks source;
     private final Arena lifetime;
     private final MemorySegment segment;
 
-    /** As asked of the source. */
+    /** The size requested from the source. */
     private final long bytes;
 
     private final long alignment;
@@ -47,13 +47,16 @@ final class OwnedBlock {
         this.sentinel = sentinel;
     }
 
-    /** A block of exactly that size. */
+    /** Takes a block of exactly that size. */
     static OwnedBlock take(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
         long address = source.allocateOwned(bytes, alignment, zeroed);
         return owning(source, address, bytes, bytes, alignment, track(source, address, bytes));
     }
 
-    /** A block of at least that size: all that the source gives. Its contents are undefined. */
+    /**
+     * Takes a block of at least that size: all that the source provides. Its contents are
+     * undefined.
+     */
     static OwnedBlock takeRoomy(CheckedBlocks source, long bytes, long alignment) {
         long address = source.allocateOwned(bytes, alignment, false);
         long usable = source.usableOwned(address, bytes, alignment);
@@ -64,7 +67,7 @@ final class OwnedBlock {
         return source.tracker().sentinel(LeakReport.Kind.CONTAINER, address, bytes);
     }
 
-    /** Nothing yet. */
+    /** Returns a block without memory. */
     static OwnedBlock none(CheckedBlocks source, long alignment) {
         source.requireOpen();
         Arena lifetime = Arena.ofConfined();
@@ -92,26 +95,27 @@ final class OwnedBlock {
         }
     }
 
-    /** The memory that may be used. */
+    /** Returns the usable memory. */
     MemorySegment segment() {
         return segment;
     }
 
-    /** Where the memory goes back to, and more of it comes from. */
+    /** Returns the source to which the memory is released, and from which more is requested. */
     CheckedBlocks source() {
         return source;
     }
 
-    /** Whether this block has neither been closed nor handed over. */
+    /** Returns whether this block has neither been closed nor handed over. */
     boolean isAlive() {
         return segment.scope().isAlive();
     }
 
     /**
-     * The same block for another owner, with a life of its own. This one ends without giving the
-     * memory back, and closing it does nothing any more.
+     * Hands the memory over to another owner, with a liveness of its own. This block ends without
+     * releasing the memory, and closing it has no effect any more.
      *
      * @param usable how many of its bytes the new owner uses
+     * @return the block of the new owner
      * @throws IllegalStateException if it has ended, or a downcall is using the segment; nothing
      *     has changed then
      */
@@ -124,8 +128,8 @@ final class OwnedBlock {
     }
 
     /**
-     * The same block without an owner, to be shared or to belong to another thread. This one still
-     * has it, until it {@linkplain #leave leaves} it.
+     * Returns the same block without an owner, to be shared or passed to another thread. This block
+     * keeps the memory until it {@linkplain #leave leaves} it.
      */
     Unowned unowned() {
         return new Unowned(
@@ -133,7 +137,7 @@ final class OwnedBlock {
     }
 
     /**
-     * Ends this block without giving the memory back; closing it does nothing any more.
+     * Ends this block without releasing the memory; closing it has no effect any more.
      *
      * @throws IllegalStateException if it has ended, or a downcall is using the segment; nothing
      *     has changed then
@@ -157,21 +161,21 @@ final class OwnedBlock {
             long alignment,
             @Nullable Sentinel sentinel) {
 
-        /** For those who share it. */
+        /** Returns the block to share. */
         BoxedBlock block() {
             Origin roomy = new Origin.Roomy(source, asked);
             Origin origin = sentinel == null ? roomy : new Tracked(roomy, sentinel);
             return new BoxedBlock(origin, address, used, alignment, 0, false);
         }
 
-        /** Tells that it belongs to such an owner from now on. */
+        /** Records that the block belongs to an owner of that kind from now on. */
         void passTo(LeakReport.Kind kind) {
             if (sentinel != null) {
                 sentinel.passTo(kind);
             }
         }
 
-        /** For one owner, in the calling thread. */
+        /** Attaches the block to one owner, in the calling thread. */
         OwnedBlock attach() {
             Arena lifetime = Arena.ofConfined();
             MemorySegment segment = NativeMemory.segment(address, used, lifetime);
@@ -179,15 +183,16 @@ final class OwnedBlock {
         }
     }
 
-    /** How it was asked for. */
+    /** Returns the requested alignment. */
     long alignment() {
         return alignment;
     }
 
     /**
-     * The same memory enlarged by its source, for the same owner, who has made nothing from the
+     * Enlarges the memory by its source, for the same owner, which has derived nothing from the
      * segment yet. This block ends.
      *
+     * @return the enlarged block
      * @throws AllocationException if memory is not available; nothing has changed then
      */
     OwnedBlock enlarged(long wanted) {
@@ -217,21 +222,21 @@ final class OwnedBlock {
         }
     }
 
-    /** How many bytes the source lets be used, also of those behind the segment. */
+    /** Returns the bytes that the source lets be used, including those behind the segment. */
     long usableBytes() {
         return segment.address() == NOWHERE
                 ? 0
                 : source.usableOwned(segment.address(), bytes, alignment);
     }
 
-    /** The pieces of physical memory that bytes of this block lie in, from {@code offset} on. */
+    /** Returns the extents of physical memory of bytes of this block, from {@code offset} on. */
     List<PhysicalExtent> extents(long offset, long count) {
         requireAccess();
         return source.extents(segment.address() + offset, count);
     }
 
     /**
-     * Throws when this block has ended, or is confined to another thread: for what touches no
+     * Throws if this block has ended, or is confined to another thread: for methods that touch no
      * memory.
      */
     void requireAccess() {
@@ -239,10 +244,10 @@ final class OwnedBlock {
     }
 
     /**
-     * Ends this block and gives the memory back, unless it has another owner by now.
+     * Ends this block and releases the memory, unless it has another owner already.
      *
      * @throws IllegalStateException if it was closed before, or a downcall is using the segment;
-     *     nothing has changed then. Also when the source finds that the block was overrun: it has
+     *     nothing has changed then. Also if the source finds that the block was overrun: it has
      *     ended then
      */
     void close() {
@@ -259,11 +264,11 @@ final class OwnedBlock {
     }
 
     /**
-     * What an owner shows of itself: its name and contents, and the place; the place alone once it
-     * has ended, and on another thread.
+     * Describes an owner: its name, contents and location; the location alone once it has ended,
+     * and on another thread.
      *
-     * @param name of the owner
-     * @param contents are asked for only where they may be read
+     * @param name the name of the owner
+     * @param contents called only if they may be read
      */
     String show(String name, Supplier<String> contents) {
         String place =

@@ -25,7 +25,7 @@ final class Tracker {
     private static final int EVERY_ONE = 0;
     private static final int NONE = -1;
 
-    /** To track one takes about two microseconds. */
+    /** Tracking one takes about two microseconds. */
     private static final long PICKED_EVERY_NANOS = 1_000_000;
 
     private static final VarHandle MASK;
@@ -38,7 +38,7 @@ final class Tracker {
         }
     }
 
-    /** For memory that came from outside the library. */
+    /** The tracker for memory that came from outside the library. */
     private static volatile @Nullable Tracker ofElsewhere;
 
     /** Lost owners and their allocation sites. */
@@ -55,14 +55,14 @@ final class Tracker {
     private final String tag;
     private final List<Consumer<LeakReport>> listeners;
 
-    /** Lost so far: as many entries as the program has places that lose something. */
+    /** Counts of lost owners: as many entries as the program has sites that lose owners. */
     private final Map<Spot, Sum> lost = new ConcurrentHashMap<>();
 
-    /** By address; without a lock, as threads that allocate and free use it. */
+    /** Keyed by address; a map without locks, since allocating and freeing threads use it. */
     private final Map<Long, RawBlock> rawBlocks = new ConcurrentSkipListMap<>();
 
     /**
-     * Whether there has ever been one of those. Plain: it is set before the block's address is
+     * Whether a raw block has ever been tracked. Plain: it is set before the block's address is
      * published, so a thread that frees the block sees it.
      */
     private boolean knowsRawBlocks;
@@ -145,14 +145,14 @@ final class Tracker {
                         && isTime();
     }
 
-    /** How many owners go by until one of them is to be asked about {@link #isTimeForOne}. */
+    /** Returns how many owners to skip until {@link #isTimeForOne} is called for one. */
     int untilNext() {
         return level() == Tracking.ALL
                 ? 1
                 : 1 + ThreadLocalRandom.current().nextInt(2 * ONE_IN_1024 + 1);
     }
 
-    /** Whether the owner whose turn it is by {@link #untilNext} is tracked. */
+    /** Returns whether to track the owner selected by {@link #untilNext}. */
     boolean isTimeForOne() {
         return switch (level()) {
             case OFF -> false;
@@ -166,21 +166,23 @@ final class Tracker {
         if (now - pickedAt < PICKED_EVERY_NANOS) {
             return false;
         }
-        pickedAt = now; // who comes in the same moment picks one too
+        pickedAt = now; // a concurrent call may pick one too
         return true;
     }
 
-    /** One less than the power of two of which one is sampled on average; 0: all, -1: none. */
+    /**
+     * Returns one less than the power of two of which one is sampled on average; 0: all, -1: none.
+     */
     int mask() {
         return (int) MASK.getOpaque(this);
     }
 
-    /** A sentinel for a new owner that is picked; null for others. It never fails. */
+    /** Returns a sentinel for a new owner that is sampled; null for others. Never fails. */
     @Nullable Sentinel sentinel(LeakReport.Kind kind, long address, long bytes) {
         return picks() ? sentinelOfOne(kind, address, bytes) : null;
     }
 
-    /** One for an owner that is tracked whatever is picked, unless nothing is. */
+    /** Returns a sentinel for an owner that is always tracked unless tracking is off. */
     @Nullable Sentinel sentinelOfOne(LeakReport.Kind kind, long address, long bytes) {
         if (level() == Tracking.OFF) {
             return null;
@@ -197,7 +199,7 @@ final class Tracker {
         }
     }
 
-    /** How many owners were lost of that kind and place, with this one. */
+    /** Counts a lost owner; returns how many of that kind were lost at that site. */
     long countLost(LeakReport report) {
         return lost.merge(
                         new Spot(report.kind(), report.place()),
@@ -208,22 +210,25 @@ final class Tracker {
 
     // ---- raw blocks ---------------------------------------------------------------------------
 
-    /** Whether raw blocks are tracked now. */
+    /** Returns whether raw blocks are tracked now. */
     boolean picksRawBlocks() {
         return (int) MASK.getOpaque(this) == EVERY_ONE;
     }
 
-    /** Whether raw blocks are tracked now, or some of those that were are alive. */
+    /** Returns whether raw blocks are tracked now, or some of those that were are live. */
     boolean tracksRawBlocks() {
         return picksRawBlocks() || knowsRawBlocks && !rawBlocks.isEmpty();
     }
 
-    /** Whether one that is freed may be tracked. */
+    /** Returns whether a raw block that is freed may be tracked. */
     boolean knowsRawBlocks() {
         return knowsRawBlocks;
     }
 
-    /** It never fails: where the Java heap has no room for a record, the block is not tracked. */
+    /**
+     * Records a raw block. Never fails: if the Java heap has no room for a record, the block is not
+     * tracked.
+     */
     void addRaw(long address, long bytes) {
         try {
             knowsRawBlocks = true;
@@ -234,8 +239,8 @@ final class Tracker {
     }
 
     /**
-     * Ends a raw block by an action, or keeps it when that throws. The record goes first: as soon
-     * as the block is free, its address may be another's.
+     * Ends a raw block by an action, or keeps its record if that throws. The record is removed
+     * first: as soon as the block is free, another may get its address.
      */
     void endRaw(long address, Runnable end) {
         RawBlock block = forgetRaw(address);
@@ -247,12 +252,12 @@ final class Tracker {
         }
     }
 
-    /** The record of a raw block that is no longer tracked. */
+    /** Removes and returns the record of a raw block, which is no longer tracked. */
     @Nullable RawBlock forgetRaw(long address) {
         return rawBlocks.remove(address);
     }
 
-    /** Ends {@link #forgetRaw} where the block lives on. */
+    /** Undoes {@link #forgetRaw} for a block that stays live. */
     void remember(long address, @Nullable RawBlock block) {
         if (block != null) {
             rawBlocks.putIfAbsent(address, block);

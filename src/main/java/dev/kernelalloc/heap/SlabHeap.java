@@ -222,7 +222,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
                         HeapListener.NONE,
                         false,
                         true);
-        heap.watched = true; // by nobody
+        heap.watched = true; // by no thread
         return heap;
     }
 
@@ -387,7 +387,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         return bytes;
     }
 
-    /** In place where the class stays the same, or a large block fits and is not much too large. */
+    /**
+     * Resizes in place if the class stays the same, or a large block fits and is not much too
+     * large.
+     */
     @Override
     public long resize(long address, long bytes, long alignment) {
         requireOpen();
@@ -468,7 +471,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
                 : SizeClasses.bytes(sizeClass);
     }
 
-    /** A block that is aligned to more than any slab is a chunk of its own. */
+    /**
+     * Returns an alignment for which no slab is large enough, so that the block is a chunk of its
+     * own.
+     */
     @Override
     public long growableAlignment(long alignment) {
         return large.resizes() && alignment <= SystemHeap.MALLOC_ALIGNMENT_BYTES
@@ -476,7 +482,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
                 : 0;
     }
 
-    /** Its owner ends with an error, and so does the block. */
+    /** Enlarges a block. An error ends its owner, and the block with it. */
     @Override
     public long growOwned(long address, long bytes, long alignment) throws Refusal {
         StackReserve.require();
@@ -652,7 +658,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             throws Refusal {
         Slab slab = own.find(sizeClass);
         if (slab == null) {
-            slabs.release(own.takeDropped()); // nobody else can, and what follows may throw
+            slabs.release(own.takeDropped()); // no other thread can, and what follows may throw
             if (slabs.bytes(sizeClass) * SLABS_OF_A_CACHE > settings.threadCacheBytes()) {
                 return 0;
             }
@@ -696,7 +702,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         if (slab == null) {
             slab = slabs.tryMake(sizeClass);
         }
-        if (slab == null) { // before a new range
+        if (slab == null) { // before a new range is obtained
             slab = detachFromAny(sizeClass);
             found = slab != null;
         }
@@ -800,7 +806,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     /** Allocates from any cache that no live thread owns; 0 if none has a block. */
     private long takeFromAny(int sizeClass, char state) {
-        SlabCache commons = caches.commons(sizeClass); // before a slab is in hand
+        SlabCache commons = caches.commons(sizeClass); // before a slab is held
         Slab slab = detachFromAny(sizeClass);
         return slab == null ? 0 : popAndSend(slab, state, commons);
     }
@@ -810,7 +816,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             listener.refilled(
                     SizeClasses.bytes(slab.sizeClass), slab.blocks() - slab.used(), found);
         } catch (Throwable _) {
-            // a slab is in the caller's hands
+            // the caller holds a slab
         }
     }
 
@@ -892,7 +898,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
     }
 
-    // ---- being heard ----------------------------------------------------------------------------
+    // ---- flush requests -------------------------------------------------------------------------
 
     /** Requests every thread to flush its cache at its next call. */
     private void requestFlush() {
@@ -995,7 +1001,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         requestFlush();
     }
 
-    // ---- giving up what no block uses -----------------------------------------------------------
+    // ---- reclaiming memory ----------------------------------------------------------------------
 
     /** Returns to the source all idle memory that the calling thread can acquire. */
     private void reclaim() {
@@ -1054,7 +1060,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
     }
 
-    /** A thread that finds the shard busy has posted before; its holder looks again. */
+    /**
+     * Sweeps a shard. A thread that finds the shard busy has posted before; its holder checks
+     * again.
+     */
     private void sweep(SlabCache shard, boolean discarding) {
         do {
             if (!shard.tryAcquire()) {
@@ -1094,7 +1103,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         long began = System.nanoTime();
         long returnedBefore = source.returnedBytes();
         requestFlush();
-        synchronized (idleTrimming) { // what the trim thread holds in its hands is not passed over
+        synchronized (idleTrimming) { // so as not to miss slabs that the trim thread holds
             reclaim();
         }
         reportTrim(source.returnedBytes() - returnedBefore, System.nanoTime() - began);
@@ -1147,7 +1156,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         if (!isEmpty() && !hasLiveBlocksAlone()) {
             return true;
         }
-        watched = false; // before the second look: who makes a slab after it asks to be watched
+        watched = false; // before the second check; a slab created later sets it again
         return !isEmpty() && !hasLiveBlocksAlone() && WATCHED.compareAndSet(this, false, true);
     }
 
@@ -1165,8 +1174,8 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
                 Trimmer.ensureRunning();
             }
         } catch (Error e) {
-            // The Java heap or stack is exhausted. What was asked for is done, and must not be lost
-            // for that: the next slow call asks again.
+            // The Java heap or stack is exhausted. The call itself has succeeded, and must not fail
+            // for that: the next slow call tries again.
         }
     }
 
@@ -1174,7 +1183,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         try {
             Trimmer.watchClosed(this);
         } catch (OutOfMemoryError e) {
-            watched = false; // the Java heap is exhausted: the next free does it
+            watched = false; // the Java heap is exhausted: the next free tries again
         }
     }
 
@@ -1182,7 +1191,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         try {
             Trimmer.watch(this);
         } catch (Throwable e) {
-            watched = false; // the Java heap is exhausted: the next one asks
+            watched = false; // the Java heap is exhausted: the next call tries again
             throw e;
         }
     }
@@ -1219,7 +1228,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         return slabs.isEmpty() && !large.keepsAny();
     }
 
-    // ---- the whole ------------------------------------------------------------------------------
+    // ---- state ----------------------------------------------------------------------------------
 
     @Override
     public void close() {
@@ -1268,7 +1277,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     @Override
     public Counters counters() {
-        synchronized (idleTrimming) { // of all who use the heap only the trim thread waits for it
+        synchronized (idleTrimming) { // of all users of the heap only the trim thread waits for it
             return Counters.of(slabs, large);
         }
     }
@@ -1278,7 +1287,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         return capacity.mostBytes();
     }
 
-    /** Verifies the invariants; no thread may use the heap meanwhile. */
+    /** Verifies the invariants; no thread may use the heap during the call. */
     void checkInvariants() {
         synchronized (idleTrimming) {
             for (SlabCache cache : caches.all()) {
@@ -1306,7 +1315,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         return large;
     }
 
-    // ---- small things ---------------------------------------------------------------------------
+    // ---- helpers --------------------------------------------------------------------------------
 
     private long zeroed(long block, long bytes) {
         long address = block & Blocks.ADDRESS;
@@ -1344,7 +1353,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
     }
 
-    /** A constant text: formatting one may load classes, which could fail now. */
+    /**
+     * Returns a refusal with a constant text: formatting one may load classes, which could fail
+     * now.
+     */
     private Refusal javaHeapExhausted() {
         return new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
     }

@@ -1,23 +1,23 @@
 package dev.kernelalloc.heap;
 
 /**
- * How the slabs of a class are cut.
+ * The layout of the slabs of a class.
  *
- * @param sizeClass of the blocks
- * @param stride from block to block
- * @param lead from the start of the slab to its first block
- * @param granules that one takes
- * @param blocks in one
+ * @param sizeClass the class of the blocks
+ * @param stride the distance between blocks
+ * @param lead the offset of the first block in the slab
+ * @param granules the granules per slab
+ * @param blocks the blocks per slab
  */
 record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) {
 
-    /** A slab of several blocks takes no more. */
+    /** The most granules of a slab of several blocks. */
     private static final int MAX_GRANULES = 16;
 
-    /** A slab has that many blocks where they fit. */
+    /** The number of blocks that a slab has if they fit. */
     private static final int ENOUGH_BLOCKS = 8;
 
-    /** The smallest slab that leaves at most 1/32 of it unused, or else the best. */
+    /** Returns the smallest slab that leaves at most 1/32 of it unused, or else the best. */
     static SlabShape of(int sizeClass, ChunkSource source) {
         int bytes = SizeClasses.bytes(sizeClass);
         int stride = source.strideOf(bytes);
@@ -35,7 +35,7 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
         return best;
     }
 
-    /** The smallest slab of the same blocks, whatever it leaves unused. */
+    /** Returns the smallest slab of the same blocks, whatever it leaves unused. */
     SlabShape least() {
         return cut(sizeClass, stride, lead, granulesFor(stride));
     }
@@ -49,7 +49,7 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
         return Math.ceilDiv(stride, Range.GRANULE_BYTES);
     }
 
-    /** Of one. */
+    /** Returns the bytes of one slab. */
     long bytes() {
         return (long) granules * Range.GRANULE_BYTES;
     }

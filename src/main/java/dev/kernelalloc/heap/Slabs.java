@@ -11,15 +11,15 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
- * The ranges of a heap, and the slabs that are cut from them. Nothing here waits for a lock: on
- * failure of a try-lock the next range is tried, and where none is left the source is asked.
+ * The ranges of a heap, and the slabs cut from them. No method waits for a lock: if a try-lock
+ * fails the next range is tried, and after the last one the source is called.
  */
 final class Slabs {
 
-    /** The smallest that is tried where a limit refuses a larger one. */
+    /** The smallest range that is tried if a limit refuses a larger one. */
     private static final long MIN_RANGE_BYTES = 1L << 20;
 
-    /** So much may stay idle until the trim thread comes, within the limit of the heap. */
+    /** The bytes that may stay idle until the trim thread runs, within the limit of the heap. */
     private static final long MIN_IDLE_BYTES = 8L << 20;
 
     private static final int[] UNGUARDED = {};
@@ -38,25 +38,25 @@ final class Slabs {
     private final boolean guarded;
     private final boolean shuffled;
 
-    /** Of the blocks of all slabs, and of others. */
+    /** The bytes of the blocks of all slabs, and of other blocks. */
     private final HighWater capacity;
 
-    /** How the slabs of each class are cut; made when the first is. */
+    /** The layout of the slabs of each class; created with the first slab. */
     private final @Nullable SlabShape[] shapes = new SlabShape[SizeClasses.COUNT];
 
-    /** By address. */
+    /** Sorted by address. */
     private volatile Range[] ranges = {};
 
-    /** Of granules that no slab has and that keep their frames. */
+    /** The bytes of granules that belong to no slab and keep their frames. */
     private final AtomicLong idleBytes = new AtomicLong();
 
     private volatile long idleLimitBytes;
 
     /**
-     * No slabs yet.
+     * Creates an empty set of slabs.
      *
-     * @param capacity to which their blocks are added
-     * @param guarded whether slabs note what was asked for of each block
+     * @param capacity counts their blocks
+     * @param guarded whether slabs record the requested size of each block
      * @param shuffled whether blocks are handed out in random order
      */
     Slabs(
@@ -72,7 +72,7 @@ final class Slabs {
         this.shuffled = shuffled;
     }
 
-    /** The slab of an address, or null. */
+    /** Returns the slab of an address, or null. */
     @Nullable Slab at(long address) {
         Range range = rangeOf(address);
         return range == null ? null : range.slabAt(address);
@@ -96,21 +96,21 @@ final class Slabs {
         return null;
     }
 
-    /** Whether nothing is held of the source. */
+    /** Returns whether it holds no memory of the source. */
     boolean isEmpty() {
         return ranges.length == 0;
     }
 
-    // ---- out ------------------------------------------------------------------------------------
+    // ---- creating slabs -------------------------------------------------------------------------
 
-    /** A new slab in a range that has room; null where none has. */
+    /** Creates a slab in a range that has room; null if none has. */
     @Nullable Slab tryMake(int sizeClass) throws Refusal {
         return makeInRanges(shape(sizeClass));
     }
 
     /**
-     * A new slab, in a new range if need be; of fewer blocks where that is all that a budget, a
-     * limit of locked memory or the system has left.
+     * Creates a slab, in a new range if need be; with fewer blocks if a budget, a limit of locked
+     * memory or the system has too little left.
      */
     Slab make(int sizeClass) throws Refusal {
         SlabShape shape = shape(sizeClass);
@@ -129,17 +129,20 @@ final class Slabs {
         SlabShape known = shapes[sizeClass];
         if (known == null) {
             known = SlabShape.of(sizeClass, source);
-            shapes[sizeClass] = known; // a record: whoever sees it sees all of it
+            shapes[sizeClass] = known; // a record: its fields are visible with its reference
         }
         return known;
     }
 
-    /** The bytes of a slab of that class. */
+    /** Returns the bytes of a slab of that class. */
     long bytes(int sizeClass) {
         return shape(sizeClass).bytes();
     }
 
-    /** Whether idle granules that keep their frames suffice for a slab, if they lie together. */
+    /**
+     * Returns whether idle granules that keep their frames suffice for a slab, if they are
+     * contiguous.
+     */
     boolean hasIdle(int sizeClass) {
         return idleBytes.get() >= shape(sizeClass).bytes();
     }
@@ -163,7 +166,7 @@ final class Slabs {
         return null;
     }
 
-    /** What can fail comes before the slab is seen. */
+    /** Creates a slab in a run. All that can fail precedes the publication of the slab. */
     private Slab cut(SlabShape shape, Range range, long first) throws Refusal {
         Slab slab;
         int dirty;
@@ -222,20 +225,20 @@ final class Slabs {
             try {
                 return source.obtain(bytes, Range.GRANULE_BYTES);
             } catch (Refusal _) {
-                // A smaller one may still be had.
+                // A smaller one may still succeed.
             }
         }
         return source.obtain(needed, Range.GRANULE_BYTES);
     }
 
-    /** The next size to try; 0 below the smallest. */
+    /** Returns the next size to try; 0 below the smallest. */
     private static long smaller(long bytes) {
         return bytes > MIN_RANGE_BYTES ? bytes / 4 : 0;
     }
 
-    // ---- back -----------------------------------------------------------------------------------
+    // ---- releasing slabs ------------------------------------------------------------------------
 
-    /** Releases slabs that no cache has, linked by {@code next}. */
+    /** Releases slabs that belong to no cache, linked by {@code next}. */
     void release(@Nullable Slab dropped) {
         Slab slab = dropped;
         while (slab != null) {
@@ -258,12 +261,15 @@ final class Slabs {
         }
     }
 
-    /** An eighth of what blocks have: a program that changes its sizes leaves granules behind. */
+    /**
+     * Returns an eighth of the bytes of blocks: a program that changes its sizes leaves granules
+     * behind.
+     */
     private long maxIdleBytes() {
         return Math.min(idleLimitBytes, Math.max(MIN_IDLE_BYTES, capacity.bytes() / 8));
     }
 
-    /** Of a run that the caller has taken, and that counts as idle. */
+    /** Discards a run that the caller has taken, and that counts as idle. */
     private void discard(Range range, long first, int granules) {
         long bytes = (long) granules << Range.GRANULE_BITS;
         boolean discarded = false;
@@ -281,12 +287,12 @@ final class Slabs {
         }
     }
 
-    /** From now on idle memory is not kept. */
+    /** Keeps no idle memory from now on. */
     void keepNothingIdle() {
         idleLimitBytes = 0;
     }
 
-    /** Gives all memory to the system that no slab has. */
+    /** Returns all memory to the system that belongs to no slab. */
     void trim() {
         releaseRanges();
         for (Range range : ranges) {
@@ -294,7 +300,7 @@ final class Slabs {
         }
     }
 
-    /** Gives memory to the system that no slab has had since the last call, or longer. */
+    /** Returns memory to the system that has belonged to no slab since the last call or longer. */
     void trimIdle() {
         releaseRanges(true);
         for (Range range : ranges) {
@@ -314,7 +320,7 @@ final class Slabs {
     }
 
     /**
-     * Gives ranges back that have no slabs.
+     * Releases ranges that have no slabs.
      *
      * @return whether there was one
      */
@@ -329,7 +335,7 @@ final class Slabs {
                 try {
                     remove(range);
                 } catch (OutOfMemoryError e) {
-                    range.revive(); // the Java heap is exhausted: another time
+                    range.revive(); // the Java heap is exhausted: a later call tries again
                     return released;
                 }
                 if (range.discards()) {
@@ -359,7 +365,7 @@ final class Slabs {
 
     // ---- counting -------------------------------------------------------------------------------
 
-    /** Visits all slabs that there are at some moment. */
+    /** Visits all slabs that exist at some moment. */
     void forEach(Consumer<Slab> visitor) {
         for (Range range : ranges) {
             for (int i = 0; i < range.granules(); i++) {
@@ -372,7 +378,7 @@ final class Slabs {
     }
 
     /**
-     * Withdraws the slabs of ranges that do not serve any more.
+     * Withdraws the slabs of ranges that no longer serve.
      *
      * @return whether there were any
      */
@@ -393,7 +399,7 @@ final class Slabs {
         return found;
     }
 
-    /** What has been taken from the source. */
+    /** Returns the memory obtained from the source. */
     Tally ranges() {
         Range[] now = ranges;
         return new Tally(

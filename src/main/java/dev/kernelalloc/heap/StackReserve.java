@@ -11,20 +11,20 @@ import java.lang.invoke.MethodHandles;
 import java.util.function.Consumer;
 
 /**
- * Room on the stack of the calling thread. A {@code StackOverflowError} may be thrown at any call;
- * thrown between claiming a slab and offering it again it would lose the slab for ever. So the slow
- * path of the heap makes sure first that the stack is deep enough for all that it does: the error,
- * if there must be one, is thrown while nothing is in anybody's hands.
+ * Reserves room on the stack of the calling thread. A {@code StackOverflowError} may be thrown at
+ * any call; thrown between claiming a slab and offering it again it would lose the slab forever. So
+ * the slow path of the heap first makes sure that the stack is deep enough for all its calls: if
+ * the error is inevitable, it is thrown while the thread holds nothing.
  *
- * <p>It is a call of a method with {@value #BYTES} bytes of local variables that it never uses. The
- * interpreter makes a frame for them. Compiled code, which might have to go on in the interpreter,
- * touches each page down to where that frame would end: four stores in all (HotSpot, {@code
- * Compile::bang_size_in_bytes}). javac has no way to say that without naming two thousand
+ * <p>The check calls a method with {@value #BYTES} bytes of local variables that it never uses. The
+ * interpreter creates a frame for them. Compiled code, which might have to continue in the
+ * interpreter, touches each page down to where that frame would end: four stores in all (HotSpot,
+ * {@code Compile::bang_size_in_bytes}). javac cannot express that without naming two thousand
  * variables.
  */
 public abstract class StackReserve {
 
-    /** More than twice what the slow path has been seen to need, interpreted. */
+    /** More than twice the measured need of the slow path, interpreted. */
     private static final int BYTES = 16 << 10;
 
     /**
@@ -38,19 +38,19 @@ public abstract class StackReserve {
     StackReserve() {}
 
     /**
-     * Makes sure that the calling thread's stack has {@value #BYTES} bytes left.
+     * Checks that the calling thread's stack has {@value #BYTES} bytes left.
      *
-     * @throws StackOverflowError when it has not
+     * @throws StackOverflowError if it has not
      */
     public static void require() {
         FRAME.touch(false);
     }
 
     /**
-     * The same with as much again, for who calls the slow path, which requires its own, and must
-     * not be left in the middle.
+     * Checks for twice as much, for a caller of the slow path that must not be left halfway by the
+     * slow path's own check.
      *
-     * @throws StackOverflowError when it has not
+     * @throws StackOverflowError if it has not
      */
     public static void requireForCaller() {
         TWICE.touch(false);
@@ -74,7 +74,7 @@ public abstract class StackReserve {
         }
     }
 
-    // Classes, not lambdas: the first allocation of a process waits for this.
+    // Classes, not lambdas: linking one would delay the first allocation of a process.
 
     private record Frame(ClassDesc name, int bytes) implements Consumer<ClassBuilder> {
 

@@ -4,26 +4,26 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.concurrent.atomic.AtomicReference;
 
-/** Where a block starts, as a key of a table. One that is in a table never changes. */
+/** The start address of a block, as a key of a table. A key in a table never changes. */
 final class Start implements Comparable<Start> {
 
     /**
-     * Keys to look up with. Where the Java heap has no room for one there is a spare: who closes a
-     * box or an arena can do so but once.
+     * Keys for lookups. There is a spare in case the Java heap has no room for one, since a box or
+     * an arena can be closed only once.
      */
     static final class Keys {
 
         static {
-            Keys rehearsed = new Keys(); // see Rehearsal, which not every heap walks through
+            Keys rehearsed = new Keys(); // see Rehearsal, which not every heap executes
             rehearsed.giveBack(rehearsed.takeSpare(1));
         }
 
         private final Start kept = new Start(0);
 
-        /** The same; null while a thread looks up with it. */
+        /** The spare key; null while a thread looks up with it. */
         private final AtomicReference<@Nullable Start> spare = new AtomicReference<>(kept);
 
-        /** A key, until {@link #giveBack}. */
+        /** Returns a key, valid until {@link #giveBack}. */
         Start take(long address) {
             try {
                 return new Start(address);
@@ -32,9 +32,9 @@ final class Start implements Comparable<Start> {
             }
         }
 
-        /** The spare, until {@link #giveBack}. */
+        /** Returns the spare, valid until {@link #giveBack}. */
         Start takeSpare(long address) {
-            StackReserve.require(); // or it might be taken for ever
+            StackReserve.require(); // otherwise it might be taken forever
             Start start = spare.getAndSet(null);
             while (start == null) { // for as long as another thread takes to look up
                 Thread.onSpinWait();

@@ -14,37 +14,40 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Chunks of the C heap. One of 32 MiB or more is always a mapping of its own in glibc (mallopt(3),
- * M_MMAP_THRESHOLD), so that free(3) returns it to the system.
+ * Chunks of the C heap. A chunk of 32 MiB or more is always a separate mapping in glibc
+ * (mallopt(3), M_MMAP_THRESHOLD), so that free(3) returns it to the system.
  *
- * <p>The C heap promises nothing about contents. Large chunks are discarded before use, which costs
- * one system call, and whether that gives zeros, as madvise(2) says of private memory, is tried on
- * the first word.
+ * <p>The C heap does not specify contents. Large chunks are discarded before use, which costs one
+ * system call; whether that results in zeros, as madvise(2) specifies for private memory, is
+ * checked on the first word.
  */
 public final class SystemChunks implements ChunkSource {
 
-    /** Smaller chunks are not tried: a system call is dearer than writing zeros. */
+    /** Smaller chunks are not discarded: a system call is more expensive than writing zeros. */
     private static final long DISCARDED_BYTES = 1 << 20;
 
-    /** Where glibc maps every chunk by itself, so that the advice, or name, is for nothing else. */
+    /**
+     * The size from which glibc maps every chunk separately, so that advice or a name affects no
+     * other.
+     */
     private static final long SEPARATE_MAPPING_BYTES = 32L << 20;
 
     private final OperatingSystem os;
     private final @Nullable RangeNames names;
 
-    /** Whether the first range is to be that of the process. */
+    /** Whether the first range is that of the process. */
     private final boolean beginsSmall;
 
     private volatile @Nullable FirstRange first;
 
-    /** Chunks by this system's aligned_alloc, without names. */
+    /** Creates a source on this system's aligned_alloc, without names. */
     public SystemChunks(OperatingSystem os) {
         this.os = os;
         this.names = null;
         this.beginsSmall = false;
     }
 
-    /** Chunks by this system's aligned_alloc, of which ranges for slabs get a name. */
+    /** Creates a source on this system's aligned_alloc that names the ranges for slabs. */
     public SystemChunks(OperatingSystem os, MappingName name) {
         this(os, name, false);
     }
@@ -55,7 +58,7 @@ public final class SystemChunks implements ChunkSource {
         this.beginsSmall = beginsSmall;
     }
 
-    /** The same for the allocator of the process: see {@link FirstRange}. */
+    /** Creates the same for the allocator of the process: see {@link FirstRange}. */
     public static SystemChunks ofProcess(OperatingSystem os, MappingName name) {
         return new SystemChunks(os, name, true);
     }
@@ -119,8 +122,9 @@ public final class SystemChunks implements ChunkSource {
     }
 
     /**
-     * What grows to that size is soon written to its end. In huge pages the kernel is entered once
-     * for 2 MiB of that, and as much may be resident behind the end.
+     * Resizes a chunk. A block that grows to that size is soon written to its end. With huge pages
+     * the kernel is entered once per 2 MiB of that, and up to 2 MiB more may be resident behind the
+     * end.
      */
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
@@ -143,7 +147,7 @@ public final class SystemChunks implements ChunkSource {
     }
 
     private long reallocate(long address, long bytes) throws Refusal {
-        OutstandingChunks.remove(address); // first: moved away from, it may be another thread's
+        OutstandingChunks.remove(address); // first: moved, it may be another thread's
         long now = address;
         try {
             now = os.alignedRealloc(address, bytes);
@@ -154,8 +158,8 @@ public final class SystemChunks implements ChunkSource {
     }
 
     /**
-     * The whole mapping, with the page that the C heap keeps its own words in: the pages of one
-     * that is advised in parts do not get another address, but are copied; see mremap(2), EFAULT.
+     * Advises the whole mapping, including the page with the C heap's own header: pages of a
+     * mapping that is advised in parts are not remapped but copied; see mremap(2), EFAULT.
      */
     private void wantHugePages(Chunk chunk) {
         long page = pageBytes();
@@ -164,7 +168,7 @@ public final class SystemChunks implements ChunkSource {
         try (Arena scratch = Arena.ofConfined()) {
             os.advise(from, to - from, Advice.HUGE_PAGES, scratch.allocate(CallState.LAYOUT));
         } catch (Refusal | OutOfMemoryError _) {
-            // Pages of the base size do too.
+            // Pages of the base size work too.
         }
     }
 

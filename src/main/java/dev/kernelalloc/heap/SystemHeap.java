@@ -7,13 +7,16 @@ import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 
 /**
- * The C heap as a source: one downcall a block, which C code may free.
+ * The C heap as a source: one downcall per block, and C code may free the blocks.
  *
- * @param os whose heap it is
+ * @param os the system whose heap it is
  */
 public record SystemHeap(OperatingSystem os) implements BlockSource {
 
-    /** What malloc(3) promises on every supported platform, for a block of at least that size. */
+    /**
+     * The alignment that malloc(3) guarantees on every supported platform for a block of at least
+     * that size.
+     */
     static final long MALLOC_ALIGNMENT_BYTES = 16;
 
     @Override
@@ -68,8 +71,8 @@ public record SystemHeap(OperatingSystem os) implements BlockSource {
     }
 
     /**
-     * What to ask of malloc: it aligns a block only as far as an object of the block's size could
-     * need, so that 8 bytes at a multiple of 16 must be asked for as 16.
+     * Returns the size to request from malloc: it aligns a block only as far as an object of the
+     * block's size could need, so 8 bytes at a multiple of 16 must be requested as 16.
      */
     private static long mallocBytes(long bytes, long alignment) {
         return Math.max(alignment, Math.ceilDiv(bytes, alignment) * alignment);

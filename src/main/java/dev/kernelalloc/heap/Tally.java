@@ -1,17 +1,17 @@
 package dev.kernelalloc.heap;
 
 /**
- * Some blocks.
+ * A number of blocks and of bytes.
  *
- * @param blocks how many
- * @param bytes of all of them together, as taken for them
+ * @param blocks the number of blocks
+ * @param bytes the bytes taken for all of them together
  */
 public record Tally(long blocks, long bytes) {
 
     /** No blocks. */
     public static final Tally NONE = new Tally(0, 0);
 
-    /** These and others. */
+    /** Returns the sum of this tally and another. */
     public Tally plus(Tally other) {
         return new Tally(blocks + other.blocks, bytes + other.bytes);
     }

@@ -4,7 +4,7 @@ import dev.kernelalloc.os.Refusal;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A source that tells of each chunk, and counts what has gone back. */
+/** A source that reports each chunk to a listener, and counts the bytes returned. */
 final class ToldChunks implements ChunkSource {
 
     private final ChunkSource source;
@@ -16,7 +16,7 @@ final class ToldChunks implements ChunkSource {
         this.listener = listener;
     }
 
-    /** What has gone back so far, whole chunks and single pages. */
+    /** Returns the bytes returned so far, in whole chunks and single pages. */
     long returnedBytes() {
         return returnedBytes.get();
     }
@@ -48,7 +48,7 @@ final class ToldChunks implements ChunkSource {
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
         Chunk resized = source.resize(chunk, bytes);
-        tellGivingBack(chunk); // only now is it known that it goes
+        tellGivingBack(chunk); // not before: it might have failed
         tellObtained(resized);
         return resized;
     }
@@ -111,7 +111,7 @@ final class ToldChunks implements ChunkSource {
         try {
             listener.obtained(chunk.address(), chunk.bytes());
         } catch (Throwable _) {
-            // a chunk in nobody's hands would be lost
+            // a chunk without a holder would be lost
         }
     }
 
@@ -119,7 +119,7 @@ final class ToldChunks implements ChunkSource {
         try {
             listener.givingBack(chunk.address(), chunk.bytes());
         } catch (Throwable _) {
-            // it must go back all the same
+            // it must be released all the same
         }
     }
 }

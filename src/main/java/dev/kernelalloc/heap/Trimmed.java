@@ -1,12 +1,12 @@
 package dev.kernelalloc.heap;
 
-/** What the trim thread visits. */
+/** A heap that the trim thread visits. */
 interface Trimmed {
 
     /**
-     * Gives memory back that nothing has used since the last visit.
+     * Returns memory to the system that has not been used since the last visit.
      *
-     * @return whether there may be something to do at the next
+     * @return whether the next visit may have work to do
      */
     boolean trimIdle();
 }

@@ -11,25 +11,25 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
 /**
- * The thread that gives idle memory back: one for the process, a daemon, there only while some heap
- * holds memory. It keeps no heap alive, but for closed ones: who has closed a heap need not
- * remember it until other threads have given up what they hold of it.
+ * The thread that returns idle memory to the system: one daemon thread per process, which exists
+ * only while some heap holds memory. It keeps closed heaps reachable, and no others: a program that
+ * has closed a heap need not keep it until other threads have released their caches of it.
  *
- * <p>A thread keeps the class loader of its code. Where that is not one of the JVM's own, as in a
- * web application, the thread also ends when no heap has been used for {@value #QUIET_VISITS}
- * visits, though blocks are alive or in caches of live threads; the next slow call starts it again.
+ * <p>A thread keeps the class loader of its code reachable. If that is not one of the JVM's own, as
+ * in a web application, the thread also ends when no heap has been used for {@value #QUIET_VISITS}
+ * visits, even if blocks are live or in caches of live threads; the next slow call starts it again.
  */
 final class Trimmer {
 
-    /** Idle at two visits means idle for one to two of these. */
+    /** Memory that is idle at two visits has been idle for one to two periods. */
     private static final long PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private static final Queue<Supplier<@Nullable Trimmed>> WATCHED = new ConcurrentLinkedQueue<>();
 
-    /** Twice what memory takes from its last use until it is given back. */
+    /** Twice the visits from the last use of memory until it is returned. */
     private static final int QUIET_VISITS = 4;
 
-    /** Since a heap was used last. Benign race: a lost update moves the end by a visit. */
+    /** Visits since a heap was last used. Benign race: a lost update moves the end by a visit. */
     private static volatile int quietVisits;
 
     private static final BackgroundThread THREAD =
@@ -59,14 +59,14 @@ final class Trimmer {
         }
     }
 
-    /** Visits a heap from now on, until it has nothing left. */
+    /** Visits a heap from now on, until it holds no memory. */
     static void watch(Trimmed heap) {
         WATCHED.add(new WeakReference<>(heap)::get);
         quietVisits = 0;
         THREAD.ensureRunning();
     }
 
-    /** Called at each slow call: starts the thread where it has ended, or could not be started. */
+    /** Starts the thread if it has ended, or could not be started. Called by each slow call. */
     static void ensureRunning() {
         if (quietVisits != 0) {
             quietVisits = 0;
@@ -76,19 +76,19 @@ final class Trimmer {
         }
     }
 
-    /** Visits a closed heap from now on, until it has nothing left. */
+    /** Visits a closed heap from now on, until it holds no memory. */
     static void watchClosed(Trimmed heap) {
         WATCHED.add(() -> heap);
         quietVisits = 0;
         THREAD.ensureRunning();
     }
 
-    /** A thread that has not started: before there are any, what makes one is loaded with it. */
+    /** Creates a thread without starting it, which loads the classes needed for that. */
     static Thread unstarted() {
         return THREAD.unstarted();
     }
 
-    /** Visits every heap, whatever the visit of another has thrown. */
+    /** Visits every heap, even if the visit of another throws. */
     private static void visitAll() {
         Throwable failure = null;
         for (Iterator<Supplier<@Nullable Trimmed>> all = WATCHED.iterator(); all.hasNext(); ) {

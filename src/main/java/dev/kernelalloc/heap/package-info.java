@@ -1,7 +1,7 @@
 /**
- * The engine: {@link dev.kernelalloc.heap.SlabHeap} and what it is made of, hardened heaps, limits
- * ({@link dev.kernelalloc.heap.Budget}), the table of blocks that come straight from the C heap or
- * the kernel ({@link dev.kernelalloc.heap.LiveBlocks}), and the library's threads. One for all
+ * The engine: {@link dev.kernelalloc.heap.SlabHeap} and its parts, hardened heaps, limits ({@link
+ * dev.kernelalloc.heap.Budget}), the table of blocks that come straight from the C heap or the
+ * kernel ({@link dev.kernelalloc.heap.LiveBlocks}), and the library's threads. Shared by all
  * allocators. Internal.
  */
 @NullMarked
