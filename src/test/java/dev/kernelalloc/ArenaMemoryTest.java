@@ -125,7 +125,7 @@ class ArenaMemoryTest {
             List<MemorySegment> segments = new ArrayList<>();
             try (Arena arena = open(physical, shared)) {
                 for (int i = 0; i < 200; i++) {
-                    MemorySegment segment = arena.allocate(i * 10L, 8);
+                    MemorySegment segment = arena.allocate(1 + i * 10L, 8);
                     segments.add(segment);
                     assertThat(physical.addressOf(segment).value())
                             .isEqualTo(LinuxProcess.physicalAddress(segment.address()));
