@@ -24,7 +24,7 @@ public class DeadCacheHasOneAdopter {
 
     private static final Thread DEAD = dead();
 
-    /** Who adopts; jcstress also makes actors of threads that die between the two. */
+    /** The adopting thread; jcstress also runs actors on threads that die between the two. */
     private static final Thread LIVING = Thread.currentThread();
 
     private final SlabCache cache = SlabCache.vacant(new CacheBudget(0), 0);

@@ -31,7 +31,7 @@ public class OwnerAndAnotherFreeOneBlock {
     public void owner() {
         if (slab.stateOf(0) == Slab.RAW) {
             cache.push(slab, 0);
-            cache.pop(slab, Slab.RAW); // it is handed out again
+            cache.pop(slab, Slab.RAW); // the block is handed out again
             cache.drain();
         }
         cache.push(slab, 2);

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Chunks that exist on paper: addresses without memory, for tests that touch no block. What the
- * heap knows of a block lies beside it, so millions of them are tried in a second.
+ * Chunks of addresses without memory, for tests that touch no block. The heap keeps its metadata
+ * outside of blocks, so millions of them are tried per second.
  */
 final class PaperChunks implements ChunkSource {
 
@@ -18,7 +18,7 @@ final class PaperChunks implements ChunkSource {
     private final AtomicLong next = new AtomicLong(FIRST_ADDRESS);
     private final AtomicInteger out = new AtomicInteger();
 
-    /** How many have been obtained and not given back. */
+    /** Returns how many chunks have been obtained and not released. */
     int chunksOut() {
         return out.get();
     }
@@ -39,7 +39,7 @@ final class PaperChunks implements ChunkSource {
         return true;
     }
 
-    /** No more than a slab takes: so a thread looks for what the others have left. */
+    /** Returns no more than a slab takes: so a thread searches for what the others have left. */
     @Override
     public long rangeBytes() {
         return Range.GRANULE_BYTES;
@@ -50,12 +50,12 @@ final class PaperChunks implements ChunkSource {
         return 4096;
     }
 
-    /** A heap whose threads share slabs and keep nothing. */
+    /** Creates a heap whose threads share slabs and cache nothing. */
     static SlabHeap uncachedHeapOver(PaperChunks source) {
         return new SlabHeap(new HeapSettings("on paper", 0, 0), source);
     }
 
-    /** A slab of 64 blocks whose first ones are raw; it stands in no list of the cache. */
+    /** Creates a slab of 64 blocks whose first ones are raw; it is in no list of the cache. */
     static Slab slabOf(SlabCache cache, int raw) {
         SlabShape shape = SlabShape.of(CLASS, new PaperChunks());
         Slab slab = new Slab(shape, FIRST_ADDRESS, true, false, new int[0]);
@@ -67,14 +67,14 @@ final class PaperChunks implements ChunkSource {
         return slab;
     }
 
-    /** A thread's cache that the test holds. */
+    /** Creates a thread's cache that the test holds. */
     static SlabCache heldCache() {
         SlabCache cache = SlabCache.vacant(new CacheBudget(Long.MAX_VALUE), Long.MAX_VALUE);
         cache.tryAcquire();
         return cache;
     }
 
-    /** Frees a block as a thread does that does not own its slab. */
+    /** Frees a block as a thread that does not own its slab. */
     static boolean freeRemotely(Slab slab, int index) {
         if (!slab.change(index, Slab.RAW, Slab.REMOTE)) {
             return false;
@@ -85,7 +85,10 @@ final class PaperChunks implements ChunkSource {
         return true;
     }
 
-    /** How many blocks the cache hands out; -1 where one comes twice, or the slab is not sound. */
+    /**
+     * Returns how many blocks the cache hands out; -1 if one is returned twice, or the slab is
+     * corrupt.
+     */
     static int popAll(SlabCache cache, Slab slab) {
         cache.drain();
         try {
@@ -106,7 +109,7 @@ final class PaperChunks implements ChunkSource {
         return count;
     }
 
-    /** A raw block. */
+    /** Allocates a raw block. */
     static long allocate(SlabHeap heap, long bytes) {
         try {
             return heap.allocate(bytes, 8, false);
@@ -115,7 +118,7 @@ final class PaperChunks implements ChunkSource {
         }
     }
 
-    /** A raw block of its own chunk. */
+    /** Allocates a raw block with a chunk of its own. */
     static long allocateLarge(LargeBlocks large) {
         try {
             return large.allocate(1 << 24, 8, true) & ~Blocks.ZEROED;

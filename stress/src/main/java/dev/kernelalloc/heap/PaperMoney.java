@@ -2,12 +2,12 @@ package dev.kernelalloc.heap;
 
 import dev.kernelalloc.os.Refusal;
 
-/** Charges without an exception, for tests that look at what a budget has left. */
+/** Charges without an exception, for tests that check what a budget has left. */
 final class PaperMoney {
 
     private PaperMoney() {}
 
-    /** Whether the budget has granted it. */
+    /** Returns whether the budget has granted the charge. */
     static boolean charge(Budget budget, long bytes) {
         try {
             budget.charge(bytes);
@@ -18,8 +18,8 @@ final class PaperMoney {
     }
 
     /**
-     * What is used; or both numbers, where what is left does not agree with it. For a budget that
-     * has less left than those above it, when nobody charges any more.
+     * Returns the bytes used; both numbers if they disagree with the bytes left. For a budget that
+     * has less left than those above it, once no thread charges any more.
      */
     static String accountOf(Budget budget) {
         return budget.used() + budget.left() == budget.limit()

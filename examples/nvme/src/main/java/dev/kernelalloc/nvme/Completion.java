@@ -1,6 +1,6 @@
 package dev.kernelalloc.nvme;
 
-/** Receives what became of a command. */
+/** Receives the result of a command. */
 @FunctionalInterface
 public interface Completion {
 
@@ -8,7 +8,7 @@ public interface Completion {
      * Called by {@link QueuePair#poll()}, once for each command; may submit others.
      *
      * @param status 0 for success; otherwise as {@link NvmeException} explains
-     * @param result what the command returns, by command
+     * @param result the result, whose meaning depends on the command
      */
     void completed(int status, int result);
 

@@ -6,25 +6,26 @@ import dev.kernelalloc.struct.StructType;
 
 import java.lang.invoke.MethodHandles;
 
-/** What became of a command: an entry of a completion queue, section 4.6. */
+/** The result of a command: an entry of a completion queue, section 4.6. */
 interface CompletionEntry {
 
     StructType<CompletionEntry> TYPE = StructType.of(MethodHandles.lookup(), CompletionEntry.class);
 
-    /** A result, by command. */
+    /** Returns the result, whose meaning depends on the command. */
     int dword0();
 
     int reserved();
 
-    /** SQHD: how far the controller has got in the submission queue. */
+    /** Returns SQHD: the controller's position in the submission queue. */
     short submissionHead();
 
-    /** SQID. */
+    /** Returns SQID. */
     short submissionQueue();
 
     /**
-     * The identifier of the command, the phase and the status. The controller writes it last; what
-     * is read of the entry, and of the data, after this read is what the controller wrote before.
+     * Returns the identifier of the command, the phase and the status. The controller writes this
+     * field last; any read of the entry, and of the data, after this one sees what the controller
+     * wrote before.
      */
     @Access(AccessMode.ACQUIRE_RELEASE)
     int dword3();

@@ -11,8 +11,8 @@ import java.lang.invoke.MethodHandles;
 /**
  * The registers of a controller, at the start of its BAR 0: section 3.1.
  *
- * <p>Reading a register may have an effect, and writing one always has. Volatile accesses are
- * neither left out, nor repeated, nor moved; a plain access may be any of these.
+ * <p>Reading a register may have a side effect, and writing one always has. Volatile accesses are
+ * neither omitted, nor repeated, nor reordered; a plain access may be any of these.
  */
 @Struct(size = 0x1000)
 interface ControllerRegisters {
@@ -20,46 +20,46 @@ interface ControllerRegisters {
     StructType<ControllerRegisters> TYPE =
             StructType.of(MethodHandles.lookup(), ControllerRegisters.class);
 
-    /** CAP, 3.1.1. */
+    /** Returns CAP, 3.1.1. */
     @Access(AccessMode.VOLATILE)
     long capabilities();
 
-    /** VS, 3.1.2. */
+    /** Returns VS, 3.1.2. */
     @Access(AccessMode.VOLATILE)
     int version();
 
-    /** INTMS, 3.1.3. */
+    /** Returns INTMS, 3.1.3. */
     @Access(AccessMode.VOLATILE)
     int interruptMaskSet();
 
     void interruptMaskSet(int value);
 
-    /** CC, 3.1.5. */
+    /** Returns CC, 3.1.5. */
     @Offset(0x14)
     @Access(AccessMode.VOLATILE)
     int configuration();
 
     void configuration(int value);
 
-    /** CSTS, 3.1.6. */
+    /** Returns CSTS, 3.1.6. */
     @Offset(0x1c)
     @Access(AccessMode.VOLATILE)
     int status();
 
-    /** AQA, 3.1.8. */
+    /** Returns AQA, 3.1.8. */
     @Offset(0x24)
     @Access(AccessMode.VOLATILE)
     int adminQueueAttributes();
 
     void adminQueueAttributes(int value);
 
-    /** ASQ, 3.1.9. */
+    /** Returns ASQ, 3.1.9. */
     @Access(AccessMode.VOLATILE)
     long adminSubmissionQueue();
 
     void adminSubmissionQueue(long address);
 
-    /** ACQ, 3.1.10. */
+    /** Returns ACQ, 3.1.10. */
     @Access(AccessMode.VOLATILE)
     long adminCompletionQueue();
 
@@ -67,44 +67,44 @@ interface ControllerRegisters {
 
     // ---- the fields of CAP --------------------------------------------------------------------
 
-    /** CAP.MQES counts from 0. */
+    /** Returns CAP.MQES, which counts from 0, plus 1. */
     default int maxQueueEntries() {
         return (int) (capabilities() & 0xffff) + 1;
     }
 
-    /** CAP.TO: how long the controller may take to become ready, or stop being it. */
+    /** Returns CAP.TO: how long the controller may take to become ready, or to cease being so. */
     default long readyTimeoutMillis() {
         return 500 * (capabilities() >>> 24 & 0xff);
     }
 
-    /** CAP.DSTRD: the doorbells stand 4 bytes apart, or a power of two times as many. */
+    /** Returns the distance of doorbells by CAP.DSTRD: 4 bytes, or a power of two times as many. */
     default long doorbellStride() {
         return 4L << (capabilities() >>> 32 & 0xf);
     }
 
-    /** CAP.CSS bit 0: whether the controller supports the NVM command set. */
+    /** Returns CAP.CSS bit 0: whether the controller supports the NVM command set. */
     default boolean hasNvmCommandSet() {
         return (capabilities() >>> 37 & 1) != 0;
     }
 
-    /** CAP.MPSMIN. */
+    /** Returns the page size of CAP.MPSMIN. */
     default long minPageBytes() {
         return 4096L << (capabilities() >>> 48 & 0xf);
     }
 
     // ---- the fields of CSTS -------------------------------------------------------------------
 
-    /** CSTS.RDY. */
+    /** Returns CSTS.RDY. */
     default boolean isReady() {
         return (status() & 1) != 0;
     }
 
-    /** CSTS.CFS. */
+    /** Returns CSTS.CFS. */
     default boolean hasFailed() {
         return (status() & 2) != 0;
     }
 
-    /** CSTS.SHST. */
+    /** Returns whether CSTS.SHST reports a completed shutdown. */
     default boolean isShutDown() {
         return (status() >>> 2 & 3) == 2;
     }

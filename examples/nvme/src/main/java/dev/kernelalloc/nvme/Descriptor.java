@@ -12,10 +12,10 @@ import java.lang.invoke.VarHandle;
 import java.util.Locale;
 
 /**
- * An open file descriptor, for what {@code java.nio} has no methods for: ioctl(2), and mmap(2) of a
- * file without a name. None of it is called while requests run.
+ * An open file descriptor, for operations that {@code java.nio} does not provide: ioctl(2), and
+ * mmap(2) of a file without a name. None of them is called while requests run.
  *
- * @param number as the kernel gave it
+ * @param number the number assigned by the kernel
  */
 record Descriptor(int number) implements AutoCloseable {
 
@@ -54,7 +54,7 @@ record Descriptor(int number) implements AutoCloseable {
         }
     }
 
-    /** An ioctl(2) that takes a number, or nothing. */
+    /** Calls ioctl(2) with a number, or without an argument. */
     int ioctl(int request, long argument) {
         return (int)
                 call(
@@ -62,7 +62,7 @@ record Descriptor(int number) implements AutoCloseable {
                         state -> (int) IOCTL.invokeExact(state, number, (long) request, argument));
     }
 
-    /** An ioctl(2) that takes a struct, which the kernel may fill. */
+    /** Calls ioctl(2) with a struct, which the kernel may fill. */
     int ioctl(int request, MemorySegment argument) {
         return ioctl(request, argument.address());
     }
@@ -156,7 +156,9 @@ record Descriptor(int number) implements AutoCloseable {
         }
     }
 
-    /** A function of the C library; from {@code variadic} on, its arguments stand for "...". */
+    /**
+     * Links a function of the C library; from {@code variadic} on, its arguments stand for "...".
+     */
     @SuppressWarnings("restricted")
     private static MethodHandle function(
             String name, int variadic, ValueLayout result, ValueLayout... arguments) {

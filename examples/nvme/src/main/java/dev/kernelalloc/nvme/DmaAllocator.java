@@ -5,8 +5,8 @@ import dev.kernelalloc.KernelAllocator;
 import java.lang.foreign.MemorySegment;
 
 /**
- * An allocator of memory that a device reads and writes by itself, and the address by which the
- * device finds each byte of it.
+ * An allocator of memory that a device accesses by itself; provides the device address of each
+ * byte.
  *
  * <p>The driver depends on nothing else: {@link PhysicalDma} provides the addresses of page frames,
  * {@link IommuDma} those that an IOMMU translates.
@@ -14,8 +14,8 @@ import java.lang.foreign.MemorySegment;
 public interface DmaAllocator {
 
     /**
-     * Returns the allocator of the memory. Its blocks stay where they are for the device, from
-     * their allocation until they are freed.
+     * Returns the allocator of the memory. Its blocks keep their device addresses from their
+     * allocation until they are freed.
      *
      * @return an allocator that this object closes
      */

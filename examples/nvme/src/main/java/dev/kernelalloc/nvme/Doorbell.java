@@ -8,19 +8,19 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 
 /**
- * A doorbell: publishes how far the driver has got in a queue, 3.1.25 and 3.1.26.
+ * A doorbell: publishes the driver's position in a queue, 3.1.25 and 3.1.26.
  *
- * <p>The volatile write comes after everything that the thread has written to the queue, and the
- * processor makes it visible in that order.
+ * <p>The volatile write follows all writes of the thread to the queue, and the processor makes them
+ * visible in that order.
  */
 interface Doorbell {
 
     StructType<Doorbell> TYPE = StructType.of(MethodHandles.lookup(), Doorbell.class);
 
-    /** Where the first doorbell stands in BAR 0. */
+    /** The offset of the first doorbell in BAR 0. */
     long FIRST_OFFSET = 0x1000;
 
-    /** Never called: the value that a doorbell reads as is not defined. */
+    /** Never called: reading a doorbell returns an undefined value. */
     @Access(AccessMode.VOLATILE)
     int value();
 

@@ -17,21 +17,21 @@ interface IdentifyController {
     StructType<IdentifyController> TYPE =
             StructType.of(MethodHandles.lookup(), IdentifyController.class);
 
-    /** MN, padded with spaces. */
+    /** Returns MN, padded with spaces. */
     @Offset(24)
     @Length(40)
     @Text(charset = "US-ASCII", terminated = false)
     String modelNumber();
 
-    /** MDTS: the longest transfer in smallest pages, as a power of two; 0 for any. */
+    /** Returns MDTS: the longest transfer in smallest pages, as a power of two; 0 for any. */
     @Offset(77)
     @C(CType.UNSIGNED_CHAR)
     int maxDataTransferSize();
 
-    /** SQES: the least size of a submission entry, a power of two, in bits 3 to 0. */
+    /** Returns SQES: the least size of a submission entry, a power of two, in bits 3 to 0. */
     @Offset(512)
     byte submissionEntrySize();
 
-    /** CQES: the same of a completion entry. */
+    /** Returns CQES: the least size of a completion entry, in the same encoding. */
     byte completionEntrySize();
 }

@@ -16,14 +16,14 @@ interface IdentifyNamespace {
     StructType<IdentifyNamespace> TYPE =
             StructType.of(MethodHandles.lookup(), IdentifyNamespace.class);
 
-    /** NSZE: in logical blocks; 0 when there is no such namespace. */
+    /** Returns NSZE: the size in logical blocks; 0 if there is no such namespace. */
     long size();
 
-    /** FLBAS: bits 3 to 0 are the index of the format in use. */
+    /** Returns FLBAS: bits 3 to 0 are the index of the format in use. */
     @Offset(26)
     byte formattedSize();
 
-    /** LBAF: the formats of logical blocks. */
+    /** Returns LBAF: the formats of logical blocks. */
     @Offset(128)
     @Length(16)
     BlockFormat formats(int index);
@@ -31,9 +31,9 @@ interface IdentifyNamespace {
     /**
      * A format of logical blocks.
      *
-     * @param metadataBytes MS: for each block, beside its data
-     * @param dataBytesLog2 LBADS
-     * @param performance RP
+     * @param metadataBytes MS: the metadata of each block, in addition to its data
+     * @param dataBytesLog2 LBADS: the data of each block, as a power of two
+     * @param performance RP: the relative performance
      */
     record BlockFormat(
             @C(CType.UNSIGNED_SHORT) int metadataBytes,

@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
  * Memory for a device behind an IOMMU. Each slab is mapped for the device as a whole, before a
- * block is cut from it, and is contiguous for the device whatever frames it has. Neither a pin by
+ * block is cut from it, and is contiguous for the device regardless of its frames. Neither a pin by
  * the library nor the right to see frames is needed: VFIO pins what it maps.
  */
 public final class IommuDma implements DmaAllocator, AutoCloseable {
@@ -19,22 +19,22 @@ public final class IommuDma implements DmaAllocator, AutoCloseable {
     private final VfioDevice device;
     private final PhysicalAllocator memory;
 
-    /** By the address of the first byte in this process. */
+    /** Keyed by the address of the first byte in this process. */
     private final ConcurrentSkipListMap<Long, Mapping> mappings = new ConcurrentSkipListMap<>();
 
     /**
-     * A slab that the device reaches.
+     * A slab mapped for the device.
      *
-     * @param deviceAddress of its first byte
-     * @param bytes of it
+     * @param deviceAddress the device address of its first byte
+     * @param bytes the size in bytes
      */
     private record Mapping(long deviceAddress, long bytes) {}
 
     /**
      * Creates memory for a device.
      *
-     * @param device that outlives this object
-     * @param request what holds for each block
+     * @param device a device that outlives this object
+     * @param request the guarantees for each block
      */
     public IommuDma(VfioDevice device, PhysicalRequest request) {
         this.device = device;

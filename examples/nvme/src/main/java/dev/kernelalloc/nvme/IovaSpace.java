@@ -5,17 +5,19 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * The addresses that an IOMMU translates, and which of them are free. May be used by several
- * threads.
+ * The addresses that an IOMMU translates, with a record of the free ones. Safe to use from any
+ * thread.
  */
 final class IovaSpace {
 
-    /** What one entry of a second level translates: aligned to it, large memory needs few. */
+    /**
+     * The reach of one second-level entry: large memory that is aligned to it needs few entries.
+     */
     private static final long LARGE_PAGE_BYTES = 2 << 20;
 
     private static final long PAGE_BYTES = 4096;
 
-    /** The first address of each free range, and the first one behind it. */
+    /** Maps the first address of each free range to the first one behind it. */
     private final NavigableMap<Long, Long> free = new TreeMap<>();
 
     /**
@@ -34,7 +36,7 @@ final class IovaSpace {
     }
 
     /**
-     * Takes the lowest addresses that serve.
+     * Takes the lowest free addresses that fit.
      *
      * @param bytes whole pages
      * @return the first address

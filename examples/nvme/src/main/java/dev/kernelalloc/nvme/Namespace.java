@@ -1,11 +1,11 @@
 package dev.kernelalloc.nvme;
 
 /**
- * A namespace: what other devices call a disk.
+ * A namespace, which other devices call a disk.
  *
  * @param id its number, from 1
- * @param blocks how many logical blocks it has
- * @param blockBytes the size of one, a power of two
+ * @param blocks the number of logical blocks
+ * @param blockBytes the size of a logical block, a power of two
  */
 public record Namespace(int id, long blocks, int blockBytes) {
 

@@ -95,12 +95,12 @@ public final class NvmeController implements AutoCloseable {
     /**
      * Resets a controller and makes it ready: 7.6.1.
      *
-     * @param bar the device's BAR 0, which this driver alone uses; the device may access memory
-     * @param rings where queues lie: each block is contiguous and begins at a page
-     * @param buffers where data lie
+     * @param bar the device's BAR 0, used by this driver alone; the device may access memory
+     * @param rings the memory of queues: each block is contiguous and begins at a page
+     * @param buffers the memory of data
      * @return a controller that the caller closes before the device and the memory
-     * @throws IllegalStateException when the device is not one that this driver can use, or does
-     *     not become ready
+     * @throws IllegalStateException when this driver cannot use the device, or the device does not
+     *     become ready
      * @throws dev.kernelalloc.AllocationException when memory is refused
      */
     public static NvmeController start(
@@ -139,7 +139,7 @@ public final class NvmeController implements AutoCloseable {
         require(!registers.hasFailed(), "the controller has failed while it became ready");
     }
 
-    /** Ends whatever an earlier driver has left: a reset deletes all queues, 7.3.2. */
+    /** Ends the state that an earlier driver has left: a reset deletes all queues, 7.3.2. */
     private void reset() {
         if ((registers.configuration() & ENABLE) != 0) {
             registers.configuration(registers.configuration() & ~ENABLE);
@@ -165,7 +165,7 @@ public final class NvmeController implements AutoCloseable {
                             ? MAX_TRANSFER_BYTES
                             : Math.min(MAX_TRANSFER_BYTES, registers.minPageBytes() << limit);
         }
-        // As many of either kind as there are; the answer counts from 0, as the question does.
+        // As many of either kind as there are; the answer counts from 0, as does the request.
         int granted =
                 execute(
                         SET_FEATURES,
@@ -211,7 +211,7 @@ public final class NvmeController implements AutoCloseable {
      *
      * @param id its number, from 1
      * @return its size and its blocks
-     * @throws IllegalStateException when there is none of that number, or its blocks have metadata
+     * @throws IllegalStateException when there is no such namespace, or its blocks have metadata
      */
     public Namespace namespace(int id) {
         try (NativeBox<IdentifyNamespace> page = page(IdentifyNamespace.TYPE)) {
@@ -343,12 +343,12 @@ public final class NvmeController implements AutoCloseable {
     }
 
     /**
-     * Deletes the queues, shuts the controller down (7.6.2), resets it, and frees the rings. What
-     * is in flight is aborted, and its completions are not called.
+     * Deletes the queues, shuts the controller down (7.6.2), resets it, and frees the rings.
+     * Commands in flight are aborted, and their completions are not called.
      *
      * @throws IllegalStateException when the controller does not stop. Its memory is not freed
-     *     then, as it may write there; once the device is closed it cannot, and the allocator may
-     *     be
+     *     then, as the controller may write to it; it may be freed with the allocator once the
+     *     device is closed and can no longer write
      */
     @Override
     public void close() {

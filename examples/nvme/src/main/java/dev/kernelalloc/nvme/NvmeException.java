@@ -2,7 +2,7 @@ package dev.kernelalloc.nvme;
 
 import java.util.Locale;
 
-/** Thrown when the controller has refused a command or could not carry it out. */
+/** Thrown when the controller has refused a command or could not execute it. */
 public final class NvmeException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
@@ -13,7 +13,7 @@ public final class NvmeException extends RuntimeException {
      * Creates an exception.
      *
      * @param status the status field, section 4.6.1, without the phase: bits 7 to 0 are the code,
-     *     bits 10 to 8 its type
+     *     bits 10 to 8 the type
      */
     public NvmeException(int status) {
         super(
@@ -47,7 +47,7 @@ public final class NvmeException extends RuntimeException {
         }
     }
 
-    /** The codes of 4.6.1 that a correct driver may meet. */
+    /** Returns the text for a code of 4.6.1 that a correct driver may encounter. */
     private static String explain(int status) {
         return switch (status & 0x7ff) {
             case 0x001 -> "invalid command opcode";

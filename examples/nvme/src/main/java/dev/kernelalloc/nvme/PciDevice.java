@@ -11,10 +11,10 @@ import java.util.Optional;
 /** A device on the PCI bus whose registers are mapped and which may access memory. */
 public interface PciDevice extends AutoCloseable {
 
-    /** Where the command register stands in the configuration space: PCI 3.0, section 6.2.2. */
+    /** The offset of the command register in the configuration space: PCI 3.0, section 6.2.2. */
     int COMMAND_OFFSET = 4;
 
-    /** Command: the device answers to accesses of its registers. */
+    /** Command: the device responds to accesses of its registers. */
     int MEMORY_SPACE = 1 << 1;
 
     /** Command: the device may access memory. */

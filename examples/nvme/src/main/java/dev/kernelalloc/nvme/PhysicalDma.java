@@ -6,10 +6,10 @@ import dev.kernelalloc.physical.PhysicalRequest;
 
 import java.lang.foreign.MemorySegment;
 
-/** Memory for a device that no IOMMU translates for: it uses the addresses of page frames. */
+/** Memory for a device without an IOMMU: the device uses the addresses of page frames. */
 public final class PhysicalDma implements DmaAllocator, AutoCloseable {
 
-    /** A page of the device, and of this processor. */
+    /** The page size of the device, and of this processor. */
     private static final int PAGE_BYTES = 4096;
 
     private final PhysicalAllocator memory;
@@ -19,10 +19,10 @@ public final class PhysicalDma implements DmaAllocator, AutoCloseable {
     }
 
     /**
-     * Creates memory for structures that a device finds by one address: each block is contiguous,
-     * begins at a page, and lies where the device can reach it.
+     * Creates memory for structures that a device locates by one address: each block is contiguous,
+     * begins at a page, and is within the device's reach.
      *
-     * @param highest the highest address that the device has wires for
+     * @param highest the highest address that the device can drive
      * @return memory that the caller closes
      */
     public static PhysicalDma contiguous(long highest) {
@@ -37,7 +37,7 @@ public final class PhysicalDma implements DmaAllocator, AutoCloseable {
     }
 
     /**
-     * Creates memory for data that a device finds by a list of pages.
+     * Creates memory for data that a device locates by a list of pages.
      *
      * @return memory that the caller closes
      */
@@ -48,10 +48,10 @@ public final class PhysicalDma implements DmaAllocator, AutoCloseable {
 
     /**
      * Creates memory with other guarantees. If a page moves, a device that has its address writes
-     * into a frame that belongs to someone else.
+     * into a frame that belongs to another owner.
      *
      * @param tag a name for statistics and leak reports
-     * @param request what holds for each block
+     * @param request the guarantees for each block
      * @return memory that the caller closes
      */
     public static PhysicalDma of(String tag, PhysicalRequest request) {

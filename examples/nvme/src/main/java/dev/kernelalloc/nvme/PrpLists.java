@@ -10,7 +10,7 @@ import java.lang.invoke.MethodHandles;
 import java.util.Locale;
 
 /**
- * Describes to the controller where the data of a command lie: section 4.3.
+ * Describes the data of a command to the controller: section 4.3.
  *
  * <p>A PRP entry is the address of one page. A command has room for two. If there are more pages,
  * the second entry is the address of a list of the others; a list is a page too, and if it is full,
@@ -19,12 +19,11 @@ import java.util.Locale;
  * <p>The offset in a page is the same for the device and for this process, as both have pages of 4
  * KiB.
  *
- * <p>So data may lie in any pages, one here and one there, and need not be contiguous. Each command
- * in flight has lists of its own.
+ * <p>So data may occupy any pages, contiguous or not. Each command in flight has lists of its own.
  */
 final class PrpLists implements AutoCloseable {
 
-    /** CC.MPS is 0. */
+    /** The page size if CC.MPS is 0. */
     static final int PAGE_BYTES = 4096;
 
     static final int ENTRIES = PAGE_BYTES / Long.BYTES;
@@ -44,7 +43,7 @@ final class PrpLists implements AutoCloseable {
     private final DmaAllocator buffers;
     private final NativeArray<PrpList> lists;
 
-    /** Made once: a request makes no garbage. */
+    /** Created once, so that a request allocates no object. */
     private final PrpList[] views;
 
     private final long[] addresses;
@@ -54,8 +53,8 @@ final class PrpLists implements AutoCloseable {
     /**
      * Creates the lists of a queue.
      *
-     * @param buffers where data lie, and the lists
-     * @param commands how many may be in flight
+     * @param buffers the memory of data, and of the lists
+     * @param commands the number of commands that may be in flight
      * @param maxBytes the longest transfer
      */
     PrpLists(DmaAllocator buffers, int commands, long maxBytes) {
@@ -81,9 +80,9 @@ final class PrpLists implements AutoCloseable {
     /**
      * Sets PRP1 and PRP2 of a command.
      *
-     * @param buffer of 1 to the most bytes, at a multiple of 4
-     * @param commandIndex which of the commands in flight
-     * @param command to be written to
+     * @param buffer 1 to the maximum number of bytes, at a multiple of 4
+     * @param commandIndex the index among the commands in flight
+     * @param command the entry to write
      * @throws IllegalArgumentException when the buffer is not memory of the allocator, is too long
      *     or not aligned
      */
@@ -99,7 +98,7 @@ final class PrpLists implements AutoCloseable {
                             maxBytes,
                             buffer.address()));
         }
-        command.prp1(buffers.addressOf(buffer, 0)); // the only one with an offset in its page
+        command.prp1(buffers.addressOf(buffer, 0)); // the only entry with an offset in its page
         long second = PAGE_BYTES - (buffer.address() & PAGE_BYTES - 1);
         if (bytes <= second) {
             command.prp2(0);

@@ -12,15 +12,16 @@ import java.util.function.Consumer;
  *
  * <p>Both are rings. The driver writes commands at the tail of the first and rings its doorbell;
  * the controller writes completions into the second. Each time the controller passes the end of
- * that ring it inverts the phase tag it writes, so an entry is new exactly if its tag is the one
- * that this round expects (4.6). No interrupt is needed: {@link #poll()} looks.
+ * that ring it inverts the phase tag it writes, so an entry is new exactly if its tag is the
+ * expected one of this round (4.6). Interrupts are not needed: {@link #poll()} checks.
  *
  * <p><b>Full queues.</b> One entry of a ring stays empty (4.1.2), so at most {@code depth - 1}
  * commands are in flight. As each of them occupies at most one entry of either ring, neither can
  * overflow, and the driver need not follow the controller's head.
  *
- * <p><b>Concurrency.</b> A queue pair belongs to the thread that made it, as its arrays do: another
- * thread's access throws {@link WrongThreadException}. Threads share a disk by a pair each.
+ * <p><b>Concurrency.</b> A queue pair is confined to the thread that created it, as its arrays are:
+ * an access by another thread throws {@link WrongThreadException}. Threads share a disk with one
+ * pair each.
  */
 public final class QueuePair implements AutoCloseable {
 
@@ -36,12 +37,12 @@ public final class QueuePair implements AutoCloseable {
     private final Doorbell submissionTail;
     private final Doorbell completionHead;
 
-    /** Made once: a request makes no garbage. */
+    /** Created once, so that a request allocates no object. */
     private final SubmissionEntry[] commands;
 
     private final CompletionEntry[] results;
 
-    /** The completion of each command in flight, by its identifier; null when that is free. */
+    /** The completion of each command in flight, by identifier; null if the identifier is free. */
     private final Completion[] waiting;
 
     /** A stack of free identifiers. */
@@ -49,26 +50,27 @@ public final class QueuePair implements AutoCloseable {
 
     private int freeCount;
 
-    /** Where the next command goes. */
+    /** The index of the next command. */
     private int tail;
 
-    /** Where the next completion comes. */
+    /** The index of the next completion. */
     private int head;
 
-    /** The tag of completions that are new. The rings begin zeroed, so the first round writes 1. */
+    /** The tag of new completions. The rings begin zeroed, so the first round writes 1. */
     private int phase = 1;
 
     /**
-     * Creates the rings. The controller learns their addresses by the commands that create queues.
+     * Creates the rings. The controller receives their addresses in the commands that create
+     * queues.
      *
      * @param id 0 for the admin queues
      * @param depth entries of each ring, at least 2
      * @param bar the controller's BAR 0
      * @param doorbellStride bytes from one doorbell to the next
-     * @param rings where the rings lie: contiguous and at a page, which the commands that create
-     *     them require with PC set (5.3, 5.4)
-     * @param buffers where data lie
-     * @param maxTransferBytes of one command
+     * @param rings the memory of the rings: contiguous and at a page, which the commands that
+     *     create them require with PC set (5.3, 5.4)
+     * @param buffers the memory of data
+     * @param maxTransferBytes the longest transfer of one command
      */
     QueuePair(
             int id,
@@ -135,10 +137,10 @@ public final class QueuePair implements AutoCloseable {
     /**
      * Reads blocks, 6.9.
      *
-     * @param namespace to read from
-     * @param block the first one
-     * @param buffer whole blocks, memory of the allocator of buffers; it must stay until the
-     *     completion
+     * @param namespace the namespace to read from
+     * @param block the first block
+     * @param buffer whole blocks, memory of the allocator of buffers; it must not be freed before
+     *     the completion
      * @param completion called by {@link #poll()}
      * @throws IllegalArgumentException when the buffer does not fit
      * @throws IllegalStateException when {@link #capacity()} commands are in flight: poll first
@@ -150,8 +152,8 @@ public final class QueuePair implements AutoCloseable {
     /**
      * Writes blocks, 6.15. They may stay in a cache of the device until a {@link #flush}.
      *
-     * @param namespace to write to
-     * @param block the first one
+     * @param namespace the namespace to write to
+     * @param block the first block
      * @param buffer as for {@link #read}
      * @param completion called by {@link #poll()}
      * @throws IllegalArgumentException when the buffer does not fit
@@ -163,9 +165,9 @@ public final class QueuePair implements AutoCloseable {
     }
 
     /**
-     * Makes what was written before durable, 6.8: the writes that have completed.
+     * Makes the writes durable that have completed, 6.8.
      *
-     * @param namespace whose writes
+     * @param namespace the namespace of the writes
      * @param completion called by {@link #poll()}
      * @throws IllegalStateException when {@link #capacity()} commands are in flight: poll first
      */
@@ -196,10 +198,10 @@ public final class QueuePair implements AutoCloseable {
     /**
      * Submits a command that the caller writes.
      *
-     * @param opcode of the command
+     * @param opcode the opcode of the command
      * @param namespaceId 0 for none
-     * @param buffer of its data; null for none
-     * @param writer sets whatever else it needs
+     * @param buffer the data of the command; null for none
+     * @param writer sets the remaining fields
      * @param completion called by {@link #poll()}
      */
     void submit(
@@ -221,15 +223,15 @@ public final class QueuePair implements AutoCloseable {
     }
 
     /**
-     * Begins a command. Until {@link #submit} the controller does not look at it, so whatever
-     * throws in between leaves nothing behind.
+     * Begins a command. The controller does not read it until {@link #submit}, so an exception in
+     * between leaves no trace.
      */
     private SubmissionEntry next(byte opcode, int namespaceId) {
         if (freeCount == 0) {
             throw new IllegalStateException(
                     "queue is full: id=" + id + " inFlight=" + capacity() + "; poll first");
         }
-        submissions.segment(tail).fill((byte) 0); // of a command one round ago
+        submissions.segment(tail).fill((byte) 0); // clears a command one round ago
         SubmissionEntry command = commands[tail];
         command.opcode(opcode);
         command.commandId((short) nextIdentifier());
@@ -244,10 +246,10 @@ public final class QueuePair implements AutoCloseable {
     }
 
     /**
-     * Takes the completions that have come, in the order in which the controller wrote them, which
+     * Processes the available completions in the order in which the controller wrote them, which
      * need not be that of the commands.
      *
-     * @return how many
+     * @return the number of completions
      * @throws IllegalStateException when the controller completes a command that is not in flight
      */
     public int poll() {
@@ -271,7 +273,8 @@ public final class QueuePair implements AutoCloseable {
             }
         } finally {
             if (taken > 0) {
-                completionHead.value(head); // once for all: the controller may reuse the entries
+                completionHead.value(
+                        head); // once for all entries, which the controller may reuse then
             }
         }
     }
@@ -293,8 +296,8 @@ public final class QueuePair implements AutoCloseable {
     /**
      * Polls until no command is in flight.
      *
-     * @param timeout for all of them together
-     * @throws IllegalStateException when that takes longer; the commands are in flight still
+     * @param timeout the timeout for all commands together
+     * @throws IllegalStateException when that takes longer; the commands are still in flight
      */
     public void drain(Duration timeout) {
         long start = System.nanoTime();

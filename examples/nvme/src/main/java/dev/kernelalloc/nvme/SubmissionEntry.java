@@ -13,17 +13,20 @@ interface SubmissionEntry {
 
     void opcode(byte value);
 
-    /** FUSE and PSDT: 0 for a command of its own whose data are found by PRPs. */
+    /**
+     * Returns FUSE and PSDT: 0 for a command that is not fused and whose data are described by
+     * PRPs.
+     */
     byte flags();
 
     void flags(byte value);
 
-    /** CID: comes back in the completion. */
+    /** Returns CID, which the completion repeats. */
     short commandId();
 
     void commandId(short value);
 
-    /** NSID. */
+    /** Returns NSID. */
     int namespaceId();
 
     void namespaceId(int value);
@@ -32,17 +35,17 @@ interface SubmissionEntry {
 
     void reserved(long value);
 
-    /** MPTR. */
+    /** Returns MPTR. */
     long metadata();
 
     void metadata(long value);
 
-    /** PRP1, section 4.3. */
+    /** Returns PRP1, section 4.3. */
     long prp1();
 
     void prp1(long address);
 
-    /** PRP2. */
+    /** Returns PRP2. */
     long prp2();
 
     void prp2(long address);

@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A device through sysfs, as root: no IOMMU stands between it and memory, and nothing stops it from
- * writing wherever its driver says.
+ * A device through sysfs, as root, without an IOMMU: the device can write to any address that its
+ * driver supplies.
  */
 public final class SysfsDevice implements PciDevice {
 

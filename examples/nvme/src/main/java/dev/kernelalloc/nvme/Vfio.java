@@ -47,22 +47,22 @@ interface Vfio {
     StructType<VfioIommuType1DmaUnmap> DMA_UNMAP =
             StructType.of(MethodHandles.lookup(), VfioIommuType1DmaUnmap.class);
 
-    /** Whether every device of a group is free of the kernel's drivers. */
+    /** Reports in its flags whether every device of a group is free of the kernel's drivers. */
     record VfioGroupStatus(int argsz, int flags) {}
 
-    /** Where a region of a device lies in its file. */
+    /** The position of a region of a device in its file. */
     record VfioRegionInfo(int argsz, int flags, int index, int capOffset, long size, long offset) {}
 
-    /** What an IOMMU can do; capabilities follow. */
+    /** The properties of an IOMMU; capabilities follow. */
     record VfioIommuType1Info(int argsz, int flags, long iovaPgsizes, int capOffset) {}
 
     /** The header of a capability; {@code next} is an offset from the first struct. */
     record VfioInfoCapHeader(@C(CType.UNSIGNED_SHORT) int id, short version, int next) {}
 
-    /** Both ends included. */
+    /** A range of addresses, both ends included. */
     record VfioIovaRange(long start, long end) {}
 
-    /** The addresses that may be used for devices. */
+    /** The addresses that devices may use. */
     interface VfioIommuType1InfoCapIovaRange {
         VfioInfoCapHeader header();
 
@@ -74,9 +74,9 @@ interface Vfio {
         VfioIovaRange iovaRanges(long index);
     }
 
-    /** Memory of the process, and where devices shall find it. */
+    /** Memory of the process, and the address at which devices find it. */
     record VfioIommuType1DmaMap(int argsz, int flags, long vaddr, long iova, long size) {}
 
-    /** What devices shall find no more. */
+    /** The addresses that are unmapped for devices. */
     record VfioIommuType1DmaUnmap(int argsz, int flags, long iova, long size) {}
 }

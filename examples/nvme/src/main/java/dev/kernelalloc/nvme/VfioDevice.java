@@ -16,8 +16,8 @@ import java.nio.file.Path;
  * A device behind an IOMMU, through VFIO: the kernel's {@code Documentation/driver-api/vfio.rst}.
  *
  * <p>The device reaches the memory that was {@linkplain #map mapped} for it and nothing else, so
- * the kernel lets any user have it who may open its group, {@code /dev/vfio/N}. It pins what is
- * mapped, and counts it as locked memory of the process.
+ * the kernel permits any user to use it who may open its group, {@code /dev/vfio/N}. The kernel
+ * pins mapped memory, and counts it as locked memory of the process.
  */
 public final class VfioDevice implements PciDevice {
 
@@ -47,9 +47,9 @@ public final class VfioDevice implements PciDevice {
     }
 
     /**
-     * Takes a device that the driver {@code vfio-pci} is bound to.
+     * Opens a device that is bound to the driver {@code vfio-pci}.
      *
-     * @param address on the bus, for example {@code 0000:00:03.0}
+     * @param address the address on the bus, for example {@code 0000:00:03.0}
      * @return a device that the caller closes
      * @throws IllegalStateException when there is no IOMMU, or the kernel refuses
      */
@@ -125,7 +125,7 @@ public final class VfioDevice implements PciDevice {
         }
     }
 
-    /** Asks which addresses devices may use; interrupts, for one, occupy some. */
+    /** Queries which addresses devices may use; interrupts, for example, occupy some. */
     private void addRanges() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment memory = arena.allocate(INFO_BYTES, 8);
@@ -151,7 +151,7 @@ public final class VfioDevice implements PciDevice {
      * Lets the device read and write memory.
      *
      * @param memory whole pages, which stay mapped until {@link #unmap}
-     * @return the address by which the device finds the first byte; the others follow
+     * @return the device address of the first byte; the others follow
      * @throws IllegalStateException when the kernel refuses, for example beyond {@code
      *     RLIMIT_MEMLOCK}
      */
@@ -176,10 +176,10 @@ public final class VfioDevice implements PciDevice {
     }
 
     /**
-     * Ends a mapping. What the device does there afterwards is stopped by the IOMMU.
+     * Unmaps memory. The IOMMU blocks later accesses of the device.
      *
-     * @param address as {@link #map} returned it
-     * @param bytes of the memory
+     * @param address the address that {@link #map} returned
+     * @param bytes the size of the memory
      */
     void unmap(long address, long bytes) {
         try (Arena arena = Arena.ofConfined()) {

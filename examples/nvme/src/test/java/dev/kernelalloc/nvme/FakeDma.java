@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * Memory of a pool, and invented addresses: pages that are neighbours in this process are none for
- * the device.
+ * Memory of a pool with invented addresses: pages that are adjacent in this process are not
+ * adjacent for the device.
  */
 final class FakeDma implements DmaAllocator, AutoCloseable {
 
@@ -26,7 +26,7 @@ final class FakeDma implements DmaAllocator, AutoCloseable {
         return device(segment.address() + Objects.checkIndex(offset, segment.byteSize()));
     }
 
-    /** Inverts the lowest bit of the page's number. */
+    /** Returns the device address: inverts the lowest bit of the page number. */
     static long device(long address) {
         return address ^ PAGE_MASK + 1;
     }

@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 
-/** Which addresses devices get. */
+/** Tests the assignment of device addresses. */
 class IovaSpaceTest {
 
     private static final long MIB = 1 << 20;

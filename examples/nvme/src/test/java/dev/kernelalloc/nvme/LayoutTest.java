@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
-/** Structs against the tables of the specification, revision 1.4. */
+/** Compares structs with the tables of the specification, revision 1.4. */
 class LayoutTest {
 
     @Test

@@ -9,7 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Controllers that this driver cannot use; registers that nobody answers behind. */
+/** Tests controllers that this driver cannot use, and registers without a device. */
 class NvmeControllerTest {
 
     private static final long NVM_COMMAND_SET = 1L << 37;

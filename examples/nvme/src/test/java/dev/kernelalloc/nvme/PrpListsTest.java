@@ -12,7 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
-/** PRP entries and lists, read as a controller reads them. */
+/** Tests PRP entries and lists, read as a controller reads them. */
 class PrpListsTest {
 
     private static final int PAGE = 4096;
@@ -82,7 +82,9 @@ class PrpListsTest {
         }
     }
 
-    /** Around each change of shape: one entry, two, a list, a second and a third list. */
+    /**
+     * Returns sizes around each change of shape: one entry, two, a list, a second and a third list.
+     */
     private static List<Integer> sizes(int offset) {
         List<Integer> sizes = new ArrayList<>();
         for (int pages : new int[] {1, 2, 3, 4, 511, 512, 513, 514, 1022, 1023, 1024, 1025}) {

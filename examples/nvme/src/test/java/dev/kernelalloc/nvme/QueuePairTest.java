@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** Rings, phases and identifiers, against a controller in memory that does what it is told. */
+/** Tests rings, phases and identifiers with a scripted controller in memory. */
 class QueuePairTest {
 
     private static final int DEPTH = 4;

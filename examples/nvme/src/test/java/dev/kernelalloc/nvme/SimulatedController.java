@@ -6,7 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** The controller's side of one queue pair, for what a real one does not do when asked. */
+/**
+ * The controller's side of one queue pair, for behavior that a real one does not show on request.
+ */
 final class SimulatedController {
 
     private final int depth;
@@ -14,7 +16,7 @@ final class SimulatedController {
     private final MemorySegment submissions;
     private final MemorySegment completions;
 
-    /** Identifiers of the commands that were fetched. */
+    /** The identifiers of the commands that were fetched. */
     private final Deque<Integer> fetched = new ArrayDeque<>();
 
     private int submissionHead;
@@ -32,12 +34,12 @@ final class SimulatedController {
         return arena.allocate(0x2000, 4096);
     }
 
-    /** Of queue 1, whose doorbells are 4 bytes apart. */
+    /** Creates the controller of queue 1, whose doorbells are 4 bytes apart. */
     static SimulatedController of(MemorySegment bar, QueuePair pair) {
         return new SimulatedController(bar, pair);
     }
 
-    /** Takes the commands up to the tail that the driver has written to its doorbell. */
+    /** Fetches the commands up to the tail that the driver has written to its doorbell. */
     Deque<Integer> fetch() {
         int tail = bar.get(ValueLayout.JAVA_INT, 0x1000 + 2 * 4);
         while (submissionHead != tail) {
@@ -62,7 +64,7 @@ final class SimulatedController {
         }
     }
 
-    /** Returns how far the driver says it has read. */
+    /** Returns the head that the driver has written to its doorbell. */
     int completionHead() {
         return bar.get(ValueLayout.JAVA_INT, 0x1000 + 3 * 4);
     }

@@ -20,7 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Numbers and structs against the installed header, which a C compiler reads. */
+/** Compares numbers and structs with the installed header, which a C compiler reads. */
 class VfioHeadersTest {
 
     private static final Path HEADER = Path.of("/usr/include/linux/vfio.h");
@@ -44,7 +44,7 @@ class VfioHeadersTest {
         assertThat(ours).hasSizeGreaterThan(30).isEqualTo(answers(ours));
     }
 
-    /** As C names them, {@code offsetof(struct vfio_region_info, cap_offset)}. */
+    /** Adds members under their C names, {@code offsetof(struct vfio_region_info, cap_offset)}. */
     private static void members(StructType<?> type, Map<String, Long> ours) {
         String struct = "struct " + underscored(type.type().getSimpleName());
         for (MemoryLayout member : type.layout().memberLayouts()) {

@@ -18,9 +18,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Reads what the host has written to the disk, writes what the host will compare, and reads that
- * back: in transfers of one block to the longest that the controller takes, beginning at and within
- * a page, with as many in flight as the queue has room for.
+ * Reads the data that the host has written to the disk, writes data that the host will compare, and
+ * reads them back: in transfers from one block to the longest that the controller accepts,
+ * beginning at and within a page, with as many in flight as the queue has room for.
  */
 final class DiskCheck {
 
@@ -80,8 +80,8 @@ final class DiskCheck {
     }
 
     /**
-     * Reads into pages that are no neighbours, by one command. To get such pages, twice as many are
-     * taken one by one, and every other one is freed: the kernel hands out single pages first.
+     * Reads into pages that are not adjacent, by one command. To get such pages, twice as many are
+     * allocated one by one, and every other one is freed: the kernel hands out single pages first.
      */
     private void scattered(PhysicalAllocator memory) {
         PhysicalRequest page =
@@ -192,7 +192,7 @@ final class DiskCheck {
         report.note("flushed");
     }
 
-    /** What must fail, fails, and harms nothing. */
+    /** Checks that invalid requests fail, and have no effect. */
     private void refusals() {
         int block = namespace.blockBytes();
         MemorySegment buffer = buffers.memory().allocate(block, 4);

@@ -8,17 +8,17 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * What lies where on the disk, before the guest runs and afterwards. The host makes both images and
+ * The layout of the disk, before the guest runs and afterwards. The host creates both images and
  * compares the second with the file that the device wrote.
  *
- * @param start in bytes
- * @param round of the pattern; {@link #ZEROS} for none
+ * @param start the offset in bytes
+ * @param round the round of the pattern; {@link #ZEROS} for none
  */
 record DiskMap(long start, long round) {
 
     static final long DISK_BYTES = 64 << 20;
 
-    /** Of a quarter. */
+    /** The size of a quarter. */
     static final long BYTES = 16 << 20;
 
     static final long ZEROS = -1;
@@ -32,7 +32,7 @@ record DiskMap(long start, long round) {
     /** Written by the guest while memory is disturbed; the round is that of the last pass. */
     static final DiskMap DISTURBED = new DiskMap(2 * BYTES, 1000);
 
-    /** Never written: stays zero, unless something is written where it does not belong. */
+    /** Never written: stays zero, unless a write is misplaced. */
     static final DiskMap UNTOUCHED = new DiskMap(3 * BYTES, ZEROS);
 
     static void write(Path image, DiskMap... quarters) throws IOException {

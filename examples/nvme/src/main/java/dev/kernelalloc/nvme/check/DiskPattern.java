@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * Contents that depend on the place on the disk and on the round of writing: misplaced data, data
+ * Contents that depend on the offset on the disk and on the round of writing: misplaced data, data
  * of an earlier round and data that never arrived differ.
  */
 final class DiskPattern {
@@ -15,7 +15,7 @@ final class DiskPattern {
 
     private DiskPattern() {}
 
-    /** Fills memory, a multiple of 8 bytes, with what belongs at an offset of the disk. */
+    /** Fills memory, a multiple of 8 bytes, with the pattern for an offset of the disk. */
     static void fill(MemorySegment memory, long diskOffset, long round) {
         for (long at = 0; at < memory.byteSize(); at += Long.BYTES) {
             memory.set(LONG, at, word(diskOffset + at, round));
@@ -23,7 +23,8 @@ final class DiskPattern {
     }
 
     /**
-     * Returns how many bytes of memory lie in words that do not belong at an offset of the disk.
+     * Returns how many bytes of memory are in words that differ from the pattern for an offset of
+     * the disk.
      */
     static long wrongBytes(MemorySegment memory, long diskOffset, long round) {
         long wrong = 0;
@@ -35,7 +36,7 @@ final class DiskPattern {
         return wrong;
     }
 
-    /** The finalizer of splitmix64 over both. */
+    /** Returns the finalizer of splitmix64 over both. */
     private static long word(long diskOffset, long round) {
         long z = diskOffset + round * 0x9e3779b97f4a7c15L;
         z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;

@@ -21,21 +21,21 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 
 /**
- * What moves pages, over and over, each on a thread of its own: compaction, migration of this
- * process from one NUMA node to the other, and a file that takes nearly all memory there is.
+ * Moves pages, over and over, in three ways, each on a thread of its own: compaction, migration of
+ * this process from one NUMA node to the other, and a file that occupies nearly all memory.
  */
 final class Disturbance implements AutoCloseable {
 
     private static final Path COMPACT = Path.of("/proc/sys/vm/compact_memory");
     private static final Path MEMORY = Path.of("/proc/meminfo");
 
-    /** Below that the kernel would kill somebody. */
+    /** The least available memory: below that the kernel would kill a process. */
     private static final long LEAST_AVAILABLE_BYTES = 128 << 20;
 
-    /** After that one of each kind is enough: an emulated machine may be slow. */
+    /** After this time one of each kind is enough: an emulated machine may be slow. */
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
-    /** Of x86-64: migrate_pages(2) has no function in the C library. */
+    /** The system call number on x86-64: migrate_pages(2) has no function in the C library. */
     private static final long SYS_MIGRATE_PAGES = 256;
 
     private static final MethodHandle MIGRATE_PAGES = migratePages();
@@ -54,7 +54,7 @@ final class Disturbance implements AutoCloseable {
         start("pressure", this::squeeze, squeezes);
     }
 
-    /** Repeats something that returns whether it succeeded. */
+    /** Repeats an action that returns whether it succeeded. */
     private void start(String name, BooleanSupplier once, AtomicInteger count) {
         Runnable loop =
                 () -> {
@@ -71,7 +71,7 @@ final class Disturbance implements AutoCloseable {
     }
 
     /**
-     * Returns whether memory was disturbed enough: each some times, or each once when that has
+     * Returns whether memory was disturbed enough: each way several times, or each once if that has
      * taken long. Throws if one has failed.
      */
     boolean hasDone() {
@@ -94,12 +94,12 @@ final class Disturbance implements AutoCloseable {
         }
     }
 
-    /** Moves every page of this process that can be moved from a node to the other one. */
+    /** Moves every page of this process that can be moved from one node to the other. */
     private static boolean migrate(int from) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment old = arena.allocateFrom(ValueLayout.JAVA_LONG, 1L << from);
             MemorySegment other = arena.allocateFrom(ValueLayout.JAVA_LONG, 1L << 1 - from);
-            // How many pages stayed, those with a pin among them; -1 if the other node is full.
+            // The number of pages that stayed, pinned ones included; -1 if the other node is full.
             long stayed = (long) MIGRATE_PAGES.invokeExact(SYS_MIGRATE_PAGES, 0L, 64L, old, other);
             return stayed >= 0;
         } catch (RuntimeException | Error e) {
@@ -156,7 +156,7 @@ final class Disturbance implements AutoCloseable {
                         Linker.Option.firstVariadicArg(1));
     }
 
-    /** Stops all of them. */
+    /** Stops all threads. */
     @Override
     public void close() {
         ended = true;

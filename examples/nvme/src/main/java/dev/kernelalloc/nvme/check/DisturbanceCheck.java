@@ -15,8 +15,8 @@ import java.time.Duration;
 import java.util.Random;
 
 /**
- * Writes and reads without pause while the kernel moves whatever it may move. Beside the buffers
- * lies memory that is merely locked, which shows that pages did move.
+ * Writes and reads without pause while the kernel moves pages. Merely locked memory next to the
+ * buffers proves that pages did move.
  */
 final class DisturbanceCheck {
 
@@ -33,7 +33,7 @@ final class DisturbanceCheck {
     private final QueuePair queue;
     private final Random random = new Random(1);
 
-    /** By which round each chunk was written; 0 for none. */
+    /** The round that wrote each chunk; 0 for none. */
     private final long[] rounds = new long[CHUNKS];
 
     private long requests;
@@ -84,11 +84,11 @@ final class DisturbanceCheck {
         return moved;
     }
 
-    /** Returns what was done meanwhile. */
+    /** Returns a summary of the disturbances. */
     private String disturbed() {
         try (Disturbance disturbance = new Disturbance()) {
             for (long round = 1; !disturbance.hasDone(); round++) {
-                // Buffers come and go, so that pages are prepared while others move.
+                // Buffers are allocated and freed, so that pages are prepared while others move.
                 try (TransferBuffers pool = new TransferBuffers(buffers, queue, CHUNK_BYTES, 0)) {
                     for (int i = 0; i < 4 * DEPTH; i++) {
                         write(pool, random.nextInt(CHUNKS), round);
@@ -104,7 +104,7 @@ final class DisturbanceCheck {
         }
     }
 
-    /** Leaves on the disk what the host expects. */
+    /** Writes the contents that the host expects. */
     private void finish() {
         try (TransferBuffers pool = new TransferBuffers(buffers, queue, CHUNK_BYTES, 0)) {
             for (int chunk = 0; chunk < CHUNKS; chunk++) {

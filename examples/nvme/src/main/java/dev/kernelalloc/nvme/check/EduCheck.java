@@ -9,8 +9,8 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import java.lang.foreign.MemorySegment;
 
 /**
- * QEMU's teaching device, the smallest that accesses memory by itself. It has wires for 28 bits of
- * address, so its memory must lie below 256 MiB.
+ * Checks QEMU's teaching device, the smallest one with DMA. It has 28 address lines, so its memory
+ * must be below 256 MiB.
  */
 final class EduCheck {
 
@@ -18,7 +18,7 @@ final class EduCheck {
     private static final String DEVICE = "0x11e8";
     private static final long HIGHEST_ADDRESS = (1L << 28) - 1;
 
-    /** The low addresses are those of node 0. */
+    /** Requests node 0, which has the low addresses. */
     private static final PhysicalRequest REQUEST =
             PhysicalRequest.builder()
                     .contiguous()
@@ -27,10 +27,10 @@ final class EduCheck {
                     .atLeast(Guarantee.NEVER_MOVED)
                     .build();
 
-    /** Where the device has its buffer, in addresses of its own. */
+    /** The offset of the device's buffer, in device addresses. */
     private static final long BUFFER_OFFSET = 0x40000;
 
-    /** The device refuses a transfer that ends at the very end of its 4 KiB. */
+    /** The device refuses a transfer that ends exactly at the end of its 4 KiB. */
     private static final int TRANSFER_BYTES = 4096 - 8;
 
     private EduCheck() {}

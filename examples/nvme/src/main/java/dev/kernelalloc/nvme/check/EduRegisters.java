@@ -14,7 +14,7 @@ interface EduRegisters {
 
     StructType<EduRegisters> TYPE = StructType.of(MethodHandles.lookup(), EduRegisters.class);
 
-    /** {@code 0xRRrr00ed}, with the version in the upper half. */
+    /** Returns {@code 0xRRrr00ed}, with the version in the upper half. */
     @Access(AccessMode.VOLATILE)
     int identification();
 

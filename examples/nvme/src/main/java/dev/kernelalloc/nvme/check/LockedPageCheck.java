@@ -19,13 +19,13 @@ import java.time.Duration;
 import java.util.Set;
 
 /**
- * What happens when a device is told the address of a page that is merely locked, and the page
- * moves; and that a pinned page does not.
+ * Checks what happens if a device has the address of a page that is merely locked, and the page
+ * moves; and that a pinned page does not move.
  *
- * <p>The kernel is asked to take the frames of a buffer out of use, as it does with memory that
- * reports correctable errors. It moves the pages elsewhere first. The frames belong to nobody
- * afterwards, so the device harms nobody when it writes there; after a compaction it would write
- * into the memory of somebody else.
+ * <p>The check asks the kernel to take the frames of a buffer out of use, as it does with memory
+ * that reports correctable errors. The kernel moves the pages elsewhere first. The frames have no
+ * owner afterwards, so a write of the device to them is harmless; after a compaction it would
+ * corrupt another owner's memory.
  */
 final class LockedPageCheck {
 
@@ -109,7 +109,7 @@ final class LockedPageCheck {
         return DiskPattern.wrongBytes(buffer, DiskMap.HOST.start(), DiskMap.HOST.round());
     }
 
-    /** Returns how many pages lie elsewhere now. */
+    /** Returns how many pages have moved. */
     private int takeFramesOutOfUse(MemorySegment buffer) {
         int moved = 0;
         for (long offset = 0; offset < buffer.byteSize(); offset += PAGE_BYTES) {
@@ -117,7 +117,7 @@ final class LockedPageCheck {
             try {
                 Files.writeString(SOFT_OFFLINE, memory.addressOf(page).toString());
             } catch (IOException e) {
-                // The kernel could not move the page; whether it did is asked below.
+                // The kernel could not move the page; whether it did is checked below.
             }
             if (!memory.inspect(page).address().equals(memory.addressOf(page))) {
                 moved++;

@@ -13,12 +13,15 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
-/** What {@code examples/nvme/run} calls: on the host to make disks, in the guest to use them. */
+/**
+ * The entry point of {@code examples/nvme/run}: on the host to create disks, in the guest to use
+ * them.
+ */
 final class Main {
 
     private static final String NVME_CLASS = "0x010802";
 
-    /** Base pages, so that a buffer lies in many pieces. */
+    /** Base pages, so that a buffer consists of many pieces. */
     private static final PhysicalRequest NEVER_MOVED_BASE_PAGES =
             PhysicalRequest.builder().pages(PagePolicy.BASE).atLeast(Guarantee.NEVER_MOVED).build();
 
@@ -69,7 +72,7 @@ final class Main {
         void run(Report report, MemorySegment registers, DmaAllocator rings, DmaAllocator buffers);
     }
 
-    /** Nothing translates: the disk uses physical addresses. */
+    /** Runs the checks without address translation: the disk uses physical addresses. */
     private static void throughSysfs(Report report, DiskUser user) {
         try (PhysicalDma rings = PhysicalDma.contiguous(Long.MAX_VALUE);
                 PhysicalDma buffers = PhysicalDma.of("buffers", NEVER_MOVED_BASE_PAGES);
@@ -78,7 +81,10 @@ final class Main {
         }
     }
 
-    /** An IOMMU translates. The device comes last: its memory must be unmapped while it is open. */
+    /**
+     * Runs the checks behind an IOMMU. The device comes last: its memory must be unmapped while it
+     * is open.
+     */
     private static void throughVfio(Report report, DiskUser user) {
         try (VfioDevice device = VfioDevice.open(disk());
                 IommuDma rings = new IommuDma(device, WHOLE_PAGES);

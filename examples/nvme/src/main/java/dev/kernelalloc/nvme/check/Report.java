@@ -1,6 +1,6 @@
 package dev.kernelalloc.nvme.check;
 
-/** Prints what was found and when, and ends a check at the first thing that is wrong. */
+/** Prints findings with their times, and ends a check at the first error. */
 final class Report {
 
     private final String check;

@@ -22,8 +22,8 @@ final class TransferBuffers implements AutoCloseable {
     /**
      * Allocates buffers.
      *
-     * @param bytes of each
-     * @param skew how far behind the beginning of a page each begins
+     * @param bytes the size of each
+     * @param skew the offset of each from the beginning of a page
      */
     TransferBuffers(DmaAllocator dma, QueuePair queue, int bytes, int skew) {
         this.dma = dma;
@@ -39,7 +39,7 @@ final class TransferBuffers implements AutoCloseable {
         return blocks;
     }
 
-    /** Returns the beginning of a free buffer, once a completion has given one back. */
+    /** Returns the beginning of a free buffer, once a completion has released one. */
     MemorySegment take(long bytes) {
         while (free.isEmpty()) {
             queue.poll();
@@ -53,7 +53,7 @@ final class TransferBuffers implements AutoCloseable {
 
     /**
      * Frees the buffers, unless a check has failed with commands in flight: the device may still
-     * write to them. They end with the allocator then, after the device.
+     * write to them. They are freed with the allocator then, after the device is closed.
      */
     @Override
     public void close() {
