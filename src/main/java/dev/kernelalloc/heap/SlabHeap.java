@@ -868,6 +868,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         } else {
             return false;
         }
+        VarHandle.fullFence(); // either the closer finds the shard released, or it is closed here
         if (closed) {
             sweepClosed(slab, thread);
         }
@@ -1081,7 +1082,8 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     /** After a free in a closed heap: releases what no live block uses. */
     private void sweepClosed(Slab slab, Thread thread) {
         SlabCache cache = slab.cache;
-        if (slab.isEmpty()) { // a racy read: what it misses is left to the trim thread
+        boolean pending = cache != null && cache.isPending();
+        if (pending || slab.isEmpty()) { // racy reads: what they miss is left to the trim thread
             SlabCache own = caches.ownIfAny(thread);
             if (own != null) {
                 flush(own, thread, false);
