@@ -23,11 +23,6 @@ final class CacheBudget {
         return false;
     }
 
-    /** Returns whether that many bytes were left at some moment. */
-    boolean hasLeft(long bytes) {
-        return takenBytes.get() + bytes <= limitBytes;
-    }
-
     void give(long bytes) {
         takenBytes.addAndGet(-bytes);
     }

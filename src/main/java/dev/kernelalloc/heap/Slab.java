@@ -142,9 +142,6 @@ public final class Slab extends SlabRemote {
     /** Padding after the links, so that two slabs do not share a cache line. */
     static final int PADDING = 32;
 
-    /** The largest number of blocks of a slab. */
-    static final int MAX_BLOCKS = 1 << 13;
-
     // ---- in owner: no thread's id
     static final long NOBODY = -1;
 

@@ -206,13 +206,6 @@ final class SlabCache {
     // ---- blocks ---------------------------------------------------------------------------------
 
     /**
-     * Returns the current slab of a class, which may have no free block; NOTHING if there is none.
-     */
-    Slab current(int sizeClass) {
-        return current[sizeClass];
-    }
-
-    /**
      * Returns whether it may have a slab with a free block of that class; any thread may call it.
      */
     boolean mayHave(int sizeClass) {

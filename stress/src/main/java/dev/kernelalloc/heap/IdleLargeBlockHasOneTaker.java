@@ -51,7 +51,7 @@ public class IdleLargeBlockHasOneTaker {
         large.keepNothing();
         boolean ended = large.free(first, true) && large.free(second, true);
         r.r1 =
-                ended && source.chunksOut() == 0 && budget.hasLeft(1 << 30)
+                ended && source.chunksOut() == 0 && budget.take(1 << 30)
                         ? "returned"
                         : "lost: " + source.chunksOut();
     }
