@@ -1,5 +1,7 @@
 package dev.kernelalloc;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ConcurrentModificationException;
 
 /**
@@ -11,11 +13,16 @@ import java.util.ConcurrentModificationException;
  * it. So the change is refused where it is tried, before anything has happened, rather than found
  * afterwards.
  *
- * <p>Confined to the thread of the container: others are refused before they count.
+ * <p>Confined to the thread of the container: others are refused before they count. Memory that the
+ * library does not own has no owner to end and no elements to add: {@link #NONE}, for all threads,
+ * whose accesses the segment itself checks.
  */
 final class ChangeGuard {
 
-    private final Thread owner = Thread.currentThread();
+    /** Guards nothing. */
+    static final ChangeGuard NONE = new ChangeGuard(null);
+
+    private final @Nullable Thread owner;
 
     /** Operations that are calling the user's code. */
     private int running;
@@ -23,8 +30,19 @@ final class ChangeGuard {
     /** Exchanges of the memory, during which a pressure listener may run. */
     private int moving;
 
+    ChangeGuard() {
+        this(Thread.currentThread());
+    }
+
+    private ChangeGuard(@Nullable Thread owner) {
+        this.owner = owner;
+    }
+
     /** The user's code is called from here on. */
     void enter() {
+        if (owner == null) {
+            return;
+        }
         if (Thread.currentThread() != owner) {
             throw wrongThread();
         }
@@ -33,7 +51,9 @@ final class ChangeGuard {
 
     /** Ends what {@link #enter} has begun. */
     void exit() {
-        running--;
+        if (owner != null) {
+            running--;
+        }
     }
 
     /** The memory is exchanged from here on. */

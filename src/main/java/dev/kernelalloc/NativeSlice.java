@@ -18,10 +18,11 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /**
- * Adjoining values of one type in native memory: a whole {@link NativeArray}, or a borrowed part of
- * one or of a {@link NativeVec}. A slice ends with its owner: from then on every access throws
- * {@link IllegalStateException}. On any thread but the owner's it throws {@link
- * WrongThreadException}.
+ * Adjoining values of one type in native memory: a whole {@link NativeArray}, a borrowed part of
+ * one or of a {@link NativeVec}, or {@linkplain #over any segment}. A slice ends with its owner:
+ * from then on every access throws {@link IllegalStateException}. On any thread but the owner's it
+ * throws {@link WrongThreadException}. A slice over a segment has the bounds, the life, the threads
+ * and the write protection of the segment.
  *
  * <p>The elements of a record type are copies: {@link #get} reads one, {@link #set} writes one.
  * Those of an interface type are live views of the memory, and so are slices of a bare layout; to
@@ -47,6 +48,37 @@ public abstract class NativeSlice<T> implements Iterable<T> {
 
     /** Only for this package. */
     NativeSlice() {}
+
+    // ---- making one ---------------------------------------------------------------------------
+
+    /**
+     * Returns a segment as a slice: a mapped file, memory of C, a part of an arena, a Java array.
+     * It owns nothing, and every access is one of the segment.
+     *
+     * {@snippet lang = java :
+     * MemorySegment file = channel.map(READ_WRITE, 0, channel.size(), arena);
+     * NativeSlice<Point> points = NativeSlice.over(POINT, file);
+     * points.sortByLong(Point::x);
+     * }
+     *
+     * <p>Any thread that may access the segment may use the slice. If the segment is shared, so is
+     * the slice, and its {@link #stream} may be parallel; that of a confined segment throws {@link
+     * WrongThreadException} in the first other thread that accesses an element. Code called by an
+     * operation may close the arena of the segment: the operation then throws {@link
+     * IllegalStateException}.
+     *
+     * @param <T> the type of the elements
+     * @param type the type of an element
+     * @param segment the memory: whole elements, the first at an address aligned for the type
+     * @return a slice of all elements in the segment
+     * @throws IllegalArgumentException if the size of the segment is no multiple of that of an
+     *     element, its address is not aligned, or the size of an element is 0 or not fixed
+     */
+    public static <T> NativeSlice<T> over(StructType<T> type, MemorySegment segment) {
+        long length = wholeElements(type, segment.byteSize());
+        requireAligned(type, segment);
+        return SliceOf.make(type, segment, length, ChangeGuard.NONE);
+    }
 
     // ---- elements -----------------------------------------------------------------------------
 
@@ -298,8 +330,12 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      *
      * @param order the order of the values; live views passed to it are valid during the call
      * @throws AllocationException if that memory is not available; nothing has changed then
+     * @throws IllegalArgumentException if the memory is read-only
      */
     public final void sort(Comparator<? super T> order) {
+        if (segment().isReadOnly()) {
+            throw new IllegalArgumentException("the elements are read-only: " + segment());
+        }
         MergeSort.sort(this, order);
     }
 
@@ -397,21 +433,24 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     }
 
     /**
-     * Returns a spliterator over the elements in their order. Only that of an {@link ArrayLease}
-     * can be split: other elements belong to one thread.
+     * Returns a spliterator over the elements in their order. Those of an {@link ArrayLease} and of
+     * a slice {@link #over} a segment can be split: other elements belong to one thread.
      *
      * @return a sized, ordered spliterator, whose {@code trySplit} otherwise throws {@link
      *     WrongThreadException}
      */
     @Override
     public Spliterator<T> spliterator() {
-        return new ElementSpliterator<>(this);
+        return guard() == ChangeGuard.NONE
+                ? new SegmentSpliterator<>(this)
+                : new ElementSpliterator<>(this);
     }
 
     /**
-     * Returns a stream of the elements, sequential at first. Only that of an {@link ArrayLease} may
-     * be {@linkplain Stream#parallel parallel}: other elements belong to one thread, and a parallel
-     * stream of them throws {@link WrongThreadException} when it begins.
+     * Returns a stream of the elements, sequential at first. That of an {@link ArrayLease}, and of
+     * a slice {@link #over} a shared segment, may be {@linkplain Stream#parallel parallel}: other
+     * elements belong to one thread, and a parallel stream of them throws {@link
+     * WrongThreadException} when it begins.
      *
      * @return a stream of values, or of live views
      */
@@ -507,6 +546,35 @@ public abstract class NativeSlice<T> implements Iterable<T> {
                             stride));
         }
         return length * stride;
+    }
+
+    /** Returns how many elements a number of bytes are. */
+    static long wholeElements(StructType<?> type, long bytes) {
+        long stride = bytes(type, 1);
+        if (stride == 0 || bytes % stride != 0) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT,
+                            "bytes=%d are no whole number of elements: type=%s stride=%d",
+                            bytes,
+                            type,
+                            stride));
+        }
+        return bytes / stride;
+    }
+
+    static void requireAligned(StructType<?> type, MemorySegment segment) {
+        if (segment.maxByteAlignment() < type.byteAlignment()) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT,
+                            "misaligned: segment=%s alignment=%d type=%s needs %d; declare"
+                                    + " @Struct(packed = true) if the data is",
+                            segment,
+                            segment.maxByteAlignment(),
+                            type,
+                            type.byteAlignment()));
+        }
     }
 
     static UnsupportedOperationException notLive(StructType<?> type) {

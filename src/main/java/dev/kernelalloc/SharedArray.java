@@ -1,10 +1,16 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
 import java.util.List;
 import java.util.Locale;
 
@@ -23,7 +29,7 @@ import java.util.Locale;
  *
  * <p>{@link #close} neither waits for other threads nor stops them: it refuses new leases,
  * outstanding leases stay valid, and when the last of them ends the memory is freed. So no access
- * ever reaches memory that has another owner.
+ * ever reaches memory that has another owner. {@link #map} gives a mapped file the same life.
  *
  * <p>Leases do not exclude each other. Threads that write the same elements at once need the atomic
  * members of their struct, or a lock. Writes under a lease that has ended are visible under each
@@ -39,26 +45,104 @@ public final class SharedArray<T> implements AutoCloseable {
 
     private final StructType<T> type;
     private final long length;
-    private final OwnedBlock.Unowned unowned;
+
+    /** Null for a mapped file, which no single thread can own. */
+    private final OwnedBlock.@Nullable Unowned unowned;
 
     /**
      * Counts the leases: a box of all elements together, whose own get and set are never called.
      */
     private final SharedBox<T> memory;
 
-    private SharedArray(StructType<T> type, long length, OwnedBlock.Unowned unowned) {
+    private SharedArray(
+            StructType<T> type,
+            long length,
+            OwnedBlock.@Nullable Unowned unowned,
+            BoxedBlock block) {
         this.type = type;
         this.length = length;
         this.unowned = unowned;
-        this.memory = new SharedBox<>(type, unowned.block());
+        this.memory = new SharedBox<>(type, block);
+    }
+
+    /**
+     * Maps a part of a file as an array for all threads. Under {@link
+     * FileChannel.MapMode#READ_WRITE} writes reach the file and every process that maps it; the
+     * file grows if it is too short. The last lease after {@link #close} unmaps it.
+     *
+     * {@snippet lang = java :
+     * try (FileChannel file = FileChannel.open(path, READ, WRITE, CREATE)) {
+     *     SharedArray<Entry> log = SharedArray.map(ENTRY, file, MapMode.READ_WRITE, 0, 1 << 20);
+     * }
+     * }
+     *
+     * <p>The mapping outlives the channel. {@link FileChannel#force} writes changes to the device.
+     * If another process truncates the file, accesses beyond its end throw an {@link
+     * InternalError}.
+     *
+     * @param <T> the type of the elements
+     * @param type the type of an element
+     * @param file the file, opened for reading, and for writing unless {@code mode} is {@link
+     *     FileChannel.MapMode#READ_ONLY}
+     * @param mode read-only, shared for writing, or private to this array
+     * @param offset the offset of the first element in the file, in bytes, a multiple of the
+     *     alignment of the type
+     * @param length the number of elements
+     * @return an array for all threads; its leases are read-only if {@code mode} is
+     * @throws IOException if the file cannot be mapped, or is too short and not open for writing
+     * @throws IllegalArgumentException if {@code offset} is negative or misaligned, {@code length}
+     *     is negative, the size overflows, or the type ends in a flexible array
+     * @throws java.nio.channels.NonReadableChannelException if the file is not open for reading
+     * @throws java.nio.channels.NonWritableChannelException if it is not open for writing, and
+     *     {@code mode} requires it
+     */
+    public static <T> SharedArray<T> map(
+            StructType<T> type,
+            FileChannel file,
+            FileChannel.MapMode mode,
+            long offset,
+            long length)
+            throws IOException {
+        Platform.current(); // explains where native access is denied
+        long bytes = NativeSlice.bytes(type, length);
+        Arena mapping = Arena.ofShared();
+        try {
+            MemorySegment mapped = file.map(mode, offset, bytes, mapping);
+            NativeSlice.requireAligned(type, mapped);
+            return ofMapped(type, length, mapped, mapping);
+        } catch (Throwable e) {
+            mapping.close();
+            throw e;
+        }
+    }
+
+    /** Where this throws, the mapping is the caller's still. */
+    private static <T> SharedArray<T> ofMapped(
+            StructType<T> type, long length, MemorySegment mapped, Arena mapping) {
+        long address = mapped.address();
+        long bytes = mapped.byteSize();
+        Origin origin =
+                Tracked.sampled(new Origin.Elsewhere(mapped, _ -> mapping.close()), address, bytes);
+        try {
+            origin.passTo(LeakReport.Kind.SHARED_BOX);
+            BoxedBlock block =
+                    new BoxedBlock(
+                            origin, address, bytes, type.byteAlignment(), 0, mapped.isReadOnly());
+            return new SharedArray<>(type, length, null, block);
+        } catch (Throwable e) {
+            origin.forget(); // the Java heap or stack is exhausted
+            throw e;
+        }
     }
 
     /** The present form of the array; created before the array ends, so that nothing is lost. */
     static <T> SharedArray<T> of(NativeArray<T> array) {
         OwnedBlock block = array.block();
-        SharedArray<T> shared = new SharedArray<>(array.type(), array.length(), block.unowned());
+        OwnedBlock.Unowned unowned = block.unowned();
+        SharedArray<T> shared =
+                new SharedArray<>(array.type(), array.length(), unowned, unowned.block());
         block.leave();
-        shared.unowned.passTo(LeakReport.Kind.SHARED_BOX);
+        unowned.passTo(LeakReport.Kind.SHARED_BOX);
         return shared;
     }
 
@@ -134,7 +218,7 @@ public final class SharedArray<T> implements AutoCloseable {
 
     /** Describes the guarantee of the pages, for people. */
     String guarantee() {
-        return unowned.source().guarantee();
+        return memory.block().origin().guarantee();
     }
 
     // ---- the end ------------------------------------------------------------------------------
@@ -146,8 +230,13 @@ public final class SharedArray<T> implements AutoCloseable {
      * @return an array owned by the calling thread
      * @throws IllegalStateException if this array is closed or was attached, or leases are
      *     outstanding, with their number; nothing has changed then
+     * @throws UnsupportedOperationException if this array is a {@linkplain #map mapped} file
      */
     public NativeArray<T> attach() {
+        if (unowned == null) {
+            throw new UnsupportedOperationException(
+                    "a mapped file is used through leases: " + this);
+        }
         // Created before the memory changes hands, so that none is lost with a full Java heap.
         NativeArray<T> array = ArrayOf.make(type, unowned.attach(), length);
         memory.leave();

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.function.Consumer;
 
-/** A slice of elements that another object owns. Copied by {@link CopyPerType}. */
+/** A slice of elements that another object owns, or nobody here. Copied by {@link CopyPerType}. */
 final class SliceOf<T> extends NativeSlice<T> {
 
     private static final CopyPerType COPIES =
@@ -21,7 +21,7 @@ final class SliceOf<T> extends NativeSlice<T> {
     private final MemorySegment segment;
     private final long length;
 
-    /** That of the owner. */
+    /** That of the owner, if the library has one. */
     private final ChangeGuard guard;
 
     SliceOf(StructType<T> type, MemorySegment segment, long length, ChangeGuard guard) {

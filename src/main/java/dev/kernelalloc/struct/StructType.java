@@ -10,6 +10,7 @@ import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.invoke.CallSite;
 import java.lang.invoke.ConstantCallSite;
 import java.lang.invoke.MethodHandle;
@@ -230,6 +231,47 @@ public abstract class StructType<T> {
      */
     public final boolean isFlexible() {
         return model.isFlexible();
+    }
+
+    // ---- memory ---------------------------------------------------------------------------------
+
+    /**
+     * Allocates memory for one struct, from any allocator: an {@link java.lang.foreign.Arena} for
+     * example. A {@link Flexible} array at its end has no elements.
+     *
+     * {@snippet lang = java :
+     * try (Arena arena = Arena.ofConfined()) {
+     *     Line line = LINE.get(LINE.allocate(arena));     // a live view of zeros
+     *     MemorySegment from = POINT.allocate(arena, new Point(1, 2));
+     * }
+     * }
+     *
+     * @param allocator the allocator, which decides the contents and the life of the memory: that
+     *     of an arena is zeroed, and ends with the arena
+     * @return a segment of {@link #byteSize()} bytes, aligned to {@link #byteAlignment()}
+     */
+    public final MemorySegment allocate(SegmentAllocator allocator) {
+        return allocator.allocate(byteSize(), byteAlignment());
+    }
+
+    /**
+     * Allocates memory for one struct, as {@link #allocate(SegmentAllocator)} does, and writes a
+     * value. Paddings are zeroed.
+     *
+     * @param allocator the allocator
+     * @param value the value, as in {@link #set(MemorySegment, Object)}
+     * @return a segment of {@link #byteSize()} bytes, aligned to {@link #byteAlignment()}
+     * @throws IllegalArgumentException if a member of {@code value} does not fit. The memory stays
+     *     allocated: it ends with the arena. Of an allocator without an end of its own, use a box,
+     *     which frees it
+     * @throws NullPointerException if {@code value} or an object in it is null
+     */
+    public final MemorySegment allocate(SegmentAllocator allocator, T value) {
+        Objects.requireNonNull(value, "value");
+        MemorySegment segment = allocate(allocator);
+        clear(segment);
+        set(segment, value);
+        return segment;
     }
 
     // ---- values ---------------------------------------------------------------------------------

@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.KernelAllocator;
@@ -19,9 +23,17 @@ import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
+import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.ConcurrentModificationException;
 import java.util.List;
@@ -153,6 +165,39 @@ class ContainersGuideTest {
             assertThat(list).containsExactly(copies);
             points.fill(new Point(0, 0));
         }
+        // end
+    }
+
+    @Test
+    void memoryOfOthers() {
+        // guide: over
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment one = POINT.allocate(arena, new Point(1, 2));
+            Counter counter = COUNTER.get(COUNTER.allocate(arena)); // a live view of zeros
+            counter.value(POINT.get(one).y());
+
+            NativeSlice<Point> points = NativeSlice.over(POINT, readPoints(arena));
+            points.sortByLong(Point::x);
+            assertThat(points.get(0)).isEqualTo(new Point(1, 4));
+        }
+        // end
+    }
+
+    private static MemorySegment readPoints(Arena arena) {
+        return arena.allocateFrom(ValueLayout.JAVA_INT, 3, 3, 1, 4);
+    }
+
+    @Test
+    void mappedFiles(@TempDir Path directory) throws IOException {
+        Path path = directory.resolve("log");
+        // guide: mapped
+        try (FileChannel file = FileChannel.open(path, READ, WRITE, CREATE);
+                SharedArray<Point> log = SharedArray.map(POINT, file, MapMode.READ_WRITE, 0, 1000);
+                ArrayLease<Point> lease = log.lease()) {
+            lease.set(0, new Point(1, 2));
+            file.force(false); // to the device
+        }
+        assertThat(Files.size(path)).isEqualTo(8000); // the file grew
         // end
     }
 
