@@ -1,4 +1,4 @@
-package dev.kernelalloc.arrow.benchmarks;
+package dev.kernelalloc.comparison;
 
 import com.sun.management.OperatingSystemMXBean;
 
