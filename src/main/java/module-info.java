@@ -13,6 +13,7 @@ module dev.kernelalloc {
     requires static transitive java.management; // for observe alone, at run time
 
     exports dev.kernelalloc;
+    exports dev.kernelalloc.call;
     exports dev.kernelalloc.event;
     exports dev.kernelalloc.observe;
     exports dev.kernelalloc.physical;

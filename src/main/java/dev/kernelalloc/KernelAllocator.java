@@ -1,5 +1,7 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.os.NativeMemory;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -117,6 +119,21 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      */
     default long usableSize(MemorySegment block) {
         return CheckedBlocks.of(this).usableSize(block);
+    }
+
+    /**
+     * Returns the raw block at an address that was stored: in a struct, a queue, or by C code. The
+     * address must be that of the start of a live raw block of this allocator, so this reaches no
+     * memory that {@link #reallocate} would not reach, and is no restricted call.
+     *
+     * @param address the address of the start of the block
+     * @return a segment of the global scope of all {@linkplain #usableSize usable} bytes of the
+     *     block, which may be more than were requested
+     * @throws IllegalArgumentException if {@link #free} would refuse a segment at {@code address};
+     *     the message states what is there
+     */
+    default MemorySegment blockAt(long address) {
+        return NativeMemory.segment(address, usableSize(MemorySegment.ofAddress(address)));
     }
 
     /**

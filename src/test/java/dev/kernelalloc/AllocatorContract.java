@@ -7,8 +7,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatNoException;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.struct.StructType;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 import java.lang.foreign.Arena;
@@ -448,6 +451,30 @@ abstract class AllocatorContract {
         assertThat(accounted(now)).isEqualTo(now.capacityBytes());
         allocator.free(second);
         allocator.trim();
+    }
+
+    @Test
+    @DisplayName("A stored address leads back to its raw block, and to nothing else")
+    void blockAt_storedAddress_returnsTheLiveRawBlock() {
+        MemorySegment block = allocator.allocate(50, 16);
+        block.set(ValueLayout.JAVA_INT, 0, 0x12345678);
+        MemorySegment found = allocator.blockAt(block.address());
+        assertThat(found.address()).isEqualTo(block.address());
+        assertThat(found.byteSize()).isEqualTo(allocator.usableSize(block));
+        assertThat(found.get(ValueLayout.JAVA_INT, 0)).isEqualTo(0x12345678);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> allocator.blockAt(block.address() + 1));
+        assertThatIllegalArgumentException().isThrownBy(() -> allocator.blockAt(0));
+        try (Arena arena = allocator.arena();
+                NativeArray<MemorySegment> owned =
+                        NativeArray.zeroed(allocator, StructType.of(ValueLayout.JAVA_LONG), 8)) {
+            for (MemorySegment other : List.of(arena.allocate(64, 16), owned.segment())) {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> allocator.blockAt(other.address()));
+            }
+        }
+        allocator.free(found);
+        assertThatIllegalArgumentException().isThrownBy(() -> allocator.blockAt(block.address()));
     }
 
     @Test

@@ -52,6 +52,7 @@ class HouseTest {
                     "os", Set.of("bulk"),
                     "event", Set.of(),
                     "struct", Set.of("bulk"),
+                    "call", Set.of("bulk", "struct"),
                     "physical", Set.of(),
                     "heap", Set.of("bulk", "os"),
                     "frames", Set.of("bulk", "os", "heap", "physical"),
@@ -159,6 +160,7 @@ class HouseTest {
                 .extracting(ModuleDescriptor.Exports::source)
                 .containsExactlyInAnyOrder(
                         ROOT,
+                        ROOT + ".call",
                         ROOT + ".event",
                         ROOT + ".observe",
                         ROOT + ".struct",

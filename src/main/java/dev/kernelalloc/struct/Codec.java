@@ -2,6 +2,7 @@ package dev.kernelalloc.struct;
 
 import static java.lang.invoke.MethodType.methodType;
 
+import java.lang.foreign.AddressLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -94,9 +95,12 @@ record Codec(MethodHandle getter, MethodHandle setter) {
             case Element.Reference reference ->
                     of(
                             new PointerCodec(
-                                    reference.target(),
-                                    member.accessLayout(reference.layout()).varHandle(),
-                                    member.mode()),
+                                    reference.target(), address(member, reference.layout())),
+                            OBJECT_GETTER,
+                            OBJECT_SETTER);
+            case Element.TextPointer text ->
+                    of(
+                            new TextPointerCodec(member.name(), address(member, text.layout())),
                             OBJECT_GETTER,
                             OBJECT_SETTER);
         };
@@ -165,6 +169,10 @@ record Codec(MethodHandle getter, MethodHandle setter) {
         return new Codec(
                 MethodHandles.filterReturnValue(getter, bind(range, "widen", unary)),
                 MethodHandles.filterArguments(setter, 2, bind(range, "check", unary)));
+    }
+
+    private static AddressCodec address(Member member, AddressLayout layout) {
+        return new AddressCodec(member.accessLayout(layout).varHandle(), member.mode());
     }
 
     private static Codec storage(ValueLayout layout, AccessMode mode) {

@@ -98,6 +98,20 @@ sealed interface Element {
         }
     }
 
+    /** A pointer to characters, as a {@code String}. */
+    record TextPointer(AddressLayout layout) implements Element {
+
+        @Override
+        public Class<?> carrier() {
+            return String.class;
+        }
+
+        @Override
+        public String spelling() {
+            return "char *";
+        }
+    }
+
     /** A typed pointer. */
     record Reference(StructModel target, AddressLayout layout) implements Element {
 

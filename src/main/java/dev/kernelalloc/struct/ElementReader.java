@@ -39,6 +39,19 @@ final class ElementReader {
         if (member.has(Text.class) && leaf != String.class) {
             mistake(member, "@Text belongs to a String");
         }
+        if (member.has(CString.class)) {
+            if (leaf != String.class) {
+                mistake(member, "@CString belongs to a String");
+                return null;
+            }
+            if (innerLength > 0 || member.has(Text.class)) {
+                mistake(
+                        member,
+                        "a @CString is a pointer; remove the "
+                                + (innerLength > 0 ? "@Length" : "@Text"));
+                return null;
+            }
+        }
         C c = member.find(C.class);
         boolean integer = leaf.isPrimitive() && leaf != float.class && leaf != double.class;
         if (c != null && !integer && !leaf.isEnum()) {
@@ -58,6 +71,9 @@ final class ElementReader {
                     ? new Element.Bytes(
                             MemoryLayout.sequenceLayout(innerLength, ValueLayout.JAVA_BYTE))
                     : new Element.Plain(leaf, ValueLayout.ADDRESS.withOrder(order), "void *");
+        }
+        if (member.has(CString.class)) {
+            return new Element.TextPointer(ValueLayout.ADDRESS.withOrder(order));
         }
         if (leaf == String.class) {
             return characters(member, innerLength, order);

@@ -77,7 +77,7 @@ final class MemberReader {
     }
 
     private void checkLengths(Declaration member, Shape shape, long[] outer, long innerLength) {
-        if (shape.leaf() == String.class && innerLength == 0) {
+        if (shape.leaf() == String.class && innerLength == 0 && !member.has(CString.class)) {
             mistake(
                     member,
                     "a String is a character array: give its length in characters with @Length");

@@ -63,6 +63,34 @@ public record Pointer<T>(StructType<T> target, long address) {
     }
 
     /**
+     * Returns the address as a segment of size 0, as C functions take it. It reaches no memory.
+     *
+     * @return a segment at the address
+     */
+    public MemorySegment asSegment() {
+        return MemorySegment.ofAddress(address);
+    }
+
+    /**
+     * Returns a pointer to another element of the array that this one points into, as {@code
+     * pointer + n} does in C.
+     *
+     * @param elements the number of structs to move by, which may be negative
+     * @return the pointer
+     * @throws NullPointerException if this is a null pointer
+     * @throws IllegalArgumentException if the distance overflows
+     */
+    public Pointer<T> plus(long elements) {
+        requireNotNull();
+        try {
+            long distance = Math.multiplyExact(elements, stride());
+            return new Pointer<>(target, Math.addExact(address, distance));
+        } catch (ArithmeticException _) {
+            throw tooMany(elements);
+        }
+    }
+
+    /**
      * Returns the struct behind the pointer: a live view, or a copy. The caller vouches that it
      * exists.
      *
@@ -70,7 +98,8 @@ public record Pointer<T>(StructType<T> target, long address) {
      * @throws NullPointerException if this is a null pointer
      */
     public T get() {
-        return target.get(segment(1));
+        requireNotNull();
+        return target.get(Pointers.memory(address, target.byteSize()));
     }
 
     /**
@@ -83,19 +112,28 @@ public record Pointer<T>(StructType<T> target, long address) {
      * @throws IllegalArgumentException if {@code elements} is negative, or its size overflows
      */
     public MemorySegment segment(long elements) {
+        requireNotNull();
+        long bytes = elements * stride();
+        if (elements < 0 || bytes < 0 || Math.multiplyHigh(elements, stride()) != 0) {
+            throw tooMany(elements);
+        }
+        return Pointers.memory(address, bytes);
+    }
+
+    private void requireNotNull() {
         if (isNull()) {
             throw new NullPointerException("null pointer to " + target.type().getSimpleName());
         }
-        long bytes = elements * target.byteSize();
-        if (elements < 0 || bytes < 0 || Math.multiplyHigh(elements, target.byteSize()) != 0) {
-            throw new IllegalArgumentException(
-                    String.format(
-                            Locale.ROOT,
-                            "elements=%d of %d bytes each",
-                            elements,
-                            target.byteSize()));
-        }
-        return Pointers.memory(address, bytes);
+    }
+
+    /** As in C: the size is a multiple of the alignment, also of a layout that is not padded. */
+    private long stride() {
+        return Layouter.alignUp(target.byteSize(), target.byteAlignment());
+    }
+
+    private IllegalArgumentException tooMany(long elements) {
+        return new IllegalArgumentException(
+                String.format(Locale.ROOT, "elements=%d of %d bytes each", elements, stride()));
     }
 
     @Override

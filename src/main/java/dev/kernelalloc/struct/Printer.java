@@ -145,6 +145,8 @@ final class Printer {
         return switch (member.element()) {
             case Element.Plain plain ->
                     showPlain(plain.layout().withByteAlignment(1), segment, offset);
+            case Element.TextPointer pointer ->
+                    showPlain(pointer.layout().withByteAlignment(1), segment, offset);
             case Element.Nested nested -> show(nested.model(), segment, offset);
             case Element.Bytes bytes -> bytes(bytes.layout().byteSize());
             case Element.Characters characters ->

@@ -146,6 +146,18 @@ final class StructModel {
         return true;
     }
 
+    /** Whether a value of it may contain texts that need memory of their own. */
+    boolean hasTextPointers() {
+        for (Member member : members()) {
+            if (member.element() instanceof Element.TextPointer
+                    || member.element() instanceof Element.Nested nested
+                            && nested.model().hasTextPointers()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** The name, as C spells it. */
     String spelling() {
         return (placement != null && isUnion() || type.isAnnotationPresent(Union.class)

@@ -256,7 +256,8 @@ public abstract class StructType<T> {
 
     /**
      * Allocates memory for one struct, as {@link #allocate(SegmentAllocator)} does, and writes a
-     * value. Paddings are zeroed.
+     * value. Paddings are zeroed. The texts of {@link CString} members of a record get memory of
+     * the same allocator.
      *
      * @param allocator the allocator
      * @param value the value, as in {@link #set(MemorySegment, Object)}
@@ -270,7 +271,11 @@ public abstract class StructType<T> {
         Objects.requireNonNull(value, "value");
         MemorySegment segment = allocate(allocator);
         clear(segment);
-        set(segment, value);
+        if (model.hasTextPointers()) {
+            ScopedValue.where(TextPointerCodec.TEXTS, allocator).run(() -> set(segment, value));
+        } else {
+            set(segment, value);
+        }
         return segment;
     }
 

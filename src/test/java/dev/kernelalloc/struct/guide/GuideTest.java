@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kernelalloc.struct.*;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -366,6 +367,25 @@ class GuideTest {
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Pointer.to(NODE, MemorySegment.ofArray(new long[3])))
                 .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    // guide: text-pointers
+    record Option(@CString @Nullable String name, int value) {}
+
+    static final StructType<Option> OPTION = StructType.of(MethodHandles.lookup(), Option.class);
+
+    // end
+
+    @Test
+    void textPointers() {
+        // guide: text-pointers-use
+        MemorySegment option = OPTION.allocate(arena, new Option("cache", 3)); // the text as well
+        String name = OPTION.get(option).name();
+        MemorySegment other = arena.allocateFrom("other");
+        OPTION.varHandle("name").set(option, 0L, other); // or text that exists
+        // end
+        assertThat(name).isEqualTo("cache");
+        assertThat(OPTION.get(option)).isEqualTo(new Option("other", 3));
     }
 
     @Test

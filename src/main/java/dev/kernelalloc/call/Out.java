@@ -1,0 +1,149 @@
+package dev.kernelalloc.call;
+
+import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.struct.CString;
+import dev.kernelalloc.struct.Pointer;
+import dev.kernelalloc.struct.StructType;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.util.function.Function;
+
+/**
+ * An out-parameter of a C function: memory that C writes, and the type of what it writes.
+ *
+ * {@snippet lang = java :
+ * Out<Pointer<Database>> database = Out.ofPointer(arena, DATABASE);
+ * int status = (int) OPEN.invokeExact(path, database.asSegment());
+ * Pointer<Database> opened = database.get();
+ * }
+ *
+ * <p>The memory is zeroed at first, so {@link #get} returns 0 or null until C has written. It has
+ * the life and the threads of its allocator.
+ *
+ * @param <T> the type of the value
+ */
+public final class Out<T extends @Nullable Object> {
+
+    /** A {@code char *} in memory. */
+    private record Text(@CString @Nullable String value) {}
+
+    private static final class Texts {
+        static final StructType<Text> TYPE = StructType.of(MethodHandles.lookup(), Text.class);
+    }
+
+    private final MemorySegment segment;
+    private final Function<MemorySegment, T> reader;
+
+    private Out(MemorySegment segment, Function<MemorySegment, T> reader) {
+        BulkMemory.fill(segment, (byte) 0);
+        this.segment = segment;
+        this.reader = reader;
+    }
+
+    /**
+     * Allocates an {@code int}.
+     *
+     * @param allocator the allocator of the memory
+     * @return an out-parameter {@code int *}
+     */
+    public static Out<Integer> ofInt(SegmentAllocator allocator) {
+        return new Out<>(
+                allocator.allocate(ValueLayout.JAVA_INT),
+                segment -> segment.get(ValueLayout.JAVA_INT, 0));
+    }
+
+    /**
+     * Allocates an integer of 64 bits.
+     *
+     * @param allocator the allocator of the memory
+     * @return an out-parameter {@code int64_t *}, or {@code size_t *} on a 64-bit platform
+     */
+    public static Out<Long> ofLong(SegmentAllocator allocator) {
+        return new Out<>(
+                allocator.allocate(ValueLayout.JAVA_LONG),
+                segment -> segment.get(ValueLayout.JAVA_LONG, 0));
+    }
+
+    /**
+     * Allocates a pointer without a type. Its value is a segment of size 0.
+     *
+     * @param allocator the allocator of the memory
+     * @return an out-parameter {@code void **}
+     */
+    public static Out<MemorySegment> ofAddress(SegmentAllocator allocator) {
+        return new Out<>(
+                allocator.allocate(ValueLayout.ADDRESS),
+                segment -> segment.get(ValueLayout.ADDRESS, 0));
+    }
+
+    /**
+     * Allocates a pointer to a struct.
+     *
+     * @param <T> the Java type of the struct
+     * @param allocator the allocator of the memory
+     * @param target the struct that the pointer points to
+     * @return an out-parameter {@code struct T **}
+     */
+    public static <T> Out<Pointer<T>> ofPointer(SegmentAllocator allocator, StructType<T> target) {
+        return new Out<>(
+                allocator.allocate(ValueLayout.ADDRESS),
+                segment -> new Pointer<>(target, segment.get(ValueLayout.ADDRESS, 0).address()));
+    }
+
+    /**
+     * Allocates a pointer to text. Its value is a copy of the UTF-8 text up to the NUL, or null;
+     * the memory of the text belongs to whom the C function says.
+     *
+     * @param allocator the allocator of the memory
+     * @return an out-parameter {@code char **}
+     */
+    public static Out<@Nullable String> ofString(SegmentAllocator allocator) {
+        return new Out<>(
+                Texts.TYPE.allocate(allocator), segment -> Texts.TYPE.get(segment).value());
+    }
+
+    /**
+     * Allocates a struct.
+     *
+     * @param <T> the Java type of the struct
+     * @param allocator the allocator of the memory
+     * @param type the struct that C writes
+     * @return an out-parameter {@code struct T *}, whose value is a copy of a record, or a live
+     *     view
+     */
+    public static <T> Out<T> of(SegmentAllocator allocator, StructType<T> type) {
+        return new Out<>(type.allocate(allocator), type::get);
+    }
+
+    /**
+     * Returns the memory, as the argument of the C function. A value that C reads first is written
+     * here.
+     *
+     * @return a segment of the size of the value
+     */
+    public MemorySegment asSegment() {
+        return segment;
+    }
+
+    /**
+     * Returns what the memory holds now.
+     *
+     * @return the value
+     * @throws IllegalStateException if the memory has ended
+     * @throws WrongThreadException if the memory is confined to another thread
+     */
+    public T get() {
+        return reader.apply(segment);
+    }
+
+    /** Returns the value, for people. */
+    @Override
+    public String toString() {
+        return "Out[" + get() + "]";
+    }
+}

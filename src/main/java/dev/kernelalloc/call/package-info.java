@@ -1,0 +1,11 @@
+/**
+ * What calls of C functions need beside {@link java.lang.foreign.Linker}: memory for out-parameters
+ * with the type of what C writes there.
+ *
+ * <p>The guide {@code docs/calling-c.md} shows calls of C libraries with structs of {@link
+ * dev.kernelalloc.struct}.
+ */
+@NullMarked
+package dev.kernelalloc.call;
+
+import org.jspecify.annotations.NullMarked;
