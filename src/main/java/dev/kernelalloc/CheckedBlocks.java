@@ -485,7 +485,7 @@ final class CheckedBlocks implements Origin, Budget.Holder {
                                     + " PhysicalAllocator has extents",
                             tag));
         }
-        return bytes == 0 ? List.of() : frames.extents(address, bytes, Long.MAX_VALUE, 0);
+        return bytes == 0 ? List.of() : frames.map().extents(address, bytes, Long.MAX_VALUE, 0);
     }
 
     void trim() {

@@ -129,7 +129,7 @@ final class Ledger {
     }
 
     private static List<Chunks> ofPages(Frames frames) {
-        return frames.slabs().stream().map(Ledger::chunk).toList();
+        return frames.map().slabs().stream().map(Ledger::chunk).toList();
     }
 
     private static Chunks chunk(PhysicalSlab slab) {

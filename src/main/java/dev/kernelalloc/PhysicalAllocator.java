@@ -17,6 +17,7 @@ import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.FrameReport;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.LostGuarantee;
@@ -156,7 +157,7 @@ public final class PhysicalAllocator implements KernelAllocator {
                             new FrameChunks(frames, request),
                             capacity,
                             journal.ofHeapWithoutChunks());
-            frames.onWithdrawal(heap::withdraw);
+            frames.map().onWithdrawal(heap::withdraw);
             served = heap;
         }
         List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);
@@ -310,7 +311,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public PhysicalAddress addressOf(MemorySegment segment) {
-        return frames.addressOf(addressOfLive(segment), bytesOf(segment));
+        return frames.map().addressOf(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
@@ -326,7 +327,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      */
     public PhysicalAddress addressOf(MemorySegment segment, long offset) {
         long address = addressOfLive(segment);
-        return frames.addressOf(address + Objects.checkIndex(offset, segment.byteSize()), 1);
+        return frames.map().addressOf(address + Objects.checkIndex(offset, segment.byteSize()), 1);
     }
 
     /**
@@ -357,6 +358,39 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public List<PhysicalExtent> extents(MemorySegment segment, long longest, long boundary) {
+        requirePieces(longest, boundary);
+        long address = addressOfLive(segment);
+        return segment.byteSize() == 0
+                ? List.of() // at its address another block may begin
+                : frames.map().extents(address, segment.byteSize(), longest, boundary);
+    }
+
+    /**
+     * Visits the physical location of a segment, split as by {@link #extents(MemorySegment, long,
+     * long)}, without creating an object for each piece.
+     *
+     * @param segment memory of a live block of this allocator, or a slice of it
+     * @param longest the maximum size of a piece in bytes, at least 1
+     * @param boundary a power of two, of which no multiple is between two bytes of a piece; 0 for
+     *     none
+     * @param visitor receives each extent, in the order of the segment; none if the segment is
+     *     empty. Its exceptions end the visit and are passed on
+     * @throws PhysicalAddressException if a byte's address is unknown, with the reason; before any
+     *     extent is visited
+     * @throws IllegalArgumentException if the segment is not memory of this allocator, or {@code
+     *     longest} or {@code boundary} is not as above
+     * @throws IllegalStateException if the segment's box or arena is closed
+     */
+    public void extents(MemorySegment segment, long longest, long boundary, ExtentVisitor visitor) {
+        requirePieces(longest, boundary);
+        Objects.requireNonNull(visitor, "visitor");
+        long address = addressOfLive(segment);
+        if (segment.byteSize() > 0) {
+            frames.map().extents(address, segment.byteSize(), longest, boundary, visitor);
+        }
+    }
+
+    private static void requirePieces(long longest, long boundary) {
         if (longest < 1 || boundary < 0 || (boundary & boundary - 1) != 0) {
             throw new IllegalArgumentException(
                     String.format(
@@ -365,22 +399,19 @@ public final class PhysicalAllocator implements KernelAllocator {
                             longest,
                             boundary));
         }
-        long address = addressOfLive(segment);
-        return segment.byteSize() == 0
-                ? List.of() // at its address another block may begin
-                : frames.extents(address, segment.byteSize(), longest, boundary);
     }
 
     /**
-     * Returns the virtual address of the byte of this allocator that is at a physical address: a
-     * search through its slabs.
+     * Returns the virtual address of the byte of this allocator that is at a physical address, in
+     * constant time: by a table that the first call builds, of 32 to 64 bytes for each huge page or
+     * base page.
      *
      * @param address a physical address, as of {@link #addressOf(MemorySegment)}
      * @return the address, as of {@link MemorySegment#address}; empty if no slab of this allocator
      *     has it
      */
     public OptionalLong virtualAddressOf(PhysicalAddress address) {
-        return frames.virtualAddressOf(address.value());
+        return frames.map().virtualAddressOf(address.value());
     }
 
     /**
@@ -392,7 +423,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public OptionalInt node(MemorySegment segment) {
-        return frames.nodeOf(addressOfLive(segment), bytesOf(segment));
+        return frames.map().nodeOf(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
@@ -407,7 +438,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public FrameReport inspect(MemorySegment segment) {
-        return frames.inspect(addressOfLive(segment), bytesOf(segment));
+        return frames.map().inspect(addressOfLive(segment), bytesOf(segment));
     }
 
     // ---- guarantees ----------------------------------------------------------------------------
@@ -422,7 +453,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public Set<Guarantee> guarantee(MemorySegment segment) {
-        return frames.guarantees(addressOfLive(segment), bytesOf(segment));
+        return frames.map().guarantees(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
@@ -434,7 +465,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public Provenance provenance(MemorySegment segment) {
-        return frames.provenance(addressOfLive(segment), bytesOf(segment));
+        return frames.map().provenance(addressOfLive(segment), bytesOf(segment));
     }
 
     /**
@@ -458,7 +489,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      *     page has moved that was {@link Guarantee#PINNED} until now
      */
     public Verification verify() {
-        return requirePinned(frames.verify());
+        return requirePinned(frames.map().verify());
     }
 
     /**
@@ -472,7 +503,7 @@ public final class PhysicalAllocator implements KernelAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public Verification verify(MemorySegment segment) {
-        return requirePinned(frames.verify(addressOfLive(segment), bytesOf(segment)));
+        return requirePinned(frames.map().verify(addressOfLive(segment), bytesOf(segment)));
     }
 
     private static Verification requirePinned(Verification found) {
@@ -508,7 +539,7 @@ public final class PhysicalAllocator implements KernelAllocator {
 
     /** Those that a raw block is one of. */
     CheckedBlocks blocksOf(MemorySegment block) {
-        return requests && frames.isOutsideEngine(block.address()) ? requestedBlocks : blocks;
+        return requests && frames.map().isOutsideEngine(block.address()) ? requestedBlocks : blocks;
     }
 
     @Override

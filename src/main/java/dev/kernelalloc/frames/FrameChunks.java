@@ -70,7 +70,7 @@ public final class FrameChunks implements ChunkSource {
     /** False once an audit has found a guarantee lost that the request names. */
     @Override
     public boolean serves(Chunk chunk) {
-        return frames.servesItsRequest(chunk.address());
+        return frames.map().servesItsRequest(chunk.address());
     }
 
     /** Never: a page that is given up and touched again has another frame. */

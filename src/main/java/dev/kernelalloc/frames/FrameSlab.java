@@ -33,7 +33,7 @@ final class FrameSlab {
         record Runs(TakenPages taken) implements Use {}
     }
 
-    private static final VarHandle PAGE_ADDRESS = MethodHandles.arrayElementVarHandle(long[].class);
+    private static final VarHandle ADDRESS = MethodHandles.arrayElementVarHandle(long[].class);
 
     private final Reservation reservation;
     private final long address;
@@ -52,15 +52,16 @@ final class FrameSlab {
     private volatile Translation translation;
 
     /**
-     * The addresses of the translation: here, because every load between an address and its answer
-     * counts. The element of a page that has moved is rewritten.
+     * The address of each unit: a huge page if the slab consists of those, otherwise a base page.
+     * {@link Translation#UNKNOWN} for one that is not contiguous any more, whose pages only the
+     * translation has. Here, because every load between an address and its answer counts.
      */
-    private final long[] pageAddresses;
+    private final long[] addresses;
 
     /** A shift, because a division takes longer than all the rest. */
-    private final int pageShift;
+    private final int unitShift;
 
-    private final long pageMask;
+    private final long unitMask;
 
     FrameSlab(
             Mapped mapped,
@@ -79,9 +80,18 @@ final class FrameSlab {
         this.pins = pins;
         this.use = use;
         this.translation = translation;
-        this.pageAddresses = translation.addresses();
-        this.pageShift = Long.numberOfTrailingZeros(bytes / translation.pages());
-        this.pageMask = (1L << pageShift) - 1;
+        long unitBytes = unitBytes(translation);
+        this.addresses = translation.addressesOfUnits(unitBytes);
+        this.unitShift = Long.numberOfTrailingZeros(unitBytes);
+        this.unitMask = unitBytes - 1;
+    }
+
+    /** Addresses that stay hidden take no room; those unread for the moment will be read. */
+    private long unitBytes(Translation translation) {
+        boolean neverShown = translation.isHidden() && !translation.isUnreadForTheMoment();
+        return neverShown || translation.consistsOf(Pages.HUGE_BYTES)
+                ? Pages.HUGE_BYTES
+                : bytes / translation.pages();
     }
 
     Reservation reservation() {
@@ -143,17 +153,28 @@ final class FrameSlab {
 
     /** Its pages were found elsewhere. */
     void retranslate(Translation found) {
+        long[] now = found.addressesOfUnits(unitMask + 1);
         translation = found;
-        for (int page = 0; page < pageAddresses.length; page++) {
-            PAGE_ADDRESS.setRelease(pageAddresses, page, found.pageAddress(page));
+        for (int unit = 0; unit < addresses.length; unit++) {
+            ADDRESS.setRelease(addresses, unit, now[unit]);
         }
     }
 
-    /** Returns the physical address of a byte of this slab; negative if unknown. */
+    /**
+     * Returns the address of its first byte in a huge page of address space; {@link
+     * Translation#UNKNOWN} unless the slab consists of huge pages and this is one.
+     */
+    long addressOfHugePage(long window) {
+        return unitMask + 1 == Pages.HUGE_BYTES
+                ? physicalAddressOf(window * Pages.HUGE_BYTES)
+                : Translation.UNKNOWN;
+    }
+
+    /** Returns the physical address of a byte of this slab; negative if only its pages have one. */
     long physicalAddressOf(long byteAddress) {
         long offset = byteAddress - address;
-        long page = (long) PAGE_ADDRESS.getOpaque(pageAddresses, (int) (offset >>> pageShift));
-        return page + (offset & pageMask);
+        long unit = (long) ADDRESS.getOpaque(addresses, (int) (offset >>> unitShift));
+        return unit + (offset & unitMask);
     }
 
     /** Whether those bytes, at least 1, lie in it. */

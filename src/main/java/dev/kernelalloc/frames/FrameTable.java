@@ -6,23 +6,48 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Collection;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.Consumer;
 
 /**
- * Maps an address to its slab. Slabs begin at multiples of 2 MiB, so that two loads find the one;
- * those at other addresses are found by a search.
+ * Maps an address to its slab, and one in a huge page to its physical address.
+ *
+ * <p>The address space is divided into windows of 2 MiB. Slabs begin at multiples of that, so that
+ * two loads find the one of an address; those at other addresses are found by a search. A window
+ * that is a huge page has its physical address in a table of the same shape, so that a translation
+ * takes three loads and 8 bytes for each huge page: what SPDK's memory map does.
+ *
+ * <p><b>Concurrency.</b> Changes hold the lock; look-ups do not. Their loads are plain or opaque: a
+ * slab is entered before any of its blocks is published, and the hand-over of a block to another
+ * thread orders the rest. A slab that has been removed is never entered again.
  */
 final class FrameTable {
 
     private static final int WINDOW_BITS = Long.numberOfTrailingZeros(Pages.HUGE_BYTES);
     private static final int LEAF_BITS = 14;
     private static final int DIRECTORY_BITS = 13;
+    private static final int LEAF_MASK = (1 << LEAF_BITS) - 1;
 
-    private static final VarHandle LEAF = MethodHandles.arrayElementVarHandle(FrameSlab[][].class);
+    private static final VarHandle SLABS = MethodHandles.arrayElementVarHandle(FrameSlab[][].class);
     private static final VarHandle SLAB = MethodHandles.arrayElementVarHandle(FrameSlab[].class);
+    private static final VarHandle ADDRESSES = MethodHandles.arrayElementVarHandle(long[][].class);
+    private static final VarHandle ADDRESS = MethodHandles.arrayElementVarHandle(long[].class);
 
-    private final @Nullable FrameSlab[][] directory = new FrameSlab[1 << DIRECTORY_BITS][];
+    private final @Nullable FrameSlab[][] slabs = new FrameSlab[1 << DIRECTORY_BITS][];
+
+    /** The physical address of each window that is a huge page, else 0 or less. */
+    private final long[] @Nullable [] addresses = new long[1 << DIRECTORY_BITS][];
+
     private final ConcurrentSkipListMap<Long, FrameSlab> all = new ConcurrentSkipListMap<>();
+    private final ReverseTable reverse;
+
+    /** Whether the page map of a slab may have been unreadable for the moment. */
+    private volatile boolean unread;
+
+    FrameTable(long pageBytes) {
+        this.reverse = new ReverseTable(pageBytes);
+    }
 
     /** The slab of an address, or null. */
     @Nullable FrameSlab find(long address) {
@@ -36,14 +61,49 @@ final class FrameTable {
     }
 
     /**
+     * Returns the physical address of bytes that one huge page holds; 0 or less if they are not all
+     * in one, or this is not known here.
+     */
+    long addressInHugePage(long address, long bytes) {
+        long index = address >>> WINDOW_BITS + LEAF_BITS;
+        if (index >= 1 << DIRECTORY_BITS) {
+            return 0;
+        }
+        long[] leaf = addresses[(int) index];
+        if (leaf == null) {
+            return 0;
+        }
+        long offset = address & Pages.HUGE_BYTES - 1;
+        long start = (long) ADDRESS.getOpaque(leaf, (int) (address >>> WINDOW_BITS) & LEAF_MASK);
+        return start > 0 && bytes <= Pages.HUGE_BYTES - offset ? start + offset : 0;
+    }
+
+    /**
+     * The virtual address of the byte at a physical one.
+     *
+     * @param readAgain resolves a slab whose page map was unreadable for the moment
+     */
+    OptionalLong addressAt(long physical, Consumer<FrameSlab> readAgain) {
+        long found = reverse.find(physical, all.values());
+        if (found == 0 && unread) {
+            unread = false;
+            for (FrameSlab slab : all.values()) {
+                readAgain.accept(slab);
+                unread |= slab.translation().isUnreadForTheMoment();
+            }
+            found = reverse.find(physical, all.values());
+        }
+        return found == 0 ? OptionalLong.empty() : OptionalLong.of(found);
+    }
+
+    /**
      * Returns the slab of a window, or another: masks are cheaper than a check, which the caller
-     * makes. So are plain loads: a slab is set before any of its blocks is published, and the
-     * hand-over of a block to another thread orders the rest. For a foreign address the result may
-     * be the slab or null; its extent, which decides, is final.
+     * makes. For a foreign address the result may be the slab or null; its extent, which decides,
+     * is final.
      */
     private @Nullable FrameSlab atWindow(long window) {
-        FrameSlab[] leaf = directory[(int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1];
-        return leaf == null ? null : leaf[(int) window & (1 << LEAF_BITS) - 1];
+        FrameSlab[] leaf = slabs[(int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1];
+        return leaf == null ? null : leaf[(int) window & LEAF_MASK];
     }
 
     private @Nullable FrameSlab search(long address, long bytes) {
@@ -56,41 +116,81 @@ final class FrameTable {
         return all.values();
     }
 
-    void add(FrameSlab slab) {
-        all.put(slab.address(), slab);
-        if ((slab.address() & Pages.HUGE_BYTES - 1) == 0) {
-            set(slab, slab);
+    /** Adds a slab: all of it, or nothing if the Java heap is exhausted. */
+    synchronized void add(FrameSlab slab) {
+        try {
+            all.put(slab.address(), slab);
+            setSlab(slab, slab);
+            setAddresses(slab, true);
+            reverse.put(slab.address(), slab.translation());
+            unread |= slab.translation().isUnreadForTheMoment();
+        } catch (Error e) {
+            remove(slab);
+            throw e;
         }
     }
 
-    void remove(FrameSlab slab) {
-        if ((slab.address() & Pages.HUGE_BYTES - 1) == 0) {
-            set(slab, null);
-        }
+    /** Removes a slab, whose address no other has before its memory is released. */
+    synchronized void remove(FrameSlab slab) {
+        setSlab(slab, null);
+        setAddresses(slab, false);
         all.remove(slab.address());
+        reverse.remove(slab.address(), slab.translation());
     }
 
-    private void set(FrameSlab slab, @Nullable FrameSlab value) {
-        long first = slab.address() >>> WINDOW_BITS;
-        long last = slab.address() + slab.bytes() - 1 >>> WINDOW_BITS;
-        for (long window = first; window <= last; window++) {
-            if (window >>> LEAF_BITS + DIRECTORY_BITS == 0) {
-                SLAB.setRelease(
-                        leaf((int) (window >>> LEAF_BITS)),
-                        (int) window & (1 << LEAF_BITS) - 1,
-                        value);
+    /** Sets where the pages of a slab lie now, unless it was removed meanwhile. */
+    synchronized void retranslate(FrameSlab slab, Translation found) {
+        if (all.get(slab.address()) == slab) {
+            Translation before = slab.translation();
+            slab.retranslate(found);
+            setAddresses(slab, true);
+            reverse.remove(slab.address(), before);
+            reverse.put(slab.address(), found);
+        }
+    }
+
+    private void setSlab(FrameSlab slab, @Nullable FrameSlab value) {
+        long last = lastWindow(slab);
+        for (long window = firstWindow(slab); window <= last; window++) {
+            int index = (int) (window >>> LEAF_BITS);
+            FrameSlab[] leaf = slabs[index];
+            if (leaf == null && value != null) {
+                leaf = new FrameSlab[1 << LEAF_BITS];
+                SLABS.setRelease(slabs, index, leaf);
+            }
+            if (leaf != null) {
+                SLAB.setRelease(leaf, (int) window & LEAF_MASK, value);
             }
         }
     }
 
-    private FrameSlab[] leaf(int index) {
-        FrameSlab[] leaf = (FrameSlab[]) LEAF.getAcquire(directory, index);
-        if (leaf != null) {
-            return leaf;
+    /** A table of a range without huge pages is not made. */
+    private void setAddresses(FrameSlab slab, boolean present) {
+        long last = lastWindow(slab);
+        for (long window = firstWindow(slab); window <= last; window++) {
+            long address = present ? slab.addressOfHugePage(window) : 0;
+            int index = (int) (window >>> LEAF_BITS);
+            long[] leaf = addresses[index];
+            if (leaf == null && address > 0) {
+                leaf = new long[1 << LEAF_BITS];
+                ADDRESSES.setRelease(addresses, index, leaf);
+            }
+            if (leaf != null) {
+                ADDRESS.setRelease(leaf, (int) window & LEAF_MASK, address);
+            }
         }
-        FrameSlab[] fresh = new FrameSlab[1 << LEAF_BITS];
-        FrameSlab[] other =
-                (FrameSlab[]) LEAF.compareAndExchange(directory, index, (FrameSlab[]) null, fresh);
-        return other == null ? fresh : other;
+    }
+
+    private static long firstWindow(FrameSlab slab) {
+        return slab.address() >>> WINDOW_BITS;
+    }
+
+    /** Returns -1 for a slab that is left to the search: off a window, or beyond the tables. */
+    private static long lastWindow(FrameSlab slab) {
+        long last = slab.address() + slab.bytes() - 1 >>> WINDOW_BITS;
+        boolean served =
+                (slab.address() & Pages.HUGE_BYTES - 1) == 0
+                        && last >>> LEAF_BITS + DIRECTORY_BITS == 0;
+        return served ? last : -1;
     }
 }

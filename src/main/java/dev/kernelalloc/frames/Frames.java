@@ -3,48 +3,37 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MappingName;
-import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
-import dev.kernelalloc.physical.FrameFlag;
-import dev.kernelalloc.physical.FrameReport;
 import dev.kernelalloc.physical.Guarantee;
-import dev.kernelalloc.physical.PhysicalAddress;
-import dev.kernelalloc.physical.PhysicalAddressException;
-import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Provenance.Declined;
-import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.physical.Way;
 
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The slabs of one allocator: obtains and releases them, and records their physical location. Safe
- * to use from any thread.
+ * The slabs of one allocator: obtains and releases them. {@link #map} has their location. Safe to
+ * use from any thread.
  */
 public final class Frames {
 
     private final OperatingSystem os;
     private final FrameListener listener;
     private final Budget budget;
-    private final AddressScope scope;
-    private final FrameTable table = new FrameTable();
+    private final FrameTable table;
     private final Reservations reservations;
     private final Preflight preflight;
     private final PageMap pageMap;
@@ -52,10 +41,8 @@ public final class Frames {
     private final Ways ways;
     private final ContiguousPages contiguous;
     private final HeldRuns held;
-    private final Verifier verifier;
+    private final FrameMap map;
     private volatile boolean closed;
-
-    private volatile Runnable withdrawal = () -> {};
 
     /** Verifies the slabs periodically, if requested. */
     private volatile @Nullable PeriodicVerifier periodicVerifier;
@@ -79,7 +66,7 @@ public final class Frames {
         this.os = os;
         this.listener = listener;
         this.budget = budget;
-        this.scope = new AddressScope(os);
+        this.table = new FrameTable(os.pageBytes());
         this.reservations = new Reservations(os);
         this.preflight = Preflight.of(os);
         this.pageMap = new PageMap(os, givenPageMap);
@@ -87,10 +74,15 @@ public final class Frames {
         this.ways = new Ways(os, reservations, pages);
         this.contiguous = new ContiguousPages(os, reservations, preflight, pages, budget);
         this.held = new HeldRuns(os.pageBytes());
-        this.verifier = new Verifier(os, pages, listener, scope);
+        this.map = new FrameMap(os, pages, table, listener);
     }
 
     // ---- slabs --------------------------------------------------------------------------------
+
+    /** Where the slabs lie, and what is known of them. */
+    public FrameMap map() {
+        return map;
+    }
 
     long pageBytes() {
         return os.pageBytes();
@@ -134,7 +126,7 @@ public final class Frames {
     /** Looks whether there is what a source takes; pages of the pool are set aside already. */
     private void requireLeft(PageSource source, PhysicalRequest request, long bytes)
             throws Refusal {
-        if (request.least().contains(Guarantee.LOCKED) && !isNeverSwapped(source.way())) {
+        if (request.least().contains(Guarantee.LOCKED) && !FrameMap.isNeverSwapped(source.way())) {
             preflight.requireLockable(bytes);
         }
         if (!(source instanceof PoolPages)) {
@@ -180,7 +172,7 @@ public final class Frames {
         long address = slab.address() + run.offset();
         Translation now;
         try (Arena scratch = Arena.ofConfined()) {
-            boolean mayBeShared = isNeverSwapped(slab.provenance().way());
+            boolean mayBeShared = FrameMap.isNeverSwapped(slab.provenance().way());
             now = pages.resolve(address, bytes, mayBeShared, scratch.allocate(CallState.LAYOUT));
         }
         if (now.isUnreadForTheMoment()) {
@@ -199,7 +191,7 @@ public final class Frames {
             List<Declined> declined,
             MemorySegment callState)
             throws Refusal {
-        if (request.least().contains(Guarantee.LOCKED) && !isNeverSwapped(source.way())) {
+        if (request.least().contains(Guarantee.LOCKED) && !FrameMap.isNeverSwapped(source.way())) {
             preflight.requireLockable(Ways.roundUp(bytes, source.unitBytes()));
         }
         ContiguousPages.Kept kept = contiguous.take(source, request, placement, bytes, callState);
@@ -258,7 +250,7 @@ public final class Frames {
             if (mapped.huge()) {
                 reached.add(Guarantee.HUGE);
             }
-            if (isNeverSwapped(mapped.way())) {
+            if (FrameMap.isNeverSwapped(mapped.way())) {
                 reached.add(Guarantee.LOCKED);
             } else if (request.least().contains(Guarantee.LOCKED)) {
                 pages.lock(mapped.address(), mapped.bytes(), callState);
@@ -281,7 +273,7 @@ public final class Frames {
             }
             requireReached(request, reached);
             requireNode(request, mapped.address(), callState);
-            boolean mayBeShared = isNeverSwapped(mapped.way());
+            boolean mayBeShared = FrameMap.isNeverSwapped(mapped.way());
             Translation translation =
                     pages.resolve(mapped.address(), mapped.bytes(), mayBeShared, callState);
             slab =
@@ -296,7 +288,7 @@ public final class Frames {
             table.add(slab);
             ensureVerified();
             for (var mappedListener : listener.mapped()) {
-                mappedListener.accept(described(slab));
+                mappedListener.accept(FrameMap.described(slab));
             }
             return slab;
         } catch (Refusal | RuntimeException | Error e) {
@@ -329,7 +321,7 @@ public final class Frames {
                 mapped.bytes() <= os.pageBytes()
                         && !request.hasWindow()
                         && request.alignment() <= os.pageBytes();
-        return !mapped.huge() && !anyPlace && !isNeverSwapped(mapped.way());
+        return !mapped.huge() && !anyPlace && !FrameMap.isNeverSwapped(mapped.way());
     }
 
     /** Returns no pins where they are refused: the request does not ask for them. */
@@ -378,13 +370,6 @@ public final class Frames {
         long address = frames.addressOf(offset);
         return frames.isContiguous(0, slab.bytes())
                 && placement.firstFit(address, bytes) == address;
-    }
-
-    private static boolean isNeverSwapped(Way way) {
-        return switch (way) {
-            case POOL_1G, POOL_2M, LARGE_PAGES, KERNEL_REGION -> true;
-            case HELD_RUN, TRANSPARENT_HUGE, BASE_PAGES -> false;
-        };
     }
 
     /** Keeps the last reason of each way. */
@@ -453,22 +438,15 @@ public final class Frames {
         pages.unpin(slab.pins(), slab.pins().length, callState);
         reservations.release(slab.reservation(), callState);
         if (slab.guarantees().contains(Guarantee.LOCKED)
-                && !isNeverSwapped(slab.provenance().way())) {
+                && !FrameMap.isNeverSwapped(slab.provenance().way())) {
             preflight.unlocked(slab.bytes());
         }
     }
 
     private void tellUnmapped(FrameSlab slab) {
         if (!listener.unmapped().isEmpty()) {
-            FrameListener.tell(listener.unmapped(), described(slab));
+            FrameListener.tell(listener.unmapped(), FrameMap.described(slab));
         }
-    }
-
-    private static PhysicalSlab described(FrameSlab slab) {
-        return new PhysicalSlab(
-                NativeMemory.segment(slab.address(), slab.bytes()),
-                slab.guarantees(),
-                slab.provenance());
     }
 
     // ---- blocks of whole pages ----------------------------------------------------------------
@@ -529,161 +507,6 @@ public final class Frames {
         }
     }
 
-    /** All slabs, as they are now. */
-    public List<PhysicalSlab> slabs() {
-        return table.all().stream().map(Frames::described).toList();
-    }
-
-    // ---- physical addresses --------------------------------------------------------------------
-
-    /**
-     * Returns the physical address of a byte, as resolved when its slab was prepared; does not
-     * enter the kernel.
-     *
-     * @param bytes the number of bytes that must be in the same slab, at least 1
-     * @throws PhysicalAddressException if the address is unknown
-     * @throws IllegalArgumentException if the memory is not from here
-     */
-    public PhysicalAddress addressOf(long address, long bytes) {
-        FrameSlab slab = slabOf(address, bytes);
-        long physical = slab.physicalAddressOf(address);
-        return new PhysicalAddress(
-                physical >= 0 ? physical : translated(slab, address), scope.now());
-    }
-
-    /** The same for an address that was not known, and may be now. */
-    private long translated(FrameSlab slab, long address) {
-        Translation frames = translation(slab);
-        long physical = frames.addressOf(address - slab.address());
-        if (physical == Translation.UNKNOWN) {
-            throw unknown(slab, frames, address);
-        }
-        return physical;
-    }
-
-    /** Returns the translation; reads it again if it was unreadable when the slab was made. */
-    private Translation translation(FrameSlab slab) {
-        Translation known = slab.translation();
-        return known.isUnreadForTheMoment() ? verifier.readAgain(slab) : known;
-    }
-
-    private PhysicalAddressException unknown(FrameSlab slab, Translation frames, long address) {
-        int page = (int) ((address - slab.address()) / os.pageBytes());
-        return frames.unknown(page, pageOf(address));
-    }
-
-    /** Returns the physical location of memory, split as {@link Translation#extents} does. */
-    public List<PhysicalExtent> extents(long address, long bytes, long longest, long boundary) {
-        FrameSlab slab = slabOf(address, bytes);
-        Translation frames = translation(slab);
-        if (!frames.isKnown()) {
-            for (long at = pageOf(address); at < address + bytes; at += os.pageBytes()) {
-                if (frames.addressOf(at - slab.address()) == Translation.UNKNOWN) {
-                    throw unknown(slab, frames, at);
-                }
-            }
-        }
-        return frames.extents(address - slab.address(), bytes, longest, boundary, scope.now());
-    }
-
-    /** The virtual address of the byte at a physical one, if it came from here. */
-    public OptionalLong virtualAddressOf(long physical) {
-        for (FrameSlab slab : table.all()) {
-            long offset = translation(slab).offsetOf(physical);
-            if (offset >= 0) {
-                return OptionalLong.of(slab.address() + offset);
-            }
-        }
-        return OptionalLong.empty();
-    }
-
-    /** Returns the guarantees of pages that came from here. */
-    public Set<Guarantee> guarantees(long address, long bytes) {
-        return slabOf(address, bytes).guarantees();
-    }
-
-    /** How they were obtained. */
-    public Provenance provenance(long address, long bytes) {
-        return slabOf(address, bytes).provenance();
-    }
-
-    /** Returns whether the slab of an address has every guarantee that was requested of it. */
-    boolean servesItsRequest(long address) {
-        FrameSlab slab = table.find(address);
-        return slab == null || slab.servesItsRequest();
-    }
-
-    /**
-     * Sets the action that takes slabs out of use: it runs when an audit finds that some have lost
-     * what was requested of them.
-     */
-    public void onWithdrawal(Runnable engine) {
-        withdrawal = engine;
-    }
-
-    /** Returns whether an address is in a slab from which the engine does not cut blocks. */
-    public boolean isOutsideEngine(long address) {
-        FrameSlab slab = table.find(address);
-        return slab != null && slab.use() != FrameSlab.Use.ENGINE;
-    }
-
-    /** Returns the NUMA node of a byte's page now; empty if the system does not report it. */
-    public OptionalInt nodeOf(long address, long bytes) {
-        slabOf(address, bytes);
-        try (Arena scratch = Arena.ofConfined()) {
-            return OptionalInt.of(os.nodeOf(pageOf(address), scratch.allocate(CallState.LAYOUT)));
-        } catch (Refusal untold) {
-            return OptionalInt.empty();
-        }
-    }
-
-    /**
-     * Returns the kernel's present report on the frame of a byte.
-     *
-     * @throws PhysicalAddressException if the page map or the frame's records are not readable
-     * @throws IllegalArgumentException if the byte's page is not from here
-     */
-    public FrameReport inspect(long address, long bytes) {
-        FrameSlab slab = slabOf(address, bytes);
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            long page = pageOf(address);
-            long entry = pages.read(page, 1, callState)[0];
-            if (!PageMapEntry.isOwn(entry, isNeverSwapped(slab.provenance().way()))) {
-                throw PageMapEntry.whyAbsent(zeroPageMarked(entry, callState), page);
-            }
-            long frame = entry & PageMapEntry.FRAME_MASK;
-            MemorySegment answer = scratch.allocate(ValueLayout.JAVA_LONG);
-            os.readFrameFlags(frame, answer, callState);
-            Set<FrameFlag> flags = flags(answer.get(ValueLayout.JAVA_LONG, 0));
-            os.readFrameCounts(frame, answer, callState);
-            return new FrameReport(
-                    new PhysicalAddress(frame * os.pageBytes(), scope.now()),
-                    flags,
-                    answer.get(ValueLayout.JAVA_LONG, 0));
-        } catch (Refusal e) {
-            throw Translation.absent(e);
-        }
-    }
-
-    /** Audits all slabs. */
-    public Verification verify() {
-        return verify(List.copyOf(table.all()));
-    }
-
-    /**
-     * Audits the slab that memory came from.
-     *
-     * @throws IllegalArgumentException when the memory did not come from here
-     */
-    public Verification verify(long address, long bytes) {
-        return verify(List.of(slabOf(address, bytes)));
-    }
-
-    private Verification verify(List<FrameSlab> slabs) {
-        return verifier.verify(slabs, slab -> table.find(slab.address()) == slab, withdrawal);
-    }
-
     /**
      * Verifies all slabs periodically from now on, on a thread that runs while there are any.
      *
@@ -703,39 +526,6 @@ public final class Frames {
         }
     }
 
-    /** An entry whose frame is not the page's own is marked when that is the page of zeros. */
-    private long zeroPageMarked(long entry, MemorySegment callState) {
-        if (!PageMapEntry.isShared(entry)) {
-            return entry;
-        }
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment bits = scratch.allocate(ValueLayout.JAVA_LONG);
-            os.readFrameFlags(entry & PageMapEntry.FRAME_MASK, bits, callState);
-            return flags(bits.get(ValueLayout.JAVA_LONG, 0)).contains(FrameFlag.ZERO_PAGE)
-                    ? entry | PageMapEntry.ZERO_PAGE
-                    : entry;
-        } catch (Refusal e) {
-            return entry; // shared it is, with whom cannot be seen
-        }
-    }
-
-    private FrameSlab slabOf(long address, long bytes) {
-        FrameSlab slab = table.find(address, bytes);
-        if (slab == null) {
-            throw foreign(address, bytes);
-        }
-        return slab;
-    }
-
-    private static IllegalArgumentException foreign(long address, long bytes) {
-        return new IllegalArgumentException(
-                String.format(
-                        Locale.ROOT,
-                        "%d bytes at 0x%x are not memory of this allocator",
-                        bytes,
-                        address));
-    }
-
     private long pagesFor(long bytes) throws Refusal {
         long page = os.pageBytes();
         if (bytes > Long.MAX_VALUE / 2) {
@@ -747,19 +537,5 @@ public final class Frames {
                             page));
         }
         return Ways.roundUp(Math.max(1, bytes), page);
-    }
-
-    private long pageOf(long address) {
-        return address & -os.pageBytes();
-    }
-
-    private static Set<FrameFlag> flags(long bits) {
-        Set<FrameFlag> flags = EnumSet.noneOf(FrameFlag.class);
-        for (FrameFlag flag : FrameFlag.values()) {
-            if ((bits >>> flag.bit() & 1) != 0) {
-                flags.add(flag);
-            }
-        }
-        return flags;
     }
 }

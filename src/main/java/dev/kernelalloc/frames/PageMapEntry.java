@@ -26,6 +26,11 @@ final class PageMapEntry {
 
     private PageMapEntry() {}
 
+    /** Whether the kernel hides the frame of a present page: the reader lacks the right to it. */
+    static boolean isHidden(long entry) {
+        return (entry & PRESENT) != 0 && (entry & FRAME_MASK) == 0;
+    }
+
     /** Whether an entry shows a frame that is not the page's own. */
     static boolean isShared(long entry) {
         return (entry & PRESENT) != 0 && (entry & EXCLUSIVE) == 0 && (entry & FRAME_MASK) != 0;
@@ -65,7 +70,7 @@ final class PageMapEntry {
      */
     static PhysicalAddressException whyAbsent(long entry, long pageAddress) {
         if ((entry & PRESENT) != 0) {
-            if ((entry & FRAME_MASK) == 0) {
+            if (isHidden(entry)) {
                 return absent(
                         Reason.HIDDEN,
                         pageAddress,

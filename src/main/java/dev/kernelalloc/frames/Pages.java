@@ -27,6 +27,9 @@ final class Pages {
 
     private static final int COLLAPSE_ATTEMPTS = 3;
 
+    /** The entries of the page map that are read at once: those of 64 MiB in base pages. */
+    private static final int MOST_ENTRIES = 1 << 14;
+
     private final OperatingSystem os;
     private final Preflight preflight;
     private final PageMap pageMap;
@@ -187,21 +190,31 @@ final class Pages {
     /** Reads where pages lie. */
     Translation resolve(long address, long bytes, boolean mayBeShared, MemorySegment callState) {
         int pages = Math.toIntExact(bytes / os.pageBytes());
-        try {
-            return Translation.of(read(address, pages, callState), mayBeShared, os.pageBytes());
+        Translation.Builder builder = new Translation.Builder(mayBeShared, os.pageBytes());
+        long[] entries = new long[Math.min(pages, MOST_ENTRIES)];
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment read = scratch.allocate(ValueLayout.JAVA_LONG, entries.length);
+            for (int done = 0; done < pages; done += entries.length) {
+                int count = Math.min(entries.length, pages - done);
+                read(address + done * os.pageBytes(), entries, count, read, callState);
+                builder.add(entries, count);
+            }
+            return builder.build();
         } catch (Refusal e) {
             return Translation.unreadable(e, pages, os.pageBytes());
         }
     }
 
-    /** The page map's entries of some pages. */
-    long[] read(long address, int pages, MemorySegment callState) throws Refusal {
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment read = scratch.allocate(ValueLayout.JAVA_LONG, pages);
-            pageMap.read(address, read, callState);
-            long[] entries = new long[pages];
-            BulkMemory.copy(read, ValueLayout.JAVA_LONG, 0, entries, pages);
-            return entries;
-        }
+    /**
+     * Reads the page map's entries of some pages.
+     *
+     * @param entries receives as many as {@code count}
+     * @param scratch room for as many
+     */
+    void read(
+            long address, long[] entries, int count, MemorySegment scratch, MemorySegment callState)
+            throws Refusal {
+        pageMap.read(address, scratch.asSlice(0, (long) count * Long.BYTES), callState);
+        BulkMemory.copy(scratch, ValueLayout.JAVA_LONG, 0, entries, count);
     }
 }

@@ -4,6 +4,7 @@ import dev.kernelalloc.heap.BackgroundThread;
 
 import java.lang.ref.WeakReference;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -16,6 +17,9 @@ public final class PeriodicVerifier {
 
         private final WeakReference<Frames> reference;
         private final long periodNanos;
+
+        /** Rounds in a row that an exhausted Java heap has cut short; of the thread. */
+        private long cutShort;
 
         Verifications(Frames frames, long periodNanos) {
             this.reference = new WeakReference<>(frames);
@@ -37,7 +41,26 @@ public final class PeriodicVerifier {
         public void round() {
             Frames frames = reference.get();
             if (frames != null) {
-                frames.verify();
+                cutShort++; // also where the heap has no room for the result
+                if (!Verifier.wasCutShort(frames.map().verify())) {
+                    long before = cutShort - 1;
+                    cutShort = 0;
+                    report(before);
+                }
+            }
+        }
+
+        /** Not earlier: a logger that is first used where the heap is exhausted stays unusable. */
+        private static void report(long rounds) {
+            if (rounds > 0) {
+                System.getLogger("dev.kernelalloc")
+                        .log(
+                                System.Logger.Level.WARNING,
+                                String.format(
+                                        Locale.ROOT,
+                                        "the Java heap was exhausted: incompleteAudits=%d, and all"
+                                                + " slabs are audited again; raise -Xmx",
+                                        rounds));
             }
         }
     }

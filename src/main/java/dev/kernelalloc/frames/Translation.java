@@ -1,57 +1,62 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.Refusal;
-import dev.kernelalloc.physical.PhysicalAddress;
+import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalAddressException.Reason;
-import dev.kernelalloc.physical.PhysicalExtent;
 
-import java.util.ArrayList;
+import org.jspecify.annotations.Nullable;
+
 import java.util.Arrays;
-import java.util.List;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 
 /**
- * The physical addresses of the pages of a slab when they were resolved, and the runs of adjoining
- * pages. It never changes; a slab whose pages have moved gets another.
+ * The physical addresses of the pages of a slab when they were resolved, as runs of adjoining
+ * pages: few for huge pages, whatever the size of the slab. It never changes; a slab whose pages
+ * have moved gets another.
  */
 final class Translation {
 
     /** Instead of an address: it is not known. Negative still where an offset is added to it. */
     static final long UNKNOWN = Long.MIN_VALUE;
 
-    /** Why addresses are unknown. */
-    private sealed interface Source {
-
-        /** None is. */
-        record Nothing() implements Source {}
-
-        /** The page map was read: these are its entries. */
-        record Entries(long[] values) implements Source {}
-
-        /** Some frames that the page map shows are not their pages' own. */
-        record Foreign(Map<Integer, ForeignFrame> frames, Source others) implements Source {}
-
-        /** It could not be read. */
-        record Unreadable(Refusal why) implements Source {}
-    }
-
     private final long pageBytes;
 
-    /** The address of each page. */
+    /** The pages at which runs begin, ascending, and behind them the number of pages. */
+    private final int[] starts;
+
+    /** The address of the first page of each run, or {@link #UNKNOWN} for all its pages. */
     private final long[] addresses;
 
-    private final Source source;
+    /** The page map's entry of the pages of each run without addresses; none if all are known. */
+    private final long[] entries;
 
-    /** The pages at which runs begin, ascending, and behind them the number of pages. */
-    private final int[] runs;
+    /** Pages whose frames, as the page map shows them, are not their own. */
+    private final Map<Integer, ForeignFrame> foreign;
 
-    private Translation(long pageBytes, long[] addresses, Source source) {
+    /** Why the page map could not be read; null if it was. */
+    private final @Nullable Refusal unreadable;
+
+    private final boolean known;
+    private final boolean hidden;
+
+    private Translation(
+            long pageBytes,
+            int[] starts,
+            long[] addresses,
+            long[] entries,
+            Map<Integer, ForeignFrame> foreign,
+            @Nullable Refusal unreadable) {
         this.pageBytes = pageBytes;
+        this.starts = starts;
         this.addresses = addresses;
-        this.source = source;
-        this.runs = runs(addresses, pageBytes);
+        this.entries = entries;
+        this.foreign = foreign;
+        this.unreadable = unreadable;
+        this.known = entries.length == 0;
+        this.hidden = unreadable != null || Arrays.stream(entries).anyMatch(PageMapEntry::isHidden);
     }
 
     /**
@@ -61,134 +66,215 @@ final class Translation {
      * @param mayBeShared whether the kernel does not mark pages of this kind as exclusive
      */
     static Translation of(long[] entries, boolean mayBeShared, long pageBytes) {
-        long[] addresses = new long[entries.length];
-        boolean known = true;
-        for (int i = 0; i < entries.length; i++) {
-            boolean own = PageMapEntry.isOwn(entries[i], mayBeShared);
-            addresses[i] = own ? (entries[i] & PageMapEntry.FRAME_MASK) * pageBytes : UNKNOWN;
-            known &= own;
-        }
-        return new Translation(
-                pageBytes, addresses, known ? new Source.Nothing() : new Source.Entries(entries));
-    }
-
-    /**
-     * The same without the addresses of some pages.
-     *
-     * @param foreign by page, the frames that are not theirs
-     */
-    Translation without(Map<Integer, ForeignFrame> foreign) {
-        long[] own = addresses.clone();
-        foreign.keySet().forEach(page -> own[page] = UNKNOWN);
-        return new Translation(pageBytes, own, new Source.Foreign(Map.copyOf(foreign), source));
+        Builder builder = new Builder(mayBeShared, pageBytes);
+        builder.add(entries, entries.length);
+        return builder.build();
     }
 
     /** Nothing is known of any page. */
     static Translation unreadable(Refusal why, int pages, long pageBytes) {
-        long[] addresses = new long[pages];
-        Arrays.fill(addresses, UNKNOWN);
-        return new Translation(pageBytes, addresses, new Source.Unreadable(why));
+        return new Translation(
+                pageBytes, new int[] {0, pages}, new long[] {UNKNOWN}, new long[1], Map.of(), why);
     }
 
-    /** A page without an address adjoins neither neighbour. */
-    private static int[] runs(long[] addresses, long pageBytes) {
-        int[] starts = new int[addresses.length + 1];
-        int count = 0;
-        long next = 0;
-        for (int i = 0; i < addresses.length; i++) {
-            if (i == 0 || addresses[i] != next) {
-                starts[count++] = i;
-            }
-            next = addresses[i] + pageBytes;
+    /** Collects pages in their order, so that no array of the size of the slab is needed. */
+    static final class Builder {
+
+        private final boolean mayBeShared;
+        private final long pageBytes;
+        private int[] starts = new int[8];
+        private long[] addresses = new long[8];
+        private long[] entries = new long[8];
+        private final Map<Integer, ForeignFrame> foreign = new HashMap<>();
+        private int runs;
+        private int pages;
+
+        /** The address that continues the last run. */
+        private long next = UNKNOWN;
+
+        /**
+         * Begins with no page.
+         *
+         * @param mayBeShared whether the kernel does not mark pages of this kind as exclusive
+         */
+        Builder(boolean mayBeShared, long pageBytes) {
+            this.mayBeShared = mayBeShared;
+            this.pageBytes = pageBytes;
         }
-        starts[count] = addresses.length;
-        return Arrays.copyOf(starts, count + 1);
+
+        /** Adds the pages of the first of some entries of the page map. */
+        void add(long[] read, int count) {
+            for (int i = 0; i < count; i++) {
+                add(read[i]);
+            }
+        }
+
+        /** Adds a page by its entry. */
+        void add(long entry) {
+            if (PageMapEntry.isOwn(entry, mayBeShared)) {
+                long address = (entry & PageMapEntry.FRAME_MASK) * pageBytes;
+                if (address != next) {
+                    begin(address, 0);
+                }
+                next = address + pageBytes;
+            } else {
+                addUnknown(entry);
+            }
+            pages++;
+        }
+
+        /** Adds a page whose frame is not its own. */
+        void add(long entry, ForeignFrame frame) {
+            foreign.put(pages, frame);
+            addUnknown(entry);
+            pages++;
+        }
+
+        /** Adds the first pages of another translation. */
+        void add(Translation other, int count) {
+            for (int run = 0; run + 1 < other.starts.length && other.starts[run] < count; run++) {
+                begin(other.addresses[run], other.known ? 0 : other.entries[run]);
+                pages = Math.min(count, other.starts[run + 1]);
+                long bytes = (pages - other.starts[run]) * pageBytes;
+                next = other.addresses[run] == UNKNOWN ? UNKNOWN : other.addresses[run] + bytes;
+            }
+            other.foreign.forEach(
+                    (page, frame) -> {
+                        if (page < count) {
+                            foreign.put(page, frame);
+                        }
+                    });
+        }
+
+        private void addUnknown(long entry) {
+            if (runs == 0 || addresses[runs - 1] != UNKNOWN || entries[runs - 1] != entry) {
+                begin(UNKNOWN, entry);
+            }
+            next = UNKNOWN;
+        }
+
+        private void begin(long address, long entry) {
+            if (runs == addresses.length) {
+                starts = Arrays.copyOf(starts, 2 * runs);
+                addresses = Arrays.copyOf(addresses, 2 * runs);
+                entries = Arrays.copyOf(entries, 2 * runs);
+            }
+            starts[runs] = pages;
+            addresses[runs] = address;
+            entries[runs] = entry;
+            runs++;
+        }
+
+        Translation build() {
+            int[] ends = Arrays.copyOf(starts, runs + 1);
+            ends[runs] = pages;
+            long[] found = Arrays.copyOf(addresses, runs);
+            boolean known = Arrays.stream(found).allMatch(one -> one != UNKNOWN);
+            return new Translation(
+                    pageBytes,
+                    ends,
+                    found,
+                    known ? new long[0] : Arrays.copyOf(entries, runs),
+                    Map.copyOf(foreign),
+                    null);
+        }
     }
 
     /** How many pages there are. */
     int pages() {
-        return addresses.length;
-    }
-
-    /** Returns the address of each page, or {@link #UNKNOWN}; the caller may change the array. */
-    long[] addresses() {
-        return addresses.clone();
+        return starts[starts.length - 1];
     }
 
     /** Returns the address of a page, or {@link #UNKNOWN}. */
     long pageAddress(int page) {
-        return addresses[page];
+        int run = runOf(page);
+        return addresses[run] == UNKNOWN
+                ? UNKNOWN
+                : addresses[run] + (page - starts[run]) * pageBytes;
     }
 
     /** Returns the address of the byte at an offset, or {@link #UNKNOWN}. */
     long addressOf(long offset) {
-        long page = addresses[(int) (offset / pageBytes)];
+        long page = pageAddress((int) (offset / pageBytes));
         return page == UNKNOWN ? UNKNOWN : page + (offset & pageBytes - 1);
+    }
+
+    /**
+     * Returns the address of each unit of pages; {@link #UNKNOWN} for one that is not physically
+     * contiguous at a multiple of its size.
+     */
+    long[] addressesOfUnits(long unitBytes) {
+        int perUnit = (int) (unitBytes / pageBytes);
+        long[] units = new long[Math.ceilDiv(pages(), perUnit)];
+        int run = 0;
+        for (int i = 0; i < units.length; i++) {
+            int page = i * perUnit;
+            while (starts[run + 1] <= page) {
+                run++;
+            }
+            int end = Math.min(pages(), page + perUnit);
+            long address = addresses[run] + (page - starts[run]) * pageBytes;
+            boolean whole = end <= starts[run + 1] && (address & unitBytes - 1) == 0;
+            units[i] = whole && addresses[run] != UNKNOWN ? address : UNKNOWN;
+        }
+        return units;
+    }
+
+    /** Returns whether each unit of pages is physically contiguous at a multiple of its size. */
+    boolean consistsOf(long unitBytes) {
+        long mask = unitBytes - 1;
+        for (int run = 0; run < addresses.length; run++) {
+            long end = starts[run + 1] * pageBytes;
+            if (addresses[run] == UNKNOWN || (addresses[run] & mask) != 0 || (end & mask) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Whether every page has an address. */
     boolean isKnown() {
-        return source instanceof Source.Nothing;
+        return known;
     }
 
     /** The refusal to show the page map at all, or frames in it. */
     boolean isHidden() {
-        return switch (source) {
-            case Source.Nothing _, Source.Foreign _ -> false; // frames were seen
-            case Source.Unreadable _ -> true;
-            case Source.Entries(long[] values) ->
-                    Arrays.stream(values)
-                            .anyMatch(
-                                    entry ->
-                                            (entry & PageMapEntry.PRESENT) != 0
-                                                    && (entry & PageMapEntry.FRAME_MASK) == 0);
-        };
+        return hidden;
     }
 
     /** Whether the page map was unreadable for a transient reason. */
     boolean isUnreadForTheMoment() {
-        return source instanceof Source.Unreadable(Refusal why) && why instanceof Refusal.Shortage;
+        return unreadable instanceof Refusal.Shortage;
     }
 
     /** Returns that reason. */
     Refusal whyUnread() {
-        return switch (source) {
-            case Source.Unreadable(Refusal why) -> why.saying(why.getMessage());
-            case Source.Nothing _, Source.Entries _, Source.Foreign _ ->
-                    throw new IllegalStateException("the page map was read");
-        };
+        if (unreadable == null) {
+            throw new IllegalStateException("the page map was read");
+        }
+        return unreadable.saying(unreadable.getMessage());
     }
 
     /** Returns whether the system never shows the frames of pages. */
     boolean isShownToNobody() {
-        return source instanceof Source.Unreadable(Refusal why)
-                && why instanceof Refusal.NotSupported;
+        return unreadable instanceof Refusal.NotSupported;
     }
 
     /** Why a page has no address. */
     PhysicalAddressException unknown(int page, long virtualAddress) {
-        return unknown(source, page, virtualAddress);
-    }
-
-    private static PhysicalAddressException unknown(Source source, int page, long virtualAddress) {
-        return switch (source) {
-            case Source.Nothing _ ->
-                    throw new IllegalArgumentException(
-                            String.format(
-                                    Locale.ROOT,
-                                    "page %d at 0x%x has an address",
-                                    page,
-                                    virtualAddress));
-            case Source.Unreadable(Refusal why) -> absent(why);
-            case Source.Foreign(Map<Integer, ForeignFrame> frames, Source others) -> {
-                ForeignFrame frame = frames.get(page);
-                yield frame == null
-                        ? unknown(others, page, virtualAddress)
-                        : frame.whyAbsent(virtualAddress);
-            }
-            case Source.Entries(long[] values) ->
-                    PageMapEntry.whyAbsent(values[page], virtualAddress);
-        };
+        if (unreadable != null) {
+            return absent(unreadable);
+        }
+        int run = runOf(page);
+        if (addresses[run] != UNKNOWN) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT, "page %d at 0x%x has an address", page, virtualAddress));
+        }
+        ForeignFrame frame = foreign.get(page);
+        return frame == null
+                ? PageMapEntry.whyAbsent(entries[run], virtualAddress)
+                : frame.whyAbsent(virtualAddress);
     }
 
     /** Converts a refused page map to the exception of a request for an address. */
@@ -205,64 +291,55 @@ final class Translation {
     /** Whether those bytes are known to lie side by side. */
     boolean isContiguous(long offset, long bytes) {
         int run = runOf((int) (offset / pageBytes));
-        return addresses[runs[run]] != UNKNOWN && offset + bytes <= runs[run + 1] * pageBytes;
+        return addresses[run] != UNKNOWN && offset + bytes <= starts[run + 1] * pageBytes;
     }
 
     /** Returns the page behind the run of a page. */
     int endOfRun(int page) {
-        return runs[runOf(page) + 1];
+        return starts[runOf(page) + 1];
     }
 
     /** The most bytes that lie side by side. */
     long longestRunBytes() {
         long longest = 0;
-        for (int i = 0; i + 1 < runs.length; i++) {
-            if (addresses[runs[i]] != UNKNOWN) {
-                longest = Math.max(longest, runs[i + 1] - runs[i]);
+        for (int run = 0; run < addresses.length; run++) {
+            if (addresses[run] != UNKNOWN) {
+                longest = Math.max(longest, starts[run + 1] - starts[run]);
             }
         }
         return longest * pageBytes;
     }
 
-    /** The offset of the byte at a physical address, or -1: a search through all runs. */
-    long offsetOf(long physical) {
-        for (int i = 0; i + 1 < runs.length; i++) {
-            long start = addresses[runs[i]];
-            long length = (runs[i + 1] - runs[i]) * pageBytes;
-            if (start != UNKNOWN && physical >= start && physical - start < length) {
-                return runs[i] * pageBytes + (physical - start);
+    /** Returns the first page of a range that has no address; -1 if all have one. */
+    int firstUnknown(int from, int to) {
+        for (int run = runOf(from); run < addresses.length && starts[run] < to; run++) {
+            if (addresses[run] == UNKNOWN) {
+                return Math.max(from, starts[run]);
             }
         }
         return -1;
     }
 
     /**
-     * The runs of a range, split so that none is longer than {@code longest} or crosses a multiple
-     * of {@code boundary}.
+     * Visits the runs of a range, split so that none is longer than {@code longest} or crosses a
+     * multiple of {@code boundary}.
      *
      * @param offset of the range, all of whose pages have addresses
      * @param boundary a power of two, or 0
      */
-    List<PhysicalExtent> extents(
-            long offset, long bytes, long longest, long boundary, PhysicalAddress.Scope scope) {
-        List<PhysicalExtent> extents = new ArrayList<>();
+    void extents(long offset, long bytes, long longest, long boundary, ExtentVisitor visitor) {
         long end = offset + bytes;
         int run = runOf((int) (offset / pageBytes));
         for (long from = offset; from < end; run++) {
-            long to = Math.min(end, runs[run + 1] * pageBytes);
-            split(addressOf(from), to - from, longest, boundary, scope, extents);
+            long to = Math.min(end, starts[run + 1] * pageBytes);
+            long start = addresses[run] + (from - starts[run] * pageBytes);
+            split(start, to - from, longest, boundary, visitor);
             from = to;
         }
-        return extents;
     }
 
     private static void split(
-            long start,
-            long bytes,
-            long longest,
-            long boundary,
-            PhysicalAddress.Scope scope,
-            List<PhysicalExtent> extents) {
+            long start, long bytes, long longest, long boundary, ExtentVisitor visitor) {
         long at = start;
         long left = bytes;
         while (left > 0) {
@@ -270,14 +347,14 @@ final class Translation {
             if (boundary != 0) {
                 length = Math.min(length, boundary - (at & boundary - 1));
             }
-            extents.add(new PhysicalExtent(new PhysicalAddress(at, scope), length));
+            visitor.visit(at, length);
             at += length;
             left -= length;
         }
     }
 
     private int runOf(int page) {
-        int found = Arrays.binarySearch(runs, page);
+        int found = Arrays.binarySearch(starts, page);
         return found >= 0 ? found : -found - 2;
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.LockedMappings;
 import dev.kernelalloc.os.OperatingSystem;
@@ -19,14 +20,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collection;
 import java.util.EnumSet;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntPredicate;
-import java.util.function.Predicate;
 
 /**
  * Audits slabs: reads their page map again and compares, and asks the kernel whether the guarantees
@@ -44,28 +44,49 @@ final class Verifier {
     /** Pages that come and go in that many looks are reported as the last one shows them. */
     private static final int MOST_LOOKS = 16;
 
+    /** The pages that are audited at once. */
+    private static final int PIECE_PAGES = 1 << 12;
+
+    private static final long LOCKED = ForeignFrame.bit(FrameFlag.MLOCKED);
+    private static final long HUGE =
+            ForeignFrame.bit(FrameFlag.HUGE) | ForeignFrame.bit(FrameFlag.THP);
+
+    /** What an audit says of slabs that it could not check, made before the heap is exhausted. */
+    private static final Optional<String> HEAP_EXHAUSTED =
+            Optional.of(
+                    "the Java heap is exhausted: some slabs were not checked; raise -Xmx, or verify"
+                            + " again when memory is free");
+
     private final OperatingSystem os;
     private final Pages pages;
+    private final FrameTable table;
     private final FrameListener listener;
     private final AddressScope scope;
 
-    Verifier(OperatingSystem os, Pages pages, FrameListener listener, AddressScope scope) {
+    Verifier(
+            OperatingSystem os,
+            Pages pages,
+            FrameTable table,
+            FrameListener listener,
+            AddressScope scope) {
         this.os = os;
         this.pages = pages;
+        this.table = table;
         this.listener = listener;
         this.scope = scope;
     }
 
     /**
-     * Audits slabs. Those released during the audit do not count.
+     * Audits slabs. Those released during the audit do not count. Java heap is needed for what is
+     * found, not for what is audited; slabs that an exhausted heap leaves unchecked are reported as
+     * not verifiable.
      *
-     * @param isLive whether a slab is still in the table
      * @param withdrawal is run where a slab has lost what was asked of it, before listeners are
      *     told
      */
-    Verification verify(List<FrameSlab> slabs, Predicate<FrameSlab> isLive, Runnable withdrawal) {
+    Verification verify(Collection<FrameSlab> slabs, Runnable withdrawal) {
         List<LostGuarantee> lostNow = new ArrayList<>();
-        Verification found = audit(slabs, isLive, lostNow);
+        Verification found = audit(slabs, lostNow);
         if (!slabs.stream().allMatch(FrameSlab::servesItsRequest)) {
             withdrawal.run();
         }
@@ -74,47 +95,61 @@ final class Verifier {
         return found;
     }
 
+    /** Whether an exhausted Java heap left slabs unchecked. */
+    static boolean wasCutShort(Verification found) {
+        return found.unverifiable().equals(HEAP_EXHAUSTED);
+    }
+
     /** Resolves a slab whose page map was unreadable for a transient reason when it was made. */
     synchronized Translation readAgain(FrameSlab slab) {
-        if (!slab.translation().isUnreadForTheMoment()) {
-            return slab.translation();
+        Translation known = slab.translation();
+        if (!known.isUnreadForTheMoment()) {
+            return known;
         }
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            Translation now = look(slab, callState).ownFrames();
-            slab.retranslate(now);
+            Translation now =
+                    pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
+            table.retranslate(slab, now);
             return now;
         }
     }
 
     /** One at a time, so that each drift and each loss is found once. */
     private synchronized Verification audit(
-            List<FrameSlab> slabs, Predicate<FrameSlab> isLive, List<LostGuarantee> lostNow) {
+            Collection<FrameSlab> slabs, List<LostGuarantee> lostNow) {
         long checked = 0;
         List<Drift> drifts = new ArrayList<>();
         List<LostGuarantee> lost = new ArrayList<>();
         Optional<String> unverifiable = Optional.empty();
         try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            ProcessView process = new ProcessView(callState);
+            ProcessView process = new ProcessView(scratch);
             for (FrameSlab slab : slabs) {
-                Audit audit = new Audit(slab, process);
-                audit.run();
-                // A slab leaves the table before its pages go, so these were still its own.
-                if (isLive.test(slab)) {
-                    checked += audit.compared;
-                    drifts.addAll(audit.drifts);
-                    audit.lost.forEach(slab::lose);
-                    lostNow.addAll(audit.lost);
-                    lost.addAll(slab.lost());
-                    if (!audit.look.now.isHidden()) {
-                        slab.retranslate(audit.look.ownFrames());
+                try {
+                    Audit audit = new Audit(slab, process);
+                    audit.run();
+                    // A slab leaves the table before its pages go, so these were still its own.
+                    if (table.find(slab.address()) == slab) {
+                        checked += audit.compared;
+                        drifts.addAll(audit.drifts);
+                        for (LostGuarantee one : audit.lost) {
+                            lostNow.add(one);
+                            slab.lose(one);
+                        }
+                        lost.addAll(slab.lost());
+                        if (audit.now != slab.translation() && !audit.now.isHidden()) {
+                            table.retranslate(slab, audit.now);
+                        }
+                        if (audit.unverifiable != null && unverifiable.isEmpty()) {
+                            unverifiable = Optional.of(audit.unverifiable);
+                        }
                     }
-                    unverifiable = unverifiable.or(() -> Optional.ofNullable(audit.unverifiable));
+                } catch (OutOfMemoryError e) {
+                    unverifiable = HEAP_EXHAUSTED;
                 }
             }
             if (checked == 0 && unverifiable.isEmpty()) {
-                unverifiable = whyHiddenFromAll(callState);
+                unverifiable = whyHiddenFromAll(process.callState);
             }
         }
         return new Verification(checked, drifts, lost, unverifiable);
@@ -142,15 +177,17 @@ final class Verifier {
                 && slab.provenance().way() != Way.TRANSPARENT_HUGE;
     }
 
-    /** The facts that are read once per process, and only if a slab needs them. */
+    /** The facts that are read once per process, and only if a slab needs them; and the buffers. */
     private final class ProcessView {
 
         private final MemorySegment callState;
+        private final Piece piece;
         private @Nullable LockedMappings locked;
         private @Nullable IntPredicate held;
 
-        private ProcessView(MemorySegment callState) {
-            this.callState = callState;
+        private ProcessView(Arena arena) {
+            this.callState = arena.allocate(CallState.LAYOUT);
+            this.piece = new Piece(arena);
         }
 
         private LockedMappings locked() throws Refusal {
@@ -173,74 +210,100 @@ final class Verifier {
     }
 
     /**
-     * The kernel's report on the pages of a slab at one moment.
-     *
-     * @param now the addresses, by the page map
-     * @param foreign the pages whose frames are not their own, if the records are readable
-     * @param flags the flags of the frame of each page; null if the records are not readable
+     * The kernel's report on some pages of a slab at one moment. Audits go piece by piece through
+     * these buffers, so that the Java heap they need does not depend on the memory they audit.
      */
-    private record Look(
-            Translation now, Map<Integer, ForeignFrame> foreign, long @Nullable [] flags) {
+    private final class Piece {
 
-        /** Whether a page has no frame, or one that is not its own. */
-        private boolean isWrong(int page) {
-            return now.pageAddress(page) == Translation.UNKNOWN || foreign.containsKey(page);
+        private final long[] entries = new long[PIECE_PAGES];
+        private final long[] frames = new long[PIECE_PAGES];
+        private final long[] flags = new long[PIECE_PAGES];
+        private final long[] counts = new long[PIECE_PAGES];
+        private final MemorySegment buffer;
+
+        /** Pages without a frame, or with one that is not their own. */
+        private BitSet wrong = new BitSet(PIECE_PAGES);
+
+        private BitSet wrongBefore = new BitSet(PIECE_PAGES);
+
+        /** Whether the records of frames were read, of every page that has one. */
+        private boolean hasRecords;
+
+        private boolean mayBeShared;
+
+        private Piece(Arena arena) {
+            this.buffer = arena.allocate(ValueLayout.JAVA_LONG, PIECE_PAGES);
         }
 
-        /** Returns the addresses of pages that have frames of their own. */
-        private Translation ownFrames() {
-            return foreign.isEmpty() ? now : now.without(foreign);
-        }
-    }
-
-    private Look look(FrameSlab slab, MemorySegment callState) {
-        Translation now = pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
-        int[] known = now.isHidden() ? new int[0] : known(now);
-        if (known.length == 0) {
-            return new Look(now, Map.of(), null);
-        }
-        long[] frames = new long[known.length];
-        Arrays.setAll(frames, i -> now.pageAddress(known[i]) / os.pageBytes());
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment flags = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
-            MemorySegment counts = scratch.allocate(ValueLayout.JAVA_LONG, frames.length);
-            os.readFrameFlagsOf(frames, flags, callState);
-            os.readFrameCountsOf(frames, counts, callState);
-            return look(now, known, flags, counts, !mayBeShared(slab));
-        } catch (Refusal unreadable) {
-            return new Look(now, Map.of(), null); // the page map alone has to do
-        }
-    }
-
-    private static Look look(
-            Translation now,
-            int[] known,
-            MemorySegment flagsOfKnown,
-            MemorySegment countsOfKnown,
-            boolean ofNobodyElse) {
-        Map<Integer, ForeignFrame> foreign = new HashMap<>();
-        long[] flags = new long[now.pages()];
-        for (int i = 0; i < known.length; i++) {
-            long flagsOfOne = flagsOfKnown.getAtIndex(ValueLayout.JAVA_LONG, i);
-            long count = countsOfKnown.getAtIndex(ValueLayout.JAVA_LONG, i);
-            flags[known[i]] = flagsOfOne;
-            if (ForeignFrame.isForeign(flagsOfOne, count, ofNobodyElse)) {
-                foreign.put(known[i], new ForeignFrame(flagsOfOne, count));
+        /** Reads pages until what is wrong has been so several times, or nothing is. */
+        private void settle(FrameSlab slab, int first, int count, MemorySegment callState)
+                throws Refusal {
+            read(slab, first, count, callState);
+            int sightings = 1;
+            for (int looks = 1;
+                    looks < MOST_LOOKS && sightings < SIGHTINGS && !wrong.isEmpty();
+                    looks++) {
+                Thread.yield();
+                BitSet last = wrong;
+                wrong = wrongBefore;
+                wrongBefore = last;
+                read(slab, first, count, callState);
+                sightings = hasNewWrongs() ? 1 : sightings + 1;
             }
         }
-        return new Look(now, foreign, flags);
-    }
 
-    /** The pages that have addresses. */
-    private static int[] known(Translation now) {
-        int[] known = new int[now.pages()];
-        int count = 0;
-        for (int page = 0; page < known.length; page++) {
-            if (now.pageAddress(page) != Translation.UNKNOWN) {
-                known[count++] = page;
+        private boolean hasNewWrongs() {
+            for (int i = wrong.nextSetBit(0); i >= 0; i = wrong.nextSetBit(i + 1)) {
+                if (!wrongBefore.get(i)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private void read(FrameSlab slab, int first, int count, MemorySegment callState)
+                throws Refusal {
+            long address = slab.address() + first * os.pageBytes();
+            pages.read(address, entries, count, buffer, callState);
+            wrong.clear();
+            hasRecords = false;
+            mayBeShared = mayBeShared(slab);
+            int known = 0;
+            for (int i = 0; i < count; i++) {
+                if (PageMapEntry.isOwn(entries[i], mayBeShared)) {
+                    frames[known++] = entries[i] & PageMapEntry.FRAME_MASK;
+                } else {
+                    wrong.set(i);
+                }
+            }
+            if (known == 0) {
+                return;
+            }
+            try {
+                os.readFrameFlagsOf(frames, known, buffer, callState);
+                BulkMemory.copy(buffer, ValueLayout.JAVA_LONG, 0, flags, known);
+                os.readFrameCountsOf(frames, known, buffer, callState);
+                BulkMemory.copy(buffer, ValueLayout.JAVA_LONG, 0, counts, known);
+            } catch (Refusal unreadable) {
+                return; // the page map alone has to do
+            }
+            hasRecords = true;
+            for (int i = count - 1; i >= 0; i--) { // from ranks to pages, in place
+                if (!wrong.get(i)) {
+                    known--;
+                    flags[i] = flags[known];
+                    counts[i] = counts[known];
+                    if (ForeignFrame.isForeign(flags[i], counts[i], !mayBeShared)) {
+                        wrong.set(i);
+                    }
+                }
             }
         }
-        return Arrays.copyOf(known, count);
+
+        /** Whether the page's frame is not its own by its record. */
+        private boolean isForeign(int page) {
+            return wrong.get(page) && PageMapEntry.isOwn(entries[page], mayBeShared);
+        }
     }
 
     /** The audit of one slab. */
@@ -251,25 +314,41 @@ final class Verifier {
         private final Translation before;
         private final List<Drift> drifts = new ArrayList<>();
         private final List<LostGuarantee> lost = new ArrayList<>();
-        private Look look;
+
+        /** What it was compared with, where nothing has changed. */
+        private Translation now;
+
         private long compared;
         private @Nullable String unverifiable;
+
+        /** Whether the records say of every frame that it is locked, and that it is huge. */
+        private boolean everyFrameIsLocked = true;
+
+        private boolean everyFrameIsHuge = true;
+
+        /** The run of pages that the last one asked about was in. */
+        private int runStart;
+
+        private int runEnd;
+        private long runAddress;
 
         private Audit(FrameSlab slab, ProcessView process) {
             this.slab = slab;
             this.process = process;
             this.before = readAgain(slab);
-            this.look = look(slab, process.callState);
+            this.now = before;
         }
 
         private void run() {
-            settle();
-            if (before.isHidden() || look.now.isHidden()) {
-                Translation hidden = before.isHidden() ? before : look.now;
-                unverifiable = hidden.unknown(0, slab.address()).getMessage();
+            if (before.isHidden()) {
+                unverifiable = before.unknown(0, slab.address()).getMessage();
+                now = resolved();
             } else {
                 compare();
-                compared = look.now.pages();
+            }
+            if (now.isHidden()) {
+                everyFrameIsLocked = false;
+                everyFrameIsHuge = false;
             }
             for (Guarantee guarantee : EnumSet.copyOf(slab.guarantees())) { // HUGE first
                 try {
@@ -294,68 +373,106 @@ final class Verifier {
 
         // ---- where pages lie ------------------------------------------------------------------
 
-        /** Looks again until what is wrong has been so several times, or nothing is. */
-        private void settle() {
-            Look last = look;
-            int sightings = 1;
-            for (int looks = 1;
-                    looks < MOST_LOOKS && sightings < SIGHTINGS && isSuspicious(last);
-                    looks++) {
-                Thread.yield();
-                Look next = look(slab, process.callState);
-                sightings = hasNewWrongs(last, next) ? 1 : sightings + 1;
-                last = next;
-            }
-            look = last;
+        private Translation resolved() {
+            boolean shared = mayBeShared(slab);
+            return pages.resolve(slab.address(), slab.bytes(), shared, process.callState);
         }
 
-        private boolean isSuspicious(Look one) {
-            if (one.now.isHidden()) {
-                return false;
-            }
-            for (int page = 0; page < one.now.pages(); page++) {
-                if (one.isWrong(page)) {
-                    return true;
+        /** Reads all pages; a translation is made only of a slab that has changed. */
+        private void compare() {
+            Translation.Builder changed = null;
+            Piece piece = process.piece;
+            int all = before.pages();
+            for (int first = 0; first < all; first += PIECE_PAGES) {
+                int count = Math.min(PIECE_PAGES, all - first);
+                try {
+                    piece.settle(slab, first, count, process.callState);
+                } catch (Refusal e) {
+                    hide(Translation.unreadable(e, all, os.pageBytes()), first);
+                    return;
+                }
+                for (int i = 0; i < count; i++) {
+                    if (PageMapEntry.isHidden(piece.entries[i])) {
+                        long[] entry = {piece.entries[i]};
+                        hide(Translation.of(entry, false, os.pageBytes()), first + i);
+                        return;
+                    }
+                    changed = compare(piece, first, i, changed);
                 }
             }
-            return false;
+            compared = all;
+            if (changed != null) {
+                now = changed.build();
+            }
         }
 
-        private boolean hasNewWrongs(Look last, Look next) {
-            for (int page = 0; page < next.now.pages(); page++) {
-                if (next.isWrong(page) && !last.isWrong(page)) {
-                    return true;
-                }
+        /** Nothing is compared if a page is hidden. */
+        private void hide(Translation hidden, int page) {
+            drifts.clear();
+            now = hidden;
+            unverifiable = hidden.unknown(0, addressOf(page)).getMessage();
+        }
+
+        /** Returns where a page lay; pages are asked about in ascending order. */
+        private long lay(int page) {
+            if (page >= runEnd) {
+                runStart = page;
+                runEnd = before.endOfRun(page);
+                runAddress = before.pageAddress(page);
             }
-            return false;
+            return runAddress == Translation.UNKNOWN
+                    ? Translation.UNKNOWN
+                    : runAddress + (page - runStart) * os.pageBytes();
         }
 
         /** A page without a frame of its own is a drift for as long as that is so. */
-        private void compare() {
-            boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
-            for (int page = 0; page < look.now.pages(); page++) {
-                long now = look.now.pageAddress(page);
-                ForeignFrame foreign = look.foreign.get(page);
-                if (foreign != null) {
-                    PhysicalAddress lay = physical(before.pageAddress(page));
-                    drifts.add(new Drift(addressOf(page), lay, null, pinned, foreign.finding()));
-                } else if (now == Translation.UNKNOWN || now != before.pageAddress(page)) {
-                    drifts.add(moved(page, pinned));
+        private Translation.@Nullable Builder compare(
+                Piece piece, int first, int i, Translation.@Nullable Builder changed) {
+            int page = first + i;
+            boolean wrong = piece.wrong.get(i);
+            long flags = wrong || !piece.hasRecords ? 0 : piece.flags[i];
+            everyFrameIsLocked &= (flags & LOCKED) != 0;
+            everyFrameIsHuge &= (flags & HUGE) != 0;
+            long entry = piece.entries[i];
+            long found =
+                    wrong
+                            ? Translation.UNKNOWN
+                            : (entry & PageMapEntry.FRAME_MASK) * os.pageBytes();
+            long lay = lay(page);
+            Translation.Builder builder = changed;
+            if (wrong || found != lay) {
+                if (builder == null) {
+                    builder = new Translation.Builder(mayBeShared(slab), os.pageBytes());
+                    builder.add(before, page);
                 }
             }
+            if (piece.isForeign(i)) {
+                ForeignFrame frame = new ForeignFrame(piece.flags[i], piece.counts[i]);
+                drifts.add(drift(page, lay, found, frame.finding()));
+                builder.add(entry, frame);
+                return builder;
+            }
+            if (wrong || found != lay) {
+                drifts.add(drift(page, lay, found, finding(page, entry, lay, wrong)));
+            }
+            if (builder != null) {
+                builder.add(entry);
+            }
+            return builder;
         }
 
-        private Drift moved(int page, boolean pinned) {
-            long address = addressOf(page);
-            long to = look.now.pageAddress(page);
-            String finding =
-                    to == Translation.UNKNOWN
-                            ? look.now.unknown(page, address).getMessage()
-                            : before.pageAddress(page) == Translation.UNKNOWN
-                                    ? "the page has a frame now, and had none that was known"
-                                    : "the page was moved to another frame";
-            return new Drift(
-                    address, physical(before.pageAddress(page)), physical(to), pinned, finding);
+        private String finding(int page, long entry, long lay, boolean wrong) {
+            if (wrong) {
+                return PageMapEntry.whyAbsent(entry, addressOf(page)).getMessage();
+            }
+            return lay == Translation.UNKNOWN
+                    ? "the page has a frame now, and had none that was known"
+                    : "the page was moved to another frame";
+        }
+
+        private Drift drift(int page, long lay, long found, String finding) {
+            boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
+            return new Drift(addressOf(page), physical(lay), physical(found), pinned, finding);
         }
 
         private @Nullable PhysicalAddress physical(long address) {
@@ -379,7 +496,7 @@ final class Verifier {
          * mapped in part the kernel locks the mapping alone, so that is asked then.
          */
         private void checkLocked() throws Refusal {
-            if (isNeverSwapped(slab) || everyFrameHas(ForeignFrame.bit(FrameFlag.MLOCKED))) {
+            if (isNeverSwapped(slab) || everyFrameIsLocked) {
                 return;
             }
             long end = slab.address() + slab.bytes();
@@ -395,20 +512,13 @@ final class Verifier {
             }
         }
 
-        private boolean everyFrameHas(long bits) {
-            return look.flags != null
-                    && look.now.isKnown()
-                    && Arrays.stream(look.flags).allMatch(flags -> (flags & bits) != 0);
-        }
-
         private void checkHuge() throws Refusal {
             long huge = 0;
             for (int sighting = 0; sighting < SIGHTINGS && huge < slab.bytes(); sighting++) {
                 try {
                     huge = os.hugeBytes(slab.address(), slab.bytes(), process.callState);
                 } catch (Refusal.NotSupported e) {
-                    if (everyFrameHas(
-                            ForeignFrame.bit(FrameFlag.HUGE) | ForeignFrame.bit(FrameFlag.THP))) {
+                    if (everyFrameIsHuge) {
                         return; // a kernel before 6.7
                     }
                     throw e;
@@ -465,17 +575,17 @@ final class Verifier {
         }
 
         private void checkContiguous() throws Refusal {
-            if (!look.now.isHidden()) {
-                if (!look.now.isContiguous(0, slab.bytes())) {
-                    int end = look.now.endOfRun(0);
+            if (!now.isHidden()) {
+                if (!now.isContiguous(0, slab.bytes())) {
+                    int end = now.endOfRun(0);
                     lose(
                             Guarantee.CONTIGUOUS,
-                            addressOf(Math.min(end, look.now.pages() - 1)),
+                            addressOf(Math.min(end, now.pages() - 1)),
                             slab.bytes() - end * os.pageBytes(),
                             String.format(
                                     Locale.ROOT,
                                     "pages were moved: the longest run is of %d of %d bytes",
-                                    look.now.longestRunBytes(),
+                                    now.longestRunBytes(),
                                     slab.bytes()));
                 }
             } else if (slab.bytes() > os.pageBytes() && !isOneHugePage()) {

@@ -333,27 +333,33 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     @Override
-    public void readFrameFlagsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+    public void readFrameFlagsOf(
+            long[] frames, int count, MemorySegment entries, MemorySegment callState)
             throws Refusal {
-        readOf(frames, FRAME_FLAGS, entries, callState);
+        readOf(frames, count, FRAME_FLAGS, entries, callState);
     }
 
     @Override
-    public void readFrameCountsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+    public void readFrameCountsOf(
+            long[] frames, int count, MemorySegment entries, MemorySegment callState)
             throws Refusal {
-        readOf(frames, FRAME_COUNTS, entries, callState);
+        readOf(frames, count, FRAME_COUNTS, entries, callState);
     }
 
     /** One opening, and one reading for each run of numbers. */
     private void readOf(
-            long[] frames, String records, MemorySegment entries, MemorySegment callState)
+            long[] frames,
+            int count,
+            String records,
+            MemorySegment entries,
+            MemorySegment callState)
             throws Refusal {
         int file = open(records, FRAMES_REMEDY, callState);
         try {
             int from = 0;
-            while (from < frames.length) {
+            while (from < count) {
                 int to = from + 1;
-                while (to < frames.length && frames[to] == frames[to - 1] + 1) {
+                while (to < count && frames[to] == frames[to - 1] + 1) {
                     to++;
                 }
                 long length = (long) (to - from) * Long.BYTES;

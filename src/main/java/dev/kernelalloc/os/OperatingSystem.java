@@ -364,10 +364,11 @@ public interface OperatingSystem {
     /** Reads {@code /proc/kpageflags} from a frame number on: one 64-bit entry a frame. */
     void readFrameFlags(long frame, MemorySegment entries, MemorySegment callState) throws Refusal;
 
-    /** The same of frames anywhere: one entry for each of their numbers, in their order. */
-    default void readFrameFlagsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+    /** The same of the first of some frames anywhere: one entry for each, in their order. */
+    default void readFrameFlagsOf(
+            long[] frames, int count, MemorySegment entries, MemorySegment callState)
             throws Refusal {
-        for (int i = 0; i < frames.length; i++) {
+        for (int i = 0; i < count; i++) {
             readFrameFlags(
                     frames[i], entries.asSlice((long) i * Long.BYTES, Long.BYTES), callState);
         }
@@ -376,10 +377,11 @@ public interface OperatingSystem {
     /** Reads {@code /proc/kpagecount} from a frame number on: one 64-bit entry a frame. */
     void readFrameCounts(long frame, MemorySegment entries, MemorySegment callState) throws Refusal;
 
-    /** The same of frames anywhere: one entry for each of their numbers, in their order. */
-    default void readFrameCountsOf(long[] frames, MemorySegment entries, MemorySegment callState)
+    /** The same of the first of some frames anywhere: one entry for each, in their order. */
+    default void readFrameCountsOf(
+            long[] frames, int count, MemorySegment entries, MemorySegment callState)
             throws Refusal {
-        for (int i = 0; i < frames.length; i++) {
+        for (int i = 0; i < count; i++) {
             readFrameCounts(
                     frames[i], entries.asSlice((long) i * Long.BYTES, Long.BYTES), callState);
         }

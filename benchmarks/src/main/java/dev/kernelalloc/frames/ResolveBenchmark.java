@@ -22,6 +22,7 @@ import org.openjdk.jmh.annotations.TearDown;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 
@@ -48,6 +49,8 @@ public class ResolveBenchmark {
                     new PageMap(os, OptionalInt.empty()),
                     new MappingName(os, "resolved"));
     private final MemorySegment callState = Arena.global().allocate(CallState.LAYOUT);
+    private final long[] entry = new long[1];
+    private final MemorySegment scratch = Arena.global().allocate(ValueLayout.JAVA_LONG);
     private PhysicalAllocator allocator;
     private MemorySegment block;
 
@@ -78,7 +81,8 @@ public class ResolveBenchmark {
     public long pageByPage() throws Refusal {
         long all = 0;
         for (long offset = 0; offset < block.byteSize(); offset += PAGE_BYTES) {
-            all += pages.read(block.address() + offset, 1, callState)[0];
+            pages.read(block.address() + offset, entry, 1, scratch, callState);
+            all += entry[0];
         }
         return all;
     }
