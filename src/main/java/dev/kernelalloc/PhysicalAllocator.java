@@ -138,7 +138,8 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 with(journal::mapped, counting(settings.mapped, counting, 1)),
                                 with(journal::unmapped, counting(settings.unmapped, counting, -1)),
                                 with(journal::drifted, settings.drifted),
-                                with(journal::lost, settings.lost)),
+                                with(journal::lost, settings.lost),
+                                !settings.mapped.isEmpty()),
                         budget);
         settings.verifyPeriod.ifPresent(frames::verifyEvery);
         this.source = new FrameBlocks(frames, request);
@@ -728,9 +729,12 @@ public final class PhysicalAllocator implements KernelAllocator {
 
         /**
          * Adds a listener that receives each slab before a block is cut from it, for example to
-         * register it with a device or a driver. It runs on the thread that allocates, and must not
-         * use this allocator. Its exceptions end that request, and the slab with it, which {@link
-         * #onSlabUnmapped} listeners receive then.
+         * register it with a device or a driver. The slab is locked and pinned then, and its
+         * extents are known if the process sees frames. If a registration moves pages that are not
+         * pinned, as one that pins them may, {@link #onDrift} listeners receive each before a block
+         * is handed out, and {@link PhysicalAllocator#addressOf} returns the new address. It runs
+         * on the thread that allocates, and must not use this allocator. Its exceptions end that
+         * request, and the slab with it, which {@link #onSlabUnmapped} listeners receive then.
          *
          * @param listener the listener to add
          * @return this builder

@@ -19,6 +19,7 @@ import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.Provenance;
@@ -380,6 +381,39 @@ class PhysicalFailureTest {
         assertThatExceptionOfType(IllegalStateException.class)
                 .isThrownBy(() -> registered.allocate(PhysicalRequest.ofBytes(page).build()));
         assertThat(known).isEmpty();
+        registered.close();
+    }
+
+    @Test
+    @DisplayName("A listener receives the extents, and what its registration moves is found")
+    void onSlabMapped_registrationThatMovesAPage_addressIsTheNewOne() {
+        List<PhysicalSlab> slabs = new ArrayList<>();
+        List<Drift> drifts = new ArrayList<>();
+        PhysicalAllocator registered =
+                PhysicalAllocator.builder()
+                        .onSlabMapped(
+                                slab -> {
+                                    slabs.add(slab);
+                                    long second = slab.memory().address() + page;
+                                    os.pageMapEntry(second, OWN_FRAME | 0x54321);
+                                })
+                        .onDrift(drifts::add)
+                        .build(os);
+
+        MemorySegment block = registered.allocate(PhysicalRequest.ofBytes(2 * page).build());
+
+        PhysicalSlab told = slabs.getFirst();
+        assertThat(told.memory().address()).isEqualTo(block.address());
+        assertThat(told.guarantees()).contains(Guarantee.LOCKED);
+        assertThat(told.extents().getFirst().start()).isEqualTo(registered.addressOf(block));
+        assertThat(told.extents().stream().mapToLong(PhysicalExtent::bytes).sum())
+                .isEqualTo(2 * page);
+        assertThat(registered.addressOf(block, page).value()).isEqualTo(0x54321 * page);
+        assertThat(drifts).hasSize(1);
+        assertThat(drifts.getFirst().before().value())
+                .isEqualTo(told.extents().getFirst().start().value() + page);
+        assertThat(registered.verify().drifts()).isEmpty();
+        registered.free(block);
         registered.close();
     }
 

@@ -16,12 +16,15 @@ import java.util.function.Consumer;
  * @param drifted receives each page found at another address; its exceptions are logged
  * @param lost receives once each guarantee of a slab that no longer holds; its exceptions are
  *     logged
+ * @param mayMovePages whether {@code mapped} has listeners of the program: registering memory with
+ *     a device can move its pages
  */
 public record FrameListener(
         List<Consumer<PhysicalSlab>> mapped,
         List<Consumer<PhysicalSlab>> unmapped,
         List<Consumer<Drift>> drifted,
-        List<Consumer<LostGuarantee>> lost) {
+        List<Consumer<LostGuarantee>> lost,
+        boolean mayMovePages) {
 
     /** Keeps copies. */
     public FrameListener {

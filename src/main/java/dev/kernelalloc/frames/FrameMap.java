@@ -55,16 +55,17 @@ public final class FrameMap {
         };
     }
 
-    static PhysicalSlab described(FrameSlab slab) {
+    PhysicalSlab described(FrameSlab slab) {
         return new PhysicalSlab(
                 NativeMemory.segment(slab.address(), slab.bytes()),
                 slab.guarantees(),
-                slab.provenance());
+                slab.provenance(),
+                slab.translation().extents(scope.now()));
     }
 
     /** All slabs, as they are now. */
     public List<PhysicalSlab> slabs() {
-        return table.all().stream().map(FrameMap::described).toList();
+        return table.all().stream().map(this::described).toList();
     }
 
     // ---- physical addresses --------------------------------------------------------------------
@@ -142,6 +143,11 @@ public final class FrameMap {
     /** The virtual address of the byte at a physical one, if it came from here. */
     public OptionalLong virtualAddressOf(long physical) {
         return table.addressAt(physical, verifier::readAgain);
+    }
+
+    /** Reads where the pages of a new slab lie once more, as {@link Verifier#lookAgain}. */
+    void lookAgain(FrameSlab slab) {
+        verifier.lookAgain(slab);
     }
 
     /** Returns the guarantees of pages that came from here. */

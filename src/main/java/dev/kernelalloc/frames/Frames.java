@@ -7,6 +7,7 @@ import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Provenance.Declined;
 import dev.kernelalloc.physical.Way;
@@ -234,7 +235,11 @@ public final class Frames {
         throw new Refusal.Fragmented("the kernel moved pages between finding and locking them");
     }
 
-    /** Locks and pins what was populated, resolves it and makes it known. */
+    /**
+     * Locks and pins what was populated, resolves it, tells listeners, and makes it known. A
+     * listener that registers it with a device may make the kernel move pages, so where one is
+     * there, pages that are not pinned are resolved once more before any block is handed out.
+     */
     private FrameSlab prepare(
             Mapped mapped,
             PhysicalRequest request,
@@ -285,11 +290,15 @@ public final class Frames {
                             pins,
                             use,
                             translation);
+            PhysicalSlab described = map.described(slab);
+            for (var mappedListener : listener.mapped()) {
+                mappedListener.accept(described);
+            }
+            if (listener.mayMovePages() && !reached.contains(Guarantee.PINNED)) {
+                map.lookAgain(slab);
+            }
             table.add(slab);
             ensureVerified();
-            for (var mappedListener : listener.mapped()) {
-                mappedListener.accept(FrameMap.described(slab));
-            }
             return slab;
         } catch (Refusal | RuntimeException | Error e) {
             if (slab != null) {
@@ -445,7 +454,7 @@ public final class Frames {
 
     private void tellUnmapped(FrameSlab slab) {
         if (!listener.unmapped().isEmpty()) {
-            FrameListener.tell(listener.unmapped(), FrameMap.described(slab));
+            FrameListener.tell(listener.unmapped(), map.described(slab));
         }
     }
 

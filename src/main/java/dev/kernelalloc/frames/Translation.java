@@ -2,15 +2,20 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.ExtentVisitor;
+import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalAddressException.Reason;
+import dev.kernelalloc.physical.PhysicalExtent;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.RandomAccess;
 
 /**
  * The physical addresses of the pages of a slab when they were resolved, as runs of adjoining
@@ -335,6 +340,34 @@ final class Translation {
             long start = addresses[run] + (from - starts[run] * pageBytes);
             split(start, to - from, longest, boundary, visitor);
             from = to;
+        }
+    }
+
+    /** Returns the runs of all pages, each made when it is asked for; none if a page is unknown. */
+    List<PhysicalExtent> extents(PhysicalAddress.Scope scope) {
+        return known ? new Runs(this, scope) : List.of();
+    }
+
+    private static final class Runs extends AbstractList<PhysicalExtent> implements RandomAccess {
+
+        private final Translation all;
+        private final PhysicalAddress.Scope scope;
+
+        Runs(Translation all, PhysicalAddress.Scope scope) {
+            this.all = all;
+            this.scope = scope;
+        }
+
+        @Override
+        public PhysicalExtent get(int run) {
+            int pages = all.starts[run + 1] - all.starts[run];
+            return new PhysicalExtent(
+                    new PhysicalAddress(all.addresses[run], scope), pages * all.pageBytes);
+        }
+
+        @Override
+        public int size() {
+            return all.addresses.length;
         }
     }
 

@@ -101,7 +101,12 @@ final class Verifier {
     }
 
     /** Resolves a slab whose page map was unreadable for a transient reason when it was made. */
-    synchronized Translation readAgain(FrameSlab slab) {
+    Translation readAgain(FrameSlab slab) {
+        Translation known = slab.translation();
+        return known.isUnreadForTheMoment() ? readAgainLocked(slab) : known;
+    }
+
+    private synchronized Translation readAgainLocked(FrameSlab slab) {
         Translation known = slab.translation();
         if (!known.isUnreadForTheMoment()) {
             return known;
@@ -113,6 +118,26 @@ final class Verifier {
             table.retranslate(slab, now);
             return now;
         }
+    }
+
+    /**
+     * Reads where the pages of a slab lie once more, before it is in the table and audited. Each
+     * page that has moved is a drift.
+     */
+    void lookAgain(FrameSlab slab) {
+        if (slab.translation().isHidden()) {
+            return;
+        }
+        List<Drift> drifts;
+        try (Arena scratch = Arena.ofConfined()) {
+            Audit audit = new Audit(slab, new ProcessView(scratch));
+            audit.compare();
+            if (audit.now != slab.translation() && !audit.now.isHidden()) {
+                slab.retranslate(audit.now);
+            }
+            drifts = audit.drifts;
+        }
+        drifts.forEach(drift -> FrameListener.tell(listener.drifted(), drift));
     }
 
     /** One at a time, so that each drift and each loss is found once. */
