@@ -13,8 +13,8 @@ import java.lang.invoke.MethodType;
  * <p>Generated classes belong to the modules of their users, whose code can call their private
  * methods and read their fields through a private lookup. They therefore hold no segment of other
  * memory. They hold these handles as class data, which only the original lookup of the class can
- * read, and which checks what it is given: an open box of the calling thread, with the bytes inside
- * it.
+ * read, and call them with {@code this}. A handle checks that the box is open and belongs to the
+ * calling thread, and that the offset is one that boxes of that class have.
  */
 final class BoxAccess {
 
@@ -41,12 +41,12 @@ final class BoxAccess {
      *
      * @param access {@code (MemorySegment, long offset, …)}; it calls nothing that is not the
      *     library's or the JDK's between the first and the last touch of memory
-     * @param bytes that it touches from the offset on
+     * @param offsets that are possible, from 0 on, in a box of the class that will call it
      * @return {@code (ConfinedBox, long offset, …)}
      */
-    static MethodHandle of(MethodHandle access, long bytes) {
+    static MethodHandle of(MethodHandle access, long offsets) {
         MethodHandle absolute = MethodHandles.insertArguments(access, 0, NativeMemory.EVERYTHING);
         return MethodHandles.collectArguments(
-                absolute, 0, MethodHandles.insertArguments(AT, 2, bytes));
+                absolute, 0, MethodHandles.insertArguments(AT, 2, offsets));
     }
 }

@@ -6,7 +6,6 @@ import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.LiveBlocks;
-import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.os.NativeMemory;
@@ -327,9 +326,9 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         }
     }
 
-    /** Returns the slab from which to take an owned block, or null. */
-    @Nullable Slab slabForOwned(long bytes, long alignment) {
-        return engine != null ? engine.slabForOwned(bytes, alignment) : null;
+    /** Returns the engine; null if these blocks are not its. */
+    @Nullable SlabHeap engine() {
+        return engine;
     }
 
     /**

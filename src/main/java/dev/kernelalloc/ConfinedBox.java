@@ -2,6 +2,7 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Slab;
+import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -11,6 +12,11 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.CallSite;
+import java.lang.invoke.ConstantCallSite;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.lang.ref.Reference;
 import java.util.List;
 import java.util.Locale;
@@ -86,13 +92,6 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     // ---------------------------------------------------
 
     /**
-     * Returns another box of this class, closed.
-     *
-     * @return a new box
-     */
-    protected abstract ConfinedBox<T> fresh$();
-
-    /**
      * Returns the size of the block in bytes.
      *
      * @return the value of a constant or of a final field
@@ -116,20 +115,34 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         return 0;
     }
 
+    /**
+     * Links a call site of a generated subclass to a handle of its class data.
+     *
+     * @param caller the lookup of the generated class
+     * @param name the name of the call site
+     * @param type the type of the call site
+     * @param target the handle to call
+     * @return the call site
+     */
+    protected static CallSite link$(
+            MethodHandles.Lookup caller, String name, MethodType type, MethodHandle target) {
+        return new ConstantCallSite(target);
+    }
+
     // ---- life ---------------------------------------------------------------------------------
 
     /**
      * Returns the address of bytes of a box, for the thread that owns it.
      *
+     * @param offsets that are possible, from 0 on, in a box of the class that the caller belongs to
      * @throws IndexOutOfBoundsException if they do not lie within it
      */
-    static long at(ConfinedBox<?> box, long offset, long bytes) throws Throwable {
+    static long at(ConfinedBox<?> box, long offset, long offsets) {
         long start = box.address;
         if (box.owner != Thread.currentThread() || start < 0) {
             throw box.unusable();
         }
-        long size = (long) BoxMaker.SIZE.invokeExact(box);
-        return start + Objects.checkIndex(offset, size - bytes + 1);
+        return start + Objects.checkIndex(offset, offsets);
     }
 
     /** Returns the address of this box, for the thread that owns it. */
@@ -167,44 +180,38 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     // ---- made and ended -----------------------------------------------------------------------
 
-    /** Called by a handle, as all that it calls: see {@link BoxMaker}. */
-    static ConfinedBox<?> uninitialized(KernelAllocator allocator, StructType<?> type)
-            throws Throwable {
-        ConfinedBox<?> box = (ConfinedBox<?>) BoxMaker.CLOSED.invokeExact(type);
-        BoxMaker.OPEN.invokeExact(box, allocator, false);
-        return box;
-    }
-
-    /** As {@link #uninitialized}. */
-    static ConfinedBox<?> zeroed(KernelAllocator allocator, StructType<?> type) throws Throwable {
-        ConfinedBox<?> box = (ConfinedBox<?>) BoxMaker.CLOSED.invokeExact(type);
-        BoxMaker.OPEN.invokeExact(box, allocator, true);
-        return box;
-    }
-
     /**
-     * Opens a box over a new block. The box exists before, so that no memory is lost with a full
-     * Java heap.
+     * Creates a box over a new block. Called by a handle, as some of what it calls: see {@link
+     * BoxMaker}. The box exists before the block, so that no memory is lost with a full Java heap.
      */
-    static void open(ConfinedBox<?> box, KernelAllocator allocator, boolean zeroed)
+    static ConfinedBox<?> make(KernelAllocator allocator, StructType<?> type, boolean zeroed)
             throws Throwable {
+        // type() has a profile, which a call through a handle has not.
+        ConfinedBox<?> box =
+                type.type() == MemorySegment.class
+                        ? new SegmentBox<>(type)
+                        : (ConfinedBox<?>) (Object) BoxMaker.NEW_BOX.invokeExact(type);
         CheckedBlocks blocks =
                 allocator instanceof PoolAllocator pool
                         ? pool.blocks()
                         : CheckedBlocks.of(allocator);
-        long size = (long) BoxMaker.SIZE.invokeExact(box);
-        long alignment = (long) BoxMaker.ALIGNMENT.invokeExact(box);
-        Slab slab = (Slab) BoxMaker.CURRENT.invokeExact(blocks, size, alignment);
+        long size = box.byteSize$();
+        long alignment = box.byteAlignment$();
+        SlabHeap engine = blocks.engine();
+        Slab slab =
+                engine == null
+                        ? null
+                        : (Slab) BoxMaker.CURRENT.invokeExact(engine, size, alignment);
         long marks;
         if (slab != null) {
-            int taken = (int) BoxMaker.TAKE.invokeExact(slab);
+            int taken = slab.take();
             box.address = slab.addressOf(taken) & POSITIVE;
             box.slab = slab;
             box.taken = taken;
             box.origin = blocks;
             marks = Slab.marksOf(taken);
         } else {
-            long block = (long) BoxMaker.TAKE_SLOWLY.invokeExact(blocks, size, alignment, zeroed);
+            long block = blocks.takeSlowly(size, alignment, zeroed);
             box.address = block & Blocks.ADDRESS & POSITIVE;
             box.origin =
                     (block & Blocks.PICKED) != 0
@@ -215,12 +222,13 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         box.owner = Thread.currentThread();
         if (zeroed && (marks & Blocks.ZEROED) == 0) {
             try {
-                BoxMaker.ZERO.invokeExact(box.address, size + 7 & -8);
+                NativeMemory.zero(box.address, size + 7 & -8);
             } catch (Throwable e) {
                 box.close(); // the Java heap or stack is exhausted
                 throw e;
             }
         }
+        return box;
     }
 
     static <T> NativeBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
@@ -295,7 +303,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     static <T> ConfinedBox<T> attach(StructType<T> type, BoxedBlock block) {
         ConfinedBox<T> box =
                 block.elements() == 0 && !block.readOnly()
-                        ? BoxMaker.closedOf(type)
+                        ? BoxMaker.closed(type)
                         : new SegmentBox<>(type, block);
         box.owner = Thread.currentThread();
         box.origin = block.origin();

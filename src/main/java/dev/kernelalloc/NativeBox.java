@@ -60,7 +60,7 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     @SuppressWarnings("unchecked") // a box of the type
     static <T> NativeBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
         try {
-            return (NativeBox<T>) (ConfinedBox<?>) BoxMaker.ZEROED.invokeExact(allocator, type);
+            return (NativeBox<T>) (ConfinedBox<?>) BoxMaker.MAKE.invokeExact(allocator, type, true);
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }
@@ -80,7 +80,7 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     static <T> NativeBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
         try {
             return (NativeBox<T>)
-                    (ConfinedBox<?>) BoxMaker.UNINITIALIZED.invokeExact(allocator, type);
+                    (ConfinedBox<?>) BoxMaker.MAKE.invokeExact(allocator, type, false);
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }

@@ -33,11 +33,6 @@ final class SegmentBox<T> extends ConfinedBox<T> {
     }
 
     @Override
-    protected ConfinedBox<T> fresh$() {
-        return new SegmentBox<>(type, bytes, elements, readOnly);
-    }
-
-    @Override
     protected long byteSize$() {
         return bytes;
     }

@@ -16,7 +16,7 @@ import java.util.List;
 
 /**
  * The class of a struct type lives in the package of its caller, so the caller reaches by
- * reflection what the type keeps for boxes.
+ * reflection how the type creates boxes.
  */
 class BoxMakerAttackTest {
 
@@ -25,14 +25,14 @@ class BoxMakerAttackTest {
     private static final StructType<Page> PAGE = StructType.of(MethodHandles.lookup(), Page.class);
 
     @Test
-    @DisplayName("The box that makes other boxes has no memory and hands out none")
-    void makerOfBoxes_attackedThroughEveryMethod_handsOutNothing() throws Exception {
-        NativeBox.zeroed(PAGE).close(); // makes the maker
-        Method companion = PAGE.getClass().getDeclaredMethod("companion");
-        NativeBox<?> maker = (NativeBox<?>) companion.invoke(PAGE);
+    @DisplayName("A box that the caller creates by reflection has no memory and hands out none")
+    void newBox_attackedThroughEveryMethod_handsOutNothing() throws Exception {
+        NativeBox.zeroed(PAGE).close(); // the library is in use
+        Method newBox = PAGE.getClass().getDeclaredMethod("newBox");
+        NativeBox<?> made = (NativeBox<?>) newBox.invoke(PAGE);
         long before = KernelAllocator.global().stats().live().blocks();
         for (Method method : methodsWithoutArguments()) {
-            Object result = resultOf(method, maker);
+            Object result = resultOf(method, made);
             assertThat(result instanceof AutoCloseable).as(method.getName()).isFalse();
             if (result instanceof MemorySegment segment) {
                 assertThat(segment.byteSize()).as(method.getName()).isZero();

@@ -346,11 +346,11 @@ public final class Slab extends SlabRemote {
     // ---- the owner's ----------------------------------------------------------------------------
 
     /**
-     * Returns whether it is the current slab of a thread. Opaque, so that the fast path does not
-     * hoist the read from a loop.
+     * Returns whether it is the current slab of the thread with an id. Opaque, so that the fast
+     * path does not hoist the read from a loop.
      */
-    boolean isCurrentOf(Thread thread) {
-        return (long) USER.getOpaque(this) == thread.threadId();
+    boolean isCurrentOf(long id) {
+        return (long) USER.getOpaque(this) == id;
     }
 
     /** Makes the owner's next operation on this slab slow; any thread may call it. */
@@ -415,7 +415,7 @@ public final class Slab extends SlabRemote {
 
     /** Returns the address of a block that was taken. */
     public long addressOf(int taken) {
-        return blockAt(taken & INDEX);
+        return first + (long) (taken & INDEX) * stride; // as blockAt()
     }
 
     /** Returns {@link Blocks#ZEROED} if the bytes of a block that was taken are zeros. */

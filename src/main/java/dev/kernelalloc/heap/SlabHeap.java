@@ -261,8 +261,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
      *     long, boolean)}
      */
     public long tryAllocate(long bytes, long alignment) {
-        Slab slab = current(SizeClasses.ofAny(bytes, alignment));
-        if (slab.isCurrentOf(Thread.currentThread())) {
+        long id = Thread.currentThread().threadId();
+        Slab slab = current(id, SizeClasses.ofAny(bytes, alignment));
+        if (slab.isCurrentOf(id)) {
             char[] link = slab.link;
             int index = slab.head & Slab.INDEX;
             // The test is that of an access to the array: so the JIT does it once.
@@ -280,8 +281,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
      * @throws Error if the Java heap or stack is exhausted; the block is free again
      */
     public long tryAllocateZeroed(long bytes, long alignment) {
-        Slab slab = current(SizeClasses.ofAny(bytes, alignment));
-        if (!slab.isCurrentOf(Thread.currentThread()) || !slab.hasFree()) {
+        long id = Thread.currentThread().threadId();
+        Slab slab = current(id, SizeClasses.ofAny(bytes, alignment));
+        if (!slab.isCurrentOf(id) || !slab.hasFree()) {
             return 0;
         }
         long block = slab.popOfCurrent(Slab.RAW);
@@ -302,17 +304,17 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     }
 
     /**
-     * Returns the slab from which the calling thread is to take an owned block.
+     * Returns the slab from which the calling thread is to take an owned block. Where a deep caller
+     * creates a box, only methods that call nothing further are inlined here.
      *
      * @param bytes not negative
      * @param alignment a power of two
      * @return null if it has no free block, or if the allocation is to be sampled
      */
     public @Nullable Slab slabForOwned(long bytes, long alignment) {
-        Slab slab = current(SizeClasses.of(bytes, alignment));
-        return slab.isCurrentOf(Thread.currentThread()) && slab.hasFree() && --slab.untilSampled > 0
-                ? slab
-                : null;
+        long id = Thread.currentThread().threadId();
+        Slab slab = current(id, SizeClasses.of(bytes, alignment));
+        return slab.isCurrentOf(id) && slab.hasFree() && --slab.untilSampled > 0 ? slab : null;
     }
 
     /**
@@ -413,8 +415,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     @Override
     public long takeOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
-        Slab slab = current(SizeClasses.of(bytes, alignment));
-        if (!slab.isCurrentOf(Thread.currentThread()) || !slab.hasFree()) {
+        long id = Thread.currentThread().threadId();
+        Slab slab = current(id, SizeClasses.of(bytes, alignment));
+        if (!slab.isCurrentOf(id) || !slab.hasFree()) {
             return allocate(bytes, alignment, zeroed, Slab.OWNED);
         }
         long block = slab.popOfCurrent(Slab.OWNED);

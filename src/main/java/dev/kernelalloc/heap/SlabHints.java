@@ -27,10 +27,10 @@ abstract sealed class SlabHints permits SlabHeap {
 
     // ---- by thread ------------------------------------------------------------------------------
 
-    /** The slab that the calling thread allocates from, if it is the slab's user. */
-    final Slab current(int sizeClass) {
+    /** The slab that the thread with an id allocates from, if it is the slab's user. */
+    final Slab current(long id, int sizeClass) {
         Slab[] hints = byThread;
-        return hints[at(hints, Thread.currentThread().threadId(), sizeClass)];
+        return hints[((int) id << CLASS_BITS | sizeClass) & hints.length - 1]; // as at()
     }
 
     /** Makes {@link #current} find a slab. The table grows while live threads collide. */

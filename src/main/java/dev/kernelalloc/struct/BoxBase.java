@@ -15,7 +15,8 @@ import java.util.stream.Stream;
  *
  * @param type their superclass
  * @param key the argument of its constructor
- * @param access turns {@code (MemorySegment, long offset, …)} into {@code (type, long offset, …)}
+ * @param access turns {@code (MemorySegment, long offset, …)} into {@code (type, long offset, …)},
+ *     which accepts as many offsets, from 0 on
  */
 record BoxBase(Class<?> type, Object key, BiFunction<MethodHandle, Long, MethodHandle> access) {
 

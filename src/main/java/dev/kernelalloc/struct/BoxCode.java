@@ -16,8 +16,12 @@ import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
+import java.lang.constant.ConstantDescs;
+import java.lang.constant.DirectMethodHandleDesc;
+import java.lang.constant.DynamicCallSiteDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.CallSite;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -40,9 +44,13 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
     private static final MethodTypeDesc WRITE = MethodTypeDesc.of(CD_void, CD_long, CD_Object);
 
     private final Access access;
+    private final ClassData data;
     private final ClassDesc self;
     private final BoxBase base;
     private final ClassDesc superclass;
+
+    /** Links an access: the JIT inlines less for that than for an exact call of a handle. */
+    private final DirectMethodHandleDesc link;
 
     /**
      * The records that the class reads and writes member by member; it grows as code is written.
@@ -54,13 +62,16 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         this.access = new Access(data);
         this.self = self;
         this.base = base;
+        this.data = data;
         this.superclass = desc(base.type());
+        this.link =
+                ConstantDescs.ofCallsiteBootstrap(
+                        superclass, "link$", desc(CallSite.class), desc(MethodHandle.class));
     }
 
     /** A method of the class, apart from the accessors of an interface. */
     private enum Method {
         CONSTRUCTOR,
-        FRESH,
         BYTE_SIZE,
         BYTE_ALIGNMENT,
         TYPE,
@@ -75,7 +86,6 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
     public void accept(ClassBuilder builder) {
         builder.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC).withSuperclass(superclass);
         builder.withMethodBody(INIT_NAME, MTD_void, 0, new Writer(Method.CONSTRUCTOR));
-        add(builder, "fresh$", ClassFile.ACC_PROTECTED, superclass, Method.FRESH);
         add(builder, "byteSize$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_SIZE);
         add(builder, "byteAlignment$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_ALIGNMENT);
         add(builder, "type", ClassFile.ACC_PUBLIC, STRUCT_TYPE, Method.TYPE);
@@ -124,8 +134,6 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
                             superclass, INIT_NAME, MethodTypeDesc.of(CD_void, CD_Object));
                     code.return_();
                 }
-                case FRESH ->
-                        code.new_(self).dup().invokespecial(self, INIT_NAME, MTD_void).areturn();
                 case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
                 case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();
                 case TYPE -> {
@@ -317,14 +325,18 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
                 long bytes,
                 Place place,
                 List<Push> arguments) {
-            MethodHandle ofBox = base.access().apply(handle, bytes);
-            load(code, ofBox, MethodHandle.class);
+            MethodHandle ofBox = base.access().apply(handle, model.layout().byteSize() - bytes + 1);
             code.aload(0);
             place.offset().on(code);
             for (Push argument : arguments) {
                 argument.on(code);
             }
-            invokeExact(code, ofBox);
+            code.invokedynamic(
+                    DynamicCallSiteDesc.of(
+                            link,
+                            "access",
+                            ofBox.type().describeConstable().orElseThrow(),
+                            data.constant(ofBox, MethodHandle.class)));
         }
 
         @Override

@@ -24,7 +24,7 @@ final class ClassData {
 
     private final List<Object> values = new ArrayList<>();
 
-    /** The first of the objects is the struct: {@link StructType#companion} relies on it. */
+    /** The first of the objects is the struct: {@link StructType#linkNewBox} relies on it. */
     ClassData(StructModel model) {
         values.add(model);
     }

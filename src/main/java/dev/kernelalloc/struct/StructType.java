@@ -63,9 +63,9 @@ import java.util.function.Function;
  */
 public abstract class StructType<T> {
 
-    /** Makes what {@link #companion} is. Set by the package of boxes, which uses it. */
+    /** Makes the constructor of a type's boxes. Set by the package of boxes. */
     @SuppressWarnings("unused")
-    private static volatile @Nullable Function<StructType<?>, Object> companions;
+    private static volatile @Nullable Function<StructType<?>, MethodHandle> boxes;
 
     /** Whether a type was made: the classes that this needs are initialised. */
     private static volatile boolean initialised;
@@ -422,26 +422,28 @@ public abstract class StructType<T> {
     }
 
     /**
-     * Returns the object that the package of boxes keeps for this type: a constant of the type's
-     * code, so that it is a constant for the JIT wherever the type is.
+     * Creates a box of this type that is not open, by a constructor that is a constant of the
+     * type's code: so the JIT knows the class of the box wherever it knows the type.
      *
      * @return null for a struct known by its layout alone
      * @hidden
      */
-    protected @Nullable Object companion() {
+    protected @Nullable Object newBox() {
         return null;
     }
 
     /**
-     * Resolves the constant of a generated subclass that its {@link #companion()} returns.
+     * Links the call of the constructor in {@link #newBox()} of a generated subclass.
      *
      * @param caller the lookup of the generated class
      * @param name not used
-     * @param type not used
-     * @return the object that the package of boxes keeps for the type
+     * @param type {@code ()Object}
+     * @return the call site
      * @throws IllegalCallerException if {@code caller} is no generated class
+     * @hidden
      */
-    protected static Object companion(MethodHandles.Lookup caller, String name, Class<?> type) {
+    protected static CallSite linkNewBox(
+            MethodHandles.Lookup caller, String name, MethodType type) {
         StructModel model;
         try {
             model =
@@ -453,7 +455,7 @@ public abstract class StructType<T> {
         if (model == null) {
             throw new IllegalCallerException(caller + " is no generated class");
         }
-        return companionOf(model);
+        return new ConstantCallSite(newBoxOf(model));
     }
 
     /**
@@ -472,9 +474,9 @@ public abstract class StructType<T> {
         return new ConstantCallSite(target);
     }
 
-    /** That of a generated class, asked for once. */
-    static Object companionOf(StructModel model) {
-        return Objects.requireNonNull(companions, "not set").apply(model.structType());
+    /** Returns the constructor of the boxes of a struct, {@code ()Object}; called once for each. */
+    static MethodHandle newBoxOf(StructModel model) {
+        return Objects.requireNonNull(boxes, "not set").apply(model.structType());
     }
 
     /**
@@ -482,7 +484,7 @@ public abstract class StructType<T> {
      *
      * @param base its superclass, with a constructor that takes {@code key}
      * @param access turns {@code (MemorySegment, long offset, …)} into {@code (base, long offset,
-     *     …)}, which touches that many bytes
+     *     …)}, for as many offsets from 0 on
      * @return its constructor, {@code ()Object}; null where the struct has no boxes of its own
      */
     @SuppressWarnings("unused") // by the package of boxes

@@ -20,7 +20,6 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.DirectMethodHandleDesc;
 import java.lang.constant.DynamicCallSiteDesc;
-import java.lang.constant.DynamicConstantDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.CallSite;
@@ -35,8 +34,9 @@ final class TypeCode implements Consumer<ClassBuilder> {
     private static final DirectMethodHandleDesc LINK =
             ConstantDescs.ofCallsiteBootstrap(
                     STRUCT_TYPE, "link", desc(CallSite.class), desc(MethodHandle.class));
-    private static final DirectMethodHandleDesc COMPANION =
-            ConstantDescs.ofConstantBootstrap(STRUCT_TYPE, "companion", CD_Object);
+    private static final DirectMethodHandleDesc LINK_NEW_BOX =
+            ConstantDescs.ofCallsiteBootstrap(STRUCT_TYPE, "linkNewBox", desc(CallSite.class));
+    private static final MethodTypeDesc NEW_BOX = MethodTypeDesc.of(CD_Object);
     private static final MethodTypeDesc NEW_VIEW = MethodTypeDesc.of(CD_Object, SEGMENT, CD_long);
     private static final MethodTypeDesc CHECK_INDEX = MethodTypeDesc.of(CD_long, CD_long, CD_long);
 
@@ -93,7 +93,7 @@ final class TypeCode implements Consumer<ClassBuilder> {
     private enum Method {
         CONSTRUCTOR,
         TYPE,
-        COMPANION,
+        NEW_BOX,
         IS_VIEW,
         BYTE_SIZE,
         BYTE_ALIGNMENT,
@@ -111,10 +111,7 @@ final class TypeCode implements Consumer<ClassBuilder> {
         builder.withMethodBody(INIT_NAME, MTD_void, 0, new Writer(Method.CONSTRUCTOR));
         add(builder, "type", MethodTypeDesc.of(CD_Class), Method.TYPE);
         builder.withMethodBody(
-                "companion",
-                MethodTypeDesc.of(CD_Object),
-                ClassFile.ACC_PROTECTED,
-                new Writer(Method.COMPANION));
+                "newBox", NEW_BOX, ClassFile.ACC_PROTECTED, new Writer(Method.NEW_BOX));
         add(builder, "isView", MethodTypeDesc.of(CD_boolean), Method.IS_VIEW);
         add(builder, "byteSize", MethodTypeDesc.of(CD_long), Method.BYTE_SIZE);
         add(builder, "byteAlignment", MethodTypeDesc.of(CD_long), Method.BYTE_ALIGNMENT);
@@ -155,7 +152,10 @@ final class TypeCode implements Consumer<ClassBuilder> {
                     access.load(code, model.type(), Class.class);
                     code.areturn();
                 }
-                case COMPANION -> code.loadConstant(DynamicConstantDesc.of(COMPANION)).areturn();
+                case NEW_BOX -> {
+                    code.invokedynamic(DynamicCallSiteDesc.of(LINK_NEW_BOX, "newBox", NEW_BOX));
+                    code.areturn();
+                }
                 case IS_VIEW -> code.loadConstant(model.isView() ? 1 : 0).ireturn();
                 case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
                 case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();

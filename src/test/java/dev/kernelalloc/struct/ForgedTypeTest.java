@@ -11,6 +11,7 @@ import java.lang.classfile.ClassFile;
 import java.lang.constant.ClassDesc;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -135,8 +136,8 @@ class ForgedTypeTest {
     }
 
     @Test
-    @DisplayName("What boxes keep for a type is resolved by generated classes alone")
-    void companion_askedForByAnotherClass_isRefused() throws Exception {
+    @DisplayName("The constructor of a type's boxes is linked to generated classes alone")
+    void newBox_linkedByAnotherClass_isRefused() throws Exception {
         MethodHandles.Lookup own = MethodHandles.lookup();
         byte[] code =
                 ClassFile.of()
@@ -149,7 +150,10 @@ class ForgedTypeTest {
                         own.defineHiddenClassWithClassData(code, "no list", true));
         for (MethodHandles.Lookup caller : callers) {
             assertThatExceptionOfType(IllegalCallerException.class)
-                    .isThrownBy(() -> StructType.companion(caller, "_", Object.class))
+                    .isThrownBy(
+                            () ->
+                                    StructType.linkNewBox(
+                                            caller, "_", MethodType.methodType(Object.class)))
                     .withMessageContaining("is no generated class");
         }
     }

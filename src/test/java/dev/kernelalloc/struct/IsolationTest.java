@@ -123,8 +123,8 @@ class IsolationTest {
                         Object[] arguments = new Object[constructor.getParameterCount()];
                         targets.add(lookup.unreflectConstructor(constructor).invokeWithArguments(arguments));
                     }
-                    Method companion = type.getClass().getDeclaredMethod("companion");
-                    targets.add(MethodHandles.privateLookupIn(type.getClass(), MethodHandles.lookup()).unreflect(companion).invoke(type));
+                    Method newBox = type.getClass().getDeclaredMethod("newBox");
+                    targets.add(MethodHandles.privateLookupIn(type.getClass(), MethodHandles.lookup()).unreflect(newBox).invoke(type));
                     for (Object target : targets) {
                         for (Method method : hidden.getDeclaredMethods()) call(lookup, target, method, value);
                         for (Method method : NativeBox.class.getMethods())
