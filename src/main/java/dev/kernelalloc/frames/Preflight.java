@@ -124,7 +124,9 @@ final class Preflight {
                             available,
                             besides(othersBytes)));
         }
-        for (MemoryGroup group : os.memoryGroups()) {
+        long heapBytes = Runtime.getRuntime().totalMemory();
+        long enoughBytes = saturated(saturated(bytes, othersBytes), RESERVE_BYTES + heapBytes);
+        for (MemoryGroup group : os.memoryGroups(enoughBytes)) {
             long reserve = Math.min(RESERVE_BYTES, group.limitBytes() / RESERVE_SHARE);
             if (isTooMuch(bytes, othersBytes, group.availableBytes() - reserve)) {
                 throw new Refusal.OutOfMemory(
@@ -143,6 +145,10 @@ final class Preflight {
                                 besides(othersBytes)));
             }
         }
+    }
+
+    private static long saturated(long bytes, long more) {
+        return bytes > Long.MAX_VALUE - more ? Long.MAX_VALUE : bytes + more;
     }
 
     /** Pages bound to a node come from it alone: when it has none left, the kernel kills. */

@@ -19,7 +19,7 @@ import java.util.Set;
  */
 public record ControlGroups(List<Group> groups, List<String> unknown, boolean shortage) {
 
-    private static final String OWN = "/proc/self/cgroup";
+    static final String OWN = "/proc/self/cgroup";
     private static final String MOUNTS = "/proc/self/mountinfo";
 
     /** Without a limit version 1 reports slightly less than {@code Long.MAX_VALUE}. */
@@ -44,7 +44,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
             boolean shortage = false;
             for (String name : names) {
                 String file = directory + "/" + name;
-                Content content = files.read(file);
+                Content content = files.readRecord(file);
                 OptionalLong number = content.number();
                 if (number.isPresent()) {
                     least = Math.min(least, number.getAsLong());
@@ -63,14 +63,14 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
 
         /** The number in one of its files; empty when there is none. */
         public OptionalLong number(String name) {
-            return files.read(directory + "/" + name).number();
+            return files.readRecord(directory + "/" + name).number();
         }
 
         /**
          * The sum of some counters in a file of lines {@code name number}; 0 for malformed ones.
          */
         public long sum(String name, List<String> counters) {
-            Content content = files.read(directory + "/" + name);
+            Content content = files.readRecord(directory + "/" + name);
             long sum = 0;
             for (String counter : counters) {
                 long value =

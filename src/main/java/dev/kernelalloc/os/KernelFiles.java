@@ -2,6 +2,7 @@ package dev.kernelalloc.os;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -32,6 +33,9 @@ public record KernelFiles(LinuxCalls calls, String root) {
     static final int MOST_BYTES = 16 << 20;
 
     private static final int PIECE_BYTES = 32 << 10;
+
+    /** More than a file of numbers has. */
+    private static final int RECORD_BYTES = 4 << 10;
 
     /** The files of this system. */
     public static KernelFiles ofSystem() {
@@ -113,6 +117,33 @@ public record KernelFiles(LinuxCalls calls, String root) {
      */
     public Content read(String path) {
         return read(path, MOST_BYTES);
+    }
+
+    /**
+     * Reads a file that the kernel writes as one record, such as those of control groups: in one
+     * call if it is short, since a second one would make the kernel write all of it again.
+     *
+     * @param path from the root, with a slash at its beginning
+     */
+    Content readRecord(String path) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment callState = arena.allocate(CallState.LAYOUT);
+            int file = open(path, arena, callState);
+            if (file < 0) {
+                return new Content("", CallState.read(callState, "errno"));
+            }
+            try {
+                MemorySegment record = arena.allocate(RECORD_BYTES);
+                long got = calls.pread(file, record, RECORD_BYTES, 0, callState);
+                if (got >= 0 && got < RECORD_BYTES) {
+                    byte[] bytes = record.asSlice(0, got).toArray(ValueLayout.JAVA_BYTE);
+                    return new Content(latin1(bytes, 0, bytes.length), 0);
+                }
+            } finally {
+                calls.close(file);
+            }
+        }
+        return read(path); // longer, or interrupted
     }
 
     /** Reads the beginning of a file. */

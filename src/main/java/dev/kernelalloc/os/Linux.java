@@ -11,7 +11,7 @@ import java.util.function.IntPredicate;
  * Linux. A record, because the JIT trusts its fields: through {@link Platform#current()} every call
  * is direct.
  */
-record Linux(LinuxCalls calls, long pageBytes) implements Posix {
+record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements Posix {
 
     private static final long AMD64_PAGE_BYTES = 4096;
 
@@ -103,7 +103,7 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     Linux(LinuxCalls calls) {
-        this(calls, pageBytes(calls));
+        this(calls, pageBytes(calls), new MemoryGroups(new KernelFiles(calls, "")));
     }
 
     /** The processor has but one size, or the kernel is asked; that links another function. */
@@ -575,8 +575,8 @@ record Linux(LinuxCalls calls, long pageBytes) implements Posix {
     }
 
     @Override
-    public List<MemoryGroup> memoryGroups() throws Refusal {
-        return MemoryGroups.read(files());
+    public List<MemoryGroup> memoryGroups(long enoughBytes) throws Refusal {
+        return groups.read(enoughBytes);
     }
 
     @Override

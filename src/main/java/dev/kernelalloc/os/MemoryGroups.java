@@ -2,9 +2,11 @@ package dev.kernelalloc.os;
 
 import dev.kernelalloc.os.ControlGroups.Group;
 import dev.kernelalloc.os.ControlGroups.Limit;
+import dev.kernelalloc.os.KernelFiles.Content;
 import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
 
-import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -12,35 +14,38 @@ import java.util.Locale;
 /**
  * The memory control groups of this process, of version 1 or 2: its own and every ancestor that it
  * can see, as far as their memory is limited.
+ *
+ * <p>Finding the groups takes longer than reading their numbers, so they are remembered while the
+ * process stays in them, for {@link #LIFETIME_NANOS} at most: a hierarchy may be mounted anew.
  */
 final class MemoryGroups {
+
+    private static final long LIFETIME_NANOS = 1_000_000_000;
 
     private static final List<String> RECLAIMABLE_1 =
             List.of("total_inactive_file", "total_active_file");
     private static final List<String> RECLAIMABLE_2 = List.of("inactive_file", "active_file");
 
-    private MemoryGroups() {}
+    private record Known(String own, List<Group> groups, long foundNanos) {}
 
-    /**
-     * The groups that are limited, the process's own first.
-     *
-     * @param root of the file system
-     */
-    static List<MemoryGroup> read(Path root) throws Refusal {
-        return read(KernelFiles.below(root));
+    private final KernelFiles files;
+    private volatile @Nullable Known known;
+
+    MemoryGroups(KernelFiles files) {
+        this.files = files;
     }
 
     /**
-     * The same.
+     * Returns the groups that are limited, the process's own first.
      *
-     * @throws Refusal.Shortage when something that passes keeps it from being read: the limit is
-     *     there all the same
+     * @param enoughBytes in a group that leaves as much without reclaiming any, what is reclaimable
+     *     is not counted: of many groups, the kernel takes milliseconds to sum that up
+     * @throws Refusal.Shortage if a shortage that may pass prevents reading; there may be a limit
+     *     nevertheless
      */
-    static List<MemoryGroup> read(KernelFiles files) throws Refusal {
-        ControlGroups all = ControlGroups.of(files, "memory");
-        requireRead(all.shortage(), all.unknown());
+    List<MemoryGroup> read(long enoughBytes) throws Refusal {
         List<MemoryGroup> limited = new ArrayList<>();
-        for (Group group : all.groups()) {
+        for (Group group : groups()) {
             Limit limit =
                     group.isVersion2()
                             // Beyond memory.high a process that cannot give memory back halts.
@@ -48,16 +53,36 @@ final class MemoryGroups {
                             : group.limit("memory.limit_in_bytes");
             requireRead(limit.shortage(), limit.unknown().stream().toList());
             if (limit.isSet()) {
-                limited.add(read(group, limit.bytes()));
+                limited.add(read(group, limit.bytes(), enoughBytes));
             }
         }
         return limited;
     }
 
-    private static MemoryGroup read(Group group, long limit) {
+    private List<Group> groups() throws Refusal {
+        Known last = known;
+        Content own = files.readRecord(ControlGroups.OWN);
+        if (last != null
+                && own.isRead()
+                && own.text().equals(last.own)
+                && System.nanoTime() - last.foundNanos < LIFETIME_NANOS) {
+            return last.groups;
+        }
+        ControlGroups found = ControlGroups.of(files, "memory");
+        requireRead(found.shortage(), found.unknown());
+        if (own.isRead()) {
+            known = new Known(own.text(), found.groups(), System.nanoTime());
+        }
+        return found.groups();
+    }
+
+    private static MemoryGroup read(Group group, long limit, long enoughBytes) {
         boolean two = group.isVersion2();
         long used = group.number(two ? "memory.current" : "memory.usage_in_bytes").orElse(0);
-        long reclaimable = group.sum("memory.stat", two ? RECLAIMABLE_2 : RECLAIMABLE_1);
+        long reclaimable =
+                limit - used >= enoughBytes
+                        ? 0
+                        : group.sum("memory.stat", two ? RECLAIMABLE_2 : RECLAIMABLE_1);
         return new MemoryGroup(group.toString(), limit, used, reclaimable);
     }
 

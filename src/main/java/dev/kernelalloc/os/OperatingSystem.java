@@ -307,8 +307,11 @@ public interface OperatingSystem {
     /**
      * The groups of processes this one belongs to whose memory is limited. Refused with {@link
      * Refusal.Shortage} where they cannot be read at this moment.
+     *
+     * @param enoughBytes what is reclaimable may be reported as 0 in a group that leaves as much
+     *     without it
      */
-    default List<MemoryGroup> memoryGroups() throws Refusal {
+    default List<MemoryGroup> memoryGroups(long enoughBytes) throws Refusal {
         return List.of();
     }
 

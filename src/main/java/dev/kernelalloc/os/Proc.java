@@ -139,7 +139,7 @@ record Proc(KernelFiles files) {
     }
 
     private Content read(String file) throws Refusal {
-        Content content = files.read(file);
+        Content content = files.readRecord(file);
         if (!content.isRead()) {
             throw content.refusal(file);
         }

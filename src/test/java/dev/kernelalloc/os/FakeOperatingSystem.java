@@ -201,7 +201,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
         node = number;
     }
 
-    /** The answer of {@link #memoryGroups()}. */
+    /** The answer of {@link #memoryGroups(long)}. */
     public synchronized void memoryGroups(MemoryGroup... groups) {
         memoryGroups = List.of(groups);
     }
@@ -662,7 +662,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
-    public synchronized List<MemoryGroup> memoryGroups() {
+    public synchronized List<MemoryGroup> memoryGroups(long enoughBytes) {
         return memoryGroups;
     }
 

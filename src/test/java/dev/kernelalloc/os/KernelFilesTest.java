@@ -178,7 +178,49 @@ class KernelFilesTest {
     // ---- control groups -----------------------------------------------------------------------
 
     private List<MemoryGroup> groups() throws Refusal {
-        return MemoryGroups.read(directory);
+        return groups(files());
+    }
+
+    private static List<MemoryGroup> groups(KernelFiles files) throws Refusal {
+        return new MemoryGroups(files).read(Long.MAX_VALUE);
+    }
+
+    @Test
+    @DisplayName("A process that is moved to another group has that one's limit at once")
+    void memoryGroups_processMoved_areTheNewOnes() throws Exception {
+        write("proc/self/cgroup", "0::/a\n");
+        write("proc/self/mountinfo", MOUNT);
+        write("sys/fs/cgroup/a/memory.max", "1000\n");
+        write("sys/fs/cgroup/b/memory.max", "2000\n");
+        MemoryGroups groups = new MemoryGroups(files());
+        assertThat(groups.read(0).getFirst().limitBytes()).isEqualTo(1000);
+        write("sys/fs/cgroup/a/memory.max", "1500\n");
+        assertThat(groups.read(0).getFirst().limitBytes()).isEqualTo(1500);
+        write("proc/self/cgroup", "0::/b\n");
+        assertThat(groups.read(0).getFirst().limitBytes()).isEqualTo(2000);
+    }
+
+    @Test
+    @DisplayName("What could be reclaimed is counted only where it matters")
+    void memoryGroups_enoughLeft_reclaimableIsNotRead() throws Exception {
+        write("proc/self/cgroup", "0::/a\n");
+        write("proc/self/mountinfo", MOUNT);
+        write("sys/fs/cgroup/a/memory.max", "1000\n");
+        write("sys/fs/cgroup/a/memory.current", "600\n");
+        write("sys/fs/cgroup/a/memory.stat", "inactive_file 100\nactive_file 50\n");
+        MemoryGroups groups = new MemoryGroups(files());
+        assertThat(groups.read(400).getFirst().availableBytes()).isEqualTo(400);
+        assertThat(groups.read(401).getFirst().availableBytes()).isEqualTo(550);
+    }
+
+    @Test
+    @DisplayName("A record is read whole, whether it fits one call or not")
+    void readRecord_ofAnyLength_isTheWholeFile() throws Exception {
+        for (int length : new int[] {0, 1, 4095, 4096, 4097, 100_000}) {
+            write("record", "x".repeat(length));
+            assertThat(files().readRecord("/record").text()).hasSize(length);
+        }
+        assertThat(files().readRecord("/nothing").isAbsent()).isTrue();
     }
 
     @Test
@@ -235,7 +277,7 @@ class KernelFilesTest {
         private ReadGroups() {}
 
         static void main(String[] root) throws Exception {
-            for (MemoryGroup group : MemoryGroups.read(Path.of(root[0]))) {
+            for (MemoryGroup group : groups(KernelFiles.below(Path.of(root[0])))) {
                 IO.println("limit " + group.limitBytes());
             }
         }
@@ -314,7 +356,7 @@ class KernelFilesTest {
     @DisplayName("A limit that cannot be read for want of descriptors is not taken for none")
     void memoryGroups_shortage_isARefusal() {
         KernelFiles short_ = new KernelFiles(new Failing(Linux.EMFILE, 0), files().root());
-        assertThatThrownBy(() -> MemoryGroups.read(short_))
+        assertThatThrownBy(() -> groups(short_))
                 .isInstanceOf(Refusal.Shortage.class)
                 .hasMessageContainingAll("EMFILE (24)", "ulimit -n");
     }
@@ -472,10 +514,7 @@ class KernelFilesTest {
             answers(() -> assertThat(proc.availableBytesOfNode(0)).isNotNegative());
             answers(() -> assertThat(proc.machine()).isNotNull());
             answers(() -> assertThat(proc.maxMappings()).isNotNegative());
-            answers(
-                    () ->
-                            assertThat(MemoryGroups.read(files))
-                                    .allMatch(group -> group.availableBytes() >= 0));
+            answers(() -> assertThat(groups(files)).allMatch(group -> group.availableBytes() >= 0));
             answers(
                     () ->
                             assertThat(HugePools.read(files))

@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /** Huge pages, pins, kernel regions, nodes and limits, on the kernel that runs the tests. */
@@ -248,9 +249,9 @@ class LinuxMemoryTest {
                 "sys/fs/cgroup/a/memory.stat",
                 "anon 400\nactive_file 100\ninactive_file 50\nslab 3\n");
 
-        assertThat(MemoryGroups.read(directory))
+        assertThat(groups(directory))
                 .containsExactly(new MemoryGroup("/sys/fs/cgroup/a", 800, 700, 150));
-        assertThat(MemoryGroups.read(directory).getFirst().availableBytes()).isEqualTo(250);
+        assertThat(groups(directory).getFirst().availableBytes()).isEqualTo(250);
     }
 
     @Test
@@ -266,19 +267,23 @@ class LinuxMemoryTest {
                 "sys/fs/cgroup/memory/memory.stat",
                 "inactive_file 1\ntotal_inactive_file 300\ntotal_active_file 200\n");
 
-        assertThat(MemoryGroups.read(directory))
+        assertThat(groups(directory))
                 .containsExactly(new MemoryGroup("/sys/fs/cgroup/memory", 5000, 4000, 500));
     }
 
     @Test
     void withoutGroupsThereIsNoLimit() throws Refusal {
-        assertThat(MemoryGroups.read(directory)).isEmpty();
-        assertThat(linux.memoryGroups()).allMatch(group -> group.limitBytes() > 0);
+        assertThat(groups(directory)).isEmpty();
+        assertThat(linux.memoryGroups(Long.MAX_VALUE)).allMatch(group -> group.limitBytes() > 0);
     }
 
     private void write(String file, String text) throws IOException {
         Path path = directory.resolve(file);
         Files.createDirectories(path.getParent());
         Files.writeString(path, text);
+    }
+
+    private static List<OperatingSystem.MemoryGroup> groups(Path root) throws Refusal {
+        return new MemoryGroups(KernelFiles.below(root)).read(Long.MAX_VALUE);
     }
 }
