@@ -93,26 +93,6 @@ final class CheckedBlocks implements Origin, Budget.Holder {
         updateFastPaths();
     }
 
-    /**
-     * Returns the blocks of an allocator: boxes reach them without a call through the interface.
-     * Not a switch, which would be compiled into more code than all the rest.
-     */
-    static CheckedBlocks of(KernelAllocator allocator) {
-        return allocator instanceof PoolAllocator pool
-                ? pool.blocks()
-                : ((PhysicalAllocator) allocator).blocks();
-    }
-
-    /**
-     * Returns the blocks of an allocator to which a raw block belongs, if it is the allocator's at
-     * all.
-     */
-    static CheckedBlocks of(KernelAllocator allocator, MemorySegment block) {
-        return allocator instanceof PhysicalAllocator physical
-                ? physical.blocksOf(block)
-                : of(allocator);
-    }
-
     // ---- raw blocks ---------------------------------------------------------------------------
 
     // Each method creates the segment at one site: with two that merge, the JIT would allocate it.

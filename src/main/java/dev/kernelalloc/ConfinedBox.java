@@ -191,10 +191,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                 type.type() == MemorySegment.class
                         ? new SegmentBox<>(type)
                         : (ConfinedBox<?>) (Object) BoxMaker.NEW_BOX.invokeExact(type);
-        CheckedBlocks blocks =
-                allocator instanceof PoolAllocator pool
-                        ? pool.blocks()
-                        : CheckedBlocks.of(allocator);
+        CheckedBlocks blocks = ((AbstractAllocator) allocator).blocks;
         long size = box.byteSize$();
         long alignment = box.byteAlignment$();
         SlabHeap engine = blocks.engine();
@@ -244,7 +241,9 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     static <T> ConfinedBox<T> flexible(
             KernelAllocator allocator, StructType<T> type, long elements, boolean zeroed) {
-        return take(type, BoxedBlock.take(CheckedBlocks.of(allocator), type, elements, zeroed));
+        return take(
+                type,
+                BoxedBlock.take(AbstractAllocator.blocksOf(allocator), type, elements, zeroed));
     }
 
     /**
@@ -256,7 +255,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
             long elements,
             long bytes,
             MemorySegment block) {
-        CheckedBlocks blocks = CheckedBlocks.of(allocator, block);
+        CheckedBlocks blocks = ((AbstractAllocator) allocator).blocksWith(block);
         requireFit(type, bytes, block);
         Origin origin = Tracked.sampled(new Origin.Raw(blocks), block.address(), bytes);
         try {
@@ -428,7 +427,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     @Override
     public final NativeBox<T> copy(KernelAllocator allocator) {
         start();
-        CheckedBlocks blocks = CheckedBlocks.of(allocator);
+        CheckedBlocks blocks = AbstractAllocator.blocksOf(allocator);
         return copyTo(
                 elements() == 0
                         ? BoxedBlock.take(blocks, type(), false)

@@ -34,7 +34,7 @@ final class GlobalAllocator {
     }
 
     private static KernelAllocator choose(KernelAllocator allocator) {
-        CheckedBlocks.of(allocator).serveProcess();
+        AbstractAllocator.blocksOf(allocator).serveProcess();
         chosen = allocator;
         return allocator;
     }

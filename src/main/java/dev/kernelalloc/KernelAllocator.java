@@ -27,7 +27,7 @@ import java.util.Optional;
  * AllocationException} is thrown; the allocator stays usable and no memory is lost.
  */
 public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
-        permits PoolAllocator, PhysicalAllocator {
+        permits AbstractAllocator {
 
     /**
      * Allocates a raw block. Its contents are undefined.
@@ -40,9 +40,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @throws IllegalStateException if this allocator is closed
      */
     @Override
-    default MemorySegment allocate(long byteSize, long byteAlignment) {
-        return CheckedBlocks.of(this).allocate(byteSize, byteAlignment);
-    }
+    MemorySegment allocate(long byteSize, long byteAlignment);
 
     /**
      * Allocates a raw block of zeros; otherwise as {@link #allocate(long, long)}.
@@ -54,9 +52,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @throws IllegalArgumentException if an argument is out of range
      * @throws IllegalStateException if this allocator is closed
      */
-    default MemorySegment allocateZeroed(long byteSize, long byteAlignment) {
-        return CheckedBlocks.of(this).allocateZeroed(byteSize, byteAlignment);
-    }
+    MemorySegment allocateZeroed(long byteSize, long byteAlignment);
 
     /**
      * Allocates a raw block, or returns nothing where {@link #allocate(long, long)} would throw an
@@ -69,9 +65,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @throws IllegalArgumentException if an argument is out of range
      * @throws IllegalStateException if this allocator is closed
      */
-    default Optional<MemorySegment> tryAllocate(long byteSize, long byteAlignment) {
-        return CheckedBlocks.of(this).tryAllocate(byteSize, byteAlignment);
-    }
+    Optional<MemorySegment> tryAllocate(long byteSize, long byteAlignment);
 
     /**
      * Resizes a raw block, with another alignment if requested. The contents are kept up to the
@@ -88,9 +82,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      *     refuse {@code block}
      * @throws IllegalStateException if this allocator is closed
      */
-    default MemorySegment reallocate(MemorySegment block, long newByteSize, long byteAlignment) {
-        return CheckedBlocks.of(this).reallocate(block, newByteSize, byteAlignment);
-    }
+    MemorySegment reallocate(MemorySegment block, long newByteSize, long byteAlignment);
 
     /**
      * Frees a raw block, even if this allocator is closed. The block is identified by the address
@@ -105,9 +97,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @param block a native segment that starts at a live raw block of this allocator
      * @throws IllegalArgumentException if it does not; the message states what is there
      */
-    default void free(MemorySegment block) {
-        CheckedBlocks.of(this).free(block);
-    }
+    void free(MemorySegment block);
 
     /**
      * Returns the usable bytes of a raw block: its memory may be larger than its segment.
@@ -117,9 +107,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @return the number of bytes, at least as many as requested
      * @throws IllegalArgumentException if {@link #free} would refuse {@code block}
      */
-    default long usableSize(MemorySegment block) {
-        return CheckedBlocks.of(this).usableSize(block);
-    }
+    long usableSize(MemorySegment block);
 
     /**
      * Returns the raw block at an address that was stored: in a struct, a queue, or by C code. The
@@ -153,9 +141,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @return a new arena, owned by the caller
      * @throws IllegalStateException if this allocator is closed
      */
-    default Arena arena() {
-        return CheckedBlocks.of(this).arena();
-    }
+    Arena arena();
 
     /**
      * Opens an arena for all threads, over blocks of this allocator, with the contract of {@link
@@ -165,9 +151,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @return a new arena, owned by the caller
      * @throws IllegalStateException if this allocator is closed
      */
-    default Arena sharedArena() {
-        return CheckedBlocks.of(this).sharedArena();
-    }
+    Arena sharedArena();
 
     /**
      * Returns statistics of this allocator: its live blocks, and where the rest of its memory is.
@@ -175,9 +159,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      *
      * @return a snapshot; it takes some microseconds and does not disturb other threads
      */
-    default AllocatorStats stats() {
-        return CheckedBlocks.of(this).stats();
-    }
+    AllocatorStats stats();
 
     /**
      * Returns the level of leak tracking: of how many blocks the allocation site is recorded, to
@@ -185,9 +167,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      *
      * @return the current level
      */
-    default Tracking tracking() {
-        return CheckedBlocks.of(this).tracker().level();
-    }
+    Tracking tracking();
 
     /**
      * Changes the level of leak tracking for blocks allocated from now on; other threads notice
@@ -195,18 +175,14 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      *
      * @param level the level
      */
-    default void tracking(Tracking level) {
-        CheckedBlocks.of(this).tracking(level);
-    }
+    void tracking(Tracking level);
 
     /**
      * Returns memory without a live block to the system, except in caches of other live threads;
      * each of them releases it at its next call. Without this call, idle memory is returned within
      * seconds.
      */
-    default void trim() {
-        CheckedBlocks.of(this).trim();
-    }
+    void trim();
 
     /**
      * Returns the limit: how much this allocator and its children may take from the system
@@ -272,9 +248,7 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      *     PoolAllocator#shared}, {@link PoolAllocator#systemHeap} and the {@link #global} one
      */
     @Override
-    default void close() {
-        CheckedBlocks.of(this).close();
-    }
+    void close();
 
     /**
      * Loads the library ahead of its first use: runs every part of it once, so that the JVM has

@@ -201,7 +201,8 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
         long bytes = bytes(type, length);
         return owning(
                 type,
-                OwnedBlock.take(CheckedBlocks.of(allocator), bytes, type.byteAlignment(), zeroed),
+                OwnedBlock.take(
+                        AbstractAllocator.blocksOf(allocator), bytes, type.byteAlignment(), zeroed),
                 length);
     }
 

@@ -165,7 +165,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
      * @throws IllegalStateException if the allocator is closed
      */
     public static Builder builder(KernelAllocator allocator) {
-        return new Builder(OwnedBlock.none(CheckedBlocks.of(allocator), ALIGNMENT));
+        return new Builder(OwnedBlock.none(AbstractAllocator.blocksOf(allocator), ALIGNMENT));
     }
 
     /**
@@ -182,7 +182,10 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
             KernelAllocator allocator, MemorySegment bytes, boolean unchecked) {
         OwnedBlock block =
                 OwnedBlock.take(
-                        CheckedBlocks.of(allocator), sizeOf(bytes.byteSize()), ALIGNMENT, false);
+                        AbstractAllocator.blocksOf(allocator),
+                        sizeOf(bytes.byteSize()),
+                        ALIGNMENT,
+                        false);
         try {
             BulkMemory.copy(bytes, 0, block.segment(), PREFIX_BYTES, bytes.byteSize());
             NativeString string = finished(block, bytes.byteSize());

@@ -103,7 +103,9 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     public static <T> NativeVec<T> create(KernelAllocator allocator, StructType<T> type) {
         NativeSlice.bytes(type, 0);
         return VecOf.make(
-                type, OwnedBlock.none(CheckedBlocks.of(allocator), type.byteAlignment()), 0);
+                type,
+                OwnedBlock.none(AbstractAllocator.blocksOf(allocator), type.byteAlignment()),
+                0);
     }
 
     /**

@@ -134,7 +134,7 @@ sealed interface Origin permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.
 
         @Override
         public CheckedBlocks forCopies() {
-            return CheckedBlocks.of(KernelAllocator.global());
+            return AbstractAllocator.blocksOf(KernelAllocator.global());
         }
 
         @Override

@@ -71,7 +71,7 @@ import java.util.function.Consumer;
  * thrown. A slab or block takes one, a guarded block three, and a contiguous block of base pages
  * one for each run of pages that was moved into place.
  */
-public final class PhysicalAllocator implements KernelAllocator {
+public final class PhysicalAllocator extends AbstractAllocator {
 
     /** Below that, slabs of 64 KiB would use up what may be locked. */
     private static final long LEAST_LOCKABLE_FOR_SLABS = 1L << 20;
@@ -80,9 +80,6 @@ public final class PhysicalAllocator implements KernelAllocator {
     private static final long MAX_CACHE_BYTES = 16L << 20;
 
     private final Frames frames;
-
-    /** Those of boxes, arenas and {@link #allocate(long, long)}. */
-    private final CheckedBlocks blocks;
 
     private final FrameBlocks source;
     private final LiveBlocks requested;
@@ -96,7 +93,6 @@ public final class PhysicalAllocator implements KernelAllocator {
     private final AllocatorGuard guard;
 
     private final OperatingSystem os;
-    private final Budget budget;
 
     /** Those of this allocator and of its children. */
     private final List<Consumer<Pressure>> pressureListeners;
@@ -120,16 +116,12 @@ public final class PhysicalAllocator implements KernelAllocator {
             Budget budget,
             List<Consumer<Pressure>> pressureListeners) {
         String tag = settings.tag;
-        this.os = os;
-        this.settings = settings;
-        this.budget = budget;
-        this.pressureListeners = pressureListeners;
         Tracker tracker = new Tracker(tag, settings.tracking, settings.leakListeners);
-        this.guard = new AllocatorGuard(tracker, pressureListeners);
+        AllocatorGuard guard = new AllocatorGuard(tracker, pressureListeners);
         AllocatorGuard.Counting counting = guard.counting();
         Journal journal = new Journal(tag);
         PhysicalRequest request = settings.request;
-        this.frames =
+        Frames frames =
                 new Frames(
                         os,
                         tag,
@@ -142,9 +134,9 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 !settings.mapped.isEmpty()),
                         budget);
         settings.verifyPeriod.ifPresent(frames::verifyEvery);
-        this.source = new FrameBlocks(frames, request);
+        FrameBlocks source = new FrameBlocks(frames, request);
         HighWater capacity = new HighWater();
-        this.requested = new LiveBlocks(tag, source, capacity);
+        LiveBlocks requested = new LiveBlocks(tag, source, capacity);
         long lockable =
                 request.least().contains(Guarantee.LOCKED)
                         ? frames.lockableBytes()
@@ -163,9 +155,9 @@ public final class PhysicalAllocator implements KernelAllocator {
         }
         List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);
         Ledger ledger = Ledger.open(tag, frames, all);
-        this.requestedBlocks =
+        CheckedBlocks requestedBlocks =
                 new CheckedBlocks(tag, requested, request.least(), frames, tracker, ledger, guard);
-        this.blocks =
+        CheckedBlocks blocks =
                 served == requested
                         ? requestedBlocks
                         : new CheckedBlocks(
@@ -176,6 +168,15 @@ public final class PhysicalAllocator implements KernelAllocator {
                                 new Tracker(tag, settings.tracking, settings.leakListeners),
                                 ledger,
                                 guard);
+        super(blocks, budget);
+        this.os = os;
+        this.settings = settings;
+        this.pressureListeners = pressureListeners;
+        this.guard = guard;
+        this.frames = frames;
+        this.source = source;
+        this.requested = requested;
+        this.requestedBlocks = requestedBlocks;
         this.idle = new Idle(frames, blocks);
         budget.heldBy(idle);
         if (!settings.hasSlabListeners()) {
@@ -525,21 +526,21 @@ public final class PhysicalAllocator implements KernelAllocator {
 
     @Override
     public void free(MemorySegment block) {
-        blocksOf(block).free(block);
+        blocksWith(block).free(block);
     }
 
     @Override
     public MemorySegment reallocate(MemorySegment block, long byteSize, long byteAlignment) {
-        return blocksOf(block).reallocate(block, byteSize, byteAlignment);
+        return blocksWith(block).reallocate(block, byteSize, byteAlignment);
     }
 
     @Override
     public long usableSize(MemorySegment block) {
-        return blocksOf(block).usableSize(block);
+        return blocksWith(block).usableSize(block);
     }
 
-    /** Those that a raw block is one of. */
-    CheckedBlocks blocksOf(MemorySegment block) {
+    @Override
+    CheckedBlocks blocksWith(MemorySegment block) {
         return requests && frames.map().isOutsideEngine(block.address()) ? requestedBlocks : blocks;
     }
 
@@ -553,26 +554,6 @@ public final class PhysicalAllocator implements KernelAllocator {
     public void tracking(Tracking level) {
         blocks.tracking(level);
         requestedBlocks.tracking(level);
-    }
-
-    @Override
-    public long limit() {
-        return budget.limit();
-    }
-
-    @Override
-    public void limit(long bytes) {
-        budget.limit(Limits.requireBytes(bytes));
-    }
-
-    @Override
-    public long charged() {
-        return budget.used();
-    }
-
-    @Override
-    public long peakCharged() {
-        return budget.peak();
     }
 
     /**
@@ -613,15 +594,6 @@ public final class PhysicalAllocator implements KernelAllocator {
         } catch (IllegalStateException e) {
             return e;
         }
-    }
-
-    @Override
-    public String toString() {
-        return "PhysicalAllocator" + blocks;
-    }
-
-    CheckedBlocks blocks() {
-        return blocks;
     }
 
     private static long addressOfLive(MemorySegment segment) {

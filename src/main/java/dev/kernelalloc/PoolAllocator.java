@@ -38,22 +38,18 @@ import java.util.function.Function;
  * of 8; above 1 KiB 12.5 %. Only {@link #systemHeap} allocates each block by a malloc(3) of its
  * own.
  */
-public final class PoolAllocator implements KernelAllocator {
+public final class PoolAllocator extends AbstractAllocator {
 
     /** Made at first use, and at the next where that failed: no static initializer can be. */
     private static volatile @Nullable PoolAllocator shared;
 
     private static volatile @Nullable PoolAllocator systemHeap;
 
-    private final CheckedBlocks blocks;
-
     /** The blocks of the system heap, each one of its own; null where blocks are cut from slabs. */
     private final @Nullable LiveBlocks ofSystemHeap;
 
     /** Null where blocks are not cut from slabs. */
     private final @Nullable AllocatorGuard guard;
-
-    private final Budget budget;
 
     /** The settings of children, and the source of their memory; null if there can be none. */
     private final @Nullable Builder settings;
@@ -64,10 +60,9 @@ public final class PoolAllocator implements KernelAllocator {
     private final List<Consumer<Pressure>> pressureListeners;
 
     private PoolAllocator(String tag, LiveBlocks blocks, Tracker tracker) {
-        this.blocks = new CheckedBlocks(tag, blocks, tracker, null);
+        super(new CheckedBlocks(tag, blocks, tracker, null), Budget.unlimited(tag));
         this.ofSystemHeap = blocks;
         this.guard = null;
-        this.budget = Budget.unlimited(tag);
         this.settings = null;
         this.sources = null;
         this.pressureListeners = List.of();
@@ -87,14 +82,14 @@ public final class PoolAllocator implements KernelAllocator {
             List<Consumer<Pressure>> pressureListeners) {
         ChunkSource source = sources.apply(settings.tag);
         Tracker tracker = new Tracker(settings.tag, settings.tracking, settings.leakListeners);
-        this.guard = new AllocatorGuard(tracker, pressureListeners);
+        AllocatorGuard guard = new AllocatorGuard(tracker, pressureListeners);
         AllocatorGuard.Counting counting = guard.counting();
         Blocks heap =
                 settings.heapOver(
                         new BudgetedChunks(source, budget, counting), budget.leastLimit());
-        this.blocks = new CheckedBlocks(settings.tag, heap, tracker, guard);
+        super(new CheckedBlocks(settings.tag, heap, tracker, guard), budget);
         this.ofSystemHeap = null;
-        this.budget = budget;
+        this.guard = guard;
         this.settings = settings;
         this.sources = sources;
         this.pressureListeners = pressureListeners;
@@ -193,24 +188,9 @@ public final class PoolAllocator implements KernelAllocator {
     }
 
     @Override
-    public long limit() {
-        return budget.limit();
-    }
-
-    @Override
     public void limit(long bytes) {
         requireSlabs();
-        budget.limit(Limits.requireBytes(bytes));
-    }
-
-    @Override
-    public long charged() {
-        return budget.used();
-    }
-
-    @Override
-    public long peakCharged() {
-        return budget.peak();
+        super.limit(bytes);
     }
 
     @Override
@@ -244,15 +224,6 @@ public final class PoolAllocator implements KernelAllocator {
                 guard.dismiss();
             }
         }
-    }
-
-    @Override
-    public String toString() {
-        return "PoolAllocator" + blocks;
-    }
-
-    CheckedBlocks blocks() {
-        return blocks;
     }
 
     private LiveBlocks requireSystemHeap() {
