@@ -1,5 +1,9 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.arena.ConfinedArena;
+import dev.kernelalloc.arena.SharedArena;
+import dev.kernelalloc.core.CheckedBlocks;
+import dev.kernelalloc.core.Limits;
 import dev.kernelalloc.heap.Budget;
 
 import java.lang.foreign.Arena;
@@ -62,17 +66,17 @@ abstract sealed class AbstractAllocator implements KernelAllocator
 
     @Override
     public Arena arena() {
-        return blocks.arena();
+        return ConfinedArena.open(blocks);
     }
 
     @Override
     public Arena sharedArena() {
-        return blocks.sharedArena();
+        return SharedArena.open(blocks);
     }
 
     @Override
     public AllocatorStats stats() {
-        return blocks.stats();
+        return StatsReader.read(blocks.ledger());
     }
 
     @Override

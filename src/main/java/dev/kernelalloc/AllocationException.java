@@ -1,7 +1,5 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.os.Refusal;
-
 /**
  * Thrown if memory is not available. The allocator stays usable and no memory is lost. {@link
  * #reason()} is for programs; the message states for people what was requested, what was found and
@@ -38,24 +36,18 @@ public final class AllocationException extends RuntimeException {
         SHORTAGE,
         /** The system returned an error that the other reasons do not cover. */
         SYSTEM_ERROR;
-
-        static Reason of(Refusal refusal) {
-            return switch (refusal) {
-                case Refusal.OutOfMemory _ -> OUT_OF_MEMORY;
-                case Refusal.Fragmented _ -> FRAGMENTED;
-                case Refusal.OverBudget _ -> LIMIT;
-                case Refusal.LockLimit _ -> LOCK_LIMIT;
-                case Refusal.NotPermitted _ -> NOT_PERMITTED;
-                case Refusal.NotSupported _ -> NOT_SUPPORTED;
-                case Refusal.Shortage _ -> SHORTAGE;
-                case Refusal.SystemError _ -> SYSTEM_ERROR;
-            };
-        }
     }
 
     private final Reason reason;
 
-    AllocationException(Reason reason, String message, Throwable cause) {
+    /**
+     * Creates an exception.
+     *
+     * @param reason the reason, for programs
+     * @param message what failed, its values and the remedy, for people
+     * @param cause the refusal of a lower layer
+     */
+    public AllocationException(Reason reason, String message, Throwable cause) {
         super(message, cause);
         this.reason = reason;
     }

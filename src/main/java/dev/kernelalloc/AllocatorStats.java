@@ -242,16 +242,10 @@ public record AllocatorStats(
      * @return one element per tag, the largest capacity first
      */
     public static List<AllocatorStats> byTag() {
-        Map<String, AllocatorStats> sums = new TreeMap<>();
-        Ledger.all()
-                .map(Ledger::read)
-                .forEach(one -> sums.merge(one.tag, one, AllocatorStats::plus));
-        List<AllocatorStats> largestFirst = new ArrayList<>(sums.values());
-        largestFirst.sort(Comparator.comparingLong(AllocatorStats::capacityBytes).reversed());
-        return List.copyOf(largestFirst);
+        return StatsReader.byTag();
     }
 
-    private AllocatorStats plus(AllocatorStats other) {
+    AllocatorStats plus(AllocatorStats other) {
         Map<AllocationException.Reason, Long> bothRefused =
                 new EnumMap<>(AllocationException.Reason.class);
         bothRefused.putAll(refusals);

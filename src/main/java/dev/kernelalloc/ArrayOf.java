@@ -1,5 +1,7 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;

@@ -1,5 +1,9 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.BoxedBlock;
+import dev.kernelalloc.core.CheckedBlocks;
+import dev.kernelalloc.core.Origin;
+import dev.kernelalloc.core.Tracked;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.heap.SlabHeap;
@@ -278,7 +282,10 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         Platform.current(); // explains where native access is denied
         requireFit(type, bytes, segment);
         Origin origin =
-                Tracked.sampled(new Origin.Elsewhere(segment, release), segment.address(), bytes);
+                Tracked.sampled(
+                        new Origin.Elsewhere(segment, release, GlobalAllocator.BLOCKS),
+                        segment.address(),
+                        bytes);
         try {
             return attach(type, adopted(origin, type, elements, bytes, segment));
         } catch (Throwable e) {

@@ -1,11 +1,5 @@
 package dev.kernelalloc;
 
-import java.util.Arrays;
-import java.util.EnumSet;
-import java.util.Locale;
-import java.util.Set;
-import java.util.stream.Collectors;
-
 /**
  * A measure by which a hardened {@link PoolAllocator} detects mistakes. Measures are selected one
  * by one, and each has its own cost; see {@link PoolAllocator.Builder#hardened(Set)}.
@@ -47,44 +41,4 @@ public enum Hardening {
      * it is in quarantine. Property value: {@code random-order}.
      */
     RANDOM_ORDER;
-
-    /** As the property names it. */
-    private final String title = name().toLowerCase(Locale.ROOT).replace('_', '-');
-
-    /**
-     * Reads a value of the property.
-     *
-     * @throws IllegalArgumentException if it is none; the text has no name of the property
-     */
-    static Set<Hardening> parse(String value) {
-        String text = value.strip().toLowerCase(Locale.ROOT);
-        if (text.isEmpty() || text.equals("false")) {
-            return Set.of();
-        }
-        return text.equals("true") ? EnumSet.allOf(Hardening.class) : listed(text);
-    }
-
-    private static Set<Hardening> listed(String text) {
-        Set<Hardening> measures = EnumSet.noneOf(Hardening.class);
-        for (String title : text.split(",", -1)) {
-            measures.add(titled(title.strip()));
-        }
-        return measures;
-    }
-
-    private static Hardening titled(String title) {
-        for (Hardening measure : values()) {
-            if (measure.title.equals(title)) {
-                return measure;
-            }
-        }
-        throw new IllegalArgumentException(
-                String.format(
-                        Locale.ROOT,
-                        "'%s' is no measure: write true, false, or a list of %s",
-                        title,
-                        Arrays.stream(values())
-                                .map(measure -> measure.title)
-                                .collect(Collectors.joining(","))));
-    }
 }

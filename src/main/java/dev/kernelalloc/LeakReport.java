@@ -70,21 +70,21 @@ public record LeakReport(
             this.remedy = remedy;
         }
 
-        /** Whether its memory is counted among the live blocks of an allocator. */
-        boolean ownsBlocks() {
-            return this != LEASE && this != ALLOCATOR;
-        }
-
-        /** Whether it owns memory that a thread uses, rather than serving others with it. */
-        boolean ownsMemory() {
-            return this != ALLOCATOR;
-        }
-
-        boolean isConfined() {
+        /**
+         * Returns whether only one thread can end such an owner.
+         *
+         * @return false if any thread can
+         */
+        public boolean isConfined() {
             return confined;
         }
 
-        String title() {
+        /**
+         * Returns the name of the kind, for people.
+         *
+         * @return a noun, such as {@code box}
+         */
+        public String title() {
             return title;
         }
     }

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.leak.Sentinel;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;

@@ -2,7 +2,6 @@ package dev.kernelalloc;
 
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /**
  * Thrown if an allocator is closed while blocks of it are alive. The allocator is closed; the
@@ -12,9 +11,6 @@ import java.util.stream.Collectors;
 public final class LiveBlocksException extends IllegalStateException {
 
     private static final long serialVersionUID = 1;
-
-    /** More would hide the others. */
-    private static final int MOST_GROUPS_SHOWN = 10;
 
     /**
      * Live owners of one kind with the same allocation site.
@@ -27,10 +23,12 @@ public final class LiveBlocksException extends IllegalStateException {
     public record Group(
             LeakReport.Kind kind, List<StackTraceElement> place, long owners, long bytes) {
 
-        private String shown() {
+        /** Returns the owners and their allocation site, in several lines. */
+        @Override
+        public String toString() {
             return String.format(
                     Locale.ROOT,
-                    "\n  %d × %s, %d bytes\n    made at %s",
+                    "%d × %s, %d bytes\n    made at %s",
                     owners,
                     kind.title(),
                     bytes,
@@ -42,49 +40,19 @@ public final class LiveBlocksException extends IllegalStateException {
     private final long bytes;
     private final transient List<Group> groups;
 
-    LiveBlocksException(
-            String tag, long blocks, long bytes, Tracking tracking, List<Group> groups) {
-        super(
-                String.format(
-                        Locale.ROOT,
-                        "allocator '%s' is closed with %d live blocks (%d bytes): they stay valid"
-                                + " until each is freed, or its box or arena closed. %s",
-                        tag,
-                        blocks,
-                        bytes,
-                        made(tracking, groups)));
+    /**
+     * Creates an exception.
+     *
+     * @param message the values and the remedy, for people
+     * @param blocks the number of live blocks
+     * @param bytes their total size in bytes
+     * @param groups the tracked owners of these blocks
+     */
+    public LiveBlocksException(String message, long blocks, long bytes, List<Group> groups) {
+        super(message);
         this.blocks = blocks;
         this.bytes = bytes;
         this.groups = List.copyOf(groups);
-    }
-
-    private static String made(Tracking tracking, List<Group> groups) {
-        String known =
-                groups.stream()
-                        .limit(MOST_GROUPS_SHOWN)
-                        .map(Group::shown)
-                        .collect(Collectors.joining());
-        String more =
-                groups.size() > MOST_GROUPS_SHOWN
-                        ? String.format(
-                                Locale.ROOT,
-                                "\n  and %d places more",
-                                groups.size() - MOST_GROUPS_SHOWN)
-                        : "";
-        String tracked =
-                switch (tracking) {
-                    case ALL -> "Tracked are";
-                    case SAMPLED -> "One in 1,024 is tracked, of these";
-                    case OFF -> "Tracking is off, tracked are";
-                };
-        String advice =
-                tracking == Tracking.ALL
-                        ? ""
-                        : String.format(
-                                Locale.ROOT,
-                                ": -D%s=all shows their allocation sites",
-                                Tracking.PROPERTY);
-        return groups.isEmpty() ? tracked + " none" + advice : tracked + ":" + known + more;
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;

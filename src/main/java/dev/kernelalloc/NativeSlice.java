@@ -1,6 +1,8 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ElementBytes;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;

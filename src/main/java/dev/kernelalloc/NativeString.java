@@ -4,6 +4,9 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.core.OwnedBlock;
+import dev.kernelalloc.core.Room;
+import dev.kernelalloc.core.Utf8;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 

@@ -1,6 +1,9 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.OwnedBlock;
+import dev.kernelalloc.core.Room;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;

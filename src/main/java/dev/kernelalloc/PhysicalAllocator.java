@@ -1,5 +1,8 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.CheckedBlocks;
+import dev.kernelalloc.core.Ledger;
+import dev.kernelalloc.core.Limits;
 import dev.kernelalloc.frames.FrameBlocks;
 import dev.kernelalloc.frames.FrameChunks;
 import dev.kernelalloc.frames.FrameListener;
@@ -12,6 +15,10 @@ import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.HighWater;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
+import dev.kernelalloc.leak.AllocatorGuard;
+import dev.kernelalloc.leak.Journal;
+import dev.kernelalloc.leak.Tracker;
+import dev.kernelalloc.leak.TrackingProperty;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
@@ -629,7 +636,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         private final List<Consumer<Drift>> drifted = new ArrayList<>();
         private final List<Consumer<LostGuarantee>> lost = new ArrayList<>();
 
-        private Tracking tracking = Tracking.ofProcess();
+        private Tracking tracking = TrackingProperty.read();
         private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
         private final List<Consumer<Pressure>> pressureListeners = new ArrayList<>();
         private long limit = Budget.UNLIMITED;

@@ -1,5 +1,9 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.CheckedBlocks;
+import dev.kernelalloc.core.HardenedProperty;
+import dev.kernelalloc.core.LimitProperty;
+import dev.kernelalloc.core.Limits;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.BudgetedChunks;
@@ -12,6 +16,10 @@ import dev.kernelalloc.heap.Measures;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.heap.SystemHeap;
+import dev.kernelalloc.leak.AllocatorGuard;
+import dev.kernelalloc.leak.Journal;
+import dev.kernelalloc.leak.Tracker;
+import dev.kernelalloc.leak.TrackingProperty;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
@@ -265,7 +273,7 @@ public final class PoolAllocator extends AbstractAllocator {
         return new PoolAllocator(
                 tag,
                 new LiveBlocks(tag, new SystemHeap(os)),
-                new Tracker(tag, Tracking.ofProcess(), List.of()));
+                new Tracker(tag, TrackingProperty.read(), List.of()));
     }
 
     /** The contents that a hardened allocator writes over freed memory. */
@@ -289,7 +297,7 @@ public final class PoolAllocator extends AbstractAllocator {
         private long cacheBytes =
                 Math.clamp(Runtime.getRuntime().maxMemory() / 8, MIN_CACHE_BYTES, MAX_CACHE_BYTES);
 
-        private Tracking tracking = Tracking.ofProcess();
+        private Tracking tracking = TrackingProperty.read();
         private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
         private final List<Consumer<Pressure>> pressureListeners = new ArrayList<>();
         private long limit = Budget.UNLIMITED;

@@ -2,7 +2,9 @@ package dev.kernelalloc;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
+import dev.kernelalloc.frames.Canary;
 import dev.kernelalloc.frames.SecretPages;
+import dev.kernelalloc.leak.Reasons;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
@@ -258,10 +260,7 @@ public final class SecretMemory implements AutoCloseable {
      */
     public Obtained obtained() {
         return pages.whyNotHidden()
-                .<Obtained>map(
-                        why ->
-                                new Obtained.Locked(
-                                        AllocationException.Reason.of(why), why.getMessage()))
+                .<Obtained>map(why -> new Obtained.Locked(Reasons.of(why), why.getMessage()))
                 .orElseGet(Obtained.Hidden::new);
     }
 
@@ -620,7 +619,7 @@ public final class SecretMemory implements AutoCloseable {
                 return allocate(byteSize, byteAlignment, mustBeHidden, os);
             } catch (Refusal e) {
                 throw new AllocationException(
-                        AllocationException.Reason.of(e),
+                        Reasons.of(e),
                         String.format(
                                 Locale.ROOT,
                                 "%d bytes of secret memory%s: %s",

@@ -1,5 +1,9 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.BoxedBlock;
+import dev.kernelalloc.core.Origin;
+import dev.kernelalloc.core.OwnedBlock;
+import dev.kernelalloc.core.Tracked;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -122,7 +126,10 @@ public final class SharedArray<T> implements AutoCloseable {
         long address = mapped.address();
         long bytes = mapped.byteSize();
         Origin origin =
-                Tracked.sampled(new Origin.Elsewhere(mapped, _ -> mapping.close()), address, bytes);
+                Tracked.sampled(
+                        new Origin.Elsewhere(mapped, _ -> mapping.close(), GlobalAllocator.BLOCKS),
+                        address,
+                        bytes);
         try {
             origin.passTo(LeakReport.Kind.SHARED_BOX);
             BoxedBlock block =

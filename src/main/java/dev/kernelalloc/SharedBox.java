@@ -1,5 +1,8 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.BoxedBlock;
+import dev.kernelalloc.leak.Sentinel;
+import dev.kernelalloc.leak.Tracker;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.ChangeGuard;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;

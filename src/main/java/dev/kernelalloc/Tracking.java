@@ -1,9 +1,5 @@
 package dev.kernelalloc;
 
-import org.jspecify.annotations.Nullable;
-
-import java.util.Locale;
-
 /**
  * The levels of leak tracking: of how many blocks an allocator records the allocation site, to
  * report lost ones. See {@link PoolAllocator.Builder#tracking}, {@link
@@ -31,41 +27,4 @@ public enum Tracking {
      * those still alive are reported when their allocator is closed.
      */
     ALL;
-
-    static final String PROPERTY = "dev.kernelalloc.tracking";
-
-    /** The value that the process was started with; a wrong one is kept as its message. */
-    private record Default(Tracking level, @Nullable String mistake) {
-        /** Read at first use; not in a static initializer, which could fail for good. */
-        static volatile @Nullable Default read;
-    }
-
-    private static Default parse(String value) {
-        for (Tracking level : values()) {
-            if (level.name().toLowerCase(Locale.ROOT).equals(value.strip())) {
-                return new Default(level, null);
-            }
-        }
-        return new Default(
-                SAMPLED,
-                String.format(
-                        Locale.ROOT, "-D%s=%s: must be off, sampled or all", PROPERTY, value));
-    }
-
-    /**
-     * Returns the level of builders without a setting.
-     *
-     * @throws IllegalArgumentException if the property has a value that cannot be understood
-     */
-    static Tracking ofProcess() {
-        Default known = Default.read;
-        if (known == null) {
-            known = parse(System.getProperty(PROPERTY, "sampled"));
-            Default.read = known;
-        }
-        if (known.mistake != null) {
-            throw new IllegalArgumentException(known.mistake);
-        }
-        return known.level;
-    }
 }

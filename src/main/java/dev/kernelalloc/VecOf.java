@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
 
 import org.jspecify.annotations.Nullable;

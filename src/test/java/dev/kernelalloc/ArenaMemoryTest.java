@@ -27,6 +27,8 @@ import java.util.stream.Stream;
 @SuppressWarnings("try") // closing is what is tested
 class ArenaMemoryTest {
 
+    private static final int FIRST_CHUNK_BYTES = 2 << 10;
+
     private static Arena open(KernelAllocator allocator, boolean shared) {
         return shared ? allocator.sharedArena() : allocator.arena();
     }
@@ -42,12 +44,12 @@ class ArenaMemoryTest {
                     arena.allocate(100, 8);
                 }
                 assertThat(pool.stats().liveBlocks()).isEqualTo(1);
-                assertThat(pool.stats().liveBytes()).isEqualTo(ArenaSlots.FIRST_CHUNK_BYTES);
+                assertThat(pool.stats().liveBytes()).isEqualTo(FIRST_CHUNK_BYTES);
                 arena.allocate(1 << 20, 8);
                 arena.allocate(8, 1 << 16);
                 assertThat(pool.stats().liveBlocks()).isEqualTo(3);
                 assertThat(pool.stats().liveBytes())
-                        .isEqualTo(ArenaSlots.FIRST_CHUNK_BYTES + (1 << 20) + (1 << 16));
+                        .isEqualTo(FIRST_CHUNK_BYTES + (1 << 20) + (1 << 16));
             }
             assertThat(pool.stats().liveBlocks()).isZero();
             assertThat(pool.stats().liveBytes()).isZero();

@@ -1,0 +1,175 @@
+package dev.kernelalloc.core;
+
+import dev.kernelalloc.LeakReport;
+import dev.kernelalloc.leak.Tracker;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.physical.PhysicalExtent;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/** The origin of owned memory, to which it returns. */
+public sealed interface Origin
+        permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Tracked {
+
+    /** Takes memory back from its owner, once. */
+    void freeOwned(long address, long bytes, long alignment);
+
+    /** Leaves memory to the caller of its owner, once, instead. */
+    void makeRaw(long address);
+
+    /** Returns the blocks for a copy of the memory. */
+    CheckedBlocks forCopies();
+
+    /** Describes the guarantee of the pages, for people. */
+    String guarantee();
+
+    /** Returns the physical location of a part of the memory. */
+    List<PhysicalExtent> extents(long address, long bytes);
+
+    /** Returns the tracker of owners of such memory. */
+    Tracker tracker();
+
+    /**
+     * Returns the segment that {@link #makeRaw} leaves to the caller, for memory that is still its
+     * owner's.
+     */
+    default MemorySegment raw(MemorySegment owned) {
+        MemorySegment raw = NativeMemory.segment(owned.address(), owned.byteSize());
+        return owned.isReadOnly() ? raw.asReadOnly() : raw;
+    }
+
+    /** Tells that the memory belongs to another kind of owner from now on, or another thread. */
+    default void passTo(LeakReport.Kind kind) {
+        // Only tracked memory needs this.
+    }
+
+    /** Tells that there has been no owner after all. */
+    default void forget() {
+        // As above.
+    }
+
+    /** The memory was a raw block, whose size may differ from that of its owner. */
+    record Raw(CheckedBlocks blocks) implements Origin {
+        @Override
+        public void freeOwned(long address, long bytes, long alignment) {
+            blocks.freeOnceRaw(address);
+        }
+
+        @Override
+        public void makeRaw(long address) {
+            blocks.makeRaw(address);
+        }
+
+        @Override
+        public CheckedBlocks forCopies() {
+            return blocks;
+        }
+
+        @Override
+        public String guarantee() {
+            return blocks.guarantee();
+        }
+
+        @Override
+        public Tracker tracker() {
+            return blocks.tracker();
+        }
+
+        @Override
+        public List<PhysicalExtent> extents(long address, long bytes) {
+            return blocks.extents(address, bytes);
+        }
+    }
+
+    /**
+     * The memory was asked for with another size than is used, or there is none.
+     *
+     * @param asked how many bytes
+     */
+    record Roomy(CheckedBlocks blocks, long asked) implements Origin {
+        @Override
+        public void freeOwned(long address, long bytes, long alignment) {
+            if (address != OwnedBlock.NOWHERE) {
+                blocks.freeOwned(address, asked, alignment);
+            }
+        }
+
+        @Override
+        public void makeRaw(long address) {
+            blocks.makeRaw(address);
+        }
+
+        @Override
+        public CheckedBlocks forCopies() {
+            return blocks;
+        }
+
+        @Override
+        public String guarantee() {
+            return blocks.guarantee();
+        }
+
+        @Override
+        public List<PhysicalExtent> extents(long address, long bytes) {
+            return blocks.extents(address, bytes);
+        }
+
+        @Override
+        public Tracker tracker() {
+            return blocks.tracker();
+        }
+    }
+
+    /**
+     * The memory came from outside the library.
+     *
+     * @param copies supplies the blocks for a copy
+     */
+    record Elsewhere(
+            MemorySegment original, Consumer<MemorySegment> release, Supplier<CheckedBlocks> copies)
+            implements Origin {
+        @Override
+        public void freeOwned(long address, long bytes, long alignment) {
+            release.accept(original);
+        }
+
+        @Override
+        public void makeRaw(long address) {
+            // The library has no record of it.
+        }
+
+        @Override
+        public CheckedBlocks forCopies() {
+            return copies.get();
+        }
+
+        @Override
+        public String guarantee() {
+            return "no guarantee";
+        }
+
+        @Override
+        public List<PhysicalExtent> extents(long address, long bytes) {
+            throw new UnsupportedOperationException(
+                    String.format(
+                            Locale.ROOT,
+                            "the memory at 0x%x came from outside the library: its physical address"
+                                    + " is unknown",
+                            address));
+        }
+
+        @Override
+        public Tracker tracker() {
+            return Tracker.ofElsewhere();
+        }
+
+        @Override
+        public MemorySegment raw(MemorySegment owned) {
+            return original;
+        }
+    }
+}

@@ -1,0 +1,182 @@
+package dev.kernelalloc.leak;
+
+import dev.kernelalloc.LeakReport;
+import dev.kernelalloc.Tracking;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.PhantomReference;
+import java.lang.ref.WeakReference;
+
+/**
+ * The record of one owner of memory, until it ends, or until it is found lost. One of the two
+ * happens, once.
+ */
+public final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.Dropped {
+
+    /** The owner that can end the tracked memory; changes as memory changes hands. */
+    private record Holder(
+            LeakReport.Kind kind, String name, long id, WeakReference<Thread> thread) {
+
+        static Holder now(LeakReport.Kind kind) {
+            Thread thread = Thread.currentThread();
+            return new Holder(
+                    kind, thread.getName(), thread.threadId(), new WeakReference<>(thread));
+        }
+
+        boolean hasEnded() {
+            Thread alive = thread.get();
+            return alive == null || !alive.isAlive();
+        }
+    }
+
+    private static final VarHandle STATE;
+    private static final VarHandle BYTES;
+
+    static {
+        try {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            STATE = lookup.findVarHandle(LeakRecord.class, "state", int.class);
+            BYTES = lookup.findVarHandle(LeakRecord.class, "bytes", long.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private static final int ALIVE = 0;
+    private static final int ENDED = 1;
+    private static final int LOST = 2;
+
+    /** Null once it is over, as is the place: both lead to classes of the owner's program. */
+    private volatile @Nullable Tracker tracker;
+
+    private volatile @Nullable Place place;
+    private volatile Holder holder;
+    private volatile long address;
+    private volatile long bytes;
+    private volatile int state;
+
+    /** The place of the record in {@link LeakRecords}, and the next older record there. */
+    final int stripe = LeakRecords.ALL.stripeOfThread();
+
+    @Nullable LeakRecord older;
+
+    LeakRecord(Sentinel sentinel, Tracker tracker, LeakReport.Kind kind, long address, long bytes) {
+        super(sentinel, LeakWatch.DROPPED);
+        this.tracker = tracker;
+        this.place = tracker.level() == Tracking.ALL ? Place.whole() : Place.few();
+        this.holder = Holder.now(kind);
+        this.address = address;
+        this.bytes = bytes;
+    }
+
+    @Override
+    public void found() {
+        LeakWatch.lost(this);
+    }
+
+    /** Returns whether the owner uses memory itself, rather than serving others with it. */
+    boolean ownsMemory() {
+        return holder.kind != LeakReport.Kind.ALLOCATOR;
+    }
+
+    /** Returns who tracks the owner, or null when that is over. */
+    @Nullable Tracker tracker() {
+        return tracker;
+    }
+
+    /** The memory has a new owner: the calling thread, or all. */
+    void passTo(LeakReport.Kind kind) {
+        holder = Holder.now(kind);
+    }
+
+    /** Records a new address of the memory. */
+    public void move(long newAddress, long newBytes) {
+        address = newAddress;
+        bytes = newBytes;
+    }
+
+    /** There is one more block. */
+    public void add(long blockAddress, long blockBytes) {
+        if (address == 0) {
+            address = blockAddress; // of one of the first
+        }
+        add(blockBytes);
+    }
+
+    /** There is more memory, or less. */
+    void add(long more) {
+        BYTES.getAndAdd(this, more);
+    }
+
+    /** Ends the record: the owner frees the memory, or leaves it to another. */
+    void end() {
+        Tracker tracked = over(ENDED);
+        if (tracked != null && ownsMemory()) {
+            Journal.ended(tracked.tag(), holder.kind, address, bytes);
+        }
+    }
+
+    /** Returns who tracked the owner to the one caller that is to report it; null to others. */
+    @Nullable Tracker lose() {
+        return over(LOST);
+    }
+
+    /** The record may stay in {@link LeakRecords} for long, and must pin no class loader there. */
+    private @Nullable Tracker over(int outcome) {
+        Tracker tracked = tracker;
+        if (!STATE.compareAndSet(this, ALIVE, outcome)) {
+            return null;
+        }
+        tracker = null;
+        place = null;
+        clear(); // so that the collector need not look at it
+        LeakRecords.ALL.over(this);
+        return tracked;
+    }
+
+    /** Whether it has ended, or was found to be lost. */
+    boolean isOver() {
+        return state != ALIVE;
+    }
+
+    /** Returns whether no thread can end it any more, though it may be reachable. */
+    boolean isOrphaned() {
+        Holder now = holder;
+        return now.kind.isConfined() && now.hasEnded();
+    }
+
+    /** Whether there is memory to lose: an arena or an allocator may have taken none. */
+    boolean holdsMemory() {
+        return address != 0 || bytes != 0;
+    }
+
+    /** The owner is known of from now on. */
+    void begin(Tracker by) {
+        LeakRecords.ALL.add(this);
+        if (ownsMemory()) {
+            Journal.tracked(by.tag(), holder.kind, address, bytes);
+        }
+    }
+
+    /** Describes the owner; null when it is over. */
+    @Nullable LeakReport report() {
+        Tracker by = tracker;
+        Place made = place;
+        Holder last = holder;
+        if (by == null || made == null) {
+            return null;
+        }
+        return new LeakReport(
+                last.kind,
+                by.tag(),
+                address,
+                bytes,
+                made.callers(),
+                last.name,
+                last.id,
+                last.hasEnded());
+    }
+}
