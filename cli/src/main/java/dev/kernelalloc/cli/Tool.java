@@ -39,6 +39,7 @@ import java.util.Locale;
         footer = {
             "  kernel-alloc doctor --need pinned,huge",
             "  kernel-alloc map --size 8M --contiguous --picture map.svg",
+            "  kernel-alloc struct io_uring_sqe",
             "  kernel-alloc stress --seconds 10 --threads 4",
             "  source <(kernel-alloc generate-completion)"
         },
@@ -47,6 +48,7 @@ import java.util.Locale;
             DemoCommand.class,
             MapCommand.class,
             StressCommand.class,
+            StructCommand.class,
             GenerateCompletion.class,
             HelpCommand.class
         })

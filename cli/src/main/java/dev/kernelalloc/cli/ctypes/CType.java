@@ -1,0 +1,81 @@
+package dev.kernelalloc.cli.ctypes;
+
+import java.util.List;
+
+/** A C type as far as its bytes go: typedefs, {@code const} and {@code volatile} are resolved. */
+public sealed interface CType {
+
+    /** Returns the size in bytes. */
+    long bytes();
+
+    /** Returns the type as C spells it, for comments. */
+    String spelling();
+
+    /**
+     * An integer.
+     *
+     * @param character whether it is the type {@code char}
+     */
+    record Int(String spelling, long bytes, boolean signed, boolean truth, boolean character)
+            implements CType {}
+
+    /** A floating-point number. */
+    record Real(String spelling, long bytes) implements CType {}
+
+    /** A pointer to anything. */
+    record Address(String spelling, long bytes) implements CType {}
+
+    /** An array of a fixed length; 0 also for a flexible one. */
+    record Array(CType element, long length) implements CType {
+
+        @Override
+        public long bytes() {
+            return Math.multiplyExact(element.bytes(), length);
+        }
+
+        @Override
+        public String spelling() {
+            return element.spelling() + "[" + length + "]";
+        }
+    }
+
+    /**
+     * A struct or a union.
+     *
+     * @param name empty for an anonymous one
+     */
+    record Compound(String name, boolean union, long bytes, List<Member> members) implements CType {
+
+        @Override
+        public String spelling() {
+            return ((union ? "union " : "struct ") + name).strip();
+        }
+    }
+
+    /** A type that the debug information does not describe. */
+    record Incomplete(String spelling) implements CType {
+
+        @Override
+        public long bytes() {
+            return 0;
+        }
+    }
+
+    /**
+     * A member of a struct or a union.
+     *
+     * @param name empty for an anonymous struct or union
+     * @param bitOffset the offset in its struct, in bits from the least significant one of byte 0
+     * @param bits the width of a bit-field; 0 for other members
+     */
+    record Member(String name, CType type, long bitOffset, int bits) {
+
+        boolean isBitField() {
+            return bits > 0;
+        }
+
+        long byteOffset() {
+            return bitOffset / Byte.SIZE;
+        }
+    }
+}
