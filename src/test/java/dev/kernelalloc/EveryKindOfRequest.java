@@ -112,7 +112,8 @@ final class EveryKindOfRequest {
                         .map(Guarantee::name)
                         .collect(Collectors.joining(", "))
                 + " by "
-                + physical.provenance(block).way();
+                + physical.provenance(block).way()
+                + physical.provenance(block).pin().map(pin -> ", pinned by " + pin).orElse("");
     }
 
     private String located(MemorySegment block) {

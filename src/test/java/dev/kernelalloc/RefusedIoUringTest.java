@@ -3,19 +3,39 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.PinMethod;
+import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.LinuxProcess;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A process that may not use io_uring, as in a container: a filter of system calls (seccomp)
- * refuses it. Pins are refused with the reason, and everything else goes on.
+ * refuses it. AF_XDP pins in its place; without the right to that either, pins are refused with the
+ * reasons, and everything else works.
  */
 @EnabledOnOs(OS.LINUX)
 class RefusedIoUringTest {
@@ -46,7 +66,7 @@ class RefusedIoUringTest {
                     perror("seccomp");
                     return 77;
                 }
-                execv(arguments[1], arguments + 1);
+                execvp(arguments[1], arguments + 1);
                 perror(arguments[1]);
                 return 1;
             }
@@ -55,21 +75,136 @@ class RefusedIoUringTest {
     private static final int NO_SECCOMP = 77;
 
     @Test
-    void pinsAreRefusedWithTheReasonAndLocksAreGiven(@TempDir Path directory) throws Exception {
+    @DisplayName("Without io_uring and CAP_NET_RAW, pins are refused with both reasons")
+    void pinned_withoutIoUringAndRawSockets_isRefused(@TempDir Path directory) throws Exception {
         ChildJvm.Result result =
                 ChildJvm.onModulePath()
                         .under(launcher(directory).toString())
+                        .unprivileged()
                         .withNativeAccess()
                         .run(EveryKindOfRequest.class);
         assumeTrue(result.exitCode() != NO_SECCOMP, "skipped: " + result.output());
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())
-                .containsPattern("pinned: NOT_PERMITTED, .*io_uring.*EPERM")
-                .contains("seccomp", "ask for LOCKED alone if that will do")
+                .containsPattern("pinned: NOT_PERMITTED, .*io_uring.*EPERM.*AF_XDP.*EPERM")
+                .contains("seccomp", "CAP_NET_RAW", "ask for LOCKED alone if that will do")
                 .contains("64 bytes: locked, ", "guarded: RESIDENT, LOCKED")
                 .containsPattern("16 MiB: (locked, |LOCK_LIMIT, .*may lock \\d+ .*CAP_IPC_LOCK)")
                 .contains("contiguous: locked, ")
                 .contains(EveryKindOfRequest.NOTHING_LEFT);
+    }
+
+    @Test
+    @DisplayName("Without io_uring, a process with CAP_NET_RAW pins by AF_XDP, and pages stay")
+    void pinned_withoutIoUring_isByAfXdp(@TempDir Path directory) throws Exception {
+        assumeTrue(LinuxProcess.seesFrames(), "skipped: frames are hidden from this process");
+        ChildJvm.Result result =
+                ChildJvm.onModulePath()
+                        .under(launcher(directory).toString())
+                        .withNativeAccess()
+                        .run(PinByXdp.class);
+        assumeTrue(result.exitCode() != NO_SECCOMP, "skipped: " + result.output());
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assumeTrue(!result.output().contains("AF_XDP socket: E"), "skipped: " + result.output());
+        assertThat(result.output())
+                .contains("pinned by AF_XDP, 1 socket")
+                .containsPattern("collapsed: pinned -1, CONFIRMED, locked (-1|0, DRIFTED)")
+                .contains("closed: BROKEN [PINNED]")
+                .contains("freed: 0 sockets")
+                .contains("after a stranger took the descriptor: it is still open");
+    }
+
+    /** Pins pages, and lets code of the process do to them what it could. */
+    @SuppressWarnings("restricted")
+    static final class PinByXdp {
+
+        private static final long HUGE_BYTES = 2L << 20;
+        private static final int MADV_HUGEPAGE = 14;
+        private static final int MADV_COLLAPSE = 25;
+
+        private final PhysicalAllocator physical = PhysicalAllocator.create();
+
+        private PinByXdp() {}
+
+        static void main() throws Throwable {
+            new PinByXdp().run();
+        }
+
+        private void run() throws Throwable {
+            MemorySegment pinned;
+            try {
+                pinned = physical.allocate(request().atLeast(Guarantee.NEVER_MOVED).build());
+            } catch (AllocationException e) {
+                IO.println(e.getMessage());
+                return;
+            }
+            PinMethod method = physical.provenance(pinned).pin().orElseThrow();
+            IO.println("pinned by %s, %d socket".formatted(method.name(), sockets().size()));
+            MemorySegment locked = physical.allocate(request().build());
+            String ofPinned = collapse(pinned) + ", " + physical.verify(pinned).verdict();
+            int ofLocked = collapse(locked);
+            IO.println(
+                    "collapsed: pinned %s, locked %s"
+                            .formatted(
+                                    ofPinned,
+                                    ofLocked == 0
+                                            ? "0, " + physical.verify(locked).verdict()
+                                            : "-1"));
+            physical.free(locked);
+            int socket = sockets().getFirst();
+            call("close", socket);
+            Verification found = physical.verify(pinned);
+            List<Guarantee> lost = found.lost().stream().map(LostGuarantee::guarantee).toList();
+            IO.println("closed: " + found.verdict() + " " + lost);
+            try (FileInputStream stranger = new FileInputStream("/dev/zero")) {
+                physical.free(pinned);
+                physical.trim();
+                boolean open = stranger.read() == 0;
+                IO.println(
+                        "after a stranger took the descriptor: it is "
+                                + (open ? "still open" : "closed"));
+            }
+            physical.free(physical.allocate(request().atLeast(Guarantee.NEVER_MOVED).build()));
+            physical.trim();
+            IO.println("freed: " + sockets().size() + " sockets");
+            physical.close();
+        }
+
+        private static PhysicalRequest.Builder request() {
+            return PhysicalRequest.ofBytes(HUGE_BYTES).pages(PagePolicy.BASE);
+        }
+
+        private static int collapse(MemorySegment block) throws Throwable {
+            call("madvise", block.address(), HUGE_BYTES, MADV_HUGEPAGE);
+            return call("madvise", block.address(), HUGE_BYTES, MADV_COLLAPSE);
+        }
+
+        private static List<Integer> sockets() throws IOException {
+            List<Integer> sockets = new ArrayList<>();
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+                for (Path file : files) {
+                    if (Files.isSymbolicLink(file)
+                            && Files.readSymbolicLink(file).toString().startsWith("socket:")) {
+                        sockets.add(Integer.valueOf(file.getFileName().toString()));
+                    }
+                }
+            }
+            return sockets;
+        }
+
+        private static int call(String function, Object... arguments) throws Throwable {
+            MemoryLayout[] layouts = new MemoryLayout[arguments.length];
+            for (int i = 0; i < arguments.length; i++) {
+                boolean wide = arguments[i] instanceof Long;
+                layouts[i] = wide ? ValueLayout.JAVA_LONG : ValueLayout.JAVA_INT;
+            }
+            MethodHandle handle =
+                    Linker.nativeLinker()
+                            .downcallHandle(
+                                    Linker.nativeLinker().defaultLookup().findOrThrow(function),
+                                    FunctionDescriptor.of(ValueLayout.JAVA_INT, layouts));
+            return (int) handle.invokeWithArguments(arguments);
+        }
     }
 
     private static Path launcher(Path directory) throws Exception {

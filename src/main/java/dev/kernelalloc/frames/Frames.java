@@ -8,6 +8,7 @@ import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.PhysicalSlab;
+import dev.kernelalloc.physical.PinMethod;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Provenance.Declined;
 import dev.kernelalloc.physical.Way;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -286,7 +288,7 @@ public final class Frames {
                             mapped,
                             request,
                             Set.copyOf(reached),
-                            new Provenance(mapped.way(), declined),
+                            new Provenance(mapped.way(), declined, pinMethod(pins)),
                             pins,
                             use,
                             translation);
@@ -322,6 +324,17 @@ public final class Frames {
                             + ". Without a pin the pages may move: ask for LOCKED alone if that"
                             + " will do, and verify() them");
         }
+    }
+
+    private Optional<PinMethod> pinMethod(int[] pins) {
+        if (pins.length == 0) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                switch (os.pinMethod(pins[0])) {
+                    case IO_URING -> PinMethod.IO_URING;
+                    case AF_XDP -> PinMethod.AF_XDP;
+                });
     }
 
     /** Whether the kernel may move pages that lie side by side, or where they must, one by one. */

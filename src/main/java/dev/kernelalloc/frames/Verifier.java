@@ -594,8 +594,8 @@ final class Verifier {
                         Guarantee.PINNED,
                         slab.address(),
                         slab.bytes(),
-                        "the io_uring that held the pins was closed or emptied by other code of"
-                                + " the process");
+                        slab.provenance().pin().map(one -> one + " ended: ").orElse("")
+                                + "it was closed or emptied by other code of the process");
             }
         }
 

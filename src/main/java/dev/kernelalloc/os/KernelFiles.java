@@ -2,7 +2,6 @@ package dev.kernelalloc.os;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -136,7 +135,8 @@ public record KernelFiles(LinuxCalls calls, String root) {
                 MemorySegment record = arena.allocate(RECORD_BYTES);
                 long got = calls.pread(file, record, RECORD_BYTES, 0, callState);
                 if (got >= 0 && got < RECORD_BYTES) {
-                    byte[] bytes = record.asSlice(0, got).toArray(ValueLayout.JAVA_BYTE);
+                    byte[] bytes = new byte[(int) got];
+                    record.asByteBuffer().get(0, bytes);
                     return new Content(latin1(bytes, 0, bytes.length), 0);
                 }
             } finally {

@@ -54,6 +54,8 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
     static final int ENOTTY = 25;
     static final int ENOSYS = 38;
     static final int EOPNOTSUPP = 95;
+    static final int EAFNOSUPPORT = 97;
+    static final int ENOBUFS = 105;
     static final int EHWPOISON = 133;
 
     static final Map<Integer, String> ERRORS =
@@ -75,6 +77,8 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
                     Map.entry(ENOTTY, "ENOTTY"),
                     Map.entry(ENOSYS, "ENOSYS"),
                     Map.entry(EOPNOTSUPP, "EOPNOTSUPP"),
+                    Map.entry(EAFNOSUPPORT, "EAFNOSUPPORT"),
+                    Map.entry(ENOBUFS, "ENOBUFS"),
                     Map.entry(EHWPOISON, "EHWPOISON"));
 
     /** Whether an error is transient in a call on files; there ENOMEM is, too. */
@@ -544,19 +548,43 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
 
     // ---- pins ---------------------------------------------------------------------------------
 
+    /**
+     * By io_uring, and where that is refused altogether by AF_XDP, whose pins are numbered down
+     * from -1. A limit that io_uring meets is one for both.
+     */
     @Override
     public int pin(long address, long bytes, MemorySegment callState) throws Refusal {
-        return PinRing.OF_PROCESS.pin(this, address, bytes, callState);
+        try {
+            return PinRing.OF_PROCESS.pin(this, address, bytes, callState);
+        } catch (Refusal.NotPermitted | Refusal.NotSupported e) {
+            try {
+                return ~XdpPins.OF_PROCESS.pin(this, address, bytes, callState);
+            } catch (Refusal.LockLimit limit) {
+                throw limit; // whose remedy helps
+            } catch (Refusal second) {
+                throw e.saying(e.getMessage() + "; and " + second.getMessage());
+            }
+        }
+    }
+
+    @Override
+    public PinMethod pinMethod(int pin) {
+        return pin < 0 ? PinMethod.AF_XDP : PinMethod.IO_URING;
     }
 
     @Override
     public void unpin(int pin, MemorySegment callState) throws Refusal {
-        PinRing.OF_PROCESS.unpin(this, pin, callState);
+        switch (pinMethod(pin)) {
+            case AF_XDP -> XdpPins.OF_PROCESS.unpin(this, ~pin, callState);
+            case IO_URING -> PinRing.OF_PROCESS.unpin(this, pin, callState);
+        }
     }
 
     @Override
     public IntPredicate heldPins(MemorySegment callState) throws Refusal {
-        return PinRing.OF_PROCESS.held(this, callState);
+        IntPredicate byRing = PinRing.OF_PROCESS.held(this, callState);
+        IntPredicate bySocket = XdpPins.OF_PROCESS.held(this, callState);
+        return pin -> pin < 0 ? bySocket.test(~pin) : byRing.test(pin);
     }
 
     @Override

@@ -16,6 +16,7 @@ interface LinuxCalls extends PosixCalls {
     /** The number of memfd_secret(2), the same on every processor that has it. */
     int SYS_memfd_secret = 447;
 
+    int RLIMIT_NOFILE = 7;
     int RLIMIT_MEMLOCK = 8;
 
     default int madvise(long address, long bytes, int advice, MemorySegment callState) {
@@ -122,9 +123,18 @@ interface LinuxCalls extends PosixCalls {
 
     /** The soft limit of {@code RLIMIT_MEMLOCK}; negative, which no limit is, where refused. */
     default long lockLimit() {
+        return softLimit(RLIMIT_MEMLOCK);
+    }
+
+    /** The soft limit of {@code RLIMIT_NOFILE}; negative where refused. */
+    default long fileLimit() {
+        return softLimit(RLIMIT_NOFILE);
+    }
+
+    private static long softLimit(int resource) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment limits = arena.allocate(GetRlimit.LIMITS_BYTES, Long.BYTES);
-            int result = (int) GetRlimit.HANDLE.invokeExact(RLIMIT_MEMLOCK, limits);
+            int result = (int) GetRlimit.HANDLE.invokeExact(resource, limits);
             long soft = limits.get(JAVA_LONG, 0);
             return result != 0 ? -1 : soft < 0 ? Long.MAX_VALUE : soft; // RLIM_INFINITY is ~0
         } catch (Throwable thrown) {

@@ -274,6 +274,11 @@ public interface OperatingSystem {
         throw new Refusal.NotSupported(name() + " cannot pin pages");
     }
 
+    /** Returns what holds the pages of a pin of {@link #pin}. */
+    default PinMethod pinMethod(int pin) {
+        return PinMethod.IO_URING;
+    }
+
     /** Ends a pin of {@link #pin}. */
     default void unpin(int pin, MemorySegment callState) throws Refusal {
         throw new Refusal.NotSupported(name() + " has no pins");
@@ -429,6 +434,12 @@ public interface OperatingSystem {
         HUGE_PAGES,
         /** Use no huge pages. */
         BASE_PAGES
+    }
+
+    /** The methods of pinning. */
+    enum PinMethod {
+        IO_URING,
+        AF_XDP
     }
 
     /** No single pin is larger. */

@@ -1,6 +1,7 @@
 package dev.kernelalloc.physical;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Which backing served a block, and why no better one did.
@@ -8,8 +9,10 @@ import java.util.List;
  * @param way the backing
  * @param declined the backings that were tried before it, in their order, or passed over for a
  *     reason
+ * @param pin what holds the pages that were pinned; empty if none were, and for pages that never
+ *     move without a pin
  */
-public record Provenance(Way way, List<Declined> declined) {
+public record Provenance(Way way, List<Declined> declined, Optional<PinMethod> pin) {
 
     /** Copies the list. */
     public Provenance {
@@ -32,6 +35,7 @@ public record Provenance(Way way, List<Declined> declined) {
 
     @Override
     public String toString() {
-        return declined.isEmpty() ? way.toString() : way + ", because " + declined;
+        String backing = way + pin.map(one -> ", pinned by " + one).orElse("");
+        return declined.isEmpty() ? backing : backing + ", because " + declined;
     }
 }

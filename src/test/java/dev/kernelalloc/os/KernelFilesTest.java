@@ -277,7 +277,8 @@ class KernelFilesTest {
         private ReadGroups() {}
 
         static void main(String[] root) throws Exception {
-            for (MemoryGroup group : groups(KernelFiles.below(Path.of(root[0])))) {
+            KernelFiles files = KernelFiles.below(Path.of(root[0]));
+            for (MemoryGroup group : new MemoryGroups(files).read(Long.MAX_VALUE)) {
                 IO.println("limit " + group.limitBytes());
             }
         }

@@ -42,6 +42,11 @@ class LinuxHeadersTest {
         ours.keySet().removeAll(Set.of("MPOL_PREFERRED", "MPOL_BIND")); // no macros
         ours.put("SYS_io_uring_setup", String.valueOf(IoUring.SYS_IO_URING_SETUP));
         ours.put("SYS_io_uring_register", String.valueOf(IoUring.SYS_IO_URING_REGISTER));
+        ours.put("SYS_socket", String.valueOf(XdpPins.SYS_SOCKET));
+        ours.put("SYS_setsockopt", String.valueOf(XdpPins.SYS_SETSOCKOPT));
+        ours.put("AF_XDP", String.valueOf(XdpPins.AF_XDP));
+        ours.put("SOL_XDP", String.valueOf(XdpPins.SOL_XDP));
+        ours.put("XDP_UMEM_REG", String.valueOf(XdpPins.XDP_UMEM_REG));
         ours.put("PAGEMAP_SCAN", String.valueOf(PageScan.PAGEMAP_SCAN));
         ours.put("PAGE_IS_PRESENT", String.valueOf(PageScan.PAGE_IS_PRESENT));
         ours.put("PAGE_IS_HUGE", String.valueOf(PageScan.PAGE_IS_HUGE));
@@ -95,6 +100,10 @@ class LinuxHeadersTest {
     void everyEnumeratorIsTheHeaders() throws Exception {
         Map<String, String> ours =
                 Map.of(
+                        "SOCK_RAW",
+                        String.valueOf(XdpPins.SOCK_RAW),
+                        "SOCK_CLOEXEC",
+                        String.valueOf(XdpPins.SOCK_CLOEXEC),
                         "MPOL_PREFERRED",
                         String.valueOf(MemoryPolicy.MPOL_PREFERRED),
                         "MPOL_BIND",
@@ -142,6 +151,13 @@ class LinuxHeadersTest {
         scan.put("offsetof(struct pm_scan_arg, category_mask)", PageScan.CATEGORY_MASK);
         scan.put("offsetof(struct pm_scan_arg, return_mask)", PageScan.RETURN_MASK);
         checkSince(6, 7, scan);
+
+        Map<String, Long> memory = new TreeMap<>();
+        memory.put("sizeof(struct xdp_umem_reg)", XdpPins.XDP_UMEM_REG_BYTES);
+        memory.put("offsetof(struct xdp_umem_reg, addr)", XdpPins.REG_ADDR);
+        memory.put("offsetof(struct xdp_umem_reg, len)", XdpPins.REG_LEN);
+        memory.put("offsetof(struct xdp_umem_reg, chunk_size)", XdpPins.REG_CHUNK_SIZE);
+        checkSince(5, 4, memory);
 
         Map<String, Long> region = new TreeMap<>();
         region.put("sizeof(struct io_uring_region_desc)", KernelRegion.IO_URING_REGION_DESC_BYTES);
@@ -227,11 +243,13 @@ class LinuxHeadersTest {
                 #include <stddef.h>
                 #include <sys/mman.h>
                 #include <sys/resource.h>
+                #include <sys/socket.h>
                 #include <sys/syscall.h>
                 #include <sys/types.h>
                 #include <sys/uio.h>
                 #include <linux/capability.h>
                 #include <linux/fs.h>
+                #include <linux/if_xdp.h>
                 #include <linux/io_uring.h>
                 #include <linux/mempolicy.h>
                 #include <linux/mman.h>

@@ -4,6 +4,7 @@ import dev.kernelalloc.AllocationException.Reason;
 import dev.kernelalloc.cli.Finding.State;
 import dev.kernelalloc.cli.Finding.Topic;
 import dev.kernelalloc.os.KernelFiles;
+import dev.kernelalloc.physical.PinMethod;
 
 import java.util.List;
 import java.util.Locale;
@@ -27,11 +28,14 @@ final class LockChecks {
     private static final long ENOUGH = 64L << 20;
 
     private static final String IO_URING_DISABLED = "/proc/sys/kernel/io_uring_disabled";
+    private static final String ALLOW_AF_XDP =
+            "docker run --cap-add NET_RAW (pins by AF_XDP sockets instead)";
     private static final List<String> ALLOW_IO_URING =
             List.of(
                     "docker run --security-opt seccomp=<profile that allows io_uring_setup and"
                             + " io_uring_register>",
-                    "docker run --security-opt seccomp=unconfined");
+                    "docker run --security-opt seccomp=unconfined",
+                    ALLOW_AF_XDP);
 
     private LockChecks() {}
 
@@ -90,6 +94,13 @@ final class LockChecks {
         if (pinned.isEmpty()) {
             return pins(State.UNKNOWN, "not tried", List.of());
         }
+        if (pinned.get().isMet() && pinned.get().found().contains(PinMethod.AF_XDP.toString())) {
+            return pins(
+                    State.OK,
+                    "io_uring is refused, and an AF_XDP socket has pinned a page: each pin takes a"
+                            + " file descriptor",
+                    ALLOW_IO_URING);
+        }
         if (pinned.get().isMet()) {
             return pins(
                     State.OK,
@@ -106,7 +117,7 @@ final class LockChecks {
             return pins(
                     State.BAD,
                     "io_uring is blocked by sysctl kernel.io_uring_disabled=" + disabled.orElse(0),
-                    List.of("sysctl kernel.io_uring_disabled=0"));
+                    List.of("sysctl kernel.io_uring_disabled=0", ALLOW_AF_XDP));
         }
         if (filtered) {
             return pins(

@@ -53,9 +53,10 @@ record Trial(
             String found =
                     String.format(
                             Locale.ROOT,
-                            "%s from %s",
+                            "%s from %s%s",
                             Guarantees.text(physical.guarantee(block)),
-                            provenance.way());
+                            provenance.way(),
+                            provenance.pin().map(pin -> ", pinned by " + pin).orElse(""));
             List<String> declined =
                     provenance.declined().stream().map(Provenance.Declined::toString).toList();
             return new Trial(need, true, found, declined, Optional.empty());

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kernelalloc.AllocationException.Reason;
 import dev.kernelalloc.cli.Finding.State;
+import dev.kernelalloc.physical.PinMethod;
 
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -47,7 +49,9 @@ class HostChecksTest {
         Finding pins = pins(Reason.NOT_PERMITTED);
         assertThat(pins.state()).isEqualTo(State.BAD);
         assertThat(pins.fact()).contains("sysctl kernel.io_uring_disabled=2");
-        assertThat(pins.remedies()).containsExactly("sysctl kernel.io_uring_disabled=0");
+        assertThat(pins.remedies())
+                .startsWith("sysctl kernel.io_uring_disabled=0")
+                .anyMatch(remedy -> remedy.contains("--cap-add NET_RAW"));
     }
 
     @Test
@@ -81,6 +85,21 @@ class HostChecksTest {
     void whatNothingExplainsIsNotExplained() throws IOException {
         write("/proc/sys/kernel/io_uring_disabled", "0");
         assertThat(pins(Reason.NOT_PERMITTED).fact()).contains("neither a sysctl nor seccomp");
+    }
+
+    @Test
+    @DisplayName("Pins by AF_XDP are reported as such, with what they take")
+    void pins_byAfXdp_areNamed() {
+        Trial byXdp =
+                new Trial(
+                        Need.PINNED,
+                        true,
+                        "PINNED from base pages, pinned by " + PinMethod.AF_XDP,
+                        List.of(),
+                        Optional.empty());
+        Finding pins = LockChecks.pins(host, Optional.of(byXdp));
+        assertThat(pins.state()).isEqualTo(State.OK);
+        assertThat(pins.fact()).contains("AF_XDP", "file descriptor");
     }
 
     private Finding pins(Reason reason) {
