@@ -76,7 +76,7 @@ abstract sealed class AbstractAllocator implements KernelAllocator
 
     @Override
     public AllocatorStats stats() {
-        return StatsReader.read(blocks.ledger());
+        return StatsReader.read(blocks.registration());
     }
 
     @Override

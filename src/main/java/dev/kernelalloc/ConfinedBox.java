@@ -247,7 +247,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
             KernelAllocator allocator, StructType<T> type, long elements, boolean zeroed) {
         return take(
                 type,
-                BoxedBlock.take(AbstractAllocator.blocksOf(allocator), type, elements, zeroed));
+                BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, elements, zeroed));
     }
 
     /**
@@ -428,7 +428,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     @Override
     public final NativeBox<T> copy() {
         start();
-        return copyTo(block().takeAnother());
+        return copyTo(block().allocateAnother());
     }
 
     @Override
@@ -437,8 +437,8 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         CheckedBlocks blocks = AbstractAllocator.blocksOf(allocator);
         return copyTo(
                 elements() == 0
-                        ? BoxedBlock.take(blocks, type(), false)
-                        : BoxedBlock.take(blocks, type(), elements(), false));
+                        ? BoxedBlock.allocate(blocks, type(), false)
+                        : BoxedBlock.allocate(blocks, type(), elements(), false));
     }
 
     private ConfinedBox<T> copyTo(BoxedBlock block) {

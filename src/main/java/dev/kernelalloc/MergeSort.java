@@ -40,7 +40,7 @@ final class MergeSort<T> {
         }
         long stride = NativeSlice.stride(slice.type());
         OwnedBlock room =
-                OwnedBlock.take(
+                OwnedBlock.allocate(
                         AbstractAllocator.blocksOf(PoolAllocator.shared()),
                         length / 2 * stride,
                         slice.type().byteAlignment(),

@@ -202,7 +202,7 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
         long bytes = bytes(type, length);
         return owning(
                 type,
-                OwnedBlock.take(
+                OwnedBlock.allocate(
                         AbstractAllocator.blocksOf(allocator), bytes, type.byteAlignment(), zeroed),
                 length);
     }

@@ -184,7 +184,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
     private static NativeString copy(
             KernelAllocator allocator, MemorySegment bytes, boolean unchecked) {
         OwnedBlock block =
-                OwnedBlock.take(
+                OwnedBlock.allocate(
                         AbstractAllocator.blocksOf(allocator),
                         sizeOf(bytes.byteSize()),
                         ALIGNMENT,

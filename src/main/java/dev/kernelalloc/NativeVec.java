@@ -509,7 +509,8 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     /** For {@link #add}: copies the value before its own memory may end. */
     final void addMoving(T value) {
         block().requireAccess();
-        OwnedBlock copy = OwnedBlock.take(block().source(), stride, type.byteAlignment(), false);
+        OwnedBlock copy =
+                OwnedBlock.allocate(block().source(), stride, type.byteAlignment(), false);
         try {
             guard.enter();
             try {
@@ -766,7 +767,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     public final NativeArray<T> toArray() {
         NativeSlice<T> elements = slice();
         OwnedBlock copy =
-                OwnedBlock.take(block().source(), size * stride, type.byteAlignment(), false);
+                OwnedBlock.allocate(block().source(), size * stride, type.byteAlignment(), false);
         try {
             BulkMemory.copy(elements.segment(), 0, copy.segment(), 0, size * stride);
         } catch (RuntimeException | Error e) {

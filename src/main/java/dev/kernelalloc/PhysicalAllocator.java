@@ -1,8 +1,8 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.CheckedBlocks;
-import dev.kernelalloc.core.Ledger;
 import dev.kernelalloc.core.Limits;
+import dev.kernelalloc.core.Registration;
 import dev.kernelalloc.frames.FrameBlocks;
 import dev.kernelalloc.frames.FrameChunks;
 import dev.kernelalloc.frames.FrameListener;
@@ -16,7 +16,7 @@ import dev.kernelalloc.heap.HighWater;
 import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.leak.AllocatorGuard;
-import dev.kernelalloc.leak.Journal;
+import dev.kernelalloc.leak.EventRecorder;
 import dev.kernelalloc.leak.Tracker;
 import dev.kernelalloc.leak.TrackingProperty;
 import dev.kernelalloc.os.NativeMemory;
@@ -126,7 +126,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         Tracker tracker = new Tracker(tag, settings.tracking, settings.leakListeners);
         AllocatorGuard guard = new AllocatorGuard(tracker, pressureListeners);
         AllocatorGuard.Counting counting = guard.counting();
-        Journal journal = new Journal(tag);
+        EventRecorder recorder = new EventRecorder(tag);
         PhysicalRequest request = settings.request;
         Frames frames =
                 new Frames(
@@ -134,10 +134,10 @@ public final class PhysicalAllocator extends AbstractAllocator {
                         tag,
                         settings.pageMap,
                         new FrameListener(
-                                with(journal::mapped, counting(settings.mapped, counting, 1)),
-                                with(journal::unmapped, counting(settings.unmapped, counting, -1)),
-                                with(journal::drifted, settings.drifted),
-                                with(journal::lost, settings.lost),
+                                with(recorder::mapped, counting(settings.mapped, counting, 1)),
+                                with(recorder::unmapped, counting(settings.unmapped, counting, -1)),
+                                with(recorder::drifted, settings.drifted),
+                                with(recorder::lost, settings.lost),
                                 !settings.mapped.isEmpty()),
                         budget);
         settings.verifyPeriod.ifPresent(frames::verifyEvery);
@@ -156,14 +156,15 @@ public final class PhysicalAllocator extends AbstractAllocator {
                             settings(tag, Math.min(lockable, budget.leastLimit())),
                             new FrameChunks(frames, request),
                             capacity,
-                            journal.ofHeapWithoutChunks());
+                            recorder.ofHeapWithoutChunks());
             frames.map().onWithdrawal(heap::withdraw);
             served = heap;
         }
         List<Blocks> all = served == requested ? List.of(requested) : List.of(served, requested);
-        Ledger ledger = Ledger.open(tag, frames, all);
+        Registration registration = Registration.open(tag, frames, all);
         CheckedBlocks requestedBlocks =
-                new CheckedBlocks(tag, requested, request.least(), frames, tracker, ledger, guard);
+                new CheckedBlocks(
+                        tag, requested, request.least(), frames, tracker, registration, guard);
         CheckedBlocks blocks =
                 served == requested
                         ? requestedBlocks
@@ -173,7 +174,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
                                 request.least(),
                                 frames,
                                 new Tracker(tag, settings.tracking, settings.leakListeners),
-                                ledger,
+                                registration,
                                 guard);
         super(blocks, budget);
         this.os = os;

@@ -17,7 +17,7 @@ import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.heap.SystemHeap;
 import dev.kernelalloc.leak.AllocatorGuard;
-import dev.kernelalloc.leak.Journal;
+import dev.kernelalloc.leak.EventRecorder;
 import dev.kernelalloc.leak.Tracker;
 import dev.kernelalloc.leak.TrackingProperty;
 import dev.kernelalloc.os.MappingName;
@@ -498,10 +498,10 @@ public final class PoolAllocator extends AbstractAllocator {
                             tag,
                             Limits.threadCacheBytes(threadCacheBytes, leastLimit),
                             Limits.cacheBytes(cacheBytes, leastLimit));
-            HeapListener journal = new Journal(tag).ofHeap();
+            HeapListener recorder = new EventRecorder(tag).ofHeap();
             return hardening.isEmpty()
-                    ? new SlabHeap(settings, source, journal)
-                    : new HardenedHeap(settings, source, journal, measures());
+                    ? new SlabHeap(settings, source, recorder)
+                    : new HardenedHeap(settings, source, recorder, measures());
         }
 
         private Measures measures() {

@@ -113,7 +113,7 @@ public final class SharedBox<T> implements AutoCloseable {
      * @throws IllegalStateException if the allocator is closed
      */
     public static <T> SharedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
-        return take(type, BoxedBlock.take(AbstractAllocator.blocksOf(allocator), type, true));
+        return take(type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, true));
     }
 
     /**
@@ -127,7 +127,7 @@ public final class SharedBox<T> implements AutoCloseable {
      * @throws IllegalStateException if the allocator is closed
      */
     public static <T> SharedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
-        return take(type, BoxedBlock.take(AbstractAllocator.blocksOf(allocator), type, false));
+        return take(type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, false));
     }
 
     /**

@@ -4,7 +4,7 @@ import dev.kernelalloc.AllocatorStats.Amount;
 import dev.kernelalloc.AllocatorStats.Chunks;
 import dev.kernelalloc.AllocatorStats.Large;
 import dev.kernelalloc.AllocatorStats.SizeClass;
-import dev.kernelalloc.core.Ledger;
+import dev.kernelalloc.core.Registration;
 import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Counters;
@@ -27,7 +27,7 @@ final class StatsReader {
     /** Implements {@link AllocatorStats#byTag}. */
     static List<AllocatorStats> byTag() {
         Map<String, AllocatorStats> sums = new TreeMap<>();
-        Ledger.all()
+        Registration.all()
                 .map(StatsReader::read)
                 .forEach(one -> sums.merge(one.tag(), one, AllocatorStats::plus));
         List<AllocatorStats> largestFirst = new ArrayList<>(sums.values());
@@ -36,19 +36,19 @@ final class StatsReader {
     }
 
     /** Returns the present statistics of an allocator. */
-    static AllocatorStats read(Ledger ledger) {
-        Frames frames = ledger.frames();
-        List<Counters> counters = ledger.blocks().stream().map(Blocks::counters).toList();
+    static AllocatorStats read(Registration registration) {
+        Frames frames = registration.frames();
+        List<Counters> counters = registration.blocks().stream().map(Blocks::counters).toList();
         return AllocatorStats.of(
-                ledger.tag(),
+                registration.tag(),
                 counters.stream()
                         .flatMap(one -> one.classes().stream())
                         .map(StatsReader::sizeClass)
                         .toList(),
                 counters.stream().map(one -> large(one.large())).reduce(Large.NONE, Large::plus),
-                ledger.blocks().getFirst().peakBytes(),
+                registration.blocks().getFirst().peakBytes(),
                 frames == null ? ofSystemHeap(counters) : ofPages(frames),
-                ledger.refusals());
+                registration.refusals());
     }
 
     private static SizeClass sizeClass(Counters.OfClass one) {

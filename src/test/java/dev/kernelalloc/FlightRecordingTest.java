@@ -230,7 +230,7 @@ class FlightRecordingTest {
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())
                 .contains("refused: true", "sum: 42")
-                .doesNotContain("jdk.jfr.", "dev.kernelalloc.event.", "FlightJournal");
+                .doesNotContain("jdk.jfr.", "dev.kernelalloc.event.", "FlightEvents");
     }
 
     @Test
@@ -249,7 +249,7 @@ class FlightRecordingTest {
                 .contains(" jdk.jfr.FlightRecorder ");
         assertThat(result.output())
                 .contains("refused: true", "sum: 42")
-                .doesNotContain("dev.kernelalloc.event.", "FlightJournal");
+                .doesNotContain("dev.kernelalloc.event.", "FlightEvents");
     }
 
     @ParameterizedTest

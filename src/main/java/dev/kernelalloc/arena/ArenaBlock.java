@@ -23,14 +23,14 @@ public final class ArenaBlock {
         this.alignment = alignment;
     }
 
-    static ArenaBlock take(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
+    static ArenaBlock allocate(CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
         ArenaBlock block = new ArenaBlock(bytes, alignment);
         block.address = source.allocateOwned(bytes, alignment, zeroed);
         return block;
     }
 
-    static ArenaBlock takeChunk(CheckedBlocks source, int bytes) {
-        return take(source, bytes, ArenaSlots.CHUNK_ALIGNMENT_BYTES, false);
+    static ArenaBlock allocateChunk(CheckedBlocks source, int bytes) {
+        return allocate(source, bytes, ArenaSlots.CHUNK_ALIGNMENT_BYTES, false);
     }
 
     long address() {
@@ -42,11 +42,11 @@ public final class ArenaBlock {
     }
 
     /** The arena has it from now on. */
-    void showTo(Sentinel sentinel) {
+    void addTo(Sentinel sentinel) {
         sentinel.record().add(address, bytes);
     }
 
-    void giveBack(CheckedBlocks source) {
+    void free(CheckedBlocks source) {
         source.freeOwned(address, bytes, alignment);
     }
 
@@ -54,11 +54,11 @@ public final class ArenaBlock {
      * Frees a whole list, even if one of the blocks was overrun, or cannot be freed because the
      * Java heap or stack is exhausted: an arena closes only once.
      */
-    static void giveBackAll(@Nullable ArenaBlock newest, CheckedBlocks source) {
+    static void freeAll(@Nullable ArenaBlock newest, CheckedBlocks source) {
         Throwable failure = null;
         for (ArenaBlock block = newest; block != null; block = block.older) {
             try {
-                block.giveBack(source);
+                block.free(source);
             } catch (IllegalStateException | Error e) {
                 failure = e;
             }

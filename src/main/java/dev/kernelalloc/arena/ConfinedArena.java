@@ -80,12 +80,12 @@ public final class ConfinedArena implements BumpArena {
         try {
             return new ConfinedArena(source, taken);
         } catch (Throwable e) { // all, not only Error: that is less code
-            giveBackFirst(source, taken & Blocks.ADDRESS); // the Java heap or stack is exhausted
+            freeFirst(source, taken & Blocks.ADDRESS); // the Java heap or stack is exhausted
             throw e;
         }
     }
 
-    private static void giveBackFirst(CheckedBlocks source, long chunk) {
+    private static void freeFirst(CheckedBlocks source, long chunk) {
         source.freeOwned(chunk, ArenaSlots.FIRST_CHUNK_BYTES, ArenaSlots.CHUNK_ALIGNMENT_BYTES);
     }
 
@@ -133,7 +133,7 @@ public final class ConfinedArena implements BumpArena {
             return false;
         }
         try {
-            startChunk(ArenaBlock.takeChunk(source, chunkBytes));
+            startChunk(ArenaBlock.allocateChunk(source, chunkBytes));
             return true;
         } catch (AllocationException _) {
             nextChunkBytes = ArenaSlots.FIRST_CHUNK_BYTES; // less may still be available
@@ -145,7 +145,7 @@ public final class ConfinedArena implements BumpArena {
         if (bytes == 0) {
             return allocate(1, alignment, false).asSlice(0, 0);
         }
-        ArenaBlock block = ArenaBlock.take(source, bytes, alignment, zeroed);
+        ArenaBlock block = ArenaBlock.allocate(source, bytes, alignment, zeroed);
         keep(block);
         return NativeMemory.segment(block.address(), bytes, lifetime);
     }
@@ -160,7 +160,7 @@ public final class ConfinedArena implements BumpArena {
         block.older = newest;
         newest = block;
         if (sentinel != null) {
-            block.showTo(sentinel);
+            block.addTo(sentinel);
         }
     }
 
@@ -172,22 +172,22 @@ public final class ConfinedArena implements BumpArena {
         } finally {
             // Also when a cleanup action of the user's has thrown; not while a downcall holds on.
             if (!lifetime.scope().isAlive()) {
-                giveBackAll();
+                freeAll();
             }
         }
     }
 
-    private void giveBackAll() {
+    private void freeAll() {
         ArenaBlock all = newest;
         newest = null;
         if (sentinel != null) {
             sentinel.end();
         }
         try {
-            ArenaBlock.giveBackAll(all, source);
+            ArenaBlock.freeAll(all, source);
         } finally {
             if (firstChunk != 0) {
-                giveBackFirst(source, firstChunk);
+                freeFirst(source, firstChunk);
             }
         }
     }

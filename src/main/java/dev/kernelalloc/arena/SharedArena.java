@@ -52,7 +52,7 @@ public final class SharedArena implements BumpArena {
         this.sentinel = source.tracker().sentinel(LeakReport.Kind.SHARED_ARENA, 0, 0);
         // The first action registered is the last to run, after every user's. It runs once, and no
         // thread is in the middle of an access any more.
-        NativeMemory.segment(0, 0, lifetime, _ -> giveBackAll());
+        NativeMemory.segment(0, 0, lifetime, _ -> freeAll());
     }
 
     @Override
@@ -95,7 +95,7 @@ public final class SharedArena implements BumpArena {
         if (start != Chunk.FULL) {
             return slot(start, bytes, zeroed);
         }
-        ArenaBlock block = ArenaBlock.take(source, bytes, alignment, zeroed);
+        ArenaBlock block = ArenaBlock.allocate(source, bytes, alignment, zeroed);
         keep(block);
         return NativeMemory.segment(block.address(), bytes, lifetime);
     }
@@ -124,7 +124,7 @@ public final class SharedArena implements BumpArena {
                 new Chunk(); // before its memory is allocated: none is lost with a full Java heap
         ArenaBlock block;
         try {
-            block = ArenaBlock.takeChunk(source, chunkBytes);
+            block = ArenaBlock.allocateChunk(source, chunkBytes);
         } catch (AllocationException _) {
             nextChunkBytes = ArenaSlots.FIRST_CHUNK_BYTES;
             return false;
@@ -133,7 +133,7 @@ public final class SharedArena implements BumpArena {
         if (chunk.compareAndSet(full, fresh)) {
             keep(block);
         } else {
-            block.giveBack(source); // another thread was first
+            block.free(source); // another thread was first
         }
         return true;
     }
@@ -142,12 +142,12 @@ public final class SharedArena implements BumpArena {
         do {
             block.older = newest.get();
             if (block.older == CLOSED) {
-                block.giveBack(source);
+                block.free(source);
                 throw new IllegalStateException("Already closed");
             }
         } while (!newest.compareAndSet(block.older, block));
         if (sentinel != null) {
-            block.showTo(sentinel);
+            block.addTo(sentinel);
         }
     }
 
@@ -156,11 +156,11 @@ public final class SharedArena implements BumpArena {
         lifetime.close();
     }
 
-    private void giveBackAll() {
+    private void freeAll() {
         if (sentinel != null) {
             sentinel.end();
         }
-        ArenaBlock.giveBackAll(newest.getAndSet(CLOSED), source);
+        ArenaBlock.freeAll(newest.getAndSet(CLOSED), source);
     }
 
     @Override

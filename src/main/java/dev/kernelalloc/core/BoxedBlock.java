@@ -21,18 +21,21 @@ import java.util.Locale;
 public record BoxedBlock(
         Origin origin, long address, long bytes, long alignment, long elements, boolean readOnly) {
 
-    /** A block of undefined contents or of zeros, for a struct without elements at its end. */
-    public static BoxedBlock take(CheckedBlocks blocks, StructType<?> type, boolean zeroed) {
-        return take(blocks, type.byteSize(), type.byteAlignment(), 0, zeroed);
+    /**
+     * Allocates a block of undefined contents or of zeros, for a struct without elements at its
+     * end.
+     */
+    public static BoxedBlock allocate(CheckedBlocks blocks, StructType<?> type, boolean zeroed) {
+        return allocate(blocks, type.byteSize(), type.byteAlignment(), 0, zeroed);
     }
 
     /** The same with elements. */
-    public static BoxedBlock take(
+    public static BoxedBlock allocate(
             CheckedBlocks blocks, StructType<?> type, long elements, boolean zeroed) {
-        return take(blocks, type.byteSize(elements), type.byteAlignment(), elements, zeroed);
+        return allocate(blocks, type.byteSize(elements), type.byteAlignment(), elements, zeroed);
     }
 
-    private static BoxedBlock take(
+    private static BoxedBlock allocate(
             CheckedBlocks blocks, long bytes, long alignment, long elements, boolean zeroed) {
         long address = blocks.allocateOwned(bytes, alignment, zeroed);
         Origin origin = blocks;
@@ -45,9 +48,9 @@ public record BoxedBlock(
         }
     }
 
-    /** A block of the same size that can be written. */
-    public BoxedBlock takeAnother() {
-        return take(origin.forCopies(), bytes, alignment, elements, false);
+    /** Allocates a block of the same size that can be written. */
+    public BoxedBlock allocateAnother() {
+        return allocate(origin.forCopies(), bytes, alignment, elements, false);
     }
 
     /** The memory, for as long as {@code lifetime}. */
@@ -56,7 +59,7 @@ public record BoxedBlock(
         return readOnly ? segment.asReadOnly() : segment;
     }
 
-    /** Gives it back, once. */
+    /** Frees the block, once. */
     public void free() {
         origin.freeOwned(address, bytes, alignment);
     }

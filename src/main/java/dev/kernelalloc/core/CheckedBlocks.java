@@ -12,7 +12,7 @@ import dev.kernelalloc.heap.LiveBlocks;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.leak.AllocatorGuard;
-import dev.kernelalloc.leak.Journal;
+import dev.kernelalloc.leak.EventRecorder;
 import dev.kernelalloc.leak.Reasons;
 import dev.kernelalloc.leak.Tracker;
 import dev.kernelalloc.os.NativeMemory;
@@ -64,7 +64,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
 
     private final Tracker tracker;
 
-    private final Ledger ledger;
+    private final Registration registration;
 
     /** The guard of the allocator; null if every block is one of the C heap. */
     private final @Nullable AllocatorGuard guard;
@@ -79,7 +79,14 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
 
     public CheckedBlocks(
             String tag, Blocks blocks, Tracker tracker, @Nullable AllocatorGuard guard) {
-        this(tag, blocks, Set.of(), null, tracker, Ledger.open(tag, null, List.of(blocks)), guard);
+        this(
+                tag,
+                blocks,
+                Set.of(),
+                null,
+                tracker,
+                Registration.open(tag, null, List.of(blocks)),
+                guard);
     }
 
     public CheckedBlocks(
@@ -88,12 +95,12 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
             Set<Guarantee> guarantees,
             @Nullable Frames frames,
             Tracker tracker,
-            Ledger ledger,
+            Registration registration,
             @Nullable AllocatorGuard guard) {
         this.tag = tag;
         this.guard = guard;
         this.tracker = tracker;
-        this.ledger = ledger;
+        this.registration = registration;
         this.guarantees = guarantees;
         this.frames = frames;
         this.blocks = blocks;
@@ -142,8 +149,8 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
             Reference.reachabilityFence(this);
             return block;
         } catch (Refusal e) {
-            ledger.refused(Reasons.of(e));
-            Journal.refused(tag, e, bytes, alignment);
+            registration.refused(Reasons.of(e));
+            EventRecorder.refused(tag, e, bytes, alignment);
             return Optional.empty();
         }
     }
@@ -253,7 +260,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
 
     /** Records the allocation site of a raw block, if raw blocks are tracked. */
     private void track(long address, long bytes) {
-        if (tracker.picksRawBlocks()) {
+        if (tracker.recordsRawBlocks()) {
             tracker.addRaw(address, bytes);
         }
     }
@@ -339,7 +346,9 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     private boolean isSampled(long bytes, long alignment) {
-        return engine != null ? engine.samples(tracker.mask(), bytes, alignment) : tracker.picks();
+        return engine != null
+                ? engine.samples(tracker.mask(), bytes, alignment)
+                : tracker.samples();
     }
 
     /** Frees a block of {@link #allocateOwned} or {@link #take}, once, with the same arguments. */
@@ -397,7 +406,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     @Override
     public void makeRaw(long address) {
         blocks.makeRaw(address);
-        if (tracker.picksRawBlocks()) {
+        if (tracker.recordsRawBlocks()) {
             tracker.addRaw(address, blocks.usableBytes(address));
         }
     }
@@ -431,13 +440,13 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
      * Returns the origin for a block that was just taken: these blocks, tracked if it is sampled.
      */
     Origin origin(long address, long bytes, LeakReport.Kind kind) {
-        return tracker.picks() ? Tracked.of(this, address, bytes, kind) : this;
+        return tracker.samples() ? Tracked.of(this, address, bytes, kind) : this;
     }
 
     // ---- state --------------------------------------------------------------------------------
 
-    public Ledger ledger() {
-        return ledger;
+    public Registration registration() {
+        return registration;
     }
 
     /** Describes the guarantees for the pages of every block. */
@@ -575,7 +584,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     public AllocationException explained(Refusal refusal, long bytes, long alignment) {
-        Journal.refused(tag, refusal, bytes, alignment);
+        EventRecorder.refused(tag, refusal, bytes, alignment);
         // Built by hand: a formatter would load classes, and the Java heap may be exhausted.
         String message =
                 new StringBuilder("allocator '")
@@ -588,7 +597,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
                         .append(refusal.getMessage())
                         .toString();
         AllocationException.Reason reason = Reasons.of(refusal);
-        ledger.refused(reason);
+        registration.refused(reason);
         return new AllocationException(reason, message, refusal);
     }
 }

@@ -49,18 +49,18 @@ public final class OwnedBlock {
         this.sentinel = sentinel;
     }
 
-    /** Takes a block of exactly that size. */
-    public static OwnedBlock take(
+    /** Allocates a block of exactly that size. */
+    public static OwnedBlock allocate(
             CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
         long address = source.allocateOwned(bytes, alignment, zeroed);
         return owning(source, address, bytes, bytes, alignment, track(source, address, bytes));
     }
 
     /**
-     * Takes a block of at least that size: all that the source provides. Its contents are
+     * Allocates a block of at least that size: all that the source provides. Its contents are
      * undefined.
      */
-    static OwnedBlock takeRoomy(CheckedBlocks source, long bytes, long alignment) {
+    static OwnedBlock allocateRoomy(CheckedBlocks source, long bytes, long alignment) {
         long address = source.allocateOwned(bytes, alignment, false);
         long usable = source.usableOwned(address, bytes, alignment);
         return owning(source, address, usable, bytes, alignment, track(source, address, bytes));

@@ -51,13 +51,14 @@ public final class Room {
             block = block.handOver(present); // ends what was made from the memory
             block = block.enlarged(wanted);
         } else {
-            move(take(wanted), used);
+            move(allocate(wanted), used);
         }
     }
 
-    private OwnedBlock take(long bytes) {
+    private OwnedBlock allocate(long bytes) {
         long growable = block.source().growableAlignment(bytes, alignment);
-        return OwnedBlock.takeRoomy(block.source(), bytes, growable != 0 ? growable : alignment);
+        return OwnedBlock.allocateRoomy(
+                block.source(), bytes, growable != 0 ? growable : alignment);
     }
 
     /**
@@ -66,7 +67,8 @@ public final class Room {
      * @param used how many bytes are kept
      */
     public void fit(long used) {
-        OwnedBlock fitting = used == 0 ? OwnedBlock.none(block.source(), alignment) : take(used);
+        OwnedBlock fitting =
+                used == 0 ? OwnedBlock.none(block.source(), alignment) : allocate(used);
         if (fitting.segment().byteSize() < memory().byteSize()) {
             move(fitting, used);
         } else {

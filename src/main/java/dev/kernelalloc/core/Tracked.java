@@ -21,9 +21,9 @@ public record Tracked(Origin origin, Sentinel sentinel) implements Origin {
         return ofAny(blocks, address, bytes, kind);
     }
 
-    /** The same for a block just adopted, where its tracker picks that. */
+    /** The same for a block just adopted, if its tracker samples it. */
     public static Origin sampled(Origin origin, long address, long bytes) {
-        return origin.tracker().picks()
+        return origin.tracker().samples()
                 ? ofAny(origin, address, bytes, LeakReport.Kind.BOX)
                 : origin;
     }

@@ -24,7 +24,7 @@ public final class AllocatorGuard {
 
     /** The remains of an allocator; refers to its memory, but to nothing that guards it. */
     private static final class Remains extends PhantomReference<AllocatorGuard>
-            implements LeakWatch.Dropped {
+            implements LeakDetector.Dropped {
 
         /** Keeps the references reachable, so that the collector enqueues them. */
         private static final Set<Remains> ALL = ConcurrentHashMap.newKeySet();
@@ -33,7 +33,7 @@ public final class AllocatorGuard {
         private final Runnable reclaiming;
 
         Remains(AllocatorGuard guard, @Nullable LeakRecord record, Runnable reclaiming) {
-            super(guard, LeakWatch.DROPPED);
+            super(guard, LeakDetector.DROPPED);
             this.record = record;
             this.reclaiming = reclaiming;
         }
@@ -42,7 +42,7 @@ public final class AllocatorGuard {
         public void found() {
             if (ALL.remove(this)) {
                 if (record != null) {
-                    LeakWatch.lost(record); // first: it reports the memory that is returned now
+                    LeakDetector.lost(record); // first: it reports the memory that is returned now
                 }
                 reclaiming.run();
             }
@@ -93,7 +93,7 @@ public final class AllocatorGuard {
     public void guard(Runnable reclaiming) {
         remains = new Remains(this, unclosed == null ? null : unclosed.record(), reclaiming);
         Remains.ALL.add(remains);
-        LeakWatch.ensureRunning();
+        LeakDetector.ensureRunning();
     }
 
     /** The allocator is about to be closed, and is not lost any more. */

@@ -14,7 +14,7 @@ import java.lang.ref.WeakReference;
  * The record of one owner of memory, until it ends, or until it is found lost. One of the two
  * happens, once.
  */
-public final class LeakRecord extends PhantomReference<Sentinel> implements LeakWatch.Dropped {
+public final class LeakRecord extends PhantomReference<Sentinel> implements LeakDetector.Dropped {
 
     /** The owner that can end the tracked memory; changes as memory changes hands. */
     private record Holder(
@@ -52,7 +52,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     /** Null once it is over, as is the place: both lead to classes of the owner's program. */
     private volatile @Nullable Tracker tracker;
 
-    private volatile @Nullable Place place;
+    private volatile @Nullable AllocationSite place;
     private volatile Holder holder;
     private volatile long address;
     private volatile long bytes;
@@ -64,9 +64,10 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     @Nullable LeakRecord older;
 
     LeakRecord(Sentinel sentinel, Tracker tracker, LeakReport.Kind kind, long address, long bytes) {
-        super(sentinel, LeakWatch.DROPPED);
+        super(sentinel, LeakDetector.DROPPED);
         this.tracker = tracker;
-        this.place = tracker.level() == Tracking.ALL ? Place.whole() : Place.few();
+        this.place =
+                tracker.level() == Tracking.ALL ? AllocationSite.whole() : AllocationSite.few();
         this.holder = Holder.now(kind);
         this.address = address;
         this.bytes = bytes;
@@ -74,7 +75,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
 
     @Override
     public void found() {
-        LeakWatch.lost(this);
+        LeakDetector.lost(this);
     }
 
     /** Returns whether the owner uses memory itself, rather than serving others with it. */
@@ -115,7 +116,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     void end() {
         Tracker tracked = over(ENDED);
         if (tracked != null && ownsMemory()) {
-            Journal.ended(tracked.tag(), holder.kind, address, bytes);
+            EventRecorder.ended(tracked.tag(), holder.kind, address, bytes);
         }
     }
 
@@ -157,14 +158,14 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     void begin(Tracker by) {
         LeakRecords.ALL.add(this);
         if (ownsMemory()) {
-            Journal.tracked(by.tag(), holder.kind, address, bytes);
+            EventRecorder.tracked(by.tag(), holder.kind, address, bytes);
         }
     }
 
     /** Describes the owner; null when it is over. */
     @Nullable LeakReport report() {
         Tracker by = tracker;
-        Place made = place;
+        AllocationSite made = place;
         Holder last = holder;
         if (by == null || made == null) {
             return null;

@@ -23,7 +23,7 @@ public final class Sentinel {
     /** From now on its loss is noticed. */
     public Sentinel post() {
         record.begin(tracker);
-        LeakWatch.ensureRunning();
+        LeakDetector.ensureRunning();
         return this;
     }
 

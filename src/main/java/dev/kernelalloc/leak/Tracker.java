@@ -30,7 +30,7 @@ public final class Tracker {
     private static final int NONE = -1;
 
     /** Tracking one takes about two microseconds. */
-    private static final long PICKED_EVERY_NANOS = 1_000_000;
+    private static final long SAMPLE_INTERVAL_NANOS = 1_000_000;
 
     private static final VarHandle MASK;
 
@@ -54,7 +54,7 @@ public final class Tracker {
         }
     }
 
-    public record RawBlock(long bytes, Place place) {}
+    public record RawBlock(long bytes, AllocationSite place) {}
 
     private final String tag;
     private final List<Consumer<LeakReport>> listeners;
@@ -75,7 +75,7 @@ public final class Tracker {
     private int mask;
 
     private final LongSupplier nanoClock;
-    private volatile long pickedAt;
+    private volatile long sampledAt;
 
     public Tracker(String tag, Tracking level, List<Consumer<LeakReport>> listeners) {
         this(tag, level, listeners, System::nanoTime);
@@ -89,7 +89,7 @@ public final class Tracker {
         this.tag = tag;
         this.listeners = List.copyOf(listeners);
         this.nanoClock = nanoClock;
-        this.pickedAt = nanoClock.getAsLong() - PICKED_EVERY_NANOS;
+        this.sampledAt = nanoClock.getAsLong() - SAMPLE_INTERVAL_NANOS;
         level(level);
     }
 
@@ -141,7 +141,7 @@ public final class Tracker {
      * so they cost no shared cache line. At most one owner per millisecond is tracked, so that
      * tracking costs nothing for millions of owners per second.
      */
-    public boolean picks() {
+    public boolean samples() {
         int picked = (int) MASK.getOpaque(this);
         return picked == EVERY_ONE
                 || picked != NONE
@@ -167,10 +167,10 @@ public final class Tracker {
 
     private boolean isTime() {
         long now = nanoClock.getAsLong();
-        if (now - pickedAt < PICKED_EVERY_NANOS) {
+        if (now - sampledAt < SAMPLE_INTERVAL_NANOS) {
             return false;
         }
-        pickedAt = now; // a concurrent call may pick one too
+        sampledAt = now; // a concurrent call may pick one too
         return true;
     }
 
@@ -183,7 +183,7 @@ public final class Tracker {
 
     /** Returns a sentinel for a new owner that is sampled; null for others. Never fails. */
     public @Nullable Sentinel sentinel(LeakReport.Kind kind, long address, long bytes) {
-        return picks() ? sentinelOfOne(kind, address, bytes) : null;
+        return samples() ? sentinelOfOne(kind, address, bytes) : null;
     }
 
     /** Returns a sentinel for an owner that is always tracked unless tracking is off. */
@@ -215,13 +215,13 @@ public final class Tracker {
     // ---- raw blocks ---------------------------------------------------------------------------
 
     /** Returns whether raw blocks are tracked now. */
-    public boolean picksRawBlocks() {
+    public boolean recordsRawBlocks() {
         return (int) MASK.getOpaque(this) == EVERY_ONE;
     }
 
     /** Returns whether raw blocks are tracked now, or some of those that were are live. */
     public boolean tracksRawBlocks() {
-        return picksRawBlocks() || knowsRawBlocks && !rawBlocks.isEmpty();
+        return recordsRawBlocks() || knowsRawBlocks && !rawBlocks.isEmpty();
     }
 
     /** Returns whether a raw block that is freed may be tracked. */
@@ -236,7 +236,7 @@ public final class Tracker {
     public void addRaw(long address, long bytes) {
         try {
             knowsRawBlocks = true;
-            rawBlocks.put(address, new RawBlock(bytes, Place.whole()));
+            rawBlocks.put(address, new RawBlock(bytes, AllocationSite.whole()));
         } catch (Throwable _) {
             // the Java heap or stack is exhausted
         }

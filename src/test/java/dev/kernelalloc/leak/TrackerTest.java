@@ -51,7 +51,7 @@ class TrackerTest {
                 .filter(
                         _ -> {
                             nanos += nanosEach;
-                            return tracker.picks();
+                            return tracker.samples();
                         })
                 .count();
     }

@@ -28,7 +28,7 @@ import java.util.stream.Collectors;
  * without a recording. With a recording, the recorder needs stack too, and an overflow would leave
  * it in the middle of an event.
  */
-public final class FlightJournal {
+public final class FlightEvents {
 
     private static final AllocationEvent ALLOCATION = new AllocationEvent();
     private static final FreeEvent FREE = new FreeEvent();
@@ -41,7 +41,7 @@ public final class FlightJournal {
     private static final SlabUnmappedEvent UNMAPPED = new SlabUnmappedEvent();
     private static final TrimEvent TRIM = new TrimEvent();
 
-    private FlightJournal() {}
+    private FlightEvents() {}
 
     /** Loads and registers the events. */
     static void prepare() {

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 import java.nio.file.Path;
 
-class PlaceTest {
+class AllocationSiteTest {
 
     @Test
     @DisplayName("An allocation site has no frame of the library, in whatever package it is")
@@ -23,8 +23,8 @@ class PlaceTest {
                                                         "target/classes"))
                                         .stream()
                                         .map(JavaClass::getName))
-                .contains(PlaceTest.class.getPackageName() + ".Place")
-                .allMatch(Place.Own::has);
+                .contains(AllocationSiteTest.class.getPackageName() + ".AllocationSite")
+                .allMatch(AllocationSite.Own::has);
     }
 
     @Test
@@ -36,6 +36,6 @@ class PlaceTest {
                             "dev.kernelalloc.benchmarks.Benchmarks",
                             "Main"
                         })
-                .noneMatch(Place.Own::has);
+                .noneMatch(AllocationSite.Own::has);
     }
 }

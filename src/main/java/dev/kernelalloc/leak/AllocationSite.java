@@ -12,13 +12,13 @@ import java.util.stream.Stream;
  * The callers of the library at one moment. Frames become text on demand, which for nearly all
  * places is never.
  */
-public sealed interface Place {
+public sealed interface AllocationSite {
 
     /** Returns the callers, the nearest first, without frames of the library. */
     List<StackTraceElement> callers();
 
     /** Captures a few callers: measured at 1.1 to 1.7 microseconds, however deep the stack is. */
-    static Place few() {
+    static AllocationSite few() {
         return new Few(Few.WALKER.walk(Few.NEAREST));
     }
 
@@ -26,12 +26,12 @@ public sealed interface Place {
      * Captures all callers: measured at 0.6 microseconds on a stack of 5 frames, 1.9 at 30 and 2.5
      * at 100, where a {@link StackWalker} needs 2.8, 7.5 and 12.
      */
-    static Place whole() {
+    static AllocationSite whole() {
         return new Whole(new Throwable());
     }
 
     /** The nearest callers. */
-    record Few(List<StackWalker.StackFrame> frames) implements Place {
+    record Few(List<StackWalker.StackFrame> frames) implements AllocationSite {
 
         private static final StackWalker WALKER = StackWalker.getInstance();
         private static final int MOST = 4;
@@ -40,7 +40,7 @@ public sealed interface Place {
 
         /**
          * Selects the nearest callers. A class and a loop: the first allocator of a process needs
-         * its place, and would link lambdas and stream operations for it.
+         * its site, and would link lambdas and stream operations for it.
          */
         private static final class Nearest
                 implements Function<Stream<StackWalker.StackFrame>, List<StackWalker.StackFrame>> {
@@ -65,7 +65,7 @@ public sealed interface Place {
     }
 
     /** The frames, captured by an exception. */
-    record Whole(Throwable stack) implements Place {
+    record Whole(Throwable stack) implements AllocationSite {
         @Override
         public List<StackTraceElement> callers() {
             return Arrays.stream(stack.getStackTrace())

@@ -15,7 +15,7 @@ import jdk.jfr.FlightRecorder;
  * leave them unusable for good, so it is tried only where the stack and the Java heap have room to
  * spare. Elsewhere the event is missed, and the next one tries again.
  */
-public final class FlightRecording {
+public final class FlightRecorderState {
 
     private enum Events {
         NOT_LOADED,
@@ -30,7 +30,7 @@ public final class FlightRecording {
 
     private static volatile Events events = Events.NOT_LOADED;
 
-    private FlightRecording() {}
+    private FlightRecorderState() {}
 
     /** Returns whether events can be written. Never throws anything but errors of the JVM. */
     static boolean isRunning() {
@@ -43,7 +43,7 @@ public final class FlightRecording {
             if (!hasSpareHeap() || descend(SPARE_FRAMES) != SPARE_FRAMES) {
                 return false;
             }
-            FlightJournal.prepare();
+            FlightEvents.prepare();
             events = Events.LOADED;
             return true;
         } catch (StackOverflowError | OutOfMemoryError e) {

@@ -21,7 +21,7 @@ import java.util.function.Consumer;
  * #QUIET_ROUNDS} rounds after the last tracked event, and scans for dropped allocators when it runs
  * again.
  */
-public final class LeakWatch {
+public final class LeakDetector {
 
     static final String LOGGER = "dev.kernelalloc.leaks";
 
@@ -45,7 +45,7 @@ public final class LeakWatch {
     private static final BackgroundThread THREAD =
             new BackgroundThread("kernel-alloc-leaks", new Watching());
 
-    private LeakWatch() {}
+    private LeakDetector() {}
 
     private static final class Watching implements BackgroundThread.Work {
 
@@ -78,7 +78,7 @@ public final class LeakWatch {
                 dropped = null; // even if it fails: the next scan finds a record again
                 found.found();
             } else {
-                LeakRecords.ALL.forEach(LeakWatch::look);
+                LeakRecords.ALL.forEach(LeakDetector::look);
             }
         }
     }
@@ -114,7 +114,7 @@ public final class LeakWatch {
             String before = times == 1 ? "" : "\n    lost from there so far: " + times;
             attempt(report, () -> logger().log(Level.WARNING, report + before));
         }
-        Journal.leaked(report);
+        EventRecorder.leaked(report);
         for (Consumer<LeakReport> listener : tracker.listeners()) {
             attempt(report, () -> listener.accept(report));
         }

@@ -19,16 +19,16 @@ import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.stream.Stream;
 
 /**
- * From what the statistics of an allocator are made when they are asked for. Nothing writes to it
- * but refusals: all else is read from the states of blocks and the caches of threads.
+ * An allocator in the registry of the process: the sources of its statistics. Only refusals are
+ * counted here; all else is read from the states of blocks and the caches of threads on demand.
  *
- * <p>Those of all allocators are known, weakly: an allocator that nothing refers to any more, and
- * none of whose boxes and arenas is left, is forgotten.
+ * <p>The registry refers to its entries weakly. An entry is removed once its allocator and all
+ * boxes and arenas of that allocator are unreachable.
  */
-public final class Ledger {
+public final class Registration {
 
-    private static final Set<Reference<Ledger>> ALL = ConcurrentHashMap.newKeySet();
-    private static final ReferenceQueue<Ledger> FORGOTTEN = new ReferenceQueue<>();
+    private static final Set<Reference<Registration>> ALL = ConcurrentHashMap.newKeySet();
+    private static final ReferenceQueue<Registration> FORGOTTEN = new ReferenceQueue<>();
 
     private final String tag;
 
@@ -40,7 +40,7 @@ public final class Ledger {
     private final AtomicLongArray refusals =
             new AtomicLongArray(AllocationException.Reason.values().length);
 
-    private Ledger(String tag, @Nullable Frames frames, List<Blocks> blocks) {
+    private Registration(String tag, @Nullable Frames frames, List<Blocks> blocks) {
         this.tag = tag;
         this.frames = frames;
         this.blocks = blocks;
@@ -51,17 +51,20 @@ public final class Ledger {
      *
      * @param blocks all of its blocks, which share one peak
      */
-    public static Ledger open(String tag, @Nullable Frames frames, List<Blocks> blocks) {
-        Ledger ledger = new Ledger(tag, frames, blocks);
+    public static Registration open(String tag, @Nullable Frames frames, List<Blocks> blocks) {
+        Registration registration = new Registration(tag, frames, blocks);
         forget();
-        ALL.add(new WeakReference<>(ledger, FORGOTTEN));
-        return ledger;
+        ALL.add(new WeakReference<>(registration, FORGOTTEN));
+        return registration;
     }
 
-    /** Those of all allocators that are open or still have memory. */
-    public static Stream<Ledger> all() {
+    /** Returns the entries of all allocators that are open or still have memory. */
+    public static Stream<Registration> all() {
         forget();
-        return ALL.stream().map(Reference::get).filter(Objects::nonNull).filter(Ledger::isAlive);
+        return ALL.stream()
+                .map(Reference::get)
+                .filter(Objects::nonNull)
+                .filter(Registration::isAlive);
     }
 
     private static void forget() {
@@ -75,7 +78,7 @@ public final class Ledger {
                 .anyMatch(one -> !one.isClosed() || one.counters().capacityBytes() > 0);
     }
 
-    /** A request has been refused. Allocates nothing: the Java heap may be what is exhausted. */
+    /** Counts a refused request. Allocates nothing: the Java heap may be what is exhausted. */
     void refused(AllocationException.Reason reason) {
         refusals.incrementAndGet(reason.ordinal());
     }

@@ -14,7 +14,7 @@ import dev.kernelalloc.physical.PhysicalSlab;
  *
  * @param tag the tag of the allocator
  */
-public record Journal(String tag) {
+public record EventRecorder(String tag) {
 
     private static final String RECORDER = "jdk.jfr";
     private static final String LARGE_BLOCK = "large block";
@@ -22,23 +22,23 @@ public record Journal(String tag) {
     /** Whether there can be a recorder: no class of it is loaded otherwise. */
     private static final boolean HAS_RECORDER = findRecorder();
 
-    public Journal {
+    public EventRecorder {
         isRecording(); // a recorder that is there already is loaded here, not deep in a heap
     }
 
     private static boolean findRecorder() {
         Module recorder = ModuleLayer.boot().findModule(RECORDER).orElse(null);
-        return recorder != null && Journal.class.getModule().canRead(recorder);
+        return recorder != null && EventRecorder.class.getModule().canRead(recorder);
     }
 
     /** Whether events are written: none of their classes is loaded before. */
     static boolean isRecording() {
-        return HAS_RECORDER && FlightRecording.isRunning();
+        return HAS_RECORDER && FlightRecorderState.isRunning();
     }
 
     /** Records all events of a heap. */
     public HeapListener ofHeap() {
-        return HAS_RECORDER ? new OfHeap(tag) : HeapListener.NONE;
+        return HAS_RECORDER ? new OfHeap(tag, true) : HeapListener.NONE;
     }
 
     /**
@@ -46,17 +46,17 @@ public record Journal(String tag) {
      * more detail.
      */
     public HeapListener ofHeapWithoutChunks() {
-        return HAS_RECORDER ? new OfBlocks(tag) : HeapListener.NONE;
+        return HAS_RECORDER ? new OfHeap(tag, false) : HeapListener.NONE;
     }
 
     public void mapped(PhysicalSlab slab) {
         try {
             if (isRecording()) {
-                FlightJournal.mapped(
+                FlightEvents.mapped(
                         tag,
                         slab.memory().address(),
                         slab.memory().byteSize(),
-                        FlightJournal.text(slab.guarantees()));
+                        FlightEvents.text(slab.guarantees()));
             }
         } catch (Throwable _) {
             // missed
@@ -66,7 +66,7 @@ public record Journal(String tag) {
     public void unmapped(PhysicalSlab slab) {
         try {
             if (isRecording()) {
-                FlightJournal.unmapped(tag, slab.memory().address(), slab.memory().byteSize());
+                FlightEvents.unmapped(tag, slab.memory().address(), slab.memory().byteSize());
             }
         } catch (Throwable _) {
             // missed
@@ -76,7 +76,7 @@ public record Journal(String tag) {
     public void drifted(Drift drift) {
         try {
             if (isRecording()) {
-                FlightJournal.drifted(tag, drift);
+                FlightEvents.drifted(tag, drift);
             }
         } catch (Throwable _) {
             // missed
@@ -86,7 +86,7 @@ public record Journal(String tag) {
     public void lost(LostGuarantee lost) {
         try {
             if (isRecording()) {
-                FlightJournal.lost(tag, lost);
+                FlightEvents.lost(tag, lost);
             }
         } catch (Throwable _) {
             // missed
@@ -96,7 +96,7 @@ public record Journal(String tag) {
     public static void refused(String tag, Refusal refusal, long bytes, long alignment) {
         try {
             if (isRecording()) {
-                FlightJournal.refused(tag, refusal, bytes, alignment);
+                FlightEvents.refused(tag, refusal, bytes, alignment);
             }
         } catch (Throwable _) {
             // missed
@@ -107,7 +107,7 @@ public record Journal(String tag) {
     static void tracked(String tag, LeakReport.Kind kind, long address, long bytes) {
         try {
             if (isRecording()) {
-                FlightJournal.allocated(tag, kind.title(), address, bytes, true);
+                FlightEvents.allocated(tag, kind.title(), address, bytes, true);
             }
         } catch (Throwable _) {
             // missed
@@ -118,7 +118,7 @@ public record Journal(String tag) {
     static void ended(String tag, LeakReport.Kind kind, long address, long bytes) {
         try {
             if (isRecording()) {
-                FlightJournal.freed(tag, kind.title(), address, bytes, true);
+                FlightEvents.freed(tag, kind.title(), address, bytes, true);
             }
         } catch (Throwable _) {
             // missed
@@ -128,84 +128,60 @@ public record Journal(String tag) {
     static void leaked(LeakReport report) {
         try {
             if (isRecording()) {
-                FlightJournal.leaked(report);
+                FlightEvents.leaked(report);
             }
         } catch (Throwable _) {
             // missed
         }
     }
 
-    /** Records events of blocks. */
-    private record OfBlocks(String tag) implements HeapListener {
-
-        @Override
-        public void refilled(long blockBytes, int blocks, boolean reused) {
-            if (isRecording()) {
-                FlightJournal.refilled(tag, blockBytes, blocks, reused);
-            }
-        }
-
-        @Override
-        public void tookLarge(long address, long bytes) {
-            if (isRecording()) {
-                FlightJournal.allocated(tag, LARGE_BLOCK, address, bytes, false);
-            }
-        }
-
-        @Override
-        public void freeingLarge(long address, long bytes) {
-            if (isRecording()) {
-                FlightJournal.freed(tag, LARGE_BLOCK, address, bytes, false);
-            }
-        }
-
-        @Override
-        public void trimmed(long bytes, long nanos) {
-            if (isRecording()) {
-                FlightJournal.trimmed(tag, bytes, nanos);
-            }
-        }
-    }
-
-    /** Records events of blocks and chunks. */
-    private record OfHeap(String tag, OfBlocks blocks) implements HeapListener {
-
-        OfHeap(String tag) {
-            this(tag, new OfBlocks(tag));
-        }
+    /**
+     * Records events of a heap.
+     *
+     * @param ofChunks whether to record those of chunks
+     */
+    private record OfHeap(String tag, boolean ofChunks) implements HeapListener {
 
         @Override
         public void obtained(long address, long bytes) {
-            if (isRecording()) {
-                FlightJournal.mapped(tag, address, bytes, "");
+            if (ofChunks && isRecording()) {
+                FlightEvents.mapped(tag, address, bytes, "");
             }
         }
 
         @Override
         public void givingBack(long address, long bytes) {
-            if (isRecording()) {
-                FlightJournal.unmapped(tag, address, bytes);
+            if (ofChunks && isRecording()) {
+                FlightEvents.unmapped(tag, address, bytes);
             }
         }
 
         @Override
         public void refilled(long blockBytes, int blocks, boolean reused) {
-            this.blocks.refilled(blockBytes, blocks, reused);
+            if (isRecording()) {
+                FlightEvents.refilled(tag, blockBytes, blocks, reused);
+            }
         }
 
         @Override
         public void tookLarge(long address, long bytes) {
-            blocks.tookLarge(address, bytes);
+            if (isRecording()) {
+                FlightEvents.allocated(tag, LARGE_BLOCK, address, bytes, false);
+            }
         }
 
         @Override
         public void freeingLarge(long address, long bytes) {
-            blocks.freeingLarge(address, bytes);
+            if (isRecording()) {
+                FlightEvents.freed(tag, LARGE_BLOCK, address, bytes, false);
+            }
         }
 
         @Override
         public void trimmed(long bytes, long nanos) {
-            blocks.trimmed(bytes, nanos);
+            if (isRecording()) {
+                FlightEvents.trimmed(tag, bytes, nanos);
+            }
         }
     }
 }
