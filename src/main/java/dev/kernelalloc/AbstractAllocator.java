@@ -8,6 +8,7 @@ import dev.kernelalloc.heap.Budget;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 
 /** An allocator over {@link CheckedBlocks}, which fulfil its contract. */
@@ -87,6 +88,11 @@ abstract sealed class AbstractAllocator implements KernelAllocator
     @Override
     public void tracking(Tracking level) {
         blocks.tracking(level);
+    }
+
+    @Override
+    public List<LiveBlocksException.Group> liveGroups() {
+        return blocks.tracker().alive();
     }
 
     @Override

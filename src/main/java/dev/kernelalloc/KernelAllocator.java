@@ -5,6 +5,7 @@ import dev.kernelalloc.os.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -176,6 +177,18 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * @param level the level
      */
     void tracking(Tracking level);
+
+    /**
+     * Returns who holds memory of this allocator now: the {@linkplain #tracking tracked} owners by
+     * kind and allocation site, most bytes first. With {@link Tracking#ALL} these are all owners
+     * that were created since; with {@link Tracking#SAMPLED} a random one in 1,024, so that the
+     * groups show proportions, not totals. Memory whose owner was lost is included.
+     *
+     * <p>{@code dev.kernelalloc.observe.LiveProfile} writes the groups for flame graphs and pprof.
+     *
+     * @return the groups of this moment; empty if nothing is tracked
+     */
+    List<LiveBlocksException.Group> liveGroups();
 
     /**
      * Returns memory without a live block to the system, except in caches of other live threads;

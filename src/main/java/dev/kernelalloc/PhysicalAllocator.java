@@ -41,6 +41,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -556,6 +557,14 @@ public final class PhysicalAllocator extends AbstractAllocator {
     public void trim() {
         blocks.trim();
         requestedBlocks.trim();
+    }
+
+    @Override
+    public List<LiveBlocksException.Group> liveGroups() {
+        List<LiveBlocksException.Group> groups = new ArrayList<>(super.liveGroups());
+        groups.addAll(requestedBlocks.tracker().alive());
+        groups.sort(Comparator.comparingLong(LiveBlocksException.Group::bytes).reversed());
+        return groups;
     }
 
     @Override

@@ -45,6 +45,20 @@ public interface AllocatorMXBean {
      */
     void setTracking(Tracking level);
 
+    /**
+     * Returns who holds memory now, as collapsed stacks weighted by bytes.
+     *
+     * @return {@link LiveProfile#collapsed} of {@link KernelAllocator#liveGroups}
+     */
+    String liveStacks();
+
+    /**
+     * Returns who holds memory now, as a profile for pprof.
+     *
+     * @return {@link LiveProfile#pprof} of {@link KernelAllocator#liveGroups}
+     */
+    byte[] liveProfile();
+
     /** Returns memory without a live block to the system; see {@link KernelAllocator#trim}. */
     void trim();
 

@@ -102,6 +102,16 @@ final class RegisteredAllocator extends PhantomReference<KernelAllocator>
         }
 
         @Override
+        public String liveStacks() {
+            return LiveProfile.collapsed(allocator().liveGroups());
+        }
+
+        @Override
+        public byte[] liveProfile() {
+            return LiveProfile.pprof(allocator().liveGroups());
+        }
+
+        @Override
         public void trim() {
             allocator().trim();
         }

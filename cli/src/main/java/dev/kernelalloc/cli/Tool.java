@@ -49,6 +49,8 @@ import java.util.Locale;
             MapCommand.class,
             StressCommand.class,
             StructCommand.class,
+            TopCommand.class,
+            ProfileCommand.class,
             GenerateCompletion.class,
             HelpCommand.class
         })

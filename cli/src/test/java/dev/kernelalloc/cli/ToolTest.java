@@ -35,7 +35,7 @@ class ToolTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "doctor", "demo", "map", "stress", "struct"})
+    @ValueSource(strings = {"", "doctor", "demo", "map", "stress", "struct", "top", "profile"})
     void everyCommandHasHelpThatNamesItsOptions(String command) {
         ToolProcess.Result help = ToolProcess.runHere((command + " --help").strip().split(" "));
         assertThat(help.exitCode()).isEqualTo(Tool.DONE);

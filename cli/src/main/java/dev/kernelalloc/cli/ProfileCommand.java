@@ -1,0 +1,93 @@
+package dev.kernelalloc.cli;
+
+import dev.kernelalloc.observe.AllocatorMXBean;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+
+@Command(
+        name = "profile",
+        description = {
+            "Writes who holds native memory in a running JVM, by allocation site, weighted by"
+                    + " bytes.",
+            "Prints collapsed stacks for flame graphs; --pprof writes a file for go tool pprof."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Tool.Version.class,
+        sortOptions = false,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:written",
+            "1:the process cannot be reached, or has no registered allocator",
+            "2:wrong usage"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  kernel-alloc profile 4711 | flamegraph.pl > live.svg",
+            "  kernel-alloc profile 4711 --allocator cache --pprof live.pb.gz"
+        })
+final class ProfileCommand implements Callable<Integer> {
+
+    @Parameters(paramLabel = "PID", description = "The process id of the JVM.")
+    private String pid;
+
+    @Option(
+            names = "--allocator",
+            paramLabel = "TAG",
+            description = "Only this allocator; several times for several (default: all).")
+    private List<String> only = List.of();
+
+    @Option(
+            names = "--pprof",
+            paramLabel = "FILE",
+            description = "Writes a profile for pprof, of one allocator.")
+    private @Nullable Path pprof;
+
+    @Spec private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        try (RunningJvm jvm = RunningJvm.attach(pid)) {
+            Map<String, AllocatorMXBean> allocators = jvm.allocators(only);
+            if (pprof == null) {
+                print(allocators);
+            } else if (allocators.size() == 1) {
+                Files.write(pprof, allocators.values().iterator().next().liveProfile());
+            } else {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "--pprof needs one allocator, choose by --allocator: "
+                                + allocators.keySet());
+            }
+            return Tool.DONE;
+        } catch (IOException e) {
+            spec.commandLine().getErr().println(e.getMessage());
+            return Tool.NOT_HAD;
+        }
+    }
+
+    private void print(Map<String, AllocatorMXBean> allocators) {
+        PrintWriter out = spec.commandLine().getOut();
+        allocators.forEach(
+                (name, allocator) ->
+                        allocator
+                                .liveStacks()
+                                .lines()
+                                .forEach(line -> out.println(name + ";" + line)));
+        out.flush();
+    }
+}

@@ -1,0 +1,138 @@
+package dev.kernelalloc.cli;
+
+import dev.kernelalloc.AllocatorStats;
+import dev.kernelalloc.observe.AllocatorMXBean;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+
+@Command(
+        name = "top",
+        description = {
+            "Shows the allocators of a running JVM, and the sites that hold the most memory.",
+            "The JVM registers an allocator by AllocatorBean.register."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Tool.Version.class,
+        sortOptions = false,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:shown",
+            "1:the process cannot be reached, or has no registered allocator",
+            "2:wrong usage"
+        })
+final class TopCommand implements Callable<Integer> {
+
+    @Parameters(paramLabel = "PID", description = "The process id of the JVM.")
+    private String pid;
+
+    @Option(
+            names = "--sites",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "The number of allocation sites (default: ${DEFAULT-VALUE}).")
+    private int sites;
+
+    @Option(
+            names = "--times",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "How often to look; 0 for ever (default: ${DEFAULT-VALUE}).")
+    private int times;
+
+    @Option(
+            names = "--interval",
+            paramLabel = "SECONDS",
+            defaultValue = "2",
+            description = "Seconds between two looks (default: ${DEFAULT-VALUE}).")
+    private int interval;
+
+    @Spec private CommandSpec spec;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        try (RunningJvm jvm = RunningJvm.attach(pid)) {
+            for (int look = 0; times == 0 || look < times; look++) {
+                if (look > 0) {
+                    Thread.sleep(interval * 1000L);
+                    out.println();
+                }
+                show(jvm.allocators(List.of()), out);
+                if (out.checkError()) {
+                    break; // the reader is gone
+                }
+            }
+            return Tool.DONE;
+        } catch (IOException e) {
+            spec.commandLine().getErr().println(e.getMessage());
+            return Tool.NOT_HAD;
+        }
+    }
+
+    private void show(Map<String, AllocatorMXBean> allocators, PrintWriter out) {
+        out.println(
+                String.format(
+                        Locale.ROOT,
+                        "%-24s %10s %12s %12s %12s  %s",
+                        "allocator",
+                        "blocks",
+                        "live",
+                        "capacity",
+                        "peak",
+                        "tracking"));
+        Map<String, Long> bySite = new HashMap<>();
+        allocators.forEach(
+                (name, allocator) -> {
+                    AllocatorStats stats = allocator.getStatistics();
+                    out.println(
+                            String.format(
+                                    Locale.ROOT,
+                                    "%-24s %10d %12d %12d %12d  %s",
+                                    name,
+                                    stats.liveBlocks(),
+                                    stats.liveBytes(),
+                                    stats.capacityBytes(),
+                                    stats.peakBytes(),
+                                    allocator.getTracking()));
+                    allocator.liveStacks().lines().forEach(line -> add(bySite, line));
+                });
+        if (!bySite.isEmpty() && sites > 0) {
+            out.println(String.format(Locale.ROOT, "%n%12s  %s", "bytes", "tracked site"));
+            bySite.entrySet().stream()
+                    .sorted(
+                            Map.Entry.<String, Long>comparingByValue(Comparator.reverseOrder())
+                                    .thenComparing(Map.Entry.comparingByKey()))
+                    .limit(sites)
+                    .forEach(
+                            site ->
+                                    out.println(
+                                            String.format(
+                                                    Locale.ROOT,
+                                                    "%12d  %s",
+                                                    site.getValue(),
+                                                    site.getKey())));
+        }
+    }
+
+    /** A line is {@code outermost;…;nearest;[kind] bytes}: the nearest frame is the site. */
+    private static void add(Map<String, Long> bySite, String line) {
+        int space = line.lastIndexOf(' ');
+        String[] frames = line.substring(0, space).split(";");
+        String kind = frames[frames.length - 1];
+        String nearest = frames.length < 2 ? "?" : frames[frames.length - 2];
+        bySite.merge(nearest + " " + kind, Long.parseLong(line.substring(space + 1)), Long::sum);
+    }
+}
