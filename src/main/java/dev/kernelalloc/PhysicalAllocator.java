@@ -92,6 +92,9 @@ public final class PhysicalAllocator extends AbstractAllocator {
     private final FrameBlocks source;
     private final LiveBlocks requested;
 
+    /** The source of the slabs; null without slabs. */
+    private final @Nullable FrameChunks chunks;
+
     /** Those of {@link #allocate(PhysicalRequest)}; the same as {@link #blocks} without slabs. */
     private final CheckedBlocks requestedBlocks;
 
@@ -151,11 +154,13 @@ public final class PhysicalAllocator extends AbstractAllocator {
                         : Long.MAX_VALUE;
         boolean wholePages = request.contiguous() || request.guarded() || request.alignment() > 1;
         Blocks served = requested;
+        FrameChunks chunks = null;
         if (!wholePages && lockable >= LEAST_LOCKABLE_FOR_SLABS) {
+            chunks = new FrameChunks(frames, request);
             SlabHeap heap =
                     new SlabHeap(
                             settings(tag, Math.min(lockable, budget.leastLimit())),
-                            new FrameChunks(frames, request),
+                            chunks,
                             capacity,
                             recorder.ofHeapWithoutChunks());
             frames.map().onWithdrawal(heap::withdraw);
@@ -185,11 +190,12 @@ public final class PhysicalAllocator extends AbstractAllocator {
         this.frames = frames;
         this.source = source;
         this.requested = requested;
+        this.chunks = chunks;
         this.requestedBlocks = requestedBlocks;
         this.idle = new Idle(frames, blocks);
         budget.heldBy(idle);
         if (!settings.hasSlabListeners()) {
-            guard.guard(reclaiming(budget, all, frames));
+            guard.guard(reclaiming(budget, all, chunks, frames));
         }
     }
 
@@ -209,12 +215,20 @@ public final class PhysicalAllocator extends AbstractAllocator {
     }
 
     /** Refers to the memory, and to nothing that is guarded. */
-    private static Runnable reclaiming(Budget budget, List<Blocks> all, Frames frames) {
+    private static Runnable reclaiming(
+            Budget budget, List<Blocks> all, @Nullable FrameChunks chunks, Frames frames) {
         return () -> {
             budget.end();
             all.forEach(Blocks::reclaimUnreachable);
+            closeReserve(chunks);
             frames.close();
         };
+    }
+
+    private static void closeReserve(@Nullable FrameChunks chunks) {
+        if (chunks != null) {
+            chunks.closeReserve();
+        }
     }
 
     /** Listeners, and last of them one that counts what would stay locked. */
@@ -255,6 +269,43 @@ public final class PhysicalAllocator extends AbstractAllocator {
     public static Builder builder() {
         Platform.requireHeadroom(); // a setting is read from system properties
         return new Builder();
+    }
+
+    // ---- memory ahead of use ------------------------------------------------------------------
+
+    /**
+     * Keeps memory prepared: from now until it is closed, this allocator holds at least that many
+     * bytes in slabs, in use or not. {@link #allocate(long, long)}, boxes and arenas make no system
+     * call while such memory is unused, and {@link #trim} does not release it. It is charged to the
+     * limit of this allocator. Blocks by {@linkplain #allocate(PhysicalRequest) request} are not
+     * taken from it.
+     *
+     * <p>Call it before the first allocation, or for what is in use and expected together. It takes
+     * as long as populating and locking that memory.
+     *
+     * @param bytes the bytes to hold, rounded up to 2 MiB; less than before releases the surplus
+     *     that is unused
+     * @throws IllegalArgumentException if {@code bytes} is negative
+     * @throws IllegalStateException if this allocator is closed, or has no slabs: its request is
+     *     contiguous, guarded or aligned, or the process may lock less than 1 MiB
+     * @throws AllocationException if there is not as much memory; what was reserved before stays
+     */
+    public void reserve(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("bytes=" + bytes + " must not be negative");
+        }
+        blocks.requireOpen();
+        if (chunks == null) {
+            throw new IllegalStateException(
+                    this
+                            + " has no slabs, each block has pages of its own: use a request that"
+                            + " is neither contiguous, guarded nor aligned, and raise ulimit -l");
+        }
+        try {
+            chunks.reserve(bytes);
+        } catch (Refusal e) {
+            throw requestedBlocks.explained(e, bytes, 1);
+        }
     }
 
     // ---- blocks by request --------------------------------------------------------------------
@@ -592,6 +643,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         guard.closing();
         IllegalStateException first = closed(blocks);
         IllegalStateException second = blocks == requestedBlocks ? null : closed(requestedBlocks);
+        closeReserve(chunks);
         frames.close();
         if (budget.used() == 0) {
             guard.dismiss();

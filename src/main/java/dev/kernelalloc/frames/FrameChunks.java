@@ -3,7 +3,10 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -22,7 +25,14 @@ public final class FrameChunks implements ChunkSource {
 
     private final Frames frames;
     private final PhysicalRequest request;
+
+    /** The bytes of chunks in use. */
     private final AtomicLong heldBytes = new AtomicLong();
+
+    private final ChunkReserve reserve = new ChunkReserve();
+
+    /** Held while memory is prepared ahead. */
+    private final Object reserving = new Object();
 
     /**
      * Chunks by a request, of which the size is not looked at.
@@ -34,8 +44,47 @@ public final class FrameChunks implements ChunkSource {
         this.request = request;
     }
 
+    /**
+     * Prepares memory ahead: from now on chunks in use and idle ones come to a minimum.
+     *
+     * @param bytes the minimum, rounded up to 2 MiB; 0 releases idle chunks
+     * @throws Refusal if there is not as much; the minimum is as before then
+     */
+    public void reserve(long bytes) throws Refusal {
+        if (request.pages() == PagePolicy.HUGE_1G) {
+            throw new Refusal.NotSupported("pages of 1 GiB are not reserved in units of 2 MiB");
+        }
+        if (bytes > Long.MAX_VALUE / 2) {
+            throw new Refusal.OutOfMemory("more bytes than can be addressed: " + bytes);
+        }
+        synchronized (reserving) {
+            long before = reserve.minimum();
+            reserve.minimum(bytes, heldBytes.get()).forEach(this::release);
+            try {
+                while (reserve.missing(heldBytes.get()) >= ChunkReserve.UNIT_BYTES) {
+                    Chunk chunk = made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES);
+                    if (!reserve.keep(chunk, heldBytes.get())) {
+                        release(chunk); // closed, or others have come into use
+                        return;
+                    }
+                }
+            } catch (Refusal | RuntimeException | Error e) {
+                reserve.minimum(before, heldBytes.get()).forEach(this::release);
+                throw e;
+            }
+        }
+    }
+
+    /** Releases what is idle, and keeps nothing from now on. */
+    public void closeReserve() {
+        reserve.close().forEach(this::release);
+    }
+
     @Override
     public long rangeBytes() {
+        if (!reserve.isEmpty()) {
+            return ChunkReserve.UNIT_BYTES;
+        }
         long wanted = Math.min(Long.highestOneBit(heldBytes.get()), MOST_BYTES);
         if (Ways.mustBeHuge(request)) {
             wanted = Math.max(wanted, Pages.HUGE_BYTES);
@@ -48,13 +97,33 @@ public final class FrameChunks implements ChunkSource {
 
     @Override
     public Chunk obtain(long bytes, long alignment) throws Refusal {
+        Chunk chunk = null;
+        if (bytes == ChunkReserve.UNIT_BYTES && alignment <= Pages.HUGE_BYTES) {
+            chunk = ofReserve();
+        }
+        if (chunk == null) {
+            chunk = made(bytes, alignment);
+        }
+        heldBytes.addAndGet(chunk.bytes());
+        return chunk;
+    }
+
+    /** One that has lost a guarantee while it was idle serves nothing. */
+    private @Nullable Chunk ofReserve() {
+        Chunk chunk = reserve.take();
+        while (chunk != null && !serves(chunk)) {
+            release(chunk);
+            chunk = reserve.take();
+        }
+        return chunk;
+    }
+
+    private Chunk made(long bytes, long alignment) throws Refusal {
         PhysicalRequest aligned =
                 alignment <= Pages.HUGE_BYTES ? request : request.of(0, alignment);
         FrameSlab slab = frames.scattered(aligned, bytes, FrameSlab.Use.ENGINE);
         try {
-            Chunk chunk = new Chunk(slab.address(), slab.bytes(), true);
-            heldBytes.addAndGet(chunk.bytes());
-            return chunk;
+            return new Chunk(slab.address(), slab.bytes(), true);
         } catch (Error e) {
             frames.giveBack(slab.address()); // the Java heap is exhausted
             throw e;
@@ -63,7 +132,21 @@ public final class FrameChunks implements ChunkSource {
 
     @Override
     public void giveBack(Chunk chunk) {
-        heldBytes.addAndGet(-chunk.bytes());
+        long used = heldBytes.addAndGet(-chunk.bytes());
+        if (!serves(chunk) || !keptForLater(chunk, used)) {
+            release(chunk);
+        }
+    }
+
+    private boolean keptForLater(Chunk chunk, long usedBytes) {
+        try {
+            return reserve.keep(new Chunk(chunk.address(), chunk.bytes(), false), usedBytes);
+        } catch (Error e) {
+            return false; // the Java heap is exhausted
+        }
+    }
+
+    private void release(Chunk chunk) {
         frames.giveBack(chunk.address());
     }
 
