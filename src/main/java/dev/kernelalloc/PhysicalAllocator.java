@@ -18,7 +18,6 @@ import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.leak.AllocatorGuard;
 import dev.kernelalloc.leak.EventRecorder;
 import dev.kernelalloc.leak.Tracker;
-import dev.kernelalloc.leak.TrackingProperty;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
@@ -687,9 +686,8 @@ public final class PhysicalAllocator extends AbstractAllocator {
     }
 
     /** A builder of a {@link PhysicalAllocator}, for one thread at a time. */
-    public static final class Builder {
+    public static final class Builder extends Settings<Builder> {
 
-        private String tag = "physical";
         private PhysicalRequest request = PhysicalRequest.DEFAULT;
         private OptionalInt pageMap = OptionalInt.empty();
         private Optional<Duration> verifyPeriod = Optional.empty();
@@ -698,19 +696,16 @@ public final class PhysicalAllocator extends AbstractAllocator {
         private final List<Consumer<Drift>> drifted = new ArrayList<>();
         private final List<Consumer<LostGuarantee>> lost = new ArrayList<>();
 
-        private Tracking tracking = TrackingProperty.read();
-        private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
-        private final List<Consumer<Pressure>> pressureListeners = new ArrayList<>();
-        private long limit = Budget.UNLIMITED;
-
-        private Builder() {}
+        private Builder() {
+            super("physical");
+        }
 
         private boolean hasSlabListeners() {
             return !(mapped.isEmpty() && unmapped.isEmpty() && drifted.isEmpty() && lost.isEmpty());
         }
 
         private Builder(Builder other) {
-            this.tag = other.tag;
+            super(other);
             this.request = other.request;
             this.pageMap = other.pageMap;
             this.verifyPeriod = other.verifyPeriod;
@@ -718,20 +713,10 @@ public final class PhysicalAllocator extends AbstractAllocator {
             this.unmapped.addAll(other.unmapped);
             this.drifted.addAll(other.drifted);
             this.lost.addAll(other.lost);
-            this.tracking = other.tracking;
-            this.leakListeners.addAll(other.leakListeners);
-            this.pressureListeners.addAll(other.pressureListeners);
-            this.limit = other.limit;
         }
 
-        /**
-         * Sets the purpose of the memory, as shown in statistics and messages.
-         *
-         * @param tag any text
-         * @return this builder
-         */
-        public Builder tag(String tag) {
-            this.tag = Objects.requireNonNull(tag, "tag");
+        @Override
+        Builder self() {
             return this;
         }
 
@@ -823,33 +808,6 @@ public final class PhysicalAllocator extends AbstractAllocator {
         }
 
         /**
-         * Sets the level of leak tracking. The default is the system property {@code
-         * dev.kernelalloc.tracking}, and without that {@link Tracking#SAMPLED}. {@link
-         * PhysicalAllocator#tracking(Tracking)} changes it later. An allocator that is created with
-         * a level other than {@link Tracking#OFF} is tracked itself.
-         *
-         * @param level the level
-         * @return this builder
-         */
-        public Builder tracking(Tracking level) {
-            this.tracking = Objects.requireNonNull(level, "level");
-            return this;
-        }
-
-        /**
-         * Adds a listener that receives each tracked owner that was lost, and this allocator if it
-         * was, after it was logged: on a thread of the library, once the collector has found it.
-         * Its exceptions are logged.
-         *
-         * @param listener the listener; it is kept reachable while anything is tracked
-         * @return this builder
-         */
-        public Builder onLeak(Consumer<LeakReport> listener) {
-            leakListeners.add(Objects.requireNonNull(listener, "listener"));
-            return this;
-        }
-
-        /**
          * Runs {@link PhysicalAllocator#verify} periodically on a thread of the library, {@code
          * kernel-alloc-verify}, which exists while the allocator has slabs. Listeners of {@link
          * #onDrift} run on that thread and receive its findings, pinned pages included.
@@ -863,40 +821,6 @@ public final class PhysicalAllocator extends AbstractAllocator {
                 throw new IllegalArgumentException("period=" + period + " must be positive");
             }
             this.verifyPeriod = Optional.of(period);
-            return this;
-        }
-
-        /**
-         * Sets how much the allocator and its {@linkplain KernelAllocator#child children} may take
-         * from the system together; unlimited by default. Before the limit refuses a request, idle
-         * memory is released, except in caches of other live threads, and listeners of {@link
-         * #onPressure} are called. Pages are counted as they are mapped; a search for contiguous
-         * ones temporarily takes more, within the limit. {@link KernelAllocator#limit(long)}
-         * changes it later.
-         *
-         * @param bytes the limit in bytes, not negative; {@link Long#MAX_VALUE} for none
-         * @return this builder
-         * @throws IllegalArgumentException if it is negative
-         */
-        public Builder limit(long bytes) {
-            this.limit = Limits.requireBytes(bytes);
-            return this;
-        }
-
-        /**
-         * Adds a listener that is called before the limit of this allocator, or of one of its
-         * children, refuses a request. The request is tried once more afterwards, with what the
-         * listener frees, closes or adds to the limit. The listener runs on the thread that
-         * allocates, while that thread holds nothing of the allocator. So it may use the allocator,
-         * except for the owner that is growing. Several threads may call it at once, but it is
-         * never called within itself: its allocations beyond the limit are refused. Its exceptions
-         * are logged.
-         *
-         * @param listener the listener to add
-         * @return this builder
-         */
-        public Builder onPressure(Consumer<Pressure> listener) {
-            pressureListeners.add(Objects.requireNonNull(listener, "listener"));
             return this;
         }
 

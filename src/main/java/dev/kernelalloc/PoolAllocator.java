@@ -27,7 +27,6 @@ import dev.kernelalloc.os.Platform;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -285,45 +284,31 @@ public final class PoolAllocator extends AbstractAllocator {
     }
 
     /** A builder of a {@link PoolAllocator}, for one thread at a time. */
-    public static final class Builder {
+    public static final class Builder extends Settings<Builder> {
 
         private static final long MIN_CACHE_BYTES = 16L << 20;
         private static final long MAX_CACHE_BYTES = 256L << 20;
 
-        private String tag = "pool";
         private Set<Hardening> hardening = HardenedProperty.read();
         private FreedMemory freedMemory = FreedMemory.POISONED;
         private long threadCacheBytes = 8L << 20;
         private long cacheBytes =
                 Math.clamp(Runtime.getRuntime().maxMemory() / 8, MIN_CACHE_BYTES, MAX_CACHE_BYTES);
 
-        private Tracking tracking = TrackingProperty.read();
-        private final List<Consumer<LeakReport>> leakListeners = new ArrayList<>();
-        private final List<Consumer<Pressure>> pressureListeners = new ArrayList<>();
-        private long limit = Budget.UNLIMITED;
-
-        private Builder() {}
+        private Builder() {
+            super("pool");
+        }
 
         private Builder(Builder other) {
-            this.tag = other.tag;
+            super(other);
             this.hardening = other.hardening;
             this.freedMemory = other.freedMemory;
             this.threadCacheBytes = other.threadCacheBytes;
             this.cacheBytes = other.cacheBytes;
-            this.tracking = other.tracking;
-            this.leakListeners.addAll(other.leakListeners);
-            this.pressureListeners.addAll(other.pressureListeners);
-            this.limit = other.limit;
         }
 
-        /**
-         * Sets the purpose of the memory, as shown in statistics and messages.
-         *
-         * @param tag any text
-         * @return this builder
-         */
-        public Builder tag(String tag) {
-            this.tag = Objects.requireNonNull(tag, "tag");
+        @Override
+        Builder self() {
             return this;
         }
 
@@ -388,64 +373,6 @@ public final class PoolAllocator extends AbstractAllocator {
             }
             this.threadCacheBytes = perThread;
             this.cacheBytes = total;
-            return this;
-        }
-
-        /**
-         * Sets the level of leak tracking. The default is the system property {@code
-         * dev.kernelalloc.tracking}, and without that {@link Tracking#SAMPLED}. {@link
-         * PoolAllocator#tracking(Tracking)} changes it later.
-         *
-         * @param level the level
-         * @return this builder
-         */
-        public Builder tracking(Tracking level) {
-            this.tracking = Objects.requireNonNull(level, "level");
-            return this;
-        }
-
-        /**
-         * Adds a listener that receives each tracked owner that was lost, after it was logged: on a
-         * thread of the library, once the collector has found it. Its exceptions are logged.
-         *
-         * @param listener the listener; it is kept reachable while anything is tracked
-         * @return this builder
-         */
-        public Builder onLeak(Consumer<LeakReport> listener) {
-            leakListeners.add(Objects.requireNonNull(listener, "listener"));
-            return this;
-        }
-
-        /**
-         * Sets how much the allocator and its {@linkplain KernelAllocator#child children} may take
-         * from the system together; unlimited by default. Before the limit refuses a request, idle
-         * memory is released, except in caches of other live threads, and listeners of {@link
-         * #onPressure} are called. Each size in use takes 64 KiB and more, so a very small limit
-         * serves few sizes. {@link KernelAllocator#limit(long)} changes it later.
-         *
-         * @param bytes the limit in bytes, not negative; {@link Long#MAX_VALUE} for none
-         * @return this builder
-         * @throws IllegalArgumentException if it is negative
-         */
-        public Builder limit(long bytes) {
-            this.limit = Limits.requireBytes(bytes);
-            return this;
-        }
-
-        /**
-         * Adds a listener that is called before the limit of this allocator, or of one of its
-         * children, refuses a request. The request is tried once more afterwards, with what the
-         * listener frees, closes or adds to the limit. The listener runs on the thread that
-         * allocates, while that thread holds nothing of the allocator. So it may use the allocator,
-         * except for the owner that is growing. Several threads may call it at once, but it is
-         * never called within itself: its allocations beyond the limit are refused. Its exceptions
-         * are logged.
-         *
-         * @param listener the listener to add
-         * @return this builder
-         */
-        public Builder onPressure(Consumer<Pressure> listener) {
-            pressureListeners.add(Objects.requireNonNull(listener, "listener"));
             return this;
         }
 
