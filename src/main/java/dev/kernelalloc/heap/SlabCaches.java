@@ -86,9 +86,8 @@ final class SlabCaches {
     /** Returns the cache of the thread if it has one already. */
     @Nullable SlabCache ownIfAny(Thread thread) {
         long id = thread.threadId();
-        @Nullable SlabCache[] hints = table;
-        SlabCache hinted = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
-        if (hinted != null && hinted.isOf(id)) {
+        SlabCache hinted = hinted(id);
+        if (hinted != null) {
             return hinted;
         }
         for (SlabCache cache : thread.isVirtual() ? loans : all) {
@@ -98,6 +97,13 @@ final class SlabCaches {
             }
         }
         return null;
+    }
+
+    /** Returns the cache of the thread with an id if the table knows it. */
+    @Nullable SlabCache hinted(long id) {
+        @Nullable SlabCache[] hints = table;
+        SlabCache hinted = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
+        return hinted != null && hinted.isOf(id) ? hinted : null;
     }
 
     private SlabCache adoptOrMake(Thread thread) {

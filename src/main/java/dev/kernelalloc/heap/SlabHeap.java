@@ -75,7 +75,9 @@ import java.util.concurrent.ThreadLocalRandom;
  * therefore takes the slow path, compares epochs and flushes the thread's cache. A thread that
  * restores its id reads the epoch after a full fence, so one of the two sees the other. This is how
  * {@link #trim}, {@link #close} and a change of sampling reach other threads, at no cost to the
- * fast path.
+ * fast path. A thread that frees the blocks of others looks for its cache in the table of hints
+ * alone; if two live threads collide there, one of them learns of a request by its next operation
+ * of another kind.
  *
  * <p><b>Withdrawn slabs.</b> When the source reports that a chunk has lost what was requested of
  * it, no block is taken from its slabs any more ({@link #withdraw}): caches skip them as they skip
@@ -854,6 +856,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             cache.push(slab, index);
             flushIfRequestedSince(cache, thread, slab);
             slabs.release(cache.takeDropped());
+            VarHandle.fullFence(); // either the closer finds the block, or it is closed here
         } else if (cache.shard && cache.tryAcquire()) {
             boolean ends = slab.cache == cache && slab.stateOf(index) == state;
             if (ends) {
@@ -863,15 +866,20 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             if (!ends) {
                 return slab.stateOf(index) == state && giveInside(slab, index, state);
             }
+            VarHandle
+                    .fullFence(); // either the closer finds the shard released, or it is closed
+                                  // here
         } else if (slab.change(index, state, Slab.REMOTE)) {
             if (slab.addRemote(index)) {
                 SlabCache.post(slab);
             }
-            flushIfRequested(thread);
+            SlabCache own = caches.hinted(thread.threadId()); // no more: a free should be quick
+            if (own != null) {
+                flushIfRequested(own, thread);
+            }
         } else {
             return false;
         }
-        VarHandle.fullFence(); // either the closer finds the shard released, or it is closed here
         if (closed) {
             sweepClosed(slab, thread);
         }
@@ -918,14 +926,6 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             slab.requestFlush();
         }
         flushIfRequested(own, thread);
-    }
-
-    /** Flushes the calling thread's cache, if it has one, if that was requested. */
-    private void flushIfRequested(Thread thread) {
-        SlabCache own = caches.ownIfAny(thread);
-        if (own != null) {
-            flushIfRequested(own, thread);
-        }
     }
 
     /** Flushes the calling thread's cache if that was requested. */
