@@ -8,19 +8,11 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** The fields that the fast paths read and write, together: the JVM lays out a superclass first. */
-abstract class SlabHead {
-
-    /**
-     * The head of the free list: an index, perhaps with {@link Slab#FRESH}, or {@link Slab#END}.
-     */
-    int head = Slab.END;
-
-    /**
-     * How many more blocks may be freed before the owner settles the slab: used minus base.
-     * UNCOUNTED in a current slab: counting there would take as long as all the rest.
-     */
-    int left;
+/**
+ * The fields that every thread reads. The JVM lays out a superclass first, so they share no cache
+ * line with those that the owner writes at every operation.
+ */
+abstract class SlabMap {
 
     /** A hint of {@code cache.holder}, for frees: see {@link SlabHeap}. */
     long owner = Slab.NOBODY;
@@ -43,10 +35,7 @@ abstract class SlabHead {
     /** For each block its state or, if it is free, the next block of the free list; padded. */
     final char[] link;
 
-    /** The number of owned blocks to allocate until one is sampled. */
-    int untilSampled = Integer.MAX_VALUE;
-
-    SlabHead(long first, int stride, int blocks) {
+    SlabMap(long first, int stride, int blocks) {
         this.first = first;
         this.stride = stride;
         this.shift = Integer.numberOfTrailingZeros(stride);
@@ -63,6 +52,31 @@ abstract class SlabHead {
             inverse *= 2 - odd * inverse;
         }
         return inverse;
+    }
+}
+
+/** The fields that the owner writes at every operation, a cache line away from the map. */
+abstract class SlabHead extends SlabMap {
+
+    @SuppressWarnings("unused")
+    private long p0, p1, p2, p3, p4, p5, p6, p7;
+
+    /**
+     * The head of the free list: an index, perhaps with {@link Slab#FRESH}, or {@link Slab#END}.
+     */
+    int head = Slab.END;
+
+    /**
+     * How many more blocks may be freed before the owner settles the slab: used minus base.
+     * UNCOUNTED in a current slab: counting there would take as long as all the rest.
+     */
+    int left;
+
+    /** The number of owned blocks to allocate until one is sampled. */
+    int untilSampled = Integer.MAX_VALUE;
+
+    SlabHead(long first, int stride, int blocks) {
+        super(first, stride, blocks);
     }
 }
 
@@ -179,8 +193,8 @@ public final class Slab extends SlabRemote {
     static {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
-            OWNER = lookup.findVarHandle(SlabHead.class, "owner", long.class);
-            USER = lookup.findVarHandle(SlabHead.class, "user", long.class);
+            OWNER = lookup.findVarHandle(SlabMap.class, "owner", long.class);
+            USER = lookup.findVarHandle(SlabMap.class, "user", long.class);
             REMOTE_WORD = lookup.findVarHandle(SlabRemote.class, "remote", int.class);
             LINKS = lookup.findVarHandle(SlabRemote.class, "remoteLink", char[].class);
         } catch (ReflectiveOperationException e) {
