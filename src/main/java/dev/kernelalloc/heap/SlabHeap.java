@@ -866,9 +866,8 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             if (!ends) {
                 return slab.stateOf(index) == state && giveInside(slab, index, state);
             }
-            VarHandle
-                    .fullFence(); // either the closer finds the shard released, or it is closed
-                                  // here
+            VarHandle.fullFence(); // either the closer finds the shard released, or it is closed
+            // here
         } else if (slab.change(index, state, Slab.REMOTE)) {
             if (slab.addRemote(index)) {
                 SlabCache.post(slab);
