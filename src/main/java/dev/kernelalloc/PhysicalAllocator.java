@@ -358,6 +358,54 @@ public final class PhysicalAllocator extends AbstractAllocator {
         }
     }
 
+    // ---- memory of others -----------------------------------------------------------------------
+
+    /**
+     * Locks, pins and resolves memory that the program or a library has mapped, in place: of an
+     * {@code mmap}, a file or an arena. Its pages are populated first, and each gets a frame of its
+     * own. The memory is not charged to this allocator, which does not release it.
+     *
+     * <p>Of the request, the guarantees count, that it is contiguous with alignment, window and
+     * boundary, and a node that is required; the memory must meet them already, except for lock and
+     * pin. Its size, and how pages are obtained, is not looked at. Whether a child made by fork(2)
+     * has the memory, and whether it is merged or dumped, stays as its owner decided: such pages
+     * move if they are not pinned.
+     *
+     * @param memory writable native memory that begins and ends at pages, and is not this
+     *     allocator's
+     * @param request the requirements
+     * @return the adopted memory, to be closed before the memory is unmapped
+     * @throws AllocationException if the memory does not meet the request, or may not be locked or
+     *     pinned; it is populated then, and otherwise as before
+     * @throws IllegalArgumentException if the memory is not as above, or the request is guarded
+     * @throws IllegalStateException if this allocator or the memory is closed
+     */
+    public AdoptedMemory adopt(MemorySegment memory, PhysicalRequest request) {
+        blocks.requireOpen();
+        long address = addressOfLive(memory);
+        long bytes = bytesOf(memory);
+        long pageBytes = os.pageBytes();
+        if (memory.isReadOnly()
+                || request.guarded()
+                || ((address | bytes) & pageBytes - 1) != 0
+                || frames.map().overlaps(address, bytes)) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT,
+                            "memory=%s guarded=%s pageBytes=%d: memory that is adopted is writable,"
+                                    + " begins and ends at pages, is not this allocator's, and has"
+                                    + " no guards",
+                            memory,
+                            request.guarded(),
+                            pageBytes));
+        }
+        try {
+            return new AdoptedMemory(memory, frames.adopt(address, bytes, request));
+        } catch (Refusal e) {
+            throw requestedBlocks.explained(e, bytes, 1);
+        }
+    }
+
     // ---- physical addresses --------------------------------------------------------------------
 
     /**
@@ -451,7 +499,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         }
     }
 
-    private static void requirePieces(long longest, long boundary) {
+    static void requirePieces(long longest, long boundary) {
         if (longest < 1 || boundary < 0 || (boundary & boundary - 1) != 0) {
             throw new IllegalArgumentException(
                     String.format(
@@ -567,7 +615,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         return requirePinned(frames.map().verify(addressOfLive(segment), bytesOf(segment)));
     }
 
-    private static Verification requirePinned(Verification found) {
+    static Verification requirePinned(Verification found) {
         List<Drift> broken = found.drifts().stream().filter(Drift::pinned).toList();
         if (!broken.isEmpty()) {
             throw new PhysicalAddressException(

@@ -84,7 +84,15 @@ public final class FrameMap {
     }
 
     private long ofSlab(long address, long bytes) {
-        FrameSlab slab = slabOf(address, bytes);
+        return addressOf(slabOf(address, bytes), address);
+    }
+
+    /** Returns the physical address of a byte of a slab, in the table or not. */
+    PhysicalAddress located(FrameSlab slab, long address) {
+        return new PhysicalAddress(addressOf(slab, address), scope.now());
+    }
+
+    private long addressOf(FrameSlab slab, long address) {
         long physical = slab.physicalAddressOf(address);
         return physical >= 0 ? physical : translated(slab, address);
     }
@@ -127,7 +135,17 @@ public final class FrameMap {
     /** Visits the same extents; none if a page has no address. */
     public void extents(
             long address, long bytes, long longest, long boundary, ExtentVisitor visitor) {
-        FrameSlab slab = slabOf(address, bytes);
+        extents(slabOf(address, bytes), address, bytes, longest, boundary, visitor);
+    }
+
+    /** Visits the extents of a part of a slab, in the table or not. */
+    void extents(
+            FrameSlab slab,
+            long address,
+            long bytes,
+            long longest,
+            long boundary,
+            ExtentVisitor visitor) {
         Translation frames = translation(slab);
         long offset = address - slab.address();
         if (!frames.isKnown()) {
@@ -148,6 +166,11 @@ public final class FrameMap {
     /** Reads where the pages of a new slab lie once more, as {@link Verifier#lookAgain}. */
     void lookAgain(FrameSlab slab) {
         verifier.lookAgain(slab);
+    }
+
+    /** Returns whether a range shares a byte with a slab. */
+    public boolean overlaps(long address, long bytes) {
+        return table.overlaps(address, bytes);
     }
 
     /** Returns the guarantees of pages that came from here. */
@@ -219,6 +242,15 @@ public final class FrameMap {
         } catch (Refusal e) {
             throw Translation.absent(e);
         }
+    }
+
+    /** Audits a slab that is not in the table. */
+    Verification verify(FrameSlab slab) {
+        return verifier.verify(List.of(slab), () -> {});
+    }
+
+    PhysicalAddress.Scope scope() {
+        return scope.now();
     }
 
     /** Audits all slabs. */

@@ -24,6 +24,9 @@ final class FrameSlab {
         /** Blocks of the engine. */
         Use ENGINE = new Whole();
 
+        /** Memory of the program, which is in no table and is not released. */
+        Use ADOPTED = new Whole();
+
         /** All of it belongs to one. */
         final class Whole implements Use {
             private Whole() {}

@@ -111,6 +111,12 @@ final class FrameTable {
         return below != null && below.getValue().covers(address, bytes) ? below.getValue() : null;
     }
 
+    /** Returns whether a range, of at least 1 byte, shares a byte with a slab. */
+    boolean overlaps(long address, long bytes) {
+        Map.Entry<Long, FrameSlab> below = all.floorEntry(address + bytes - 1);
+        return below != null && below.getValue().address() + below.getValue().bytes() > address;
+    }
+
     /** All slabs, as they are now and later. */
     Collection<FrameSlab> all() {
         return all.values();

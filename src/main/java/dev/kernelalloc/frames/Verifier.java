@@ -115,7 +115,7 @@ final class Verifier {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             Translation now =
                     pages.resolve(slab.address(), slab.bytes(), mayBeShared(slab), callState);
-            table.retranslate(slab, now);
+            retranslate(slab, now);
             return now;
         }
     }
@@ -154,7 +154,7 @@ final class Verifier {
                     Audit audit = new Audit(slab, process);
                     audit.run();
                     // A slab leaves the table before its pages go, so these were still its own.
-                    if (table.find(slab.address()) == slab) {
+                    if (isAdopted(slab) || table.find(slab.address()) == slab) {
                         checked += audit.compared;
                         drifts.addAll(audit.drifts);
                         for (LostGuarantee one : audit.lost) {
@@ -163,7 +163,7 @@ final class Verifier {
                         }
                         lost.addAll(slab.lost());
                         if (audit.now != slab.translation() && !audit.now.isHidden()) {
-                            table.retranslate(slab, audit.now);
+                            retranslate(slab, audit.now);
                         }
                         if (audit.unverifiable != null && unverifiable.isEmpty()) {
                             unverifiable = Optional.of(audit.unverifiable);
@@ -192,9 +192,21 @@ final class Verifier {
         }
     }
 
-    /** Pages of the pool and of the kernel's own are not marked as the process's alone. */
+    /** Pages of the pool, of the kernel and of files are not marked as the process's alone. */
     private static boolean mayBeShared(FrameSlab slab) {
-        return isNeverSwapped(slab);
+        return isAdopted(slab) || isNeverSwapped(slab);
+    }
+
+    private static boolean isAdopted(FrameSlab slab) {
+        return slab.use() == FrameSlab.Use.ADOPTED;
+    }
+
+    private void retranslate(FrameSlab slab, Translation found) {
+        if (isAdopted(slab)) {
+            slab.retranslate(found);
+        } else {
+            table.retranslate(slab, found);
+        }
     }
 
     private static boolean isNeverSwapped(FrameSlab slab) {

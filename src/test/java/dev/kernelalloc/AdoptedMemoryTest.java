@@ -1,0 +1,276 @@
+package dev.kernelalloc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.kernelalloc.physical.Drift;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalAddress;
+import dev.kernelalloc.physical.PhysicalAddressException;
+import dev.kernelalloc.physical.PhysicalExtent;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.LinuxProcess;
+
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Memory that others have mapped is locked, pinned and resolved in place, and left as it was. */
+@EnabledOnOs(OS.LINUX)
+class AdoptedMemoryTest {
+
+    private static final long PAGE_BYTES = 4096;
+    private static final long BYTES = 64 * PAGE_BYTES;
+    private static final int MADV_DONTNEED_LOCKED = 24;
+
+    private static final PhysicalRequest LOCKED = PhysicalRequest.ofBytes(BYTES).build();
+
+    private final List<Drift> drifts = new ArrayList<>();
+
+    @AutoClose
+    private final PhysicalAllocator physical =
+            PhysicalAllocator.builder().onDrift(drifts::add).build();
+
+    private static MemorySegment pages(Arena arena) {
+        MemorySegment memory = arena.allocate(BYTES + PAGE_BYTES, PAGE_BYTES);
+        return memory.asSlice(0, BYTES);
+    }
+
+    private static void assumeFramesAreSeen() {
+        assumeTrue(LinuxProcess.seesFrames(), "skipped: frames are hidden from this process");
+    }
+
+    @Test
+    @DisplayName("Adopted pages keep their contents, are locked, and have the page map's addresses")
+    void adopt_memoryOfAnArena_isLockedAndResolved() {
+        assumeFramesAreSeen();
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = pages(arena);
+            memory.fill((byte) 7);
+            long lockedBefore = LinuxProcess.lockedBytes();
+            AdoptedMemory adopted = physical.adopt(memory, LOCKED);
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore + BYTES);
+            assertThat(adopted.guarantee()).contains(Guarantee.LOCKED);
+            for (long offset = 0; offset < BYTES; offset += PAGE_BYTES) {
+                assertThat(adopted.addressOf(offset + 3).value())
+                        .isEqualTo(LinuxProcess.physicalAddress(memory.address() + offset) + 3);
+            }
+            List<PhysicalExtent> visited = new ArrayList<>();
+            PhysicalExtent first = adopted.extents().getFirst();
+            adopted.extents(
+                    Long.MAX_VALUE,
+                    0,
+                    (address, bytes) ->
+                            visited.add(
+                                    new PhysicalExtent(
+                                            new PhysicalAddress(address, first.start().scope()),
+                                            bytes)));
+            assertThat(visited).isEqualTo(adopted.extents());
+            assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            assertThat(memory.asByteBuffer().get(5)).isEqualTo((byte) 7);
+            adopted.close();
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+            assertThat(memory.asByteBuffer().get(5)).isEqualTo((byte) 7);
+            assertThatIllegalStateException().isThrownBy(adopted::close);
+            assertThatIllegalStateException().isThrownBy(() -> adopted.addressOf(0));
+        }
+    }
+
+    @Test
+    @DisplayName("Adopted memory is pinned on request, and no longer once it is closed")
+    void adopt_pinned_isPinnedUntilClosed() {
+        try (Arena arena = Arena.ofShared()) {
+            long pinnedBefore = LinuxProcess.pinnedBytes();
+            AdoptedMemory adopted;
+            try {
+                adopted =
+                        physical.adopt(
+                                pages(arena),
+                                PhysicalRequest.ofBytes(0).atLeast(Guarantee.NEVER_MOVED).build());
+            } catch (AllocationException e) {
+                assumeTrue(false, "skipped: pins are refused: " + e.getMessage());
+                return;
+            }
+            assertThat(adopted.pin()).isPresent();
+            assertThat(adopted.guarantee()).contains(Guarantee.PINNED);
+            assertThat(adopted.verify().lost()).isEmpty();
+            adopted.close();
+            assertThat(LinuxProcess.pinnedBytes()).isEqualTo(pinnedBefore);
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "A page that native code replaces is a drift, and has its new address from then on")
+    void verify_replacedPage_isADrift() throws Throwable {
+        assumeFramesAreSeen();
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = pages(arena);
+            try (AdoptedMemory adopted = physical.adopt(memory, LOCKED)) {
+                MemorySegment page = memory.asSlice(5 * PAGE_BYTES, PAGE_BYTES);
+                assertThat(madvise(page, MADV_DONTNEED_LOCKED)).isZero();
+                assertThat(adopted.verify().drifts()).hasSize(1);
+                assertThatExceptionOfType(PhysicalAddressException.class)
+                        .isThrownBy(() -> adopted.addressOf(5 * PAGE_BYTES));
+                page.fill((byte) 1);
+                adopted.verify();
+                assertThat(adopted.addressOf(5 * PAGE_BYTES).value())
+                        .isEqualTo(LinuxProcess.physicalAddress(page.address()));
+                assertThat(drifts).hasSize(2);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("Memory that was locked before stays locked")
+    void close_memoryLockedBefore_keepsItsLock() throws Throwable {
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = pages(arena);
+            assertThat(call("mlock", memory)).isZero();
+            physical.adopt(memory, LOCKED).close();
+            assertThat(LinuxProcess.mappingFlags(memory.address())).contains("lo");
+            assertThat(call("munlock", memory)).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("Memory whose arena was closed has no addresses, and closing is still possible")
+    void close_afterTheMemory_endsPinsOnly() {
+        long lockedBefore = LinuxProcess.lockedBytes();
+        Arena arena = Arena.ofShared();
+        AdoptedMemory adopted = physical.adopt(pages(arena), LOCKED);
+        arena.close();
+        assertThatIllegalStateException().isThrownBy(() -> adopted.addressOf(0));
+        assertThatIllegalStateException().isThrownBy(adopted::verify);
+        adopted.close();
+        assertThat(LinuxProcess.lockedBytes()).isLessThanOrEqualTo(lockedBefore + BYTES);
+    }
+
+    @Test
+    @DisplayName("What does not meet the request is refused, and not left locked")
+    void adopt_notAsRequested_isRefused() {
+        assumeFramesAreSeen();
+        long lockedBefore = LinuxProcess.lockedBytes();
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = pages(arena);
+            PhysicalRequest elsewhere =
+                    PhysicalRequest.ofBytes(BYTES).contiguous().within(0, 1 << 20).build();
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.adopt(memory, elsewhere))
+                    .withMessageContaining("longest run");
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+            MemorySegment shifted = memory.asSlice(8, PAGE_BYTES);
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> physical.adopt(shifted, LOCKED))
+                    .withMessageContaining("ends at pages");
+            MemorySegment readOnly = memory.asReadOnly();
+            assertThatIllegalArgumentException().isThrownBy(() -> physical.adopt(readOnly, LOCKED));
+        }
+        MemorySegment own = physical.allocate(LOCKED);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> physical.adopt(own, LOCKED))
+                .withMessageContaining("not this allocator's");
+        physical.free(own);
+    }
+
+    // ---- memory that two processes share --------------------------------------------------------
+
+    @Test
+    @DisplayName(
+            "Two processes that adopt a shared file know the same place, and one's end is none")
+    void adopt_memoryOfTwoProcesses_isAtOnePlaceAndOutlivesOne() throws Exception {
+        assumeFramesAreSeen();
+        Path directory = Path.of("/dev/shm");
+        assumeTrue(Files.isWritable(directory), "skipped: /dev/shm is not writable");
+        Path file = Files.createTempFile(directory, "adopted", null);
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = map(file, arena);
+            memory.fill((byte) 1);
+            try (AdoptedMemory adopted = physical.adopt(memory, LOCKED)) {
+                ChildJvm.Result result =
+                        ChildJvm.onModulePath()
+                                .withNativeAccess()
+                                .run(Other.class, file.toString());
+                assertThat(result.exitCode()).as(result.output()).isEqualTo(3);
+                assertThat(result.output())
+                        .contains("extents " + adopted.extents())
+                        .contains("verify CONFIRMED");
+                assertThat(memory.get(ValueLayout.JAVA_BYTE, BYTES - 1)).isEqualTo((byte) 2);
+                assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            }
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    private static MemorySegment map(Path file, Arena arena) throws IOException {
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            return channel.map(FileChannel.MapMode.READ_WRITE, 0, BYTES, arena);
+        }
+    }
+
+    /** Adopts the file too, and dies without closing anything. */
+    static final class Other {
+
+        private Other() {}
+
+        static void main(String[] file) throws Exception {
+            MemorySegment memory = map(Path.of(file[0]), Arena.global());
+            AdoptedMemory adopted = PhysicalAllocator.create().adopt(memory, LOCKED);
+            IO.println("extents " + adopted.extents());
+            IO.println("verify " + adopted.verify().verdict());
+            memory.set(ValueLayout.JAVA_BYTE, BYTES - 1, (byte) 2);
+            Runtime.getRuntime().halt(3);
+        }
+    }
+
+    // ---- calls ----------------------------------------------------------------------------------
+
+    @SuppressWarnings("restricted")
+    private static int madvise(MemorySegment pages, int advice) throws Throwable {
+        return (int)
+                Linker.nativeLinker()
+                        .downcallHandle(
+                                Linker.nativeLinker().defaultLookup().findOrThrow("madvise"),
+                                FunctionDescriptor.of(
+                                        ValueLayout.JAVA_INT,
+                                        ValueLayout.ADDRESS,
+                                        ValueLayout.JAVA_LONG,
+                                        ValueLayout.JAVA_INT))
+                        .invokeExact(pages, pages.byteSize(), advice);
+    }
+
+    @SuppressWarnings("restricted")
+    private static int call(String function, MemorySegment pages) throws Throwable {
+        return (int)
+                Linker.nativeLinker()
+                        .downcallHandle(
+                                Linker.nativeLinker().defaultLookup().findOrThrow(function),
+                                FunctionDescriptor.of(
+                                        ValueLayout.JAVA_INT,
+                                        ValueLayout.ADDRESS,
+                                        ValueLayout.JAVA_LONG))
+                        .invokeExact(pages, pages.byteSize());
+    }
+}
