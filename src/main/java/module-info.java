@@ -17,5 +17,6 @@ module dev.kernelalloc {
     exports dev.kernelalloc.event;
     exports dev.kernelalloc.observe;
     exports dev.kernelalloc.physical;
+    exports dev.kernelalloc.source;
     exports dev.kernelalloc.struct;
 }

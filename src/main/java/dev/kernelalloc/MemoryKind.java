@@ -6,6 +6,8 @@ import dev.kernelalloc.physical.Way;
 public enum MemoryKind {
     /** Ranges and blocks of the C heap, by aligned_alloc(3) and malloc(3). */
     SYSTEM_HEAP("the system heap"),
+    /** Memory of a {@link dev.kernelalloc.source.MemorySource}. */
+    SUPPLIED("a memory source"),
     /** Pages of 1 GiB of the huge page pool. */
     POOL_1G(Way.POOL_1G.toString()),
     /** Pages of 2 MiB of the huge page pool. */

@@ -4,6 +4,8 @@ import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.HardenedProperty;
 import dev.kernelalloc.core.LimitProperty;
 import dev.kernelalloc.core.Limits;
+import dev.kernelalloc.core.ObservedChunks;
+import dev.kernelalloc.core.SuppliedChunks;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.BudgetedChunks;
@@ -23,10 +25,12 @@ import dev.kernelalloc.leak.TrackingProperty;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.source.MemorySource;
 
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -67,7 +71,7 @@ public final class PoolAllocator extends AbstractAllocator {
     private final List<Consumer<Pressure>> pressureListeners;
 
     private PoolAllocator(String tag, LiveBlocks blocks, Tracker tracker) {
-        super(new CheckedBlocks(tag, blocks, tracker, null), Budget.unlimited(tag));
+        super(new CheckedBlocks(tag, blocks, tracker, null, false), Budget.unlimited(tag));
         this.ofSystemHeap = blocks;
         this.guard = null;
         this.settings = null;
@@ -94,7 +98,9 @@ public final class PoolAllocator extends AbstractAllocator {
         Blocks heap =
                 settings.heapOver(
                         new BudgetedChunks(source, budget, counting), budget.leastLimit());
-        super(new CheckedBlocks(settings.tag, heap, tracker, guard), budget);
+        super(
+                new CheckedBlocks(settings.tag, heap, tracker, guard, settings.source != null),
+                budget);
         this.ofSystemHeap = null;
         this.guard = guard;
         this.settings = settings;
@@ -295,6 +301,10 @@ public final class PoolAllocator extends AbstractAllocator {
         private long cacheBytes =
                 Math.clamp(Runtime.getRuntime().maxMemory() / 8, MIN_CACHE_BYTES, MAX_CACHE_BYTES);
 
+        private final List<Consumer<MemorySegment>> mapped = new ArrayList<>();
+        private final List<Consumer<MemorySegment>> unmapped = new ArrayList<>();
+        private @Nullable MemorySource source;
+
         private Builder() {
             super("pool");
         }
@@ -305,6 +315,9 @@ public final class PoolAllocator extends AbstractAllocator {
             this.freedMemory = other.freedMemory;
             this.threadCacheBytes = other.threadCacheBytes;
             this.cacheBytes = other.cacheBytes;
+            this.mapped.addAll(other.mapped);
+            this.unmapped.addAll(other.unmapped);
+            this.source = other.source;
         }
 
         @Override
@@ -377,9 +390,54 @@ public final class PoolAllocator extends AbstractAllocator {
         }
 
         /**
+         * Takes all memory from a source of the program instead of the system heap; children of the
+         * allocator take theirs from it too. A request that the source cannot serve fails with an
+         * {@link AllocationException}. Pages are kept until their whole range is unused.
+         *
+         * @param source the source of memory
+         * @return this builder
+         */
+        public Builder source(MemorySource source) {
+            this.source = Objects.requireNonNull(source, "source");
+            return this;
+        }
+
+        /**
+         * Adds a listener that receives each range before a block is cut from it, and each block
+         * that is too large for one, for example to register it as a buffer with a device or with
+         * io_uring. The range keeps its address and its pages until {@link #onRangeUnmapped}
+         * listeners have received it; so with any listener, unused pages stay resident until the
+         * whole range is unused, and large blocks are copied to grow. It runs on the thread that
+         * allocates, and must not use this allocator. Its exceptions end that request, and the
+         * range with it, which {@link #onRangeUnmapped} listeners receive then.
+         *
+         * @param listener the listener to add
+         * @return this builder
+         */
+        public Builder onRangeMapped(Consumer<MemorySegment> listener) {
+            mapped.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
+         * Adds a listener that receives each range before its memory is released. It runs on any
+         * thread, including those of the library, and must not use this allocator. Its exceptions
+         * are logged.
+         *
+         * @param listener the listener to add
+         * @return this builder
+         */
+        public Builder onRangeUnmapped(Consumer<MemorySegment> listener) {
+            unmapped.add(Objects.requireNonNull(listener, "listener"));
+            return this;
+        }
+
+        /**
          * Creates an allocator.
          *
          * @return an allocator that the caller closes
+         * @throws IllegalArgumentException if the range size of a {@link #source} is no multiple of
+         *     64 KiB
          * @throws IllegalCallerException if native access is denied; the message names the flag to
          *     add
          */
@@ -393,7 +451,11 @@ public final class PoolAllocator extends AbstractAllocator {
         }
 
         PoolAllocator build(OperatingSystem os) {
-            return build(new ChunksOfSystem(os, false));
+            if (source == null) {
+                return build(new ChunksOfSystem(os, false));
+            }
+            ChunkSource chunks = new SuppliedChunks(source, os.pageBytes());
+            return build(_ -> chunks);
         }
 
         PoolAllocator build(ChunkSource source) {
@@ -414,9 +476,15 @@ public final class PoolAllocator extends AbstractAllocator {
             List<Consumer<Pressure>> listeners = List.copyOf(pressureListeners);
             return new PoolAllocator(
                     new Builder(this),
-                    sources,
+                    mapped.isEmpty() && unmapped.isEmpty() ? sources : observed(sources),
                     Budget.of(tag, limit, Limits.listener(listeners)),
                     listeners);
+        }
+
+        private Function<String, ChunkSource> observed(Function<String, ChunkSource> sources) {
+            List<Consumer<MemorySegment>> before = List.copyOf(mapped);
+            List<Consumer<MemorySegment>> after = List.copyOf(unmapped);
+            return tag -> new ObservedChunks(sources.apply(tag), before, after);
         }
 
         private Blocks heapOver(ChunkSource source, long leastLimit) {

@@ -47,7 +47,7 @@ final class StatsReader {
                         .toList(),
                 counters.stream().map(one -> large(one.large())).reduce(Large.NONE, Large::plus),
                 registration.blocks().getFirst().peakBytes(),
-                frames == null ? ofSystemHeap(counters) : ofPages(frames),
+                frames == null ? ofRanges(counters, registration) : ofPages(frames),
                 registration.refusals());
     }
 
@@ -70,11 +70,12 @@ final class StatsReader {
         return new Amount(tally.blocks(), tally.bytes());
     }
 
-    private static List<Chunks> ofSystemHeap(List<Counters> counters) {
+    private static List<Chunks> ofRanges(List<Counters> counters, Registration registration) {
+        MemoryKind kind = registration.isSupplied() ? MemoryKind.SUPPLIED : MemoryKind.SYSTEM_HEAP;
         Tally sum = counters.stream().map(Counters::chunks).reduce(Tally.NONE, Tally::plus);
         return sum.blocks() == 0
                 ? List.of()
-                : List.of(new Chunks(MemoryKind.SYSTEM_HEAP, Set.of(), sum.blocks(), sum.bytes()));
+                : List.of(new Chunks(kind, Set.of(), sum.blocks(), sum.bytes()));
     }
 
     private static List<Chunks> ofPages(Frames frames) {

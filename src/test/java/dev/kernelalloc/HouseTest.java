@@ -18,6 +18,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.observe.AllocatorMXBean;
 import dev.kernelalloc.physical.ExtentVisitor;
+import dev.kernelalloc.source.MemorySource;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.struct.StructView;
 
@@ -55,12 +56,21 @@ class HouseTest {
                     Map.entry("struct", Set.of("bulk")),
                     Map.entry("call", Set.of("bulk", "struct")),
                     Map.entry("physical", Set.of()),
+                    Map.entry("source", Set.of()),
                     Map.entry("heap", Set.of("bulk", "os")),
                     Map.entry("frames", Set.of("bulk", "os", "heap", "physical")),
                     Map.entry("leak", Set.of("os", "heap", "event", "physical")),
                     Map.entry(
                             "core",
-                            Set.of("bulk", "os", "heap", "frames", "struct", "physical", "leak")),
+                            Set.of(
+                                    "bulk",
+                                    "os",
+                                    "heap",
+                                    "frames",
+                                    "struct",
+                                    "physical",
+                                    "leak",
+                                    "source")),
                     Map.entry("arena", Set.of("os", "heap", "core", "leak")),
                     Map.entry(
                             "",
@@ -73,6 +83,7 @@ class HouseTest {
                                     "physical",
                                     "leak",
                                     "core",
+                                    "source",
                                     "arena")),
                     Map.entry("observe", Set.of("", "heap")));
 
@@ -224,6 +235,7 @@ class HouseTest {
                         ROOT + ".call",
                         ROOT + ".event",
                         ROOT + ".observe",
+                        ROOT + ".source",
                         ROOT + ".struct",
                         ROOT + ".physical");
         assertThat(module.opens()).isEmpty();
@@ -254,6 +266,7 @@ class HouseTest {
                         ConfinedBox.class, // the same
                         ExtentVisitor.class, // called with addresses, returns nothing
                         StructView.class, // where it comes from outside, its segment alone is used
+                        MemorySource.class, // what it returns is checked
                         AllocatorMXBean.class); // management proxies implement it; nothing takes it
     }
 

@@ -78,15 +78,12 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     public CheckedBlocks(
-            String tag, Blocks blocks, Tracker tracker, @Nullable AllocatorGuard guard) {
-        this(
-                tag,
-                blocks,
-                Set.of(),
-                null,
-                tracker,
-                Registration.open(tag, null, List.of(blocks)),
-                guard);
+            String tag,
+            Blocks blocks,
+            Tracker tracker,
+            @Nullable AllocatorGuard guard,
+            boolean supplied) {
+        this(tag, blocks, Set.of(), null, tracker, Registration.open(tag, blocks, supplied), guard);
     }
 
     public CheckedBlocks(

@@ -40,7 +40,12 @@ public final class Registration {
     private final AtomicLongArray refusals =
             new AtomicLongArray(AllocationException.Reason.values().length);
 
-    private Registration(String tag, @Nullable Frames frames, List<Blocks> blocks) {
+    /** Whether the memory is that of a program's own source. */
+    private final boolean supplied;
+
+    private Registration(
+            String tag, @Nullable Frames frames, List<Blocks> blocks, boolean supplied) {
+        this.supplied = supplied;
         this.tag = tag;
         this.frames = frames;
         this.blocks = blocks;
@@ -52,7 +57,15 @@ public final class Registration {
      * @param blocks all of its blocks, which share one peak
      */
     public static Registration open(String tag, @Nullable Frames frames, List<Blocks> blocks) {
-        Registration registration = new Registration(tag, frames, blocks);
+        return open(new Registration(tag, frames, blocks, false));
+    }
+
+    /** Registers a new allocator over the C heap, or over the memory of a program's own source. */
+    static Registration open(String tag, Blocks blocks, boolean supplied) {
+        return open(new Registration(tag, null, List.of(blocks), supplied));
+    }
+
+    private static Registration open(Registration registration) {
         forget();
         ALL.add(new WeakReference<>(registration, FORGOTTEN));
         return registration;
@@ -85,6 +98,11 @@ public final class Registration {
 
     public String tag() {
         return tag;
+    }
+
+    /** Returns whether the memory is that of a program's own source. */
+    public boolean isSupplied() {
+        return supplied;
     }
 
     /** Returns the source of the pages; null for memory of the system heap. */

@@ -100,6 +100,7 @@ public sealed interface AllocationSite {
                         ROOT + ".observe",
                         ROOT + ".os",
                         ROOT + ".physical",
+                        ROOT + ".source",
                         ROOT + ".struct",
                         "java.lang.foreign"); // the default methods of a SegmentAllocator
 

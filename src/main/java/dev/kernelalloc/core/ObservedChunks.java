@@ -1,0 +1,87 @@
+package dev.kernelalloc.core;
+
+import dev.kernelalloc.heap.Chunk;
+import dev.kernelalloc.heap.ChunkSource;
+import dev.kernelalloc.os.NativeMemory;
+import dev.kernelalloc.os.Refusal;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+
+/**
+ * Chunks that listeners register elsewhere, with a device or the kernel. What is registered must
+ * not move, and its pages must stay the same: so chunks are neither resized nor discarded.
+ */
+public final class ObservedChunks implements ChunkSource {
+
+    private final ChunkSource source;
+    private final List<Consumer<MemorySegment>> mapped;
+    private final List<Consumer<MemorySegment>> unmapped;
+
+    public ObservedChunks(
+            ChunkSource source,
+            List<Consumer<MemorySegment>> mapped,
+            List<Consumer<MemorySegment>> unmapped) {
+        this.source = source;
+        this.mapped = List.copyOf(mapped);
+        this.unmapped = List.copyOf(unmapped);
+    }
+
+    @Override
+    public Chunk obtain(long bytes, long alignment) throws Refusal {
+        Chunk chunk = source.obtain(bytes, alignment);
+        try {
+            MemorySegment memory = NativeMemory.segment(chunk.address(), chunk.bytes());
+            mapped.forEach(listener -> listener.accept(memory));
+            return chunk;
+        } catch (RuntimeException e) {
+            giveBack(chunk);
+            throw new Refusal.OutOfMemory(
+                    String.format(
+                            Locale.ROOT,
+                            "a range listener refused %d bytes at 0x%x: %s",
+                            chunk.bytes(),
+                            chunk.address(),
+                            e));
+        } catch (Error e) {
+            giveBack(chunk);
+            throw e;
+        }
+    }
+
+    @Override
+    public void giveBack(Chunk chunk) {
+        try {
+            MemorySegment memory = NativeMemory.segment(chunk.address(), chunk.bytes());
+            unmapped.forEach(listener -> tell(listener, memory));
+        } finally {
+            source.giveBack(chunk);
+        }
+    }
+
+    private static void tell(Consumer<MemorySegment> listener, MemorySegment memory) {
+        try {
+            listener.accept(memory);
+        } catch (RuntimeException e) {
+            System.getLogger("dev.kernelalloc")
+                    .log(System.Logger.Level.WARNING, "a range listener failed", e);
+        }
+    }
+
+    @Override
+    public boolean discard(long address, long bytes) {
+        return false;
+    }
+
+    @Override
+    public long pageBytes() {
+        return source.pageBytes();
+    }
+
+    @Override
+    public long rangeBytes() {
+        return source.rangeBytes();
+    }
+}

@@ -1,0 +1,173 @@
+package dev.kernelalloc.core;
+
+import dev.kernelalloc.heap.Chunk;
+import dev.kernelalloc.heap.ChunkSource;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.source.MemorySource;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentSkipListMap;
+
+/**
+ * Chunks of a program's own source. What it returns is checked, since blocks are reached by their
+ * addresses: memory that someone else could unmap, or that is in use already, would be reached
+ * after its end or by two owners.
+ */
+public final class SuppliedChunks implements ChunkSource {
+
+    private static final MemorySegment.Scope GLOBAL_SCOPE = Arena.global().scope();
+
+    private static final long RANGE_UNIT_BYTES = 64 << 10;
+
+    private final MemorySource source;
+    private final long pageBytes;
+
+    /** By address. */
+    private final ConcurrentSkipListMap<Long, Supplied> held = new ConcurrentSkipListMap<>();
+
+    private record Supplied(MemorySegment memory, Arena lifetime) {
+
+        long end() {
+            return memory.address() + memory.byteSize();
+        }
+    }
+
+    /** An arena that the source cannot close. */
+    private record Lifetime(Arena arena) implements Arena {
+
+        @Override
+        public MemorySegment allocate(long byteSize, long byteAlignment) {
+            return arena.allocate(byteSize, byteAlignment);
+        }
+
+        @Override
+        public MemorySegment.Scope scope() {
+            return arena.scope();
+        }
+
+        @Override
+        public void close() {
+            throw new UnsupportedOperationException(
+                    "only the allocator ends the memory of its source");
+        }
+    }
+
+    /**
+     * @throws IllegalArgumentException if the range size of the source is not a multiple of 64 KiB
+     */
+    public SuppliedChunks(MemorySource source, long pageBytes) {
+        this.source = source;
+        this.pageBytes = pageBytes;
+        long bytes = source.rangeBytes();
+        if (bytes <= 0 || bytes % RANGE_UNIT_BYTES != 0) {
+            throw new IllegalArgumentException(
+                    "rangeBytes=" + bytes + " of the memory source is no multiple of 64 KiB");
+        }
+    }
+
+    @Override
+    public Chunk obtain(long bytes, long alignment) throws Refusal {
+        Arena lifetime = Arena.ofShared();
+        try {
+            Optional<MemorySegment> found = source.obtain(bytes, alignment, new Lifetime(lifetime));
+            if (found.isEmpty()) {
+                throw refused(bytes, "has no more");
+            }
+            Supplied supplied = new Supplied(found.get(), lifetime);
+            hold(supplied, bytes, alignment);
+            return new Chunk(supplied.memory.address(), bytes, false);
+        } catch (IOException | RuntimeException e) {
+            lifetime.close();
+            throw refused(bytes, "failed: " + e);
+        } catch (Refusal | Error e) {
+            lifetime.close();
+            throw e;
+        }
+    }
+
+    private void hold(Supplied supplied, long bytes, long alignment) throws Refusal {
+        String unfit = unfit(supplied, bytes, alignment);
+        if (unfit.isEmpty()) {
+            long address = supplied.memory.address();
+            if (held.putIfAbsent(address, supplied) == null) {
+                Map.Entry<Long, Supplied> below = held.lowerEntry(address);
+                Map.Entry<Long, Supplied> above = held.higherEntry(address);
+                if ((below == null || below.getValue().end() <= address)
+                        && (above == null || supplied.end() <= above.getKey())) {
+                    return;
+                }
+                held.remove(address, supplied);
+            }
+            unfit = "overlaps memory that is in use"; // so its release is not called: it stays so
+        } else {
+            release(supplied.memory);
+        }
+        throw refused(
+                bytes,
+                String.format(Locale.ROOT, "returned memory that %s: %s", unfit, supplied.memory));
+    }
+
+    private static String unfit(Supplied supplied, long bytes, long alignment) {
+        MemorySegment memory = supplied.memory;
+        if (!memory.isNative() || memory.isReadOnly()) {
+            return "is not native, or read-only";
+        }
+        if (memory.byteSize() < bytes) {
+            return "is smaller than " + bytes + " bytes";
+        }
+        if (memory.address() == 0 || (memory.address() & alignment - 1) != 0) {
+            return "is not aligned to " + alignment + " bytes";
+        }
+        boolean lives =
+                memory.scope().equals(GLOBAL_SCOPE)
+                        || memory.scope().equals(supplied.lifetime.scope());
+        return lives ? "" : "others can close; use the lifetime that was passed";
+    }
+
+    private static Refusal refused(long bytes, String why) {
+        return new Refusal.OutOfMemory(
+                String.format(Locale.ROOT, "the memory source %s; requested=%d", why, bytes));
+    }
+
+    @Override
+    public void giveBack(Chunk chunk) {
+        Supplied supplied =
+                Objects.requireNonNull(held.remove(chunk.address()), "a chunk of another source");
+        try {
+            release(supplied.memory);
+        } finally {
+            supplied.lifetime.close();
+        }
+    }
+
+    private void release(MemorySegment memory) {
+        try {
+            source.release(memory);
+        } catch (RuntimeException e) {
+            System.getLogger("dev.kernelalloc")
+                    .log(System.Logger.Level.WARNING, "the memory source failed to release", e);
+        }
+    }
+
+    /** Pages are the program's: whether they may be dropped is unknown. */
+    @Override
+    public boolean discard(long address, long bytes) {
+        return false;
+    }
+
+    @Override
+    public long pageBytes() {
+        return pageBytes;
+    }
+
+    @Override
+    public long rangeBytes() {
+        return source.rangeBytes();
+    }
+}

@@ -1,0 +1,7 @@
+/**
+ * Memory that a program supplies to an allocator: see {@link dev.kernelalloc.source.MemorySource}.
+ */
+@NullMarked
+package dev.kernelalloc.source;
+
+import org.jspecify.annotations.NullMarked;
