@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.core.BoxedBlock;
 import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.Origin;
+import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.core.Tracked;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Slab;
@@ -524,11 +525,10 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         }
         String place = block().place();
         if (address < 0) {
-            return String.format(Locale.ROOT, "NativeBox[%s, closed, was %s]", name, place);
+            return OwnerText.closed("NativeBox", name, place);
         }
-        if (owner != Thread.currentThread()) {
-            return String.format(Locale.ROOT, "NativeBox[%s of another thread, %s]", name, place);
-        }
-        return String.format(Locale.ROOT, "NativeBox[%s, %s]", type().toString(segment()), place);
+        return owner == Thread.currentThread()
+                ? OwnerText.open("NativeBox", type().toString(segment()), place)
+                : OwnerText.ofAnotherThread("NativeBox", name, place);
     }
 }

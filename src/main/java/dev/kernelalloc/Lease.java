@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.leak.Sentinel;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.physical.PhysicalAddressException;
@@ -11,7 +12,6 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.UnaryOperator;
 
 /**
@@ -130,14 +130,11 @@ public final class Lease<T> implements AutoCloseable {
      */
     @Override
     public String toString() {
-        String name = box.type().type().getSimpleName();
-        String place = box.block().place();
-        if (!segment.scope().isAlive()) {
-            return String.format(Locale.ROOT, "Lease[%s, closed, was %s]", name, place);
-        }
-        if (!segment.isAccessibleBy(Thread.currentThread())) {
-            return String.format(Locale.ROOT, "Lease[%s of another thread, %s]", name, place);
-        }
-        return String.format(Locale.ROOT, "Lease[%s, %s]", box.type().toString(segment), place);
+        return OwnerText.of(
+                "Lease",
+                box.type().type().getSimpleName(),
+                segment,
+                () -> box.type().toString(segment),
+                box.block().place());
     }
 }

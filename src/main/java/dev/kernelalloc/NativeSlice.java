@@ -1,8 +1,9 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.core.ChangeGuard;
-import dev.kernelalloc.core.ElementBytes;
+import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
@@ -181,7 +182,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     public final void swap(long first, long second) {
         MemorySegment one = segment(first);
         MemorySegment other = segment(second);
-        ElementBytes.swap(one, other);
+        BulkMemory.swap(one, 0, other, 0, one.byteSize());
     }
 
     /** Reverses the order of the elements. */
@@ -493,13 +494,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
                         memory.address(),
                         memory.byteSize(),
                         promise);
-        if (!memory.scope().isAlive()) {
-            return String.format(Locale.ROOT, "%s[closed, was %s]", name, place);
-        }
-        if (!memory.isAccessibleBy(Thread.currentThread())) {
-            return String.format(Locale.ROOT, "%s[of another thread, %s]", name, place);
-        }
-        return String.format(Locale.ROOT, "%s[%s, %s]", name, contents(), place);
+        return OwnerText.of(name, "", memory, this::contents, place);
     }
 
     /** The length and the first elements. */
@@ -518,7 +513,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * alignment.
      */
     static long stride(StructType<?> type) {
-        return type.byteSize() + type.byteAlignment() - 1 & -type.byteAlignment();
+        return Alignment.up(type.byteSize(), type.byteAlignment());
     }
 
     /**

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.Limits;
 import dev.kernelalloc.core.Registration;
@@ -500,7 +501,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
     }
 
     static void requirePieces(long longest, long boundary) {
-        if (longest < 1 || boundary < 0 || (boundary & boundary - 1) != 0) {
+        if (longest < 1 || boundary != 0 && !Alignment.isPowerOfTwo(boundary)) {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,

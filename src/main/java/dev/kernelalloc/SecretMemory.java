@@ -2,6 +2,7 @@ package dev.kernelalloc;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.frames.Canary;
 import dev.kernelalloc.frames.SecretPages;
 import dev.kernelalloc.leak.Reasons;
@@ -495,7 +496,7 @@ public final class SecretMemory implements AutoCloseable {
     }
 
     private static long roundedUp(long bytes, long multiple) {
-        return (bytes + multiple - 1) & -multiple;
+        return Alignment.up(bytes, multiple);
     }
 
     /** A builder of {@link SecretMemory}, for one thread at a time. */

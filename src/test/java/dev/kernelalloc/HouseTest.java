@@ -71,7 +71,7 @@ class HouseTest {
                                     "physical",
                                     "leak",
                                     "source")),
-                    Map.entry("arena", Set.of("os", "heap", "core", "leak")),
+                    Map.entry("arena", Set.of("bulk", "os", "heap", "core", "leak")),
                     Map.entry(
                             "",
                             Set.of(

@@ -140,7 +140,7 @@ class SharedBoxTest {
                         .isThrownBy(() -> elsewhere(trespass))
                         .withCauseInstanceOf(WrongThreadException.class);
             }
-            assertThat(elsewhere(lease::toString)).startsWith("Lease[Pair of another thread, at");
+            assertThat(elsewhere(lease::toString)).startsWith("Lease<Pair>[of another thread, at");
             assertThat(box.leases()).isEqualTo(1);
             lease.close();
             assertThat(box.leases()).isZero();

@@ -1,5 +1,7 @@
 package dev.kernelalloc.arena;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -23,7 +25,7 @@ public final class ArenaSlots {
 
     private ArenaSlots() {}
 
-    /** The first address from {@code next} on that is a multiple of {@code alignment}. */
+    /** Returns the first multiple of {@code alignment} from {@code next} on; inlined by hand. */
     static long start(long next, long alignment) {
         return (next + alignment - 1) & -alignment;
     }
@@ -33,7 +35,7 @@ public final class ArenaSlots {
      * fit, as it has no slot; nor do arguments that are out of range.
      */
     static boolean fits(long start, long end, long bytes, long alignment) {
-        return bytes > 0 && bytes <= end - start && isPowerOfTwo(alignment);
+        return bytes > 0 && bytes <= end - start && Alignment.isPowerOfTwo(alignment);
     }
 
     /** The address behind the slot, where the next one may start. */
@@ -53,7 +55,7 @@ public final class ArenaSlots {
                 && bytes <= most
                 && alignment <= most
                 && bytes + alignment <= most
-                && isPowerOfTwo(alignment);
+                && Alignment.isPowerOfTwo(alignment);
     }
 
     /**
@@ -78,9 +80,5 @@ public final class ArenaSlots {
             slot.set(ValueLayout.JAVA_LONG_UNALIGNED, offset, 0);
         }
         slot.set(ValueLayout.JAVA_LONG_UNALIGNED, last, 0);
-    }
-
-    private static boolean isPowerOfTwo(long alignment) {
-        return alignment > 0 && (alignment & (alignment - 1)) == 0;
     }
 }

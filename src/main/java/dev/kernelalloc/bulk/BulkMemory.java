@@ -1,5 +1,8 @@
 package dev.kernelalloc.bulk;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
@@ -46,6 +49,29 @@ public final class BulkMemory {
             MemorySegment.copy(source, sourceOffset, target, offset, bytes);
         } else {
             copyInPieces(source, sourceOffset, target, offset, bytes);
+        }
+    }
+
+    /**
+     * Exchanges bytes of two places, which are the same or apart, without a third.
+     *
+     * @throws IndexOutOfBoundsException when they do not lie within both segments
+     */
+    public static void swap(
+            MemorySegment one, long oneOffset, MemorySegment other, long otherOffset, long bytes) {
+        long i = 0;
+        for (; i <= bytes - Long.BYTES; i += Long.BYTES) {
+            long word = one.get(JAVA_LONG_UNALIGNED, oneOffset + i);
+            one.set(
+                    JAVA_LONG_UNALIGNED,
+                    oneOffset + i,
+                    other.get(JAVA_LONG_UNALIGNED, otherOffset + i));
+            other.set(JAVA_LONG_UNALIGNED, otherOffset + i, word);
+        }
+        for (; i < bytes; i++) {
+            byte last = one.get(JAVA_BYTE, oneOffset + i);
+            one.set(JAVA_BYTE, oneOffset + i, other.get(JAVA_BYTE, otherOffset + i));
+            other.set(JAVA_BYTE, otherOffset + i, last);
         }
     }
 

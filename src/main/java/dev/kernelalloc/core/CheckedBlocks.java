@@ -3,6 +3,7 @@ package dev.kernelalloc.core;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.LeakReport;
 import dev.kernelalloc.Tracking;
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.Blocks;
@@ -539,7 +540,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
         if (bytes < 0) {
             throw new IllegalArgumentException("byteSize=" + bytes + " must not be negative");
         }
-        if (alignment <= 0 || (alignment & (alignment - 1)) != 0) {
+        if (!Alignment.isPowerOfTwo(alignment)) {
             throw new IllegalArgumentException(
                     "byteAlignment=" + alignment + " must be a power of two");
         }

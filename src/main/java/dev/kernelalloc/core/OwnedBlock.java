@@ -284,12 +284,6 @@ public final class OwnedBlock {
         if (handedOver) {
             return String.format(Locale.ROOT, "%s[handed over, was %s]", name, place);
         }
-        if (!isAlive()) {
-            return String.format(Locale.ROOT, "%s[closed, was %s]", name, place);
-        }
-        if (!segment.isAccessibleBy(Thread.currentThread())) {
-            return String.format(Locale.ROOT, "%s[of another thread, %s]", name, place);
-        }
-        return String.format(Locale.ROOT, "%s[%s, %s]", name, contents.get(), place);
+        return OwnerText.of(name, "", segment, contents, place);
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.physical.PhysicalRequest;
 
 /**
@@ -55,8 +56,6 @@ record Placement(long bytes, long alignment, long lowest, long highest, long bou
 
     /** Negative where there is none. */
     private static long alignedUp(long address, long alignment) {
-        return address > Long.MAX_VALUE - (alignment - 1)
-                ? NONE
-                : address + (alignment - 1) & -alignment;
+        return address > Long.MAX_VALUE - (alignment - 1) ? NONE : Alignment.up(address, alignment);
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
@@ -91,6 +92,6 @@ final class Ways {
 
     /** The next multiple of a power of two. */
     static long roundUp(long bytes, long unit) {
-        return bytes + unit - 1 & -unit;
+        return Alignment.up(bytes, unit);
     }
 }

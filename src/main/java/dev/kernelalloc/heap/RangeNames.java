@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 
@@ -83,10 +84,10 @@ final class RangeNames {
     }
 
     private static long up(long address) {
-        return address + HUGE_PAGE_BYTES - 1 & -HUGE_PAGE_BYTES;
+        return Alignment.up(address, HUGE_PAGE_BYTES);
     }
 
     private static long end(Chunk range) {
-        return range.address() + range.bytes() & -HUGE_PAGE_BYTES;
+        return Alignment.down(range.address() + range.bytes(), HUGE_PAGE_BYTES);
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 
@@ -24,7 +25,7 @@ final class Rehearsal {
 
         @Override
         public Chunk obtain(long bytes, long alignment) {
-            long address = next + alignment - 1 & -alignment;
+            long address = Alignment.up(next, alignment);
             next = address + bytes;
             return new Chunk(address, bytes, true);
         }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.NativeMemory;
@@ -163,8 +164,8 @@ public final class SystemChunks implements ChunkSource {
      */
     private void wantHugePages(Chunk chunk) {
         long page = pageBytes();
-        long from = chunk.address() - SystemHeap.MALLOC_ALIGNMENT_BYTES & -page;
-        long to = chunk.address() + chunk.bytes() + page - 1 & -page;
+        long from = Alignment.down(chunk.address() - SystemHeap.MALLOC_ALIGNMENT_BYTES, page);
+        long to = Alignment.up(chunk.address() + chunk.bytes(), page);
         try (Arena scratch = Arena.ofConfined()) {
             os.advise(from, to - from, Advice.HUGE_PAGES, scratch.allocate(CallState.LAYOUT));
         } catch (Refusal | OutOfMemoryError _) {

@@ -1,5 +1,7 @@
 package dev.kernelalloc.os;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
@@ -22,7 +24,7 @@ record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
         long address =
                 bytes > Long.MAX_VALUE - multiple
                         ? 0
-                        : calls.alignedAlloc(multiple, (bytes + multiple - 1) & -multiple);
+                        : calls.alignedAlloc(multiple, Alignment.up(bytes, multiple));
         return block(address, "aligned_alloc", bytes);
     }
 

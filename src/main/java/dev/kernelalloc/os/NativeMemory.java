@@ -1,6 +1,5 @@
 package dev.kernelalloc.os;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.kernelalloc.bulk.BulkMemory;
@@ -60,17 +59,7 @@ public final class NativeMemory {
 
     /** Exchanges the contents of two places that the caller owns: the same one, or apart. */
     public static void swap(long one, long other, long bytes) {
-        long words = bytes & -Long.BYTES;
-        for (long i = 0; i < words; i += Long.BYTES) {
-            long word = word(one + i);
-            word(one + i, word(other + i));
-            word(other + i, word);
-        }
-        for (long i = words; i < bytes; i++) {
-            byte last = EVERYTHING.get(JAVA_BYTE, one + i);
-            EVERYTHING.set(JAVA_BYTE, one + i, EVERYTHING.get(JAVA_BYTE, other + i));
-            EVERYTHING.set(JAVA_BYTE, other + i, last);
-        }
+        BulkMemory.swap(EVERYTHING, one, EVERYTHING, other, bytes);
     }
 
     /** Fills memory that the caller owns with copies of another segment. */

@@ -3,6 +3,8 @@ package dev.kernelalloc.os;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
@@ -120,7 +122,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         for (int attempt = 0; attempt < RESERVE_ATTEMPTS; attempt++) {
             long place = reserveAt(0, bytes + alignment, what, callState);
             leave(place, bytes + alignment, callState);
-            long start = (place + alignment - 1) & -alignment;
+            long start = Alignment.up(place, alignment);
             if (calls.virtualAlloc(start, bytes, MEM_RESERVE, PAGE_NOACCESS, callState) != 0) {
                 return start;
             }

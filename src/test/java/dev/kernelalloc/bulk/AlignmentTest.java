@@ -1,0 +1,36 @@
+package dev.kernelalloc.bulk;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.LongRange;
+
+import org.junit.jupiter.api.DisplayName;
+
+class AlignmentTest {
+
+    @Property
+    @DisplayName("A number lies between its multiples, which are less than an alignment apart")
+    void upAndDown_anyNumber_encloseItWithinOneAlignment(
+            @ForAll @LongRange(min = 0, max = 1L << 48) long number,
+            @ForAll @IntRange(min = 0, max = 40) int shift) {
+        long alignment = 1L << shift;
+        long down = Alignment.down(number, alignment);
+        long up = Alignment.up(number, alignment);
+        assertThat(down).isLessThanOrEqualTo(number).isGreaterThan(number - alignment);
+        assertThat(up).isGreaterThanOrEqualTo(number).isLessThan(number + alignment);
+        assertThat(down % alignment).isZero();
+        assertThat(up % alignment).isZero();
+    }
+
+    @Property
+    @DisplayName("Powers of two have one bit, and are positive")
+    void isPowerOfTwo_anyNumber_countsItsBits(@ForAll long number) {
+        assertThat(Alignment.isPowerOfTwo(number))
+                .isEqualTo(number > 0 && Long.bitCount(number) == 1);
+        long power = Long.highestOneBit(number);
+        assertThat(Alignment.isPowerOfTwo(power)).isEqualTo(power > 0);
+    }
+}
