@@ -86,11 +86,11 @@ abstract class SlabRemote extends SlabHead {
     @SuppressWarnings("unused")
     private long p0, p1, p2, p3, p4, p5, p6, p7;
 
-    /** The blocks freed by other threads: their count, and the last of them; or NONE. */
-    volatile int remote = Slab.NO_BLOCKS;
-
-    /** The links of the remote list; created on first use. */
-    volatile char @Nullable [] remoteLink;
+    /**
+     * A bit for each group of adjacent blocks, set if another thread has freed one of them; perhaps
+     * with {@link Slab#PENDING}.
+     */
+    volatile long remote = Slab.PENDING;
 
     /** The next slab on the stack of a cache's pending slabs. */
     @Nullable Slab nextPending;
@@ -163,12 +163,16 @@ public final class Slab extends SlabRemote {
     static final long FLUSH_REQUESTED = -2;
 
     // ---- in remote
-    static final int NONE = -1;
+    static final long NONE = 0;
 
     /** Pending without a block: the slab is on the way from cache to cache. */
-    static final int NO_BLOCKS = END;
+    static final long PENDING = Long.MIN_VALUE;
 
-    private static final int COUNT_SHIFT = 16;
+    /** The most groups of blocks: the bits besides {@link #PENDING}. */
+    private static final int GROUPS = Long.SIZE - 1;
+
+    /** Blocks that share two cache lines of {@link #link}. */
+    private static final int MIN_GROUP_SHIFT = 4;
 
     /** Exceeds the blocks of any slab: no free settles the slab. */
     private static final int NEVER = -(1 << 20);
@@ -187,7 +191,6 @@ public final class Slab extends SlabRemote {
     private static final VarHandle OWNER;
     private static final VarHandle USER;
     private static final VarHandle REMOTE_WORD;
-    private static final VarHandle LINKS;
     private static final VarHandle LINK = MethodHandles.arrayElementVarHandle(char[].class);
 
     static {
@@ -195,8 +198,7 @@ public final class Slab extends SlabRemote {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             OWNER = lookup.findVarHandle(SlabMap.class, "owner", long.class);
             USER = lookup.findVarHandle(SlabMap.class, "user", long.class);
-            REMOTE_WORD = lookup.findVarHandle(SlabRemote.class, "remote", int.class);
-            LINKS = lookup.findVarHandle(SlabRemote.class, "remoteLink", char[].class);
+            REMOTE_WORD = lookup.findVarHandle(SlabRemote.class, "remote", long.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -214,6 +216,9 @@ public final class Slab extends SlabRemote {
     final int granules;
 
     private final int blocks;
+
+    /** The exponent of the number of blocks in a group of {@link #remote}. */
+    private final int groupShift;
 
     /**
      * A full slab is listed as partial once at most this many blocks are in use: a sixteenth is
@@ -249,6 +254,7 @@ public final class Slab extends SlabRemote {
         this.address = address;
         this.granules = shape.granules();
         this.blocks = shape.blocks();
+        this.groupShift = groupShift(blocks);
         this.threshold = Math.min(blocks - 1, blocks - blocks / 16);
         this.guardedBytes = guardedBytes;
         this.usedAtDiscard = blocks;
@@ -256,6 +262,14 @@ public final class Slab extends SlabRemote {
         if (blocks > 0) {
             listAll(zeroed ? FRESH : 0, shuffled);
         }
+    }
+
+    private static int groupShift(int blocks) {
+        int shift = MIN_GROUP_SHIFT;
+        while (blocks - 1 >> shift >= GROUPS) {
+            shift++;
+        }
+        return shift;
     }
 
     private void listAll(int mark, boolean shuffled) {
@@ -539,43 +553,18 @@ public final class Slab extends SlabRemote {
     // ---- frees of other threads -----------------------------------------------------------------
 
     /**
-     * Adds a block in state {@link #REMOTE} to the list of blocks freed by other threads.
+     * Records that a block is in state {@link #REMOTE}: the caller has put it there by {@link
+     * #change}.
+     *
+     * <p>If the bit of its group is set already, nothing is written. The owner clears the bit
+     * before it reads the states of the group, all these accesses are volatile, and so it finds the
+     * block.
      *
      * @return whether the slab was not pending: the caller posts it to its cache
      */
     boolean addRemote(int index) {
-        char[] links = remoteLinks();
-        int before;
-        int after;
-        do {
-            before = remote;
-            int count = before == NONE ? 0 : before >>> COUNT_SHIFT;
-            int last = before == NONE ? END : before & 0xFFFF;
-            if (links != null) {
-                links[index] = (char) last;
-                last = index;
-            }
-            after = count + 1 << COUNT_SHIFT | last;
-        } while (!REMOTE_WORD.compareAndSet(this, before, after));
-        return before == NONE;
-    }
-
-    /**
-     * Returns null if the list is not worth it, or the Java heap has no room: {@link #collect}
-     * finds the blocks by state.
-     */
-    private char @Nullable [] remoteLinks() {
-        char[] links = remoteLink;
-        if (links == null && blocks > 2 * PADDING) {
-            try {
-                links = new char[blocks];
-            } catch (OutOfMemoryError e) {
-                return null;
-            }
-            char[] other = (char[]) LINKS.compareAndExchange(this, null, links);
-            links = other == null ? links : other;
-        }
-        return links;
+        long group = 1L << (index >>> groupShift);
+        return (remote & group) == 0 && (long) REMOTE_WORD.getAndBitwiseOr(this, group) == NONE;
     }
 
     /**
@@ -584,38 +573,25 @@ public final class Slab extends SlabRemote {
      * @return false if another thread has posted it, or is about to
      */
     boolean detach() {
-        return REMOTE_WORD.compareAndSet(this, NONE, NO_BLOCKS);
+        return REMOTE_WORD.compareAndSet(this, NONE, PENDING);
     }
 
-    /**
-     * Moves the blocks freed by other threads onto the free list. The states decide, the list is a
-     * hint: if it does not lead to as many blocks as were added, as after a race of two frees, all
-     * states are scanned.
-     */
+    /** Moves the blocks freed by other threads onto the free list. */
     void collect() {
-        int word = (int) REMOTE_WORD.getAndSet(this, NONE);
-        int count = word == NONE ? 0 : word >>> COUNT_SHIFT;
-        char[] links = remoteLink;
-        int collected = 0;
-        if (links != null) {
-            int index = word & 0xFFFF;
-            for (int n = 0; n < count && index < blocks; n++) {
-                int following = links[index];
-                collected += collect(index);
-                index = following;
+        long groups = (long) REMOTE_WORD.getAndSet(this, NONE) & ~PENDING;
+        while (groups != 0) {
+            collectGroup(Long.numberOfTrailingZeros(groups));
+            groups &= groups - 1;
+        }
+    }
+
+    private void collectGroup(int group) {
+        int end = Math.min(group + 1 << groupShift, blocks);
+        for (int i = group << groupShift; i < end; i++) {
+            if ((char) LINK.getVolatile(link, i) == REMOTE) {
+                push(i);
             }
         }
-        for (int i = 0; i < blocks && collected < count; i++) {
-            collected += collect(i);
-        }
-    }
-
-    private int collect(int index) {
-        if (stateOf(index) != REMOTE) {
-            return 0;
-        }
-        push(index);
-        return 1;
     }
 
     // ---- free pages -----------------------------------------------------------------------------

@@ -48,7 +48,7 @@ final class SlabCache {
 
     /**
      * The cache of a slab that is detached or new: it has no holder, so a thread that frees a block
-     * of the slab adds it to the remote list.
+     * of the slab records it there.
      */
     static final SlabCache IN_TRANSIT = new SlabCache(false, TAKEN, new CacheBudget(0), 0);
 

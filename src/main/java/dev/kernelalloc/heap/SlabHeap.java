@@ -17,7 +17,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * <pre>
  *   allocate   thread id, class ──► slab ──► head of its free list           no atomic operation
  *   free       address ──► slab ──► index ──► the thread's own: free list    no atomic operation
- *                                        └──► another's: remote list         one CAS
+ *                                        └──► another's: REMOTE              one CAS
  *   refill     remote frees ──► partial slabs ──► commons ──► ranges ──► source
  * </pre>
  *
@@ -47,22 +47,20 @@ import java.util.concurrent.ThreadLocalRandom;
  * a live raw block.
  *
  * <p><b>Remote frees.</b> A thread that does not hold the slab's cache changes the state to REMOTE
- * by CAS, then pushes the block on {@link Slab#remote} by CAS. If that list was NONE, the thread
- * posts the slab to the pending stack of its cache. Only the holder empties the list, when it
- * drains the stack. A slab is thus on at most one stack, and it is there, or about to be, while its
- * remote list is not NONE. A block counts as used until it is collected, so a slab with a remote
- * free in flight is never empty and never released.
+ * by CAS, then sets the bit of the block's group in {@link Slab#remote}, unless it is set. If no
+ * bit was, the thread posts the slab to the pending stack of its cache. Only the holder clears the
+ * bits, when it drains the stack, and then collects the blocks of those groups by their states. A
+ * slab is thus on at most one stack, and it is there, or about to be, while {@code remote} is not
+ * NONE. A block counts as used until it is collected, so a slab with a remote free in flight is
+ * never empty and never released.
  *
  * <p><b>Detached slabs.</b> A slab moves between caches only while detached. Its holder has changed
- * the remote list from NONE to pending without a block, so nobody else posts the slab, and has
- * taken the cache's name off it. A new slab begins in this state. Posting the slab to its new cache
- * ends it.
+ * {@code remote} from NONE to PENDING, so nobody else posts the slab, and has taken the cache's
+ * name off it. A new slab begins in this state. Posting the slab to its new cache ends it.
  *
  * <p><b>Concurrent frees of one block</b> may both succeed if one is the owner's: its check and its
- * plain store enclose the other thread's CAS. The block is free once all the same: collecting
- * trusts the states, and where the remote list does not lead to as many blocks as were pushed, it
- * scans all states. Its links lie in an array of their own, so it cannot damage the free list. Two
- * remote frees meet at the CAS, and one is rejected.
+ * plain store enclose the other thread's CAS. The block is free once all the same, as collecting
+ * trusts the states alone. Two remote frees meet at the CAS, and one is rejected.
  *
  * <p><b>Hints.</b> {@link SlabHints} may be stale. A slab found by thread is used if its {@code
  * user} is the thread's id, which only the thread itself writes, and withdraws when the slab stops
@@ -110,8 +108,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * </pre>
  *
  * <p>Sources: Leijen, Zorn, de Moura, <i>Mimalloc: Free List Sharding in Action</i> (2019), for
- * slabs with a local and a remote list; Liétar et al., <i>snmalloc</i> (2019), for messages to the
- * owner; Bonwick, <i>The Slab Allocator</i> (1994).
+ * slabs with a free list of the owner and one of all others; Liétar et al., <i>snmalloc</i> (2019),
+ * for messages to the owner; Bonwick, <i>The Slab Allocator</i> (1994).
  */
 public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget.Holder {
 

@@ -160,8 +160,8 @@ class SlabTest {
 
     /** As when the owner frees a block while another thread does, and hands it out again. */
     @Example
-    @Label("a remote list with a block twice loses no block")
-    void collect_ofAListWithABlockTwice_losesNone() {
+    @Label("a block that two threads have freed is collected once")
+    void collect_ofABlockFreedTwice_losesNone() {
         Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS), 1L << 40);
         IntStream.range(0, 100).forEach(_ -> slab.pop(Slab.RAW));
         for (int index : new int[] {5, 7, 9, 7, 11}) {
