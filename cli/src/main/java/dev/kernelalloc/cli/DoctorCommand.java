@@ -19,6 +19,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 @Command(
         name = "doctor",
@@ -130,6 +132,18 @@ final class DoctorCommand implements Callable<Integer> {
                 print(finding, widest, out);
             }
         }
+        printSummary(examination.findings(), out);
+    }
+
+    private void printSummary(List<Finding> findings, PrintWriter out) {
+        out.println(
+                Stream.of(State.values())
+                        .map(
+                                state ->
+                                        findings.stream().filter(f -> f.state() == state).count()
+                                                + " "
+                                                + lower(state))
+                        .collect(Collectors.joining(", ")));
     }
 
     private void print(Finding finding, int widest, PrintWriter out) {

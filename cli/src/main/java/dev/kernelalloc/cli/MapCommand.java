@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -147,6 +148,9 @@ final class MapCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         PhysicalRequest request = request();
+        if (picture != null) {
+            checkPicture(picture);
+        }
         PrintWriter out = spec.commandLine().getOut();
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
             List<MemorySegment> blocks = new ArrayList<>();
@@ -194,6 +198,38 @@ final class MapCommand implements Callable<Integer> {
         }
     }
 
+    /** Before anything is allocated: memory in great amounts takes its time. */
+    private static void checkPicture(Path file) {
+        Path directory = file.toAbsolutePath().getParent();
+        Path written = Files.exists(file) ? file : directory;
+        if (!Files.isDirectory(directory)
+                || Files.isDirectory(file)
+                || !Files.isWritable(written)) {
+            throw new UncheckedIOException(
+                    new IOException(
+                            String.format(
+                                    Locale.ROOT,
+                                    "cannot write the picture: file=%s; name a file in a directory"
+                                            + " that exists and may be written",
+                                    file)));
+        }
+        if (ModuleLayer.boot().findModule("java.desktop").isEmpty()) {
+            throw cannotDraw("java.desktop is not in this runtime", null);
+        }
+    }
+
+    private static UncheckedIOException cannotDraw(Object why, @Nullable Throwable cause) {
+        return new UncheckedIOException(
+                new IOException(
+                        String.format(
+                                        Locale.ROOT,
+                                        "this Java cannot draw (%s): it needs the module"
+                                                + " java.desktop, and fonts",
+                                        why)
+                                + " (apt-get install fontconfig fonts-dejavu-core)",
+                        cause));
+    }
+
     private ParameterException wrong(String message) {
         return new ParameterException(spec.commandLine(), message);
     }
@@ -220,15 +256,7 @@ final class MapCommand implements Callable<Integer> {
         try {
             new MapPicture(file, PictureFormat.of(file).orElseThrow(), colouring).write(runs);
         } catch (LinkageError | InternalError e) {
-            throw new UncheckedIOException(
-                    new IOException(
-                            String.format(
-                                            Locale.ROOT,
-                                            "this Java cannot draw (%s): it needs the module"
-                                                    + " java.desktop, and fonts",
-                                            e)
-                                    + " (apt-get install fontconfig fonts-dejavu-core)",
-                            e));
+            throw cannotDraw(e, e);
         }
     }
 

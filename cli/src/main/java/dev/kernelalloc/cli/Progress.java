@@ -12,9 +12,8 @@ import java.io.PrintWriter;
 /** A bar on the standard error output, where a person looks at it; nothing otherwise. */
 final class Progress implements AutoCloseable {
 
-    private static final int WIDTH = Terminal.COLUMNS - 1;
-
     private final boolean isShown = Terminal.showsProgress();
+    private final int width = Terminal.progressColumns() - 1;
     private final PrintStream err = System.err;
     private final ProgressBar bar;
 
@@ -35,8 +34,8 @@ final class Progress implements AutoCloseable {
                         .clearDisplayOnFinish()
                         .setConsumer(
                                 isShown
-                                        ? new ConsoleProgressBarConsumer(err, WIDTH)
-                                        : new DelegatingProgressBarConsumer(_ -> {}, WIDTH))
+                                        ? new ConsoleProgressBarConsumer(err, width)
+                                        : new DelegatingProgressBarConsumer(_ -> {}, width))
                         .build();
     }
 
@@ -56,7 +55,7 @@ final class Progress implements AutoCloseable {
     /** Prints a line on another output, which may be the same terminal: the bar makes room. */
     void print(PrintWriter out, String line) {
         if (isShown) {
-            err.print("\r" + " ".repeat(WIDTH) + "\r");
+            err.print("\r" + " ".repeat(width) + "\r");
             err.flush();
         }
         out.println(line);

@@ -61,6 +61,11 @@ public final class Tool implements Runnable {
     static final int USAGE = 2;
     static final int DRIFTED = 3;
 
+    /** Of picocli. */
+    private static final int LEAST_HELP_COLUMNS = 55;
+
+    private static final int MOST_HELP_COLUMNS = 100;
+
     @Spec private CommandSpec spec;
 
     private Tool() {}
@@ -85,6 +90,8 @@ public final class Tool implements Runnable {
                 .setOut(standard(FileDescriptor.out))
                 .setErr(standard(FileDescriptor.err))
                 .setColorScheme(colours)
+                .setUsageHelpWidth(
+                        Math.clamp(Terminal.outputColumns(), LEAST_HELP_COLUMNS, MOST_HELP_COLUMNS))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .registerConverter(ByteCount.class, ByteCount::parse)
                 .registerConverter(Duration.class, Seconds::parse)

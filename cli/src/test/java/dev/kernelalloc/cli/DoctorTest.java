@@ -28,13 +28,17 @@ class DoctorTest {
         assertThat(doctor.exitCode()).isEqualTo(Tool.DONE);
         assertThat(doctor.err()).isEmpty();
         List<String> headings = new ArrayList<>();
+        List<String> summaries = new ArrayList<>();
         for (String line : doctor.lines()) {
-            if (!line.startsWith(" ")) {
+            if (line.matches("\\d+ ok, \\d+ warn, \\d+ bad, \\d+ unknown")) {
+                summaries.add(line);
+            } else if (!line.startsWith(" ")) {
                 headings.add(line);
             } else if (!line.strip().startsWith("-> ")) {
                 assertThat(line).matches(LINE);
             }
         }
+        assertThat(summaries).hasSize(1).contains(doctor.lines().getLast());
         assertThat(headings)
                 .containsExactly(
                         "Java",

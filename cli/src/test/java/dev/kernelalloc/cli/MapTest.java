@@ -161,6 +161,13 @@ class MapTest {
     }
 
     @Test
+    void picture_thatCannotBeWritten_isRefusedBeforeAnythingIsAllocated() {
+        ToolProcess.Result map = ToolProcess.run("map", "--size=64K", "--picture=/nowhere/map.svg");
+        assertThat(map.out()).isEmpty();
+        assertThat(map.err()).contains("file=/nowhere/map.svg");
+    }
+
+    @Test
     void aJavaThatCannotDrawStillShowsTheTable() {
         ToolProcess withoutDesktop =
                 new ToolProcess()

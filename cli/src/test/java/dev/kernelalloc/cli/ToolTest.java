@@ -8,6 +8,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.jar.JarFile;
 
 /** The program as a whole: its jar, its help, and the terminal it does or does not have. */
@@ -91,6 +93,31 @@ class ToolTest {
                 .contains("\rlooking ")
                 .contains("looked 3 times")
                 .doesNotContain("look 1:");
+    }
+
+    @Test
+    void progress_onANarrowTerminal_fitsOnALine() {
+        assumeTrue(ToolProcess.isInstalled("script"), "skipped: needs script (util-linux)");
+        ToolProcess.Result stress =
+                new ToolProcess()
+                        .shell(
+                                "script -qec 'stty cols 40; TOOL stress --seconds 500ms'"
+                                        + " /dev/null");
+        assertThat(stress.out().split("[\r\n]"))
+                .filteredOn(line -> line.startsWith("stress ") && line.contains("%"))
+                .isNotEmpty()
+                .allSatisfy(line -> assertThat(line.length()).isLessThan(40));
+    }
+
+    @Test
+    void start_onAnOldJava_namesTheOneThatIsNeeded() {
+        Path old = Path.of("/usr/lib/jvm/java-17-openjdk-amd64/bin/java");
+        assumeTrue(Files.isExecutable(old), "skipped: needs Java 17 at " + old);
+        ToolProcess.Result refused =
+                new ToolProcess().shell(old + " -jar $(echo TOOL | sed 's/.* //') doctor");
+        assertThat(refused.exitCode()).isEqualTo(Tool.NOT_HAD);
+        assertThat(refused.err()).startsWith("kernel-alloc: ").contains("required=25 found=17");
+        assertThat(refused.err().lines()).hasSize(1);
     }
 
     @Test
