@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.physical;
 
 import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
 
@@ -32,6 +33,9 @@ public class AddressBenchmark {
 
     /** A hand-written table of a driver: a leaf for each 2 MiB, an entry for each page. */
     private long[][] table;
+
+    private long visitedBytes;
+    private final ExtentVisitor visitor = (_, bytes) -> visitedBytes += bytes;
 
     public AddressBenchmark() {}
 
@@ -70,6 +74,19 @@ public class AddressBenchmark {
         long offset = next();
         return table[(int) (offset >>> LEAF_SHIFT)][(int) (offset >>> PAGE_SHIFT) & 511]
                 + (offset & (1 << PAGE_SHIFT) - 1);
+    }
+
+    @Benchmark
+    public long virtualAddressOf() {
+        return allocator.virtualAddressOf(allocator.addressOf(block, next())).orElseThrow();
+    }
+
+    /** The sizes only; another lambda each time would be garbage of the benchmark. */
+    @Benchmark
+    public long extentsVisited() {
+        visitedBytes = 0;
+        allocator.extents(block, 1 << 16, 0, visitor);
+        return visitedBytes;
     }
 
     @Benchmark

@@ -18,6 +18,8 @@ final class OwnMapping {
     private static final long PAGE_BYTES = 4096;
     private static final long HUGE_BYTES = 2L << 20;
     private static final int MADV_HUGEPAGE = 14;
+    private static final int MADV_NOHUGEPAGE = 15;
+    private static final int MADV_POPULATE_WRITE = 23;
     private static final Linker LINKER = Linker.nativeLinker();
     private static final MethodHandle MMAP =
             link(
@@ -71,6 +73,39 @@ final class OwnMapping {
                 throw new IllegalStateException("a system call failed");
             }
             return entry.get(ValueLayout.JAVA_LONG, 0);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /**
+     * The sum of the page map's entries of that many bytes of fresh pages, which were mapped,
+     * populated, locked, read in one call and unmapped for it.
+     */
+    long prepared(long bytes, boolean huge, MemorySegment entries) {
+        try {
+            long mapped = (long) MMAP.invokeExact(0L, bytes + HUGE_BYTES, 3, 0x22, -1, 0L);
+            long address = mapped + HUGE_BYTES - 1 & -HUGE_BYTES;
+            int advice = huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
+            int advised = (int) MADVISE.invokeExact(address, bytes, advice);
+            int populated = (int) MADVISE.invokeExact(address, bytes, MADV_POPULATE_WRITE);
+            int locked = (int) MLOCK.invokeExact(address, bytes);
+            long length = bytes / PAGE_BYTES * Long.BYTES;
+            long read =
+                    (long)
+                            PREAD.invokeExact(
+                                    pageMap, entries, length, address / PAGE_BYTES * Long.BYTES);
+            long sum = 0;
+            for (long i = 0; i < length; i += Long.BYTES) {
+                sum += entries.get(ValueLayout.JAVA_LONG, i);
+            }
+            int unmapped = (int) MUNMAP.invokeExact(mapped, bytes + HUGE_BYTES);
+            if ((advised | populated | locked | unmapped) != 0 || read != length) {
+                throw new IllegalStateException("a system call failed");
+            }
+            return sum;
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

@@ -59,6 +59,31 @@ public final class PhysicalRows {
                         Bar.atMost(0.01)));
         rows.add(
                 Row.figure(
+                        "physical address of a byte, and the virtual one of that",
+                        address("virtualAddressOf"),
+                        Figure.NANOS,
+                        Bar.REPORTED));
+        rows.add(
+                Row.figure(
+                        "Java heap for 1,024 extents of 64 MiB, to a visitor",
+                        address("extentsVisited"),
+                        Figure.HEAP_BYTES,
+                        Bar.atMost(0.5)));
+        rows.add(
+                Row.time(
+                        "one of 100,000 live locked blocks of 512 B, beside the heap's",
+                        JmhCase.of(ManyBlocksBenchmark.class, "physical", Map.of()),
+                        Reference.to(JmhCase.of(ManyBlocksBenchmark.class, "pool", Map.of())),
+                        Bar.REPORTED));
+        for (PagePolicy policy : List.of(PagePolicy.BASE, PagePolicy.HUGE_2M)) {
+            for (long bytes : new long[] {64L << 10, 2L << 20, 64L << 20}) {
+                if (policy == PagePolicy.BASE || bytes >= 2L << 20) {
+                    addPreparing(rows, policy, bytes);
+                }
+            }
+        }
+        rows.add(
+                Row.figure(
                         "extents of 64 MiB of huge pages",
                         address("extents"),
                         Figure.NANOS,
@@ -87,6 +112,27 @@ public final class PhysicalRows {
                             Bar.REPORTED));
         }
         return rows;
+    }
+
+    private static void addPreparing(List<Row> rows, PagePolicy policy, long bytes) {
+        String pages = policy == PagePolicy.BASE ? "base pages" : "huge pages";
+        rows.add(
+                Row.time(
+                        "prepare "
+                                + (bytes >> 10)
+                                + " KiB of "
+                                + pages
+                                + ", beside mmap, populate, mlock, one pread, munmap (aim 1.3)",
+                        prepare("allocate", policy, bytes),
+                        Reference.to(prepare("systemCalls", policy, bytes)),
+                        Bar.REPORTED));
+    }
+
+    private static Case prepare(String method, PagePolicy policy, long bytes) {
+        return JmhCase.of(
+                PrepareBenchmark.class,
+                method,
+                Map.of("policy", policy.name(), "bytes", String.valueOf(bytes)));
     }
 
     /** A page of 4 KiB each. */
