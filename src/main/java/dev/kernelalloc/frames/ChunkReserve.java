@@ -62,12 +62,21 @@ final class ChunkReserve {
      * @return the chunks that are too many now; the caller releases them
      */
     synchronized List<Chunk> minimum(long bytes, long usedBytes) {
-        minimumBytes = Math.ceilDiv(bytes, UNIT_BYTES) * UNIT_BYTES;
+        minimumBytes = inUnits(bytes);
         List<Chunk> surplus = new ArrayList<>();
         while (!idle.isEmpty() && usedBytes + idle.size() * UNIT_BYTES > minimumBytes) {
             surplus.add(idle.removeFirst());
         }
         return surplus;
+    }
+
+    /** Sets the minimum back, unless another thread has set it after that to {@code bytes}. */
+    synchronized List<Chunk> restore(long bytes, long before, long usedBytes) {
+        return minimumBytes == inUnits(bytes) ? minimum(before, usedBytes) : List.of();
+    }
+
+    private static long inUnits(long bytes) {
+        return Math.ceilDiv(bytes, UNIT_BYTES) * UNIT_BYTES;
     }
 
     /** Keeps nothing from now on. */

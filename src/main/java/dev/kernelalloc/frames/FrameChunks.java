@@ -31,9 +31,6 @@ public final class FrameChunks implements ChunkSource {
 
     private final ChunkReserve reserve = new ChunkReserve();
 
-    /** Held while memory is prepared ahead. */
-    private final Object reserving = new Object();
-
     /**
      * Chunks by a request, of which the size is not looked at.
      *
@@ -57,21 +54,19 @@ public final class FrameChunks implements ChunkSource {
         if (bytes > Long.MAX_VALUE / 2) {
             throw new Refusal.OutOfMemory("more bytes than can be addressed: " + bytes);
         }
-        synchronized (reserving) {
-            long before = reserve.minimum();
-            reserve.minimum(bytes, heldBytes.get()).forEach(this::release);
-            try {
-                while (reserve.missing(heldBytes.get()) >= ChunkReserve.UNIT_BYTES) {
-                    Chunk chunk = made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES);
-                    if (!reserve.keep(chunk, heldBytes.get())) {
-                        release(chunk); // closed, or others have come into use
-                        return;
-                    }
+        long before = reserve.minimum();
+        reserve.minimum(bytes, heldBytes.get()).forEach(this::release);
+        try {
+            while (reserve.missing(heldBytes.get()) >= ChunkReserve.UNIT_BYTES) {
+                Chunk chunk = made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES);
+                if (!reserve.keep(chunk, heldBytes.get())) {
+                    release(chunk); // closed, or others have come into use
+                    return;
                 }
-            } catch (Refusal | RuntimeException | Error e) {
-                reserve.minimum(before, heldBytes.get()).forEach(this::release);
-                throw e;
             }
+        } catch (Refusal | RuntimeException | Error e) {
+            reserve.restore(bytes, before, heldBytes.get()).forEach(this::release);
+            throw e;
         }
     }
 
