@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatNoException;
 
+import dev.kernelalloc.heap.HeapInvariants;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
 import dev.kernelalloc.os.NativeMemory;
@@ -330,6 +331,7 @@ final class PoolModel {
         }
         checkDisjoint(all);
         checkCounts();
+        pool.blocks.registration().blocks().forEach(HeapInvariants::check);
     }
 
     /** What is usable of a raw block is nobody else's. */

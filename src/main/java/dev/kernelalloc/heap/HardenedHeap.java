@@ -147,6 +147,11 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         engine.trim();
     }
 
+    /** Verifies the invariants of the engine; no thread may use the heap during the call. */
+    void checkInvariants() {
+        engine.checkInvariants();
+    }
+
     /** Leaves the quarantine alone: a block in it is not idle. */
     @Override
     public void giveUpIdle() {
