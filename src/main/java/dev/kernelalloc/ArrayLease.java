@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.IndexSpliterator;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 
@@ -72,7 +73,7 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
      */
     @Override
     public final Spliterator<T> spliterator() {
-        return new LeaseSpliterator<>(this);
+        return new IndexSpliterator<T>(this::forEachAnywhere, 0, length());
     }
 
     /**

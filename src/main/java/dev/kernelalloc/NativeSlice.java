@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.IndexSpliterator;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.struct.StructType;
 
@@ -445,8 +446,17 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     @Override
     public Spliterator<T> spliterator() {
         return guard() == ChangeGuard.NONE
-                ? new SegmentSpliterator<>(this)
+                ? new IndexSpliterator<T>(this::forEachOfSegment, 0, length())
                 : new ElementSpliterator<>(this);
+    }
+
+    /** For any thread: the segment checks each access. */
+    private void forEachOfSegment(long from, long to, Consumer<? super T> action) {
+        if (to - from == 1) {
+            action.accept(get(from));
+        } else {
+            slice(from, to).forEach(action);
+        }
     }
 
     /**
