@@ -100,7 +100,7 @@ public final class DeclarationWriter {
     // ---- types ----------------------------------------------------------------------------------
 
     private String body(CType.Compound struct, String name, boolean outermost) throws Unsupported {
-        Placement placement = new Placement(struct);
+        Placement placement = new Placement(struct, outermost);
         StringBuilder text = new StringBuilder();
         for (String annotation : placement.annotations()) {
             text.append(annotation).append('\n');
@@ -109,8 +109,7 @@ public final class DeclarationWriter {
         List<CType.Member> members = struct.members();
         for (int i = 0; i < members.size(); i++) {
             CType.Member member = members.get(i);
-            boolean flexible =
-                    outermost && !struct.union() && i == members.size() - 1 && isFlexible(member);
+            boolean flexible = outermost && isFlexibleEnd(struct, i);
             if (!hasBytes(member) && !flexible) {
                 text.append(i == 0 ? "" : "\n")
                         .append(INDENT)
@@ -295,13 +294,20 @@ public final class DeclarationWriter {
         return refused ? member.name() + "_" : member.name();
     }
 
-    static boolean isFlexible(CType.Member member) {
+    /** Whether a member is the flexible array of its struct. */
+    private static boolean isFlexibleEnd(CType.Compound struct, int index) {
+        return !struct.union()
+                && index == struct.members().size() - 1
+                && isFlexible(struct.members().get(index));
+    }
+
+    private static boolean isFlexible(CType.Member member) {
         return member.type() instanceof CType.Array array
                 && array.length() == 0
                 && array.element().bytes() > 0;
     }
 
-    static boolean hasBytes(CType.Member member) {
+    private static boolean hasBytes(CType.Member member) {
         return member.isBitField() || member.type().bytes() > 0;
     }
 
@@ -336,14 +342,20 @@ public final class DeclarationWriter {
         private final List<List<String>> members = new ArrayList<>();
         private long end;
 
-        Placement(CType.Compound struct) throws Unsupported {
+        /** The alignment of the members that are declared: arrays without bytes have one too. */
+        private long declaredAlignment = 1;
+
+        Placement(CType.Compound struct, boolean outermost) throws Unsupported {
             this.struct = struct;
             this.packed = isPacked(struct);
-            for (CType.Member member : struct.members()) {
-                members.add(
-                        !hasBytes(member) && !isFlexible(member)
-                                ? List.of()
-                                : member.isBitField() ? placeBits(member) : place(member));
+            for (int i = 0; i < struct.members().size(); i++) {
+                CType.Member member = struct.members().get(i);
+                if (!hasBytes(member) && !(outermost && isFlexibleEnd(struct, i))) {
+                    members.add(List.of());
+                    continue;
+                }
+                members.add(member.isBitField() ? placeBits(member) : place(member));
+                declaredAlignment = Math.max(declaredAlignment, alignmentOf(member.type()));
             }
         }
 
@@ -370,6 +382,9 @@ public final class DeclarationWriter {
             List<String> values = new ArrayList<>();
             if (packed) {
                 values.add("packed = true");
+            }
+            if (!packed && declaredAlignment < alignment) {
+                values.add("align = " + alignment);
             }
             if (natural < struct.bytes()) {
                 values.add("size = " + struct.bytes());

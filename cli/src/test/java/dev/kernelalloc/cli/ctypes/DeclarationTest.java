@@ -91,9 +91,13 @@ class DeclarationTest {
                             unsigned short tail[];
                         };
                         struct __attribute__((packed)) tight { char a; long b; int c : 7; int d : 30; };
-                        struct everything *x; struct tight *y;
+                        struct flexible { unsigned n; unsigned long items[]; };
+                        struct holder { int a; struct flexible inner; };
+                        struct marked { char a; char mark[0] __attribute__((aligned(64))); int b; };
+                        struct everything *x; struct tight *y; struct holder *z; struct marked *w;
                         """);
-        for (String name : List.of("everything", "tight", "inner")) {
+        for (String name :
+                List.of("everything", "tight", "inner", "flexible", "holder", "marked")) {
             Declaration one = DeclarationWriter.write(types.find(name).orElseThrow());
             try (Compiled compiled = Compiled.compile(List.of(one))) {
                 assertThat(LayoutCheck.differences(compiled.type(one), one))
