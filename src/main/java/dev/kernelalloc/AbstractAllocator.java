@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.arena.AutoArena;
 import dev.kernelalloc.arena.ConfinedArena;
 import dev.kernelalloc.arena.SharedArena;
 import dev.kernelalloc.core.CheckedBlocks;
@@ -77,6 +78,11 @@ abstract sealed class AbstractAllocator implements KernelAllocator
     @Override
     public Arena sharedArena() {
         return SharedArena.open(blocks);
+    }
+
+    @Override
+    public Arena autoArena() {
+        return AutoArena.open(blocks);
     }
 
     @Override

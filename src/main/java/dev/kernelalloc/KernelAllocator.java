@@ -155,6 +155,18 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     Arena sharedArena();
 
     /**
+     * Opens an arena for all threads that the garbage collector ends, with the contract of {@link
+     * Arena#ofAuto}: {@link Arena#close} throws an {@link UnsupportedOperationException}. Each
+     * segment is a zeroed block of this allocator, and all are freed some time after neither the
+     * arena nor any of its segments is reachable. Until then they are live blocks, also for {@link
+     * #close}.
+     *
+     * @return a new arena
+     * @throws IllegalStateException if this allocator is closed
+     */
+    Arena autoArena();
+
+    /**
      * Returns statistics of this allocator: its live blocks, and where the rest of its memory is.
      * {@link AllocatorStats#byTag} has those of all allocators.
      *
