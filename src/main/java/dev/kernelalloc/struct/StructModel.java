@@ -160,10 +160,10 @@ final class StructModel {
 
     /** The name, as C spells it. */
     String spelling() {
-        return (placement != null && isUnion() || type.isAnnotationPresent(Union.class)
-                        ? "union "
-                        : "struct ")
-                + name();
+        boolean union = placement != null && isUnion() || type.isAnnotationPresent(Union.class);
+        String kind = union ? "union" : "struct";
+        boolean anonymous = placement != null && placement.layout.name().isEmpty();
+        return anonymous ? kind : kind + " " + name();
     }
 
     /** The name alone: of a struct known by its layout that of the layout. */

@@ -160,6 +160,15 @@ class TextPointerTest {
         }
     }
 
+    @Test
+    @DisplayName("A layout without a name is shown as C shows an anonymous struct")
+    void describe_layoutWithoutName_hasNoName() {
+        StructType<MemorySegment> type =
+                StructType.of(MemoryLayout.structLayout(ValueLayout.JAVA_INT.withName("x")));
+        assertThat(type).hasToString("struct (4 bytes)");
+        assertThat(type.describe()).startsWith("struct {\n");
+    }
+
     // ---- Pointer --------------------------------------------------------------------------------
 
     @Test
