@@ -255,7 +255,7 @@ public final class FrameMap {
 
     /** Audits all slabs. */
     public Verification verify() {
-        return verifier.verify(table.all(), withdrawal);
+        return verifier.verifyAll(withdrawal);
     }
 
     /**

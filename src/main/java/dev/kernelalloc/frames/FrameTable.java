@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -117,9 +117,13 @@ final class FrameTable {
         return below != null && below.getValue().address() + below.getValue().bytes() > address;
     }
 
-    /** All slabs, as they are now and later. */
-    Collection<FrameSlab> all() {
-        return all.values();
+    /** Returns the slabs that are here now. */
+    List<FrameSlab> all() {
+        return List.copyOf(all.values());
+    }
+
+    boolean isEmpty() {
+        return all.isEmpty();
     }
 
     /** Adds a slab: all of it, or nothing if the Java heap is exhausted. */

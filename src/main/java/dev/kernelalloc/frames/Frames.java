@@ -642,7 +642,7 @@ public final class Frames {
 
     /** Returns whether there are slabs now. */
     boolean hasSlabs() {
-        return !table.all().isEmpty();
+        return !table.isEmpty();
     }
 
     private void closeIfDone() {

@@ -21,7 +21,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Collection;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -76,15 +75,28 @@ final class Verifier {
         this.scope = scope;
     }
 
+    /** Audits all slabs of the table, as {@link #verify}. */
+    Verification verifyAll(Runnable withdrawal) {
+        List<FrameSlab> slabs;
+        try {
+            slabs = table.all();
+        } catch (OutOfMemoryError e) {
+            return new Verification(0, List.of(), List.of(), HEAP_EXHAUSTED);
+        }
+        return verify(slabs, withdrawal);
+    }
+
     /**
      * Audits slabs. Those released during the audit do not count. Java heap is needed for what is
      * found, not for what is audited; slabs that an exhausted heap leaves unchecked are reported as
      * not verifiable.
      *
+     * @param slabs that do not change: what is read once per audit is read after they were mapped,
+     *     locked and pinned, and says nothing of later ones
      * @param withdrawal is run where a slab has lost what was asked of it, before listeners are
      *     told
      */
-    Verification verify(Collection<FrameSlab> slabs, Runnable withdrawal) {
+    Verification verify(List<FrameSlab> slabs, Runnable withdrawal) {
         List<LostGuarantee> lostNow = new ArrayList<>();
         Verification found = audit(slabs, lostNow);
         if (!slabs.stream().allMatch(FrameSlab::servesItsRequest)) {
@@ -141,8 +153,7 @@ final class Verifier {
     }
 
     /** One at a time, so that each drift and each loss is found once. */
-    private synchronized Verification audit(
-            Collection<FrameSlab> slabs, List<LostGuarantee> lostNow) {
+    private synchronized Verification audit(List<FrameSlab> slabs, List<LostGuarantee> lostNow) {
         long checked = 0;
         List<Drift> drifts = new ArrayList<>();
         List<LostGuarantee> lost = new ArrayList<>();
