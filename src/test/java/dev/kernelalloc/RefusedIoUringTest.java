@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
@@ -114,6 +115,58 @@ class RefusedIoUringTest {
                 .contains("after a stranger took the descriptor: it is still open");
     }
 
+    @Test
+    @DisplayName("A slab that is pinned by AF_XDP during an audit is not called unpinned")
+    void verify_whileSlabsArePinnedByAfXdp_noFalseAlarm(@TempDir Path directory) throws Exception {
+        assertThat(withAfXdp(directory, AuditRace.class, "PINNED")).contains("broken audits: 0");
+    }
+
+    @Test
+    @DisplayName("A pin that is ending in the background is no reason to refuse another")
+    void pinned_afterAnEndedPin_isNotRefused(@TempDir Path directory) throws Exception {
+        assertThat(withAfXdp(directory, PinAgain.class)).contains("pinned 100 times");
+    }
+
+    @Test
+    @DisplayName("Missing descriptors are out of memory with a remedy, not a missing permission")
+    void pinned_withoutDescriptors_namesTheLimit(@TempDir Path directory) throws Exception {
+        assertThat(withAfXdp(directory, PinByXdp.class, "few descriptors"))
+                .containsPattern("OUT_OF_MEMORY .*ulimit -n.*io_uring");
+    }
+
+    private static String withAfXdp(Path directory, Class<?> program, String... arguments)
+            throws Exception {
+        ChildJvm.Result result =
+                ChildJvm.onModulePath()
+                        .under(launcher(directory).toString())
+                        .withNativeAccess()
+                        .run(program, arguments);
+        assumeTrue(result.exitCode() != NO_SECCOMP, "skipped: " + result.output());
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assumeTrue(!result.output().contains("AF_XDP socket: E"), "skipped: " + result.output());
+        return result.output();
+    }
+
+    /** Pins and frees more than half of what a user may pin, again and again. */
+    static final class PinAgain {
+
+        private PinAgain() {}
+
+        static void main() {
+            PhysicalRequest request =
+                    PhysicalRequest.ofBytes(5 << 20).atLeast(Guarantee.NEVER_MOVED).build();
+            int pinned = 0;
+            try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+                for (; pinned < 100; pinned++) {
+                    physical.free(physical.allocate(request));
+                }
+            } catch (AllocationException e) {
+                IO.println(e.reason() + " " + e.getMessage());
+            }
+            IO.println("pinned " + pinned + " times");
+        }
+    }
+
     /** Pins pages, and lets code of the process do to them what it could. */
     @SuppressWarnings("restricted")
     static final class PinByXdp {
@@ -121,13 +174,36 @@ class RefusedIoUringTest {
         private static final long HUGE_BYTES = 2L << 20;
         private static final int MADV_HUGEPAGE = 14;
         private static final int MADV_COLLAPSE = 25;
+        private static final int RLIMIT_NOFILE = 7;
+        private static final long FEW = 300;
 
         private final PhysicalAllocator physical = PhysicalAllocator.create();
 
         private PinByXdp() {}
 
-        static void main() throws Throwable {
-            new PinByXdp().run();
+        static void main(String[] fewDescriptors) throws Throwable {
+            if (fewDescriptors.length == 0) {
+                new PinByXdp().run();
+            } else {
+                exhaustDescriptors();
+            }
+        }
+
+        private static void exhaustDescriptors() throws Throwable {
+            MemorySegment limits = Arena.global().allocate(ValueLayout.JAVA_LONG, 2);
+            limits.fill((byte) 0).setAtIndex(ValueLayout.JAVA_LONG, 0, FEW);
+            limits.setAtIndex(ValueLayout.JAVA_LONG, 1, FEW);
+            call("setrlimit", RLIMIT_NOFILE, limits.address());
+            PhysicalRequest request =
+                    PhysicalRequest.ofBytes(4096).atLeast(Guarantee.NEVER_MOVED).build();
+            PhysicalAllocator physical = PhysicalAllocator.create();
+            try {
+                for (int i = 0; i < FEW; i++) {
+                    MemorySegment _ = physical.allocate(request);
+                }
+            } catch (AllocationException e) {
+                IO.println(e.reason() + " " + e.getMessage());
+            }
         }
 
         private void run() throws Throwable {

@@ -581,6 +581,10 @@ public final class Frames {
         table.remove(slab);
         pages.unpin(slab.pins(), slab.pins().length, callState);
         reservations.release(slab.reservation(), callState);
+        if (FrameMap.isNeverSwapped(slab.provenance().way())
+                && slab.provenance().pin().equals(Optional.of(PinMethod.AF_XDP))) {
+            pages.returnToPool();
+        }
         if (slab.guarantees().contains(Guarantee.LOCKED)
                 && !FrameMap.isNeverSwapped(slab.provenance().way())) {
             preflight.unlocked(slab.bytes());

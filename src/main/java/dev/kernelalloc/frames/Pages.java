@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.OptionalInt;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The steps that prepare pages, in their required order. Advice first: it changes the effect of a
@@ -27,6 +28,11 @@ final class Pages {
 
     private static final int COLLAPSE_ATTEMPTS = 3;
 
+    /** How long pages of the pool may take to return to it, and the time between looks. */
+    private static final long RETURN_NANOS = 100_000_000;
+
+    private static final long LOOK_NANOS = 1_000_000;
+
     /** The entries of the page map that are read at once: those of 64 MiB in base pages. */
     private static final int MOST_ENTRIES = 1 << 14;
 
@@ -34,6 +40,9 @@ final class Pages {
     private final Preflight preflight;
     private final PageMap pageMap;
     private final MappingName name;
+
+    /** Until when pages of the pool may be returning to it, by {@link System#nanoTime}. */
+    private volatile long returningUntil = System.nanoTime();
 
     Pages(OperatingSystem os, Preflight preflight, PageMap pageMap, MappingName name) {
         this.os = os;
@@ -172,6 +181,20 @@ final class Pages {
             unpin(pins, done, callState);
             throw e;
         }
+    }
+
+    /** Pages of the pool were released that were pinned in a way that ends in the background. */
+    void returnToPool() {
+        returningUntil = System.nanoTime() + RETURN_NANOS;
+    }
+
+    /** Waits a moment if pages of the pool may be returning to it; otherwise returns false. */
+    boolean awaitReturn() {
+        if (returningUntil - System.nanoTime() <= 0) {
+            return false;
+        }
+        LockSupport.parkNanos(this, LOOK_NANOS);
+        return true;
     }
 
     /** Ends the first of some pins. */

@@ -25,7 +25,7 @@ record PoolPages(
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         long capacity = mappedBytes(request, bytes);
-        requireFree(request, capacity / unitBytes);
+        awaitFree(request, capacity / unitBytes);
         Ground ground =
                 Ground.reserveHuge(os, reservations, request, capacity, unitBytes, callState);
         try {
@@ -46,6 +46,19 @@ record PoolPages(
                         .mapToLong(HugePool::availablePages)
                         .sum();
         return Math.min(inPool, os.hugeAllowance(unitBytes).leftBytes() / unitBytes);
+    }
+
+    private void awaitFree(PhysicalRequest request, long count) throws Refusal {
+        while (true) {
+            try {
+                requireFree(request, count);
+                return;
+            } catch (Refusal.OutOfMemory e) {
+                if (!pages.awaitReturn()) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private void requireFree(PhysicalRequest request, long count) throws Refusal {

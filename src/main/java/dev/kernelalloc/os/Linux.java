@@ -550,7 +550,8 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
 
     /**
      * By io_uring, and where that is refused altogether by AF_XDP, whose pins are numbered down
-     * from -1. A limit that io_uring meets is one for both.
+     * from -1. A limit that io_uring meets is one for both. If AF_XDP is there and fails, its
+     * refusal has the remedy.
      */
     @Override
     public int pin(long address, long bytes, MemorySegment callState) throws Refusal {
@@ -559,10 +560,10 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
         } catch (Refusal.NotPermitted | Refusal.NotSupported e) {
             try {
                 return ~XdpPins.OF_PROCESS.pin(this, address, bytes, callState);
-            } catch (Refusal.LockLimit limit) {
-                throw limit; // whose remedy helps
-            } catch (Refusal second) {
+            } catch (Refusal.NotPermitted | Refusal.NotSupported second) {
                 throw e.saying(e.getMessage() + "; and " + second.getMessage());
+            } catch (Refusal second) {
+                throw second.saying(second.getMessage() + "; without io_uring: " + e.getMessage());
             }
         }
     }

@@ -9,6 +9,7 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntPredicate;
 
 /**
@@ -46,6 +47,11 @@ final class XdpPins {
     static final long REG_LEN = 8;
     static final long REG_CHUNK_SIZE = 16;
 
+    /** How long after its socket is closed a pin may still count, and the time between looks. */
+    private static final long END_OF_PIN_NANOS = 100_000_000;
+
+    private static final long LOOK_NANOS = 1_000_000;
+
     /** The file descriptors that pins leave to the rest of the process. */
     private static final int DESCRIPTORS_LEFT = 128;
 
@@ -55,9 +61,27 @@ final class XdpPins {
     private final Map<Integer, Socket> sockets = new HashMap<>();
     private final BitSet taken = new BitSet();
 
+    /** When a socket was closed last; written under the lock. */
+    private volatile long closedNanos = System.nanoTime() - END_OF_PIN_NANOS;
+
     XdpPins() {}
 
-    synchronized int pin(Linux linux, long address, long bytes, MemorySegment callState)
+    /** Pins pages; a limit that pins which are just ending reach is no refusal. */
+    int pin(Linux linux, long address, long bytes, MemorySegment callState) throws Refusal {
+        while (true) {
+            boolean ending = System.nanoTime() - closedNanos < END_OF_PIN_NANOS;
+            try {
+                return tryPin(linux, address, bytes, callState);
+            } catch (Refusal.LockLimit e) {
+                if (!ending) {
+                    throw e;
+                }
+                LockSupport.parkNanos(this, LOOK_NANOS);
+            }
+        }
+    }
+
+    private synchronized int tryPin(Linux linux, long address, long bytes, MemorySegment callState)
             throws Refusal {
         int pin = taken.nextClearBit(0);
         int file = open(linux, callState);
@@ -68,7 +92,7 @@ final class XdpPins {
             return pin;
         } catch (Refusal | RuntimeException | Error e) {
             sockets.remove(pin);
-            linux.calls().close(file);
+            close(linux, file);
             throw e;
         }
     }
@@ -163,18 +187,24 @@ final class XdpPins {
 
     /** Ends a pin; one whose socket was closed by other code has ended with it. */
     synchronized void unpin(Linux linux, int pin, MemorySegment callState) {
-        Socket socket = sockets.remove(pin);
-        taken.clear(pin);
+        Socket socket = sockets.get(pin);
         if (socket != null && isOpen(linux, socket, callState)) {
-            linux.calls().close(socket.file);
+            close(linux, socket.file);
         }
+        sockets.remove(pin);
+        taken.clear(pin);
     }
 
-    /** Returns whether the socket of a pin is still open, as of now. */
+    private void close(Linux linux, int file) {
+        linux.calls().close(file);
+        closedNanos = System.nanoTime();
+    }
+
+    /** Returns whether the socket of a pin is still open, as of now; of later pins, true. */
     synchronized IntPredicate held(Linux linux, MemorySegment callState) {
-        BitSet open = new BitSet();
-        sockets.forEach((pin, socket) -> open.set(pin, isOpen(linux, socket, callState)));
-        return open::get;
+        BitSet closed = new BitSet();
+        sockets.forEach((pin, socket) -> closed.set(pin, !isOpen(linux, socket, callState)));
+        return pin -> !closed.get(pin);
     }
 
     private static boolean isOpen(Linux linux, Socket socket, MemorySegment callState) {
