@@ -93,6 +93,12 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         super();
     }
 
+    /** Refuses: a copy of an open box would outlive it. An interface can make a box cloneable. */
+    @Override
+    protected final Object clone() throws CloneNotSupportedException {
+        throw new CloneNotSupportedException("a box has one owner: use copy()");
+    }
+
     // ---- the struct, as described by a subclass
     // ---------------------------------------------------
 

@@ -32,6 +32,11 @@ abstract class SlabMap {
     /** The distance between blocks. */
     final int stride;
 
+    final int blocks;
+
+    /** The exponent of the number of blocks in a group of {@link Slab#remote}. */
+    final int groupShift;
+
     /** For each block its state or, if it is free, the next block of the free list; padded. */
     final char[] link;
 
@@ -40,7 +45,17 @@ abstract class SlabMap {
         this.stride = stride;
         this.shift = Integer.numberOfTrailingZeros(stride);
         this.inverse = inverse(stride >>> shift);
+        this.blocks = blocks;
+        this.groupShift = groupShift(blocks);
         this.link = new char[blocks == 0 ? 0 : blocks + Slab.PADDING];
+    }
+
+    private static int groupShift(int blocks) {
+        int shift = Slab.MIN_GROUP_SHIFT;
+        while (blocks - 1 >> shift >= Slab.GROUPS) {
+            shift++;
+        }
+        return shift;
     }
 
     /**
@@ -55,11 +70,22 @@ abstract class SlabMap {
     }
 }
 
-/** The fields that the owner writes at every operation, a cache line away from the map. */
-abstract class SlabHead extends SlabMap {
+/**
+ * A cache line between fields: a class of its own, since the JVM orders the fields of a class by
+ * size; of ints, since it fills gaps before a long.
+ */
+abstract class SlabMapPadding extends SlabMap {
 
     @SuppressWarnings("unused")
-    private long p0, p1, p2, p3, p4, p5, p6, p7;
+    private int p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15;
+
+    SlabMapPadding(long first, int stride, int blocks) {
+        super(first, stride, blocks);
+    }
+}
+
+/** The fields that the owner writes at every operation. */
+abstract class SlabHead extends SlabMapPadding {
 
     /**
      * The head of the free list: an index, perhaps with {@link Slab#FRESH}, or {@link Slab#END}.
@@ -80,11 +106,19 @@ abstract class SlabHead extends SlabMap {
     }
 }
 
-/** The fields that other threads write, a cache line away from those of the owner. */
-abstract class SlabRemote extends SlabHead {
+/** A cache line between fields. */
+abstract class SlabHeadPadding extends SlabHead {
 
     @SuppressWarnings("unused")
-    private long p0, p1, p2, p3, p4, p5, p6, p7;
+    private int q0, q1, q2, q3, q4, q5, q6, q7, q8, q9, q10, q11, q12, q13, q14, q15;
+
+    SlabHeadPadding(long first, int stride, int blocks) {
+        super(first, stride, blocks);
+    }
+}
+
+/** The fields that other threads write, and read when they free a block. */
+abstract class SlabRemote extends SlabHeadPadding {
 
     /**
      * A bit for each group of adjacent blocks, set if another thread has freed one of them; perhaps
@@ -100,9 +134,6 @@ abstract class SlabRemote extends SlabHead {
 
     /** The cache that owns this slab; null before the first one, and forever after the release. */
     volatile @Nullable SlabCache cache;
-
-    @SuppressWarnings("unused")
-    private long q0, q1, q2, q3, q4, q5, q6, q7;
 
     SlabRemote(long first, int stride, int blocks) {
         super(first, stride, blocks);
@@ -121,11 +152,22 @@ abstract class SlabRemote extends SlabHead {
     }
 }
 
+/** A cache line between fields. */
+abstract class SlabRemotePadding extends SlabRemote {
+
+    @SuppressWarnings("unused")
+    private int r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15;
+
+    SlabRemotePadding(long first, int stride, int blocks) {
+        super(first, stride, blocks);
+    }
+}
+
 /**
  * Adjacent blocks of one size class, with their states stored outside of them. {@link SlabHeap}
  * specifies which thread may change what.
  */
-public final class Slab extends SlabRemote {
+public final class Slab extends SlabRemotePadding {
 
     // ---- in link: below STATES the block is free
     static final int INDEX = 0xBFFF;
@@ -169,10 +211,10 @@ public final class Slab extends SlabRemote {
     static final long PENDING = Long.MIN_VALUE;
 
     /** The most groups of blocks: the bits besides {@link #PENDING}. */
-    private static final int GROUPS = Long.SIZE - 1;
+    static final int GROUPS = Long.SIZE - 1;
 
     /** Blocks that share two cache lines of {@link #link}. */
-    private static final int MIN_GROUP_SHIFT = 4;
+    static final int MIN_GROUP_SHIFT = 4;
 
     /** Exceeds the blocks of any slab: no free settles the slab. */
     private static final int NEVER = -(1 << 20);
@@ -215,11 +257,6 @@ public final class Slab extends SlabRemote {
 
     final int granules;
 
-    private final int blocks;
-
-    /** The exponent of the number of blocks in a group of {@link #remote}. */
-    private final int groupShift;
-
     /**
      * A full slab is listed as partial once at most this many blocks are in use: a sixteenth is
      * free.
@@ -253,8 +290,6 @@ public final class Slab extends SlabRemote {
         this.sizeClass = shape.sizeClass();
         this.address = address;
         this.granules = shape.granules();
-        this.blocks = shape.blocks();
-        this.groupShift = groupShift(blocks);
         this.threshold = Math.min(blocks - 1, blocks - blocks / 16);
         this.guardedBytes = guardedBytes;
         this.usedAtDiscard = blocks;
@@ -262,14 +297,6 @@ public final class Slab extends SlabRemote {
         if (blocks > 0) {
             listAll(zeroed ? FRESH : 0, shuffled);
         }
-    }
-
-    private static int groupShift(int blocks) {
-        int shift = MIN_GROUP_SHIFT;
-        while (blocks - 1 >> shift >= GROUPS) {
-            shift++;
-        }
-        return shift;
     }
 
     private void listAll(int mark, boolean shuffled) {

@@ -184,12 +184,22 @@ final class SlabCache {
         return ended;
     }
 
-    /** Enters it in the table where its owner looks it up. */
-    void enterIn(@Nullable SlabCache[] hints) {
-        long id = (long) HOLDER.getOpaque(this);
-        if (id > VACANT) {
-            hints[(int) id & hints.length - 1] = this;
+    /**
+     * Enters it in a table where its owner, if alive, looks it up.
+     *
+     * @return false if another one has the place
+     */
+    boolean enterIn(@Nullable SlabCache[] hints) {
+        long id = (long) HOLDER.getVolatile(this);
+        int place = (int) id & hints.length - 1;
+        if (id <= VACANT || hints[place] == this || !isAlive()) {
+            return true;
         }
+        if (hints[place] != null) {
+            return false;
+        }
+        hints[place] = this;
+        return true;
     }
 
     /** Returns whether its owner is a live thread. */

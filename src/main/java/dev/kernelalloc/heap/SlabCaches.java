@@ -134,27 +134,45 @@ final class SlabCaches {
         return more;
     }
 
-    /** Enters a hint: a thread that collides, or loses it to a growing table, searches all. */
+    /** Enters a hint. The table grows until live threads do not collide, if it can. */
     private void enter(SlabCache cache, long id) {
-        @Nullable SlabCache[] hints = table;
-        SlabCache other = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
-        if (other != null && other != cache && hints.length < MAX_TABLE && other.isLive()) {
-            hints = doubled(hints);
-        }
-        ELEMENT.setRelease(hints, (int) id & hints.length - 1, cache);
+        @Nullable SlabCache[] hints;
+        do {
+            hints = table;
+            SlabCache other = (SlabCache) ELEMENT.getAcquire(hints, (int) id & hints.length - 1);
+            if (other != null && other != cache && hints.length < MAX_TABLE && other.isLive()) {
+                hints = larger(hints);
+            }
+            ELEMENT.setVolatile(hints, (int) id & hints.length - 1, cache);
+        } while (hints != table); // another thread has made it grow
     }
 
-    private @Nullable SlabCache[] doubled(@Nullable SlabCache[] old) {
+    private @Nullable SlabCache[] larger(@Nullable SlabCache[] old) {
         try {
-            SlabCache[] larger = new SlabCache[old.length * 2];
-            for (SlabCache each : all) {
-                each.enterIn(larger);
-            }
+            SlabCache[] larger;
+            int length = old.length;
+            do {
+                length *= 2;
+                larger = new SlabCache[length];
+            } while (!enterAll(larger) && length < MAX_TABLE);
             table = larger;
+            enterAll(larger); // those that were entered in the old one in between
             return larger;
         } catch (OutOfMemoryError e) {
             return old;
         }
+    }
+
+    /** Returns whether all have a place of their own. */
+    private boolean enterAll(@Nullable SlabCache[] hints) {
+        boolean apart = true;
+        for (SlabCache each : all) {
+            apart &= each.enterIn(hints);
+        }
+        for (SlabCache each : loans) {
+            apart &= each == null || each.enterIn(hints);
+        }
+        return apart;
     }
 
     /** Removes caches that are {@link SlabCache#isEnded}, if there are many. */

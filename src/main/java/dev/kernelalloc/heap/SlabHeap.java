@@ -74,8 +74,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * restores its id reads the epoch after a full fence, so one of the two sees the other. This is how
  * {@link #trim}, {@link #close} and a change of sampling reach other threads, at no cost to the
  * fast path. A thread that frees the blocks of others looks for its cache in the table of hints
- * alone; if two live threads collide there, one of them learns of a request by its next operation
- * of another kind.
+ * alone. The table grows until live threads do not collide there; at its largest, one of two that
+ * do learns of a request by its next operation of another kind.
  *
  * <p><b>Withdrawn slabs.</b> When the source reports that a chunk has lost what was requested of
  * it, no block is taken from its slabs any more ({@link #withdraw}): caches skip them as they skip

@@ -1,6 +1,7 @@
 package dev.kernelalloc.struct;
 
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.Method;
 import java.util.Arrays;
@@ -40,6 +41,18 @@ record BoxBase(Class<?> type, Object key, BiFunction<MethodHandle, Long, MethodH
                                 .map(Accessor::method))
                 .map(BoxBase::signature)
                 .noneMatch(own::contains);
+    }
+
+    /**
+     * Returns whether the superclass of what a lookup defines is this one. From then on it is: the
+     * JVM asks a class loader for a name once.
+     */
+    boolean isSeenBy(MethodHandles.Lookup lookup) {
+        try {
+            return lookup.findClass(type.getName()) == type;
+        } catch (ClassNotFoundException | IllegalAccessException | LinkageError e) {
+            return false;
+        }
     }
 
     private static String signature(Method method) {

@@ -35,7 +35,8 @@ import java.util.function.Consumer;
  * <p>No code of the user runs between the check of an access and its touch of the memory: it could
  * close the box. So a record inside is read and written member by member, as its constructor is the
  * user's; and what is not the work of one handle goes through the segment of the box, which checks
- * each touch by itself: views inside, and whole arrays of structs.
+ * each touch by itself: views inside, whole arrays of structs, and texts whose characters are
+ * encoded by a foreign charset or which a foreign allocator is asked to hold.
  */
 final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
 
@@ -363,8 +364,34 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         }
 
         @Override
+        void get(CodeBuilder code, Member member, Place place) {
+            if (callsForeignCode(member)) {
+                throughSegment().get(code, member, place);
+            } else {
+                super.get(code, member, place);
+            }
+        }
+
+        @Override
+        void set(CodeBuilder code, Member member, Place place, Push value) {
+            if (callsForeignCode(member)) {
+                throughSegment().set(code, member, place, value);
+            } else {
+                super.set(code, member, place, value);
+            }
+        }
+
+        private static boolean callsForeignCode(Member member) {
+            return switch (member.element()) {
+                case Element.TextPointer _ -> true;
+                case Element.Characters characters -> characters.text().hasForeignCharset();
+                default -> false;
+            };
+        }
+
+        @Override
         void getArray(CodeBuilder code, Member member, Place place) {
-            if (member.element() instanceof Element.Nested) {
+            if (member.element() instanceof Element.Nested || callsForeignCode(member)) {
                 throughSegment().getArray(code, member, place);
             } else {
                 super.getArray(code, member, place);
@@ -373,7 +400,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
 
         @Override
         void setArray(CodeBuilder code, Member member, Place place, Push value) {
-            if (member.element() instanceof Element.Nested) {
+            if (member.element() instanceof Element.Nested || callsForeignCode(member)) {
                 throughSegment().setArray(code, member, place, value);
             } else {
                 super.setArray(code, member, place, value);

@@ -58,11 +58,16 @@ final class ClassGenerator {
      * A class of boxes, defined when the first box is made.
      *
      * @return its constructor, {@code ()Object}; null where accessors have names that boxes need,
-     *     and where the bytes of a box are not those of the struct alone
+     *     where the bytes of a box are not those of the struct alone, and where the class would not
+     *     extend {@code base}: its class loader may have a class of the same name, which would get
+     *     the key and the handles
      */
     static @Nullable MethodHandle generateBox(StructModel model, BoxBase base) {
         MethodHandles.Lookup lookup = model.lookup();
-        if (lookup == null || model.isFlexible() || !base.leavesNamesTo(model)) {
+        if (lookup == null
+                || model.isFlexible()
+                || !base.leavesNamesTo(model)
+                || !base.isSeenBy(lookup)) {
             return null;
         }
         ClassDesc name = name(lookup, model, "Box");

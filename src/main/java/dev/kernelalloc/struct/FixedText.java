@@ -25,6 +25,12 @@ record FixedText(String member, Charset charset, int unitBytes, int length, bool
         return Math.multiplyExact(unitBytes, length);
     }
 
+    /** Returns whether the charset is not one of the JDK. */
+    boolean hasForeignCharset() {
+        ClassLoader loader = charset.getClass().getClassLoader();
+        return loader != null && loader != ClassLoader.getPlatformClassLoader();
+    }
+
     Object get(MemorySegment segment, long offset) {
         byte[] bytes = BulkMemory.toByteArray(segment.asSlice(offset, byteSize()));
         return new String(bytes, 0, terminator(bytes), charset);
