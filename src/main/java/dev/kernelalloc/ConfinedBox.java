@@ -239,8 +239,19 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         return box;
     }
 
+    /** Creates a box whose members are written before they are read. */
+    @SuppressWarnings("unchecked") // a box of the type
+    private static <T> NativeBox<T> unwritten(KernelAllocator allocator, StructType<T> type) {
+        try {
+            return (NativeBox<T>)
+                    (ConfinedBox<?>) BoxMaker.MAKE.invokeExact(allocator, type, false);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
+    }
+
     static <T> NativeBox<T> of(KernelAllocator allocator, StructType<T> type, T value) {
-        NativeBox<T> box = NativeBox.uninitialized(allocator, type);
+        NativeBox<T> box = unwritten(allocator, type);
         try {
             box.set(value);
         } catch (RuntimeException | Error e) {

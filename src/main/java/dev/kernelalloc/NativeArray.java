@@ -123,8 +123,9 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
     }
 
     /**
-     * Creates an array whose contents are undefined until they are written; otherwise as {@link
-     * #zeroed(KernelAllocator, StructType, long)}.
+     * Creates an array whose contents are undefined until they are written, except that a struct
+     * that {@linkplain StructType#followsPointers() follows pointers} is zeroed; otherwise as
+     * {@link #zeroed(KernelAllocator, StructType, long)}.
      *
      * @param <T> the type of the elements
      * @param allocator the allocator of the memory
@@ -138,7 +139,7 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
      */
     public static <T> NativeArray<T> uninitialized(
             KernelAllocator allocator, StructType<T> type, long length) {
-        return make(allocator, type, length, false);
+        return make(allocator, type, length, type.followsPointers());
     }
 
     /**

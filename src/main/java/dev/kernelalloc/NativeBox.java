@@ -67,7 +67,8 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     }
 
     /**
-     * Creates a box whose contents are undefined until they are written.
+     * Creates a box whose contents are undefined until they are written, except that a struct that
+     * {@linkplain StructType#followsPointers() follows pointers} is zeroed.
      *
      * @param <T> the type in the box
      * @param allocator the allocator of the memory
@@ -80,7 +81,8 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
     static <T> NativeBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
         try {
             return (NativeBox<T>)
-                    (ConfinedBox<?>) BoxMaker.MAKE.invokeExact(allocator, type, false);
+                    (ConfinedBox<?>)
+                            BoxMaker.MAKE.invokeExact(allocator, type, type.followsPointers());
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }
@@ -161,7 +163,7 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      */
     static <T> NativeBox<T> uninitialized(
             KernelAllocator allocator, StructType<T> type, long elements) {
-        return ConfinedBox.flexible(allocator, type, elements, false);
+        return ConfinedBox.flexible(allocator, type, elements, type.followsPointers());
     }
 
     /**

@@ -117,7 +117,8 @@ public final class SharedBox<T> implements AutoCloseable {
     }
 
     /**
-     * Creates a box whose contents are undefined until they are written.
+     * Creates a box whose contents are undefined until they are written, except that a struct that
+     * {@linkplain StructType#followsPointers() follows pointers} is zeroed.
      *
      * @param <T> the type in the box
      * @param allocator the allocator of the memory
@@ -127,7 +128,8 @@ public final class SharedBox<T> implements AutoCloseable {
      * @throws IllegalStateException if the allocator is closed
      */
     public static <T> SharedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
-        return take(type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, false));
+        boolean zeroed = type.followsPointers();
+        return take(type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, zeroed));
     }
 
     /**

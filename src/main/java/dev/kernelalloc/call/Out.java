@@ -1,7 +1,6 @@
 package dev.kernelalloc.call;
 
 import dev.kernelalloc.bulk.BulkMemory;
-import dev.kernelalloc.struct.CString;
 import dev.kernelalloc.struct.Pointer;
 import dev.kernelalloc.struct.StructType;
 
@@ -10,7 +9,9 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.util.function.Function;
 
 /**
@@ -28,13 +29,6 @@ import java.util.function.Function;
  * @param <T> the type of the value
  */
 public final class Out<T extends @Nullable Object> {
-
-    /** A {@code char *} in memory. */
-    private record Text(@CString @Nullable String value) {}
-
-    private static final class Texts {
-        static final StructType<Text> TYPE = StructType.of(MethodHandles.lookup(), Text.class);
-    }
 
     private final MemorySegment segment;
     private final Function<MemorySegment, T> reader;
@@ -99,12 +93,51 @@ public final class Out<T extends @Nullable Object> {
      * Allocates a pointer to text. Its value is a copy of the UTF-8 text up to the NUL, or null;
      * the memory of the text belongs to whom the C function says.
      *
+     * <p>{@link #get} follows the pointer, so it is restricted, like {@link
+     * MemorySegment#reinterpret(long)}: the JVM warns or denies unless native access is enabled for
+     * the module of {@code lookup}.
+     *
+     * @param lookup {@code MethodHandles.lookup()} of the caller
      * @param allocator the allocator of the memory
      * @return an out-parameter {@code char **}
+     * @throws IllegalArgumentException if {@code lookup} has not full privilege access
      */
-    public static Out<@Nullable String> ofString(SegmentAllocator allocator) {
+    public static Out<@Nullable String> ofString(
+            MethodHandles.Lookup lookup, SegmentAllocator allocator) {
+        MethodHandle reinterpret = reinterpret(lookup);
         return new Out<>(
-                Texts.TYPE.allocate(allocator), segment -> Texts.TYPE.get(segment).value());
+                allocator.allocate(ValueLayout.ADDRESS), segment -> text(segment, reinterpret));
+    }
+
+    /** The restricted method, called on behalf of a lookup class. */
+    private static MethodHandle reinterpret(MethodHandles.Lookup lookup) {
+        try {
+            return lookup.findVirtual(
+                    MemorySegment.class,
+                    "reinterpret",
+                    MethodType.methodType(MemorySegment.class, long.class));
+        } catch (IllegalAccessException e) {
+            throw new IllegalArgumentException(
+                    lookup + " cannot vouch for native access; pass MethodHandles.lookup()", e);
+        } catch (NoSuchMethodException e) {
+            throw new LinkageError("MemorySegment.reinterpret", e);
+        }
+    }
+
+    private static @Nullable String text(MemorySegment pointer, MethodHandle reinterpret) {
+        MemorySegment start = pointer.get(ValueLayout.ADDRESS, 0);
+        if (start.address() == 0) {
+            return null;
+        }
+        MemorySegment all;
+        try {
+            all = (MemorySegment) reinterpret.invokeExact(start, Long.MAX_VALUE);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new LinkageError("a checked exception out of MemorySegment.reinterpret", e);
+        }
+        return all.getString(0);
     }
 
     /**
@@ -136,6 +169,8 @@ public final class Out<T extends @Nullable Object> {
      * @return the value
      * @throws IllegalStateException if the memory has ended
      * @throws WrongThreadException if the memory is confined to another thread
+     * @throws IllegalCallerException if this is a text, and native access is denied to the module
+     *     of the lookup
      */
     public T get() {
         return reader.apply(segment);

@@ -250,7 +250,8 @@ final class Binder {
                 || samePackage && !Modifier.isPrivate(modifiers);
     }
 
-    private StructModel model(Class<?> type) {
+    /** The struct of a type, laid out or not. */
+    StructModel model(Class<?> type) {
         StructModel known = models.get(type);
         if (known == null) {
             known = new StructModel(type);

@@ -15,8 +15,10 @@ import java.lang.annotation.Target;
  * }
  *
  * <p>Reading follows the pointer, as {@link Pointer#get} does: the declaration vouches that it is
- * null or points to text. {@link StructType#toString(java.lang.foreign.MemorySegment)} shows the
- * address only.
+ * null or points to text, and native access must be enabled for the module of the lookup that the
+ * type was created with. Memory from an allocator without initial contents holds neither: write the
+ * struct before it is read. Owners such as {@code NativeBox} begin with null pointers. {@link
+ * StructType#toString(java.lang.foreign.MemorySegment)} shows the address only.
  *
  * <p>A struct has no memory for the text, so a text is written only by {@link
  * StructType#allocate(java.lang.foreign.SegmentAllocator, Object)}, which takes memory for it from

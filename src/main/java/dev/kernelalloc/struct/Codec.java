@@ -100,7 +100,8 @@ record Codec(MethodHandle getter, MethodHandle setter) {
                             OBJECT_SETTER);
             case Element.TextPointer text ->
                     of(
-                            new TextPointerCodec(member.name(), address(member, text.layout())),
+                            new TextPointerCodec(
+                                    text.struct(), member.name(), address(member, text.layout())),
                             OBJECT_GETTER,
                             OBJECT_SETTER);
         };

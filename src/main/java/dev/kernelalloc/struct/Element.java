@@ -98,8 +98,12 @@ sealed interface Element {
         }
     }
 
-    /** A pointer to characters, as a {@code String}. */
-    record TextPointer(AddressLayout layout) implements Element {
+    /**
+     * A pointer to characters, as a {@code String}.
+     *
+     * @param struct the struct with the member
+     */
+    record TextPointer(StructModel struct, AddressLayout layout) implements Element {
 
         @Override
         public Class<?> carrier() {

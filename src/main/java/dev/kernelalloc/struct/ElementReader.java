@@ -73,7 +73,8 @@ final class ElementReader {
                     : new Element.Plain(leaf, ValueLayout.ADDRESS.withOrder(order), "void *");
         }
         if (member.has(CString.class)) {
-            return new Element.TextPointer(ValueLayout.ADDRESS.withOrder(order));
+            return new Element.TextPointer(
+                    binder.model(struct), ValueLayout.ADDRESS.withOrder(order));
         }
         if (leaf == String.class) {
             return characters(member, innerLength, order);

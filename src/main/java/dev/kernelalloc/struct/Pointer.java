@@ -11,6 +11,10 @@ import java.util.Objects;
  * follows it states how many it may touch; a wrong number, or memory that was freed, is undefined
  * behaviour, as in C.
  *
+ * <p>{@link #get} and {@link #segment} are restricted, like {@link
+ * MemorySegment#reinterpret(long)}: the JVM warns or denies unless native access is enabled for the
+ * module of the lookup that the target was created with.
+ *
  * @param <T> the Java type of the struct
  * @param target the struct at the address
  * @param address the address; 0 for a null pointer
@@ -96,10 +100,12 @@ public record Pointer<T>(StructType<T> target, long address) {
      *
      * @return the struct
      * @throws NullPointerException if this is a null pointer
+     * @throws IllegalCallerException if native access is denied to the module of the target
+     * @throws UnsupportedOperationException if the target is known by its layout alone
      */
     public T get() {
         requireNotNull();
-        return target.get(Pointers.memory(address, target.byteSize()));
+        return target.get(target.memory(address, target.byteSize()));
     }
 
     /**
@@ -110,6 +116,8 @@ public record Pointer<T>(StructType<T> target, long address) {
      * @return a segment of {@code elements} structs
      * @throws NullPointerException if this is a null pointer
      * @throws IllegalArgumentException if {@code elements} is negative, or its size overflows
+     * @throws IllegalCallerException if native access is denied to the module of the target
+     * @throws UnsupportedOperationException if the target is known by its layout alone
      */
     public MemorySegment segment(long elements) {
         requireNotNull();
@@ -117,7 +125,7 @@ public record Pointer<T>(StructType<T> target, long address) {
         if (elements < 0 || bytes < 0 || Math.multiplyHigh(elements, stride()) != 0) {
             throw tooMany(elements);
         }
-        return Pointers.memory(address, bytes);
+        return target.memory(address, bytes);
     }
 
     private void requireNotNull() {

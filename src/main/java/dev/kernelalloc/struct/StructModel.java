@@ -158,6 +158,22 @@ final class StructModel {
         return false;
     }
 
+    /** Whether a value of it, or a struct in it, leads to memory elsewhere. */
+    boolean followsPointers() {
+        for (Member member : members()) {
+            boolean follows =
+                    switch (member.element()) {
+                        case Element.TextPointer _, Element.Reference _ -> true;
+                        case Element.Nested nested -> nested.model().followsPointers();
+                        default -> false;
+                    };
+            if (follows) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** The name, as C spells it. */
     String spelling() {
         boolean union = placement != null && isUnion() || type.isAnnotationPresent(Union.class);

@@ -71,6 +71,7 @@ public abstract class StructType<T> {
     private static volatile boolean initialised;
 
     private final StructModel model;
+    private final boolean followsPointers;
 
     /**
      * Creates a type. Only generated subclasses have the argument: owners of memory trust the sizes
@@ -85,6 +86,7 @@ public abstract class StructType<T> {
         StructModel unlinked = StructModel.requireUnlinked(model);
         super();
         this.model = unlinked;
+        this.followsPointers = unlinked.followsPointers();
     }
 
     /**
@@ -231,6 +233,17 @@ public abstract class StructType<T> {
      */
     public final boolean isFlexible() {
         return model.isFlexible();
+    }
+
+    /**
+     * Returns whether the struct, or one inside it, has a {@link CString} or {@link Pointer}
+     * member. Memory of such a struct that was never written is dangerous to read, so the owners of
+     * this library zero it even where they are created without initial contents.
+     *
+     * @return false for a struct known by its layout alone
+     */
+    public final boolean followsPointers() {
+        return followsPointers;
     }
 
     // ---- memory ---------------------------------------------------------------------------------
@@ -419,6 +432,28 @@ public abstract class StructType<T> {
     @Override
     public final String toString() {
         return String.format(Locale.ROOT, "%s (%d bytes)", model.spelling(), byteSize());
+    }
+
+    /**
+     * Returns the memory at an address. Generated subclasses make the restricted call in their own
+     * code, so that the JVM attributes it to the module of the lookup they were generated with.
+     *
+     * @param address the address
+     * @param bytes the size in bytes
+     * @return a segment that never ends
+     * @throws IllegalCallerException if native access is denied to that module
+     * @throws UnsupportedOperationException if the struct is known by its layout alone
+     * @hidden
+     */
+    protected MemorySegment memory(long address, long bytes) {
+        throw new UnsupportedOperationException(
+                String.format(
+                        Locale.ROOT,
+                        "%s is known by its layout alone, so no module answers for what lies at"
+                                + " 0x%x; reinterpret Pointer.asSegment(), or use a type of"
+                                + " StructType.of(lookup, ...)",
+                        this,
+                        address));
     }
 
     /**

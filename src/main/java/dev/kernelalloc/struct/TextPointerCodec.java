@@ -9,16 +9,19 @@ import java.util.Locale;
 /**
  * A pointer to text, read and written as a {@code String}.
  *
+ * @param struct the struct with the member, whose module the access is attributed to
  * @param member the name of the member, for messages
  */
-record TextPointerCodec(String member, AddressCodec pointer) {
+record TextPointerCodec(StructModel struct, String member, AddressCodec pointer) {
 
     /** The allocator of texts; bound while a struct is allocated with its value. */
     static final ScopedValue<SegmentAllocator> TEXTS = ScopedValue.newInstance();
 
     @Nullable Object get(MemorySegment segment, long offset) {
         long address = pointer.get(segment, offset);
-        return address == 0 ? null : Pointers.memory(address, Long.MAX_VALUE).getString(0);
+        return address == 0
+                ? null
+                : struct.structType().memory(address, Long.MAX_VALUE).getString(0);
     }
 
     void set(MemorySegment segment, long offset, @Nullable Object value) {

@@ -37,6 +37,8 @@ final class TypeCode implements Consumer<ClassBuilder> {
     private static final DirectMethodHandleDesc LINK_NEW_BOX =
             ConstantDescs.ofCallsiteBootstrap(STRUCT_TYPE, "linkNewBox", desc(CallSite.class));
     private static final MethodTypeDesc NEW_BOX = MethodTypeDesc.of(CD_Object);
+    private static final MethodTypeDesc MEMORY = MethodTypeDesc.of(SEGMENT, CD_long, CD_long);
+    private static final MethodTypeDesc REINTERPRET = MethodTypeDesc.of(SEGMENT, CD_long);
     private static final MethodTypeDesc NEW_VIEW = MethodTypeDesc.of(CD_Object, SEGMENT, CD_long);
     private static final MethodTypeDesc CHECK_INDEX = MethodTypeDesc.of(CD_long, CD_long, CD_long);
 
@@ -98,6 +100,7 @@ final class TypeCode implements Consumer<ClassBuilder> {
         BYTE_SIZE,
         BYTE_ALIGNMENT,
         CLEAR,
+        MEMORY,
         GET,
         GET_AT,
         SET,
@@ -112,6 +115,8 @@ final class TypeCode implements Consumer<ClassBuilder> {
         add(builder, "type", MethodTypeDesc.of(CD_Class), Method.TYPE);
         builder.withMethodBody(
                 "newBox", NEW_BOX, ClassFile.ACC_PROTECTED, new Writer(Method.NEW_BOX));
+        builder.withMethodBody(
+                "memory", MEMORY, ClassFile.ACC_PROTECTED, new Writer(Method.MEMORY));
         add(builder, "isView", MethodTypeDesc.of(CD_boolean), Method.IS_VIEW);
         add(builder, "byteSize", MethodTypeDesc.of(CD_long), Method.BYTE_SIZE);
         add(builder, "byteAlignment", MethodTypeDesc.of(CD_long), Method.BYTE_ALIGNMENT);
@@ -160,6 +165,12 @@ final class TypeCode implements Consumer<ClassBuilder> {
                 case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
                 case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();
                 case CLEAR -> clear(code);
+                case MEMORY -> {
+                    // Here, in the module of the struct, which the JVM holds to account.
+                    code.lload(1).invokestatic(SEGMENT, "ofAddress", REINTERPRET, true);
+                    code.lload(3).invokeinterface(SEGMENT, "reinterpret", REINTERPRET);
+                    code.areturn();
+                }
                 case GET -> body.get(code, new AccessCode.Zero());
                 case GET_AT -> body.get(code, new AccessCode.Offset(2, 0));
                 case SET -> body.set(code, new AccessCode.Zero(), 2);

@@ -539,7 +539,7 @@ class CallingCGuideTest {
             assertThat(opened).isZero();
             assertThat(SQLITE_POOL.stats().liveBytes()).isPositive(); // all of it is ours
 
-            Out<String> message = Out.ofString(arena);
+            Out<String> message = Out.ofString(MethodHandles.lookup(), arena);
             int failed =
                     (int)
                             exec.invokeExact(

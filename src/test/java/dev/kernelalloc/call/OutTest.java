@@ -32,7 +32,7 @@ class OutTest {
             Out<Long> size = Out.ofLong(allocator);
             Out<MemorySegment> address = Out.ofAddress(allocator);
             Out<Pointer<Point>> pointer = Out.ofPointer(allocator, POINT);
-            Out<String> text = Out.ofString(allocator);
+            Out<String> text = Out.ofString(MethodHandles.lookup(), allocator);
             Out<Point> point = Out.of(allocator, POINT);
             assertThat(number.get()).isZero();
             assertThat(size.get()).isZero();

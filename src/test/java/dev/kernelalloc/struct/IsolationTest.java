@@ -2,6 +2,7 @@ package dev.kernelalloc.struct;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -176,19 +177,96 @@ class IsolationTest {
             }
             """;
 
+    /** Follows an address in each way that the library has. */
+    private static final String FOLLOWING =
+            """
+            package user;
+
+            import dev.kernelalloc.*;
+            import dev.kernelalloc.call.Out;
+            import dev.kernelalloc.struct.*;
+            import java.lang.foreign.*;
+            import java.lang.invoke.MethodHandles;
+
+            public final class Program {
+                private record Value(long value) {}
+                private record Text(@CString String text) {}
+                private record Outer(Text in, @CString @Length(1) String[] more) {}
+                private interface View { @CString String text(); }
+                private interface Attempt { Object run() throws Throwable; }
+
+                private static int denied;
+
+                public static void main(String[] args) throws Throwable {
+                    StructType<Value> value = StructType.of(MethodHandles.lookup(), Value.class);
+                    StructType<Text> text = StructType.of(MethodHandles.lookup(), Text.class);
+                    StructType<Outer> outer = StructType.of(MethodHandles.lookup(), Outer.class);
+                    StructType<View> view = StructType.of(MethodHandles.lookup(), View.class);
+                    try (Arena arena = Arena.ofConfined(); NativeBox<Text> box = NativeBox.zeroed(text)) {
+                        MemorySegment secret = arena.allocateFrom("of others");
+                        MemorySegment memory = arena.allocate(16, 8);
+                        Out<String> out = Out.ofString(MethodHandles.lookup(), arena);
+                        for (MemorySegment any : new MemorySegment[] {memory, box.segment(), out.asSegment()})
+                            any.set(ValueLayout.ADDRESS, 0, secret);
+                        follow(() -> new Pointer<>(value, secret.address()).get());
+                        follow(() -> new Pointer<>(value, secret.address()).segment(100));
+                        follow(() -> text.get(memory));
+                        follow(() -> text.getter("text").invoke(memory, 0L));
+                        follow(() -> outer.get(memory));
+                        follow(() -> outer.getter("in.text").invoke(memory, 0L));
+                        follow(() -> view.get(memory).text());
+                        follow(box::get);
+                        follow(out::get);
+                        try {
+                            Out.ofString(MethodHandles.publicLookup(), arena);
+                            throw new AssertionError("a lookup of nobody");
+                        } catch (IllegalArgumentException expected) {
+                        }
+                        try {
+                            new Pointer<>(StructType.of(ValueLayout.JAVA_LONG), secret.address()).get();
+                            throw new AssertionError("a type of nobody");
+                        } catch (UnsupportedOperationException expected) {
+                        }
+                        System.out.println("denied " + denied);
+                    }
+                }
+
+                private static void follow(Attempt attempt) throws Throwable {
+                    try {
+                        attempt.run();
+                    } catch (IllegalCallerException e) {
+                        denied++;
+                    }
+                }
+            }
+            """;
+
     @TempDir private Path directory;
 
     @Test
+    @DisplayName("A module without native access follows no address")
+    void followAddress_nativeAccessDenied_throws() throws IOException {
+        assertThat(inANamedModule("dev.kernelalloc", FOLLOWING)).containsExactly("denied 9");
+    }
+
+    @Test
+    @DisplayName("A module with native access follows addresses, and needs nothing else")
+    void followAddress_nativeAccessEnabled_reads() throws IOException {
+        assertThat(inANamedModule("dev.kernelalloc,user", FOLLOWING)).containsExactly("denied 0");
+    }
+
+    @Test
     void aNamedModule_thatAttacksItsBoxes_reachesNoOtherBytes() throws IOException {
-        assertThat(inANamedModule(ATTACK)).containsExactly("intact");
+        assertThat(inANamedModule("dev.kernelalloc", ATTACK)).containsExactly("intact");
     }
 
     @Test
     void aNamedModuleThatOpensNothing() throws IOException {
-        assertThat(inANamedModule(PROGRAM)).containsExactly("abc7", "module user");
+        assertThat(inANamedModule("dev.kernelalloc,user", PROGRAM))
+                .containsExactly("abc7", "module user");
     }
 
-    private List<String> inANamedModule(String program) throws IOException {
+    private List<String> inANamedModule(String nativeAccess, String program) throws IOException {
         Path source = sources(program);
         Files.writeString(
                 source.resolve("module-info.java"), "module user { requires dev.kernelalloc; }");
@@ -203,7 +281,7 @@ class IsolationTest {
                 classes.toString());
         String modulePath = LIBRARY + File.pathSeparator + classes;
         return java(
-                "--enable-native-access=dev.kernelalloc",
+                "--enable-native-access=" + nativeAccess,
                 "--module-path",
                 modulePath,
                 "--module",

@@ -5,6 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import dev.kernelalloc.Lease;
+import dev.kernelalloc.NativeArray;
+import dev.kernelalloc.NativeBox;
+import dev.kernelalloc.PoolAllocator;
+import dev.kernelalloc.SharedBox;
+
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
@@ -59,7 +65,7 @@ class TextPointerTest {
     static final StructType<User> USER = StructType.of(MethodHandles.lookup(), User.class);
 
     @Property
-    @DisplayName("Texts that are allocated with a value are read again, in C's encoding")
+    @net.jqwik.api.Label("Texts that are allocated with a value are read again, in C's encoding")
     void allocate_text_isReadAgain(@ForAll String any) {
         String text =
                 new String(
@@ -143,6 +149,13 @@ class TextPointerTest {
         assertThat(user.shell()).startsWith("/");
     }
 
+    record Node(Pointer<Node> next) {}
+
+    record Padded(long first, int last) {}
+
+    static final StructType<Node> NODE = StructType.of(MethodHandles.lookup(), Node.class);
+    static final StructType<Padded> PADDED = StructType.of(MethodHandles.lookup(), Padded.class);
+
     record OnInt(@CString int value) {}
 
     record WithLength(@CString @Length(4) String value) {}
@@ -169,27 +182,55 @@ class TextPointerTest {
         assertThat(type.describe()).startsWith("struct {\n");
     }
 
+    @Test
+    @DisplayName("Owners that are not initialized begin with null pointers where blocks are reused")
+    void uninitialized_pointers_areNull() {
+        try (PoolAllocator pool = PoolAllocator.create()) {
+            try (NativeArray<Name> array = NativeArray.uninitialized(pool, NAME, 100)) {
+                array.segment().fill((byte) -1);
+            }
+            for (int i = 0; i < 1000; i++) {
+                pool.free(pool.allocate(NAME.byteSize(), 8).fill((byte) -1));
+                try (NativeBox<Name> box = NativeBox.uninitialized(pool, NAME)) {
+                    assertThat(box.get().text()).isNull();
+                    box.segment().fill((byte) -1);
+                }
+                try (NativeBox<Node> box = NativeBox.uninitialized(pool, NODE)) {
+                    assertThat(box.get().next().isNull()).isTrue();
+                    box.segment().fill((byte) -1);
+                }
+                SharedBox<Name> shared = SharedBox.uninitialized(pool, NAME);
+                try (Lease<Name> lease = shared.lease()) {
+                    assertThat(lease.get().text()).isNull();
+                    lease.segment().fill((byte) -1);
+                }
+                shared.close();
+            }
+            try (NativeArray<Name> array = NativeArray.uninitialized(pool, NAME, 100)) {
+                assertThat(array).allMatch(name -> name.text() == null);
+            }
+        }
+        assertThat(PERSON.followsPointers()).isTrue();
+        assertThat(PADDED.followsPointers()).isFalse();
+    }
+
     // ---- Pointer --------------------------------------------------------------------------------
 
     @Test
     @DisplayName("plus moves by whole elements as C does, and touches nothing")
     void plus_movesByElements() {
-        StructType<MemorySegment> unpadded =
-                StructType.of(
-                        MemoryLayout.structLayout(ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment three = arena.allocate(48, 8);
-            Pointer<MemorySegment> first = Pointer.to(unpadded, three);
+            Pointer<Padded> first = Pointer.to(PADDED, three);
             assertThat(first.plus(2).address()).isEqualTo(three.address() + 32);
             assertThat(first.plus(2).plus(-2)).isEqualTo(first);
             assertThat(first.segment(3).byteSize()).isEqualTo(48);
             three.set(ValueLayout.JAVA_INT, 16 + 8, 77);
-            assertThat(first.plus(1).get().get(ValueLayout.JAVA_INT, 8)).isEqualTo(77);
+            assertThat(first.plus(1).get().last()).isEqualTo(77);
             assertThat(first.asSegment()).isEqualTo(MemorySegment.ofAddress(three.address()));
             assertThat(first.asSegment().byteSize()).isZero();
             assertThatIllegalArgumentException().isThrownBy(() -> first.plus(Long.MAX_VALUE / 8));
-            assertThatNullPointerException()
-                    .isThrownBy(() -> Pointer.nullPointer(unpadded).plus(1));
+            assertThatNullPointerException().isThrownBy(() -> Pointer.nullPointer(PADDED).plus(1));
         }
     }
 }
