@@ -25,6 +25,7 @@ import dev.kernelalloc.leak.TrackingProperty;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Platform;
+import dev.kernelalloc.source.MappedRange;
 import dev.kernelalloc.source.MemorySource;
 
 import org.jspecify.annotations.Nullable;
@@ -301,8 +302,8 @@ public final class PoolAllocator extends AbstractAllocator {
         private long cacheBytes =
                 Math.clamp(Runtime.getRuntime().maxMemory() / 8, MIN_CACHE_BYTES, MAX_CACHE_BYTES);
 
-        private final List<Consumer<MemorySegment>> mapped = new ArrayList<>();
-        private final List<Consumer<MemorySegment>> unmapped = new ArrayList<>();
+        private final List<Consumer<MappedRange>> mapped = new ArrayList<>();
+        private final List<Consumer<MappedRange>> unmapped = new ArrayList<>();
         private @Nullable MemorySource source;
 
         private Builder() {
@@ -405,16 +406,17 @@ public final class PoolAllocator extends AbstractAllocator {
         /**
          * Adds a listener that receives each range before a block is cut from it, and each block
          * that is too large for one, for example to register it as a buffer with a device or with
-         * io_uring. The range keeps its address and its pages until {@link #onRangeUnmapped}
-         * listeners have received it; so with any listener, unused pages stay resident until the
-         * whole range is unused, and large blocks are copied to grow. It runs on the thread that
-         * allocates, and must not use this allocator. Its exceptions end that request, and the
-         * range with it, which {@link #onRangeUnmapped} listeners receive then.
+         * io_uring. It receives the address and the size, not the memory, which belongs to the
+         * owners of the blocks. The range keeps its address and its pages until {@link
+         * #onRangeUnmapped} listeners have received it; so with any listener, unused pages stay
+         * resident until the whole range is unused, and large blocks are copied to grow. It runs on
+         * the thread that allocates, and must not use this allocator. Its exceptions end that
+         * request, and the range with it, which {@link #onRangeUnmapped} listeners receive then.
          *
          * @param listener the listener to add
          * @return this builder
          */
-        public Builder onRangeMapped(Consumer<MemorySegment> listener) {
+        public Builder onRangeMapped(Consumer<MappedRange> listener) {
             mapped.add(Objects.requireNonNull(listener, "listener"));
             return this;
         }
@@ -427,7 +429,7 @@ public final class PoolAllocator extends AbstractAllocator {
          * @param listener the listener to add
          * @return this builder
          */
-        public Builder onRangeUnmapped(Consumer<MemorySegment> listener) {
+        public Builder onRangeUnmapped(Consumer<MappedRange> listener) {
             unmapped.add(Objects.requireNonNull(listener, "listener"));
             return this;
         }
@@ -482,8 +484,8 @@ public final class PoolAllocator extends AbstractAllocator {
         }
 
         private Function<String, ChunkSource> observed(Function<String, ChunkSource> sources) {
-            List<Consumer<MemorySegment>> before = List.copyOf(mapped);
-            List<Consumer<MemorySegment>> after = List.copyOf(unmapped);
+            List<Consumer<MappedRange>> before = List.copyOf(mapped);
+            List<Consumer<MappedRange>> after = List.copyOf(unmapped);
             return tag -> new ObservedChunks(sources.apply(tag), before, after);
         }
 

@@ -8,6 +8,7 @@ import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
+import dev.kernelalloc.source.MappedRange;
 import dev.kernelalloc.source.MemorySource;
 
 import org.junit.jupiter.api.DisplayName;
@@ -225,8 +226,8 @@ class MemorySourceTest {
     @Test
     @DisplayName("Range listeners see every block's range before it, and its end once")
     void rangeListeners_seeEveryBlock() {
-        var mapped = new ConcurrentHashMap<Long, MemorySegment>();
-        var ended = new ConcurrentLinkedQueue<MemorySegment>();
+        var mapped = new ConcurrentHashMap<Long, MappedRange>();
+        var ended = new ConcurrentLinkedQueue<MappedRange>();
         for (boolean supplied : new boolean[] {false, true}) {
             mapped.clear();
             ended.clear();
@@ -250,7 +251,7 @@ class MemorySourceTest {
         }
     }
 
-    private static boolean contains(MemorySegment range, MemorySegment block) {
+    private static boolean contains(MappedRange range, MemorySegment block) {
         return range.address() <= block.address()
                 && block.address() + block.byteSize() <= range.address() + range.byteSize();
     }

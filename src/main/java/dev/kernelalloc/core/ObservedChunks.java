@@ -2,10 +2,9 @@ package dev.kernelalloc.core;
 
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
-import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.source.MappedRange;
 
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -17,13 +16,13 @@ import java.util.function.Consumer;
 public final class ObservedChunks implements ChunkSource {
 
     private final ChunkSource source;
-    private final List<Consumer<MemorySegment>> mapped;
-    private final List<Consumer<MemorySegment>> unmapped;
+    private final List<Consumer<MappedRange>> mapped;
+    private final List<Consumer<MappedRange>> unmapped;
 
     public ObservedChunks(
             ChunkSource source,
-            List<Consumer<MemorySegment>> mapped,
-            List<Consumer<MemorySegment>> unmapped) {
+            List<Consumer<MappedRange>> mapped,
+            List<Consumer<MappedRange>> unmapped) {
         this.source = source;
         this.mapped = List.copyOf(mapped);
         this.unmapped = List.copyOf(unmapped);
@@ -33,8 +32,8 @@ public final class ObservedChunks implements ChunkSource {
     public Chunk obtain(long bytes, long alignment) throws Refusal {
         Chunk chunk = source.obtain(bytes, alignment);
         try {
-            MemorySegment memory = NativeMemory.segment(chunk.address(), chunk.bytes());
-            mapped.forEach(listener -> listener.accept(memory));
+            MappedRange range = rangeOf(chunk);
+            mapped.forEach(listener -> listener.accept(range));
             return chunk;
         } catch (RuntimeException e) {
             giveBack(chunk);
@@ -54,16 +53,20 @@ public final class ObservedChunks implements ChunkSource {
     @Override
     public void giveBack(Chunk chunk) {
         try {
-            MemorySegment memory = NativeMemory.segment(chunk.address(), chunk.bytes());
-            unmapped.forEach(listener -> tell(listener, memory));
+            MappedRange range = rangeOf(chunk);
+            unmapped.forEach(listener -> tell(listener, range));
         } finally {
             source.giveBack(chunk);
         }
     }
 
-    private static void tell(Consumer<MemorySegment> listener, MemorySegment memory) {
+    private static MappedRange rangeOf(Chunk chunk) {
+        return new MappedRange(chunk.address(), chunk.bytes());
+    }
+
+    private static void tell(Consumer<MappedRange> listener, MappedRange range) {
         try {
-            listener.accept(memory);
+            listener.accept(range);
         } catch (RuntimeException e) {
             System.getLogger("dev.kernelalloc")
                     .log(System.Logger.Level.WARNING, "a range listener failed", e);
