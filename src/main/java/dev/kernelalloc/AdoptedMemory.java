@@ -18,18 +18,25 @@ import java.util.Set;
 /**
  * Memory that the program or a library has mapped, and that {@link PhysicalAllocator#adopt} has
  * locked, pinned and resolved in place. Closing it returns the memory as it was: the pins end, and
- * so does the lock, unless all of the memory was locked before. The memory itself stays the
- * caller's.
+ * so do the locks of what was not locked before. The memory itself stays the caller's.
  *
- * <p>Close it before the memory is unmapped. Addresses of memory that was unmapped are stale, and
- * {@link #verify} reports them. Safe to use from any thread.
+ * <p>Close it before the memory is unmapped or its arena is closed. Java offers no way to keep an
+ * arena open, so closing it first is not refused: the pins hold the frames until this is closed,
+ * this closes without touching what is mapped there by then, and memory that the arena returned to
+ * the C heap stays locked. Addresses of memory that was unmapped otherwise are stale, and {@link
+ * #verify} reports them. Safe to use from any thread.
  */
 public final class AdoptedMemory implements AutoCloseable {
+
+    /** Reachable as long as this is: it sees the frames. */
+    @SuppressWarnings("unused")
+    private final PhysicalAllocator allocator;
 
     private final MemorySegment memory;
     private final Adoption adoption;
 
-    AdoptedMemory(MemorySegment memory, Adoption adoption) {
+    AdoptedMemory(PhysicalAllocator allocator, MemorySegment memory, Adoption adoption) {
+        this.allocator = allocator;
         this.memory = memory;
         this.adoption = adoption;
     }
@@ -118,7 +125,9 @@ public final class AdoptedMemory implements AutoCloseable {
      */
     public Verification verify() {
         requireOpen();
-        return PhysicalAllocator.requirePinned(adoption.verify());
+        Verification found = adoption.verify();
+        requireOpen(); // what ended meanwhile was not audited
+        return PhysicalAllocator.requirePinned(found);
     }
 
     private void requireOpen() {

@@ -4,6 +4,7 @@ import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.Limits;
 import dev.kernelalloc.core.Registration;
+import dev.kernelalloc.frames.Adoption;
 import dev.kernelalloc.frames.FrameBlocks;
 import dev.kernelalloc.frames.FrameChunks;
 import dev.kernelalloc.frames.FrameListener;
@@ -364,7 +365,8 @@ public final class PhysicalAllocator extends AbstractAllocator {
     /**
      * Locks, pins and resolves memory that the program or a library has mapped, in place: of an
      * {@code mmap}, a file or an arena. Its pages are populated first, and each gets a frame of its
-     * own. The memory is not charged to this allocator, which does not release it.
+     * own; pages of a shared mapping are those of all who map it. Pages of the huge page pool are
+     * locked as they are. The memory is not charged to this allocator, which does not release it.
      *
      * <p>Of the request, the guarantees count, that it is contiguous with alignment, window and
      * boundary, and a node that is required; the memory must meet them already, except for lock and
@@ -379,7 +381,8 @@ public final class PhysicalAllocator extends AbstractAllocator {
      * @throws AllocationException if the memory does not meet the request, or may not be locked or
      *     pinned; it is populated then, and otherwise as before
      * @throws IllegalArgumentException if the memory is not as above, or the request is guarded
-     * @throws IllegalStateException if this allocator or the memory is closed
+     * @throws IllegalStateException if this allocator or the memory is closed; the arena must not
+     *     be closed by another thread until this returns
      */
     public AdoptedMemory adopt(MemorySegment memory, PhysicalRequest request) {
         blocks.requireOpen();
@@ -400,10 +403,18 @@ public final class PhysicalAllocator extends AbstractAllocator {
                             request.guarded(),
                             pageBytes));
         }
+        Adoption adoption;
         try {
-            return new AdoptedMemory(memory, frames.adopt(address, bytes, request));
+            adoption = frames.adopt(address, bytes, request);
         } catch (Refusal e) {
             throw requestedBlocks.explained(e, bytes, 1);
+        }
+        try {
+            addressOfLive(memory); // another thread may have closed its arena meanwhile
+            return new AdoptedMemory(this, memory, adoption);
+        } catch (RuntimeException | Error e) {
+            adoption.end(memory.scope().isAlive());
+            throw e;
         }
     }
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -33,7 +34,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /** Memory that others have mapped is locked, pinned and resolved in place, and left as it was. */
 @EnabledOnOs(OS.LINUX)
@@ -41,7 +48,9 @@ class AdoptedMemoryTest {
 
     private static final long PAGE_BYTES = 4096;
     private static final long BYTES = 64 * PAGE_BYTES;
+    private static final long HUGE_BYTES = 2L << 20;
     private static final int MADV_DONTNEED_LOCKED = 24;
+    private static final int MADV_COLLAPSE = 25;
 
     private static final PhysicalRequest LOCKED = PhysicalRequest.ofBytes(BYTES).build();
 
@@ -151,6 +160,93 @@ class AdoptedMemoryTest {
             assertThat(LinuxProcess.mappingFlags(memory.address())).contains("lo");
             assertThat(call("munlock", memory)).isZero();
         }
+    }
+
+    @Test
+    @DisplayName("What was locked before stays locked, after a refusal and after closing")
+    void adopt_lockedInPart_changesNoLockOfTheProgram() throws Throwable {
+        assumeFramesAreSeen();
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = pages(arena);
+            MemorySegment part = memory.asSlice(8 * PAGE_BYTES, 8 * PAGE_BYTES);
+            assertThat(call("mlock", part)).isZero();
+            long lockedBefore = LinuxProcess.lockedBytes();
+            PhysicalRequest elsewhere =
+                    PhysicalRequest.ofBytes(BYTES).contiguous().within(0, 1 << 20).build();
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.adopt(memory, elsewhere));
+            assertThat(LinuxProcess.mappingFlags(part.address())).contains("lo");
+            AdoptedMemory adopted = physical.adopt(memory, LOCKED);
+            assertThat(LinuxProcess.lockedBytes())
+                    .isEqualTo(lockedBefore + BYTES - part.byteSize());
+            adopted.close();
+            assertThat(LinuxProcess.mappingFlags(part.address())).contains("lo");
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+            assertThat(call("munlock", part)).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("Huge pages are promised only of memory that begins and ends at them")
+    void adopt_halvesOfHugePages_areNotHuge() throws Throwable {
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = arena.allocate(4 * HUGE_BYTES, HUGE_BYTES).fill((byte) 1);
+            int advised = madvise(memory, MADV_COLLAPSE);
+            assumeTrue(advised == 0, "skipped: no transparent huge pages");
+            PhysicalRequest huge =
+                    PhysicalRequest.ofBytes(0).atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE).build();
+            MemorySegment halves = memory.asSlice(HUGE_BYTES / 2, HUGE_BYTES);
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.adopt(halves, huge))
+                    .withMessageContaining("without [HUGE]");
+        }
+    }
+
+    @Test
+    @DisplayName("Memory that is closed during an audit has lost nothing")
+    void close_duringAnAudit_isNoLoss() throws Exception {
+        List<LostGuarantee> lost = Collections.synchronizedList(new ArrayList<>());
+        try (Arena arena = Arena.ofShared();
+                ExecutorService auditor = Executors.newSingleThreadExecutor();
+                PhysicalAllocator audited =
+                        PhysicalAllocator.builder().onGuaranteeLost(lost::add).build()) {
+            MemorySegment memory = pages(arena);
+            for (int round = 0; round < 200; round++) {
+                AdoptedMemory adopted = audited.adopt(memory, LOCKED);
+                CountDownLatch begun = new CountDownLatch(1);
+                Future<?> audits =
+                        auditor.submit(
+                                () -> {
+                                    while (true) {
+                                        adopted.verify();
+                                        begun.countDown();
+                                    }
+                                });
+                begun.await();
+                adopted.close();
+                assertThatExceptionOfType(ExecutionException.class)
+                        .isThrownBy(audits::get)
+                        .withCauseInstanceOf(IllegalStateException.class);
+            }
+        }
+        assertThat(lost).isEmpty();
+    }
+
+    @Test
+    @SuppressWarnings("restricted")
+    @DisplayName("What is not memory is refused")
+    void adopt_deviceMapping_isRefused() throws Exception {
+        String line =
+                Files.readAllLines(Path.of("/proc/self/maps")).stream()
+                        .filter(one -> one.endsWith("[vvar]"))
+                        .findFirst()
+                        .orElse("");
+        assumeTrue(!line.isEmpty(), "skipped: this kernel maps no vvar");
+        long address = Long.parseUnsignedLong(line.substring(0, line.indexOf('-')), 16);
+        MemorySegment device = MemorySegment.ofAddress(address).reinterpret(PAGE_BYTES);
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> physical.adopt(device, LOCKED))
+                .withMessageContaining("a device is mapped there");
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -10,6 +11,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import dev.kernelalloc.physical.ForkBehaviour;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.testing.CLibrary;
@@ -139,6 +141,31 @@ class ForkedChildTest {
             }
             assertThat(block.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo(BEFORE);
             physical.free(block);
+        }
+    }
+
+    /** Memory of the program is copied to a child unless its owner forbids that. */
+    @Test
+    void anAdoptedPageThatAChildHasTooIsNoAddressToRelyUpon() throws Throwable {
+        assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
+        try (PhysicalAllocator physical = PhysicalAllocator.create();
+                Arena arena = Arena.ofShared()) {
+            MemorySegment memory = arena.allocate(PAGES * PAGE_BYTES, PAGE_BYTES);
+            try (AdoptedMemory adopted =
+                    physical.adopt(memory, request(ForkBehaviour.COPIED, Guarantee.LOCKED))) {
+                assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+                int child = (int) startChild.invokeExact();
+                assertThat(child).isPositive();
+                int status;
+                try {
+                    assertThat(adopted.verify().drifts()).hasSize(PAGES);
+                    assertThatExceptionOfType(PhysicalAddressException.class)
+                            .isThrownBy(() -> adopted.addressOf(0));
+                } finally {
+                    status = (int) endChild.invokeExact(child);
+                }
+                assertThat(status).isZero();
+            }
         }
     }
 

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -21,6 +24,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +38,10 @@ class ReservedHugePagesTest {
     private static final long PAGE_BYTES = 4096;
     private static final int PAGES = 16;
     private static final int HUGETLB = 17;
+    private static final int PROT_READ_WRITE = 3;
+
+    /** {@code MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB}. */
+    private static final int MAP_POOL = 0x1 | 0x20 | 0x40000;
 
     private final HostGuardian guardian = HostGuardian.start();
     private final PhysicalAllocator physical = PhysicalAllocator.create();
@@ -135,6 +144,44 @@ class ReservedHugePagesTest {
         free(second);
         physical.trim();
         assertThat(HugePages.free()).isEqualTo(freeBefore);
+    }
+
+    @Test
+    @SuppressWarnings("restricted")
+    void adoptedPagesOfThePoolAreHugeAndNeverSwappedWithoutALock() throws Throwable {
+        long address =
+                (long)
+                        Linker.nativeLinker()
+                                .downcallHandle(
+                                        Linker.nativeLinker().defaultLookup().findOrThrow("mmap"),
+                                        FunctionDescriptor.of(
+                                                JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT,
+                                                JAVA_INT, JAVA_LONG))
+                                .invokeExact(
+                                        0L, HugePages.BYTES, PROT_READ_WRITE, MAP_POOL, -1, 0L);
+        MemorySegment memory = MemorySegment.ofAddress(address).reinterpret(HugePages.BYTES);
+        try (AdoptedMemory adopted =
+                physical.adopt(
+                        memory,
+                        PhysicalRequest.ofBytes(0)
+                                .atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE)
+                                .build())) {
+            assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            assertThat(adopted.guarantee()).contains(Guarantee.LOCKED, Guarantee.HUGE);
+            assertThat(adopted.extents()).hasSize(1);
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+        } finally {
+            int unmapped =
+                    (int)
+                            Linker.nativeLinker()
+                                    .downcallHandle(
+                                            Linker.nativeLinker()
+                                                    .defaultLookup()
+                                                    .findOrThrow("munmap"),
+                                            FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG))
+                                    .invokeExact(address, HugePages.BYTES);
+            assertThat(unmapped).isZero();
+        }
     }
 
     @Test

@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Memory of the program that was locked, pinned and resolved in place. It is in no table: whoever
@@ -19,34 +18,41 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 public final class Adoption {
 
-    private final Frames frames;
+    private final Adoptions adoptions;
+    private final FrameMap map;
     private final FrameSlab slab;
+    private final FrameSlab.Use.Adopted use;
 
-    /** Whether the lock is this one's, and ends with it. */
-    private final boolean locked;
+    /** The locks that are this one's, and end with it. */
+    private final List<Adoptions.Lock> locks;
 
-    private final AtomicBoolean ended = new AtomicBoolean();
-
-    Adoption(Frames frames, FrameSlab slab, boolean locked) {
-        this.frames = frames;
+    Adoption(
+            Adoptions adoptions,
+            FrameMap map,
+            FrameSlab slab,
+            FrameSlab.Use.Adopted use,
+            List<Adoptions.Lock> locks) {
+        this.adoptions = adoptions;
+        this.map = map;
         this.slab = slab;
-        this.locked = locked;
+        this.use = use;
+        this.locks = locks;
     }
 
     /** Returns the physical address of the byte at an offset, less than its size. */
     public PhysicalAddress addressOf(long offset) {
-        return frames.map().located(slab, slab.address() + offset);
+        return map.located(slab, slab.address() + offset);
     }
 
     /** Visits its extents, split as those of a slab. */
     public void extents(long longest, long boundary, ExtentVisitor visitor) {
-        frames.map().extents(slab, slab.address(), slab.bytes(), longest, boundary, visitor);
+        map.extents(slab, slab.address(), slab.bytes(), longest, boundary, visitor);
     }
 
     /** Returns its extents. */
     public List<PhysicalExtent> extents() {
         List<PhysicalExtent> extents = new ArrayList<>();
-        PhysicalAddress.Scope scope = frames.map().scope();
+        PhysicalAddress.Scope scope = map.scope();
         extents(
                 Long.MAX_VALUE,
                 0,
@@ -66,26 +72,26 @@ public final class Adoption {
         return slab.provenance().pin();
     }
 
-    /** Audits it as a slab. */
+    /** Audits it as a slab; finds nothing if it has ended meanwhile. */
     public Verification verify() {
-        return frames.map().verify(slab);
+        return map.verify(slab);
     }
 
     /** Returns whether it has ended. */
     public boolean isEnded() {
-        return ended.get();
+        return use.hasEnded();
     }
 
     /**
-     * Ends the pins, and the lock if it is this one's.
+     * Ends the pins, and the locks that are this one's.
      *
-     * @param alive whether the memory is still mapped; otherwise its lock has ended with it
+     * @param alive whether the memory is still mapped; otherwise they are left to it
      * @return false if it had ended before
      */
     public boolean end(boolean alive) {
-        boolean first = ended.compareAndSet(false, true);
+        boolean first = use.end(); // before the pins: an audit in progress drops its findings
         if (first) {
-            frames.forsake(slab, locked, alive);
+            adoptions.end(slab, locks, alive);
         }
         return first;
     }

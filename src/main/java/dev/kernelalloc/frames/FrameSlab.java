@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Pages that were prepared together: locked, pinned and resolved once. Blocks are cut from it. */
 final class FrameSlab {
@@ -24,12 +25,34 @@ final class FrameSlab {
         /** Blocks of the engine. */
         Use ENGINE = new Whole();
 
-        /** Memory of the program, which is in no table and is not released. */
-        Use ADOPTED = new Whole();
-
         /** All of it belongs to one. */
         final class Whole implements Use {
             private Whole() {}
+        }
+
+        /** Memory of the program, which is in no table and is not released. */
+        final class Adopted implements Use {
+
+            private final boolean shared;
+            private final AtomicBoolean ended = new AtomicBoolean();
+
+            /** Memory whose pages others may have mapped too, or not. */
+            Adopted(boolean shared) {
+                this.shared = shared;
+            }
+
+            boolean isShared() {
+                return shared;
+            }
+
+            boolean hasEnded() {
+                return ended.get();
+            }
+
+            /** Returns false if it had ended before. */
+            boolean end() {
+                return ended.compareAndSet(false, true);
+            }
         }
 
         /** Contiguous blocks, page by page. */

@@ -45,6 +45,7 @@ public final class Frames {
     private final ContiguousPages contiguous;
     private final HeldRuns held;
     private final FrameMap map;
+    private final Adoptions adoptions;
     private volatile boolean closed;
 
     /** Verifies the slabs periodically, if requested. */
@@ -78,6 +79,7 @@ public final class Frames {
         this.contiguous = new ContiguousPages(os, reservations, preflight, pages, budget);
         this.held = new HeldRuns(os.pageBytes());
         this.map = new FrameMap(os, pages, table, listener);
+        this.adoptions = new Adoptions(os, pages, preflight, this);
     }
 
     // ---- slabs --------------------------------------------------------------------------------
@@ -316,127 +318,14 @@ public final class Frames {
 
     // ---- memory of the program ------------------------------------------------------------------
 
-    /**
-     * Populates, locks, pins and resolves memory that the program has mapped, in place.
-     *
-     * @param address a multiple of the page size
-     * @param bytes a multiple of the page size, more than 0
-     * @param request of which the size, and how pages are obtained, is not looked at
-     * @throws Refusal if the memory does not meet the request; it is as before then, but populated
-     */
+    /** Adopts memory of the program, as {@link Adoptions#adopt}. */
     public Adoption adopt(long address, long bytes, PhysicalRequest request) throws Refusal {
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            pages.populate(address, bytes, request, callState);
-            boolean huge = pages.isHuge(address, bytes, callState);
-            Way way = huge ? Way.TRANSPARENT_HUGE : Way.BASE_PAGES;
-            Reservation none = new Reservation(address, 0, false, 0);
-            Mapped mapped = new Mapped(none, address, bytes, way, huge);
-            boolean locking =
-                    request.least().contains(Guarantee.LOCKED) && !isLocked(address, bytes);
-            if (locking) {
-                preflight.requireLockable(bytes);
-                pages.lock(address, bytes, callState);
-            }
-            int[] pins = {};
-            try {
-                EnumSet<Guarantee> reached = EnumSet.of(Guarantee.RESIDENT);
-                if (huge) {
-                    reached.add(Guarantee.HUGE);
-                }
-                if (request.least().contains(Guarantee.LOCKED)) {
-                    reached.add(Guarantee.LOCKED);
-                }
-                if (request.least().contains(Guarantee.PINNED)) {
-                    pins = pin(mapped, callState);
-                    reached.add(Guarantee.PINNED);
-                }
-                Translation found = pages.resolve(address, bytes, true, callState);
-                if (request.contiguous()) {
-                    requireContiguous(request, found, bytes);
-                    reached.add(Guarantee.CONTIGUOUS);
-                }
-                requireReached(request, reached);
-                requireNode(request, address, callState);
-                FrameSlab slab =
-                        new FrameSlab(
-                                mapped,
-                                request,
-                                Set.copyOf(reached),
-                                new Provenance(way, List.of(), pinMethod(pins)),
-                                pins,
-                                FrameSlab.Use.ADOPTED,
-                                found);
-                return new Adoption(this, slab, locking);
-            } catch (Refusal | RuntimeException | Error e) {
-                pages.unpin(pins, pins.length, callState);
-                if (locking) {
-                    unlock(address, bytes, callState);
-                }
-                throw e;
-            }
-        }
+        return adoptions.adopt(address, bytes, request);
     }
 
-    /** Locks do not nest: who has locked all of it keeps its lock. */
-    private boolean isLocked(long address, long bytes) throws Refusal {
-        try {
-            return os.lockedMappings().bytesOutside(address, address + bytes) == 0;
-        } catch (Refusal.NotSupported unknown) {
-            return false;
-        }
-    }
+    // ---- steps of preparation -------------------------------------------------------------------
 
-    private void requireContiguous(PhysicalRequest request, Translation found, long bytes)
-            throws Refusal {
-        if (found.isHidden()) {
-            throw new Refusal.NotPermitted(
-                    "memory of the program is contiguous only if its frames say so, and they are"
-                            + " hidden from this process: run with CAP_SYS_ADMIN");
-        }
-        Placement asked = Placement.of(request, os.pageBytes());
-        Placement placement =
-                new Placement(
-                        bytes,
-                        asked.alignment(),
-                        asked.lowest(),
-                        asked.highest(),
-                        asked.boundary());
-        long start = found.addressOf(0);
-        if (!found.isContiguous(0, bytes) || placement.firstFit(start, bytes) != start) {
-            throw new Refusal.Fragmented(
-                    String.format(
-                            Locale.ROOT,
-                            "of %d bytes the longest run is of %d, and they begin at 0x%x",
-                            bytes,
-                            found.longestRunBytes(),
-                            start));
-        }
-    }
-
-    /** Ends what {@link #adopt} has begun. */
-    void forsake(FrameSlab slab, boolean locked, boolean alive) {
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            pages.unpin(slab.pins(), slab.pins().length, callState);
-            if (locked && alive) {
-                unlock(slab.address(), slab.bytes(), callState);
-            } else if (locked) {
-                preflight.unlocked(slab.bytes()); // with its mapping
-            }
-        }
-    }
-
-    private void unlock(long address, long bytes, MemorySegment callState) {
-        try {
-            os.unlock(address, bytes, callState);
-        } catch (Refusal unmapped) {
-            // Its lock ended with the mapping.
-        }
-        preflight.unlocked(bytes);
-    }
-
-    private int[] pin(Mapped mapped, MemorySegment callState) throws Refusal {
+    int[] pin(Mapped mapped, MemorySegment callState) throws Refusal {
         try {
             preflight.requirePinnable(mapped.bytes());
             return pages.pin(mapped.address(), mapped.bytes(), callState);
@@ -448,7 +337,7 @@ public final class Frames {
         }
     }
 
-    private Optional<PinMethod> pinMethod(int[] pins) {
+    Optional<PinMethod> pinMethod(int[] pins) {
         if (pins.length == 0) {
             return Optional.empty();
         }
@@ -477,8 +366,7 @@ public final class Frames {
         }
     }
 
-    private static void requireReached(PhysicalRequest request, Set<Guarantee> reached)
-            throws Refusal {
+    static void requireReached(PhysicalRequest request, Set<Guarantee> reached) throws Refusal {
         if (!reached.containsAll(request.least())) {
             Set<Guarantee> missing = EnumSet.copyOf(request.least());
             missing.removeAll(reached);
@@ -491,7 +379,7 @@ public final class Frames {
         }
     }
 
-    private void requireNode(PhysicalRequest request, long address, MemorySegment callState)
+    void requireNode(PhysicalRequest request, long address, MemorySegment callState)
             throws Refusal {
         if (request.nodeRequired()) {
             int node = os.nodeOf(address, callState);
@@ -612,6 +500,8 @@ public final class Frames {
         FrameSlab slab = table.find(memory.address());
         switch (slab.use()) {
             case FrameSlab.Use.Whole _ -> giveBack(slab);
+            case FrameSlab.Use.Adopted _ ->
+                    throw new IllegalStateException("adopted memory is in no table");
             case FrameSlab.Use.Runs(TakenPages taken) ->
                     held.give(taken, memory.address() - slab.address(), memory.bytes())
                             .forEach(this::giveBack);

@@ -144,10 +144,11 @@ final class Pages {
         return last;
     }
 
-    /** Whether all those bytes are known to lie in huge pages. */
+    /** Whether those bytes are known to be whole huge pages. */
     boolean isHuge(long address, long bytes, MemorySegment callState) {
         try {
-            return bytes % HUGE_BYTES == 0 && os.hugeBytes(address, bytes, callState) == bytes;
+            return ((address | bytes) & HUGE_BYTES - 1) == 0
+                    && os.hugeBytes(address, bytes, callState) == bytes;
         } catch (Refusal unknown) {
             return false;
         }

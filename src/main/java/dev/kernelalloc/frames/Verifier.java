@@ -164,8 +164,7 @@ final class Verifier {
                 try {
                     Audit audit = new Audit(slab, process);
                     audit.run();
-                    // A slab leaves the table before its pages go, so these were still its own.
-                    if (isAdopted(slab) || table.find(slab.address()) == slab) {
+                    if (isStillThere(slab)) {
                         checked += audit.compared;
                         drifts.addAll(audit.drifts);
                         for (LostGuarantee one : audit.lost) {
@@ -205,15 +204,20 @@ final class Verifier {
 
     /** Pages of the pool, of the kernel and of files are not marked as the process's alone. */
     private static boolean mayBeShared(FrameSlab slab) {
-        return isAdopted(slab) || isNeverSwapped(slab);
+        return slab.use() instanceof FrameSlab.Use.Adopted adopted
+                ? adopted.isShared()
+                : isNeverSwapped(slab);
     }
 
-    private static boolean isAdopted(FrameSlab slab) {
-        return slab.use() == FrameSlab.Use.ADOPTED;
+    /** A slab leaves the table before its pages go, so what was found was of its own. */
+    private boolean isStillThere(FrameSlab slab) {
+        return slab.use() instanceof FrameSlab.Use.Adopted adopted
+                ? !adopted.hasEnded()
+                : table.find(slab.address()) == slab;
     }
 
     private void retranslate(FrameSlab slab, Translation found) {
-        if (isAdopted(slab)) {
+        if (slab.use() instanceof FrameSlab.Use.Adopted) {
             slab.retranslate(found);
         } else {
             table.retranslate(slab, found);

@@ -594,6 +594,11 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
     }
 
     @Override
+    public List<Mapping> mappings(long start, long end) throws Refusal {
+        return Mapping.read(files(), start, end);
+    }
+
+    @Override
     public LockBudget pinBudget() throws Refusal {
         return proc().pinBudget();
     }

@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicReference;
 /** Ranges of addresses whose pages stay in memory. Each is added once, in any order. */
 public final class LockedMappings {
 
-    private static final String MAPPINGS = "/proc/self/smaps";
+    static final String SMAPS = "/proc/self/smaps";
 
     /** {@code VM_LOCKED}, as mlock(2) sets it. */
     private static final String LOCKED = "lo";
@@ -20,10 +20,10 @@ public final class LockedMappings {
     /** Those of this process, as smaps shows them: a line of flags ends what is said of each. */
     static LockedMappings read(KernelFiles files) throws Refusal {
         LockedMappings found = new LockedMappings();
-        AtomicReference<MappingLine> current = new AtomicReference<>(new MappingLine(0, 0));
+        AtomicReference<MappingLine> current = new AtomicReference<>(new MappingLine(0, 0, false));
         Content smaps =
                 files.lines(
-                        MAPPINGS,
+                        SMAPS,
                         line -> {
                             MappingLine.of(line).ifPresent(current::set);
                             if (line.startsWith("VmFlags:") && isLocked(line)) {
@@ -31,7 +31,7 @@ public final class LockedMappings {
                             }
                         });
         if (!smaps.isRead()) {
-            throw smaps.refusal(MAPPINGS);
+            throw smaps.refusal(SMAPS);
         }
         return found;
     }

@@ -8,8 +8,12 @@ import java.util.Optional;
  *
  * @param start its first address
  * @param end the address behind it
+ * @param shared whether writes reach others that have mapped the same
  */
-record MappingLine(long start, long end) {
+record MappingLine(long start, long end, boolean shared) {
+
+    /** The place of the letter in {@code rw-s}. */
+    private static final int SHARING = 4;
 
     /** Reads a line; empty when it begins no mapping. */
     static Optional<MappingLine> of(String line) {
@@ -22,7 +26,8 @@ record MappingLine(long start, long end) {
             return Optional.of(
                     new MappingLine(
                             Long.parseUnsignedLong(line, 0, dash, 16),
-                            Long.parseUnsignedLong(line, dash + 1, space, 16)));
+                            Long.parseUnsignedLong(line, dash + 1, space, 16),
+                            line.startsWith("s", space + SHARING)));
         } catch (NumberFormatException malformed) {
             return Optional.empty();
         }

@@ -246,6 +246,11 @@ public interface OperatingSystem {
     /** Allows pages to leave memory again, also those that are not locked. */
     void unlock(long address, long bytes, MemorySegment callState) throws Refusal;
 
+    /** Returns the parts of this process's mappings that lie in a range, ascending, as of now. */
+    default List<Mapping> mappings(long start, long end) throws Refusal {
+        throw new Refusal.NotSupported(name() + " does not report how memory is mapped");
+    }
+
     /** The mappings of this process whose pages the system keeps in memory, as of now. */
     default LockedMappings lockedMappings() throws Refusal {
         throw new Refusal.NotSupported(name() + " does not report which pages are locked");

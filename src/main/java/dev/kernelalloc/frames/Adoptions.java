@@ -1,0 +1,245 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.Mapping;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Provenance;
+import dev.kernelalloc.physical.Way;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * Locks, pins and resolves memory of the program, and returns it as it was. What can be refused
+ * without a lock or a pin is decided before those. Safe to use from any thread.
+ */
+final class Adoptions {
+
+    private static final long GIANT_BYTES = 1L << 30;
+
+    private final OperatingSystem os;
+    private final Pages pages;
+    private final Preflight preflight;
+    private final Frames frames;
+
+    Adoptions(OperatingSystem os, Pages pages, Preflight preflight, Frames frames) {
+        this.os = os;
+        this.pages = pages;
+        this.preflight = preflight;
+        this.frames = frames;
+    }
+
+    /** A part of the memory that was not locked before. */
+    record Lock(long address, long bytes) {}
+
+    /**
+     * Populates, locks, pins and resolves memory that the program has mapped, in place.
+     *
+     * @param address a multiple of the page size
+     * @param bytes a multiple of the page size, more than 0
+     * @param request of which the size, and how pages are obtained, is not looked at
+     * @throws Refusal if the memory does not meet the request; it is as before then, but populated
+     */
+    Adoption adopt(long address, long bytes, PhysicalRequest request) throws Refusal {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            List<Mapping> mappings = mappings(address, bytes);
+            boolean pooled = mappings.getFirst().isOfHugePool();
+            boolean shared = mappings.getFirst().shared();
+            requireOneKind(mappings);
+            if (pooled) {
+                os.populate(address, bytes, callState); // set aside: nothing to look at
+            } else {
+                pages.populate(address, bytes, request, callState);
+            }
+            boolean huge =
+                    pooled
+                            ? ((address | bytes) & Pages.HUGE_BYTES - 1) == 0
+                            : pages.isHuge(address, bytes, callState);
+            Way way = pooled ? pool(mappings) : huge ? Way.TRANSPARENT_HUGE : Way.BASE_PAGES;
+            Set<Guarantee> reached = reachable(request, huge, pooled);
+            Frames.requireReached(request, reached);
+            frames.requireNode(request, address, callState);
+            requirePlace(request, pages.resolve(address, bytes, shared, callState), bytes);
+            Mapped mapped =
+                    new Mapped(new Reservation(address, 0, false, 0), address, bytes, way, huge);
+            List<Lock> locks = new ArrayList<>();
+            int[] pins = {};
+            try {
+                if (reached.contains(Guarantee.LOCKED) && !pooled) {
+                    lock(mappings, locks, callState);
+                }
+                if (reached.contains(Guarantee.PINNED)) {
+                    pins = frames.pin(mapped, callState);
+                }
+                Translation found = pages.resolve(address, bytes, shared, callState);
+                requirePlace(request, found, bytes); // a lock or a pin may move pages
+                FrameSlab.Use.Adopted use = new FrameSlab.Use.Adopted(shared);
+                FrameSlab slab =
+                        new FrameSlab(
+                                mapped,
+                                request,
+                                Set.copyOf(reached),
+                                new Provenance(way, List.of(), frames.pinMethod(pins)),
+                                pins,
+                                use,
+                                found);
+                return new Adoption(this, frames.map(), slab, use, List.copyOf(locks));
+            } catch (Refusal | RuntimeException | Error e) {
+                pages.unpin(pins, pins.length, callState);
+                locks.forEach(lock -> unlock(lock, callState));
+                throw e;
+            }
+        }
+    }
+
+    /** Those of a range; where they are unknown, it is one that is private and not locked. */
+    private List<Mapping> mappings(long address, long bytes) throws Refusal {
+        List<Mapping> found;
+        try {
+            found = os.mappings(address, address + bytes);
+        } catch (Refusal.NotSupported unknown) {
+            found = List.of(new Mapping(address, address + bytes, false, os.pageBytes(), Set.of()));
+        }
+        if (found.stream().mapToLong(Mapping::bytes).sum() != bytes) {
+            throw new Refusal.OutOfMemory(
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes at 0x%x are not all mapped: %s",
+                            bytes,
+                            address,
+                            found));
+        }
+        return found;
+    }
+
+    /** Its pages are audited by one rule. */
+    private static void requireOneKind(List<Mapping> mappings) throws Refusal {
+        Mapping first = mappings.getFirst();
+        for (Mapping mapping : mappings) {
+            if (mapping.isOfDevice()) {
+                throw new Refusal.NotSupported(
+                        "a device is mapped there, whose pages are not memory: " + mapping);
+            }
+            if (mapping.shared() != first.shared()
+                    || mapping.isOfHugePool() != first.isOfHugePool()
+                    || mapping.pageBytes() != first.pageBytes()) {
+                throw new Refusal.NotSupported(
+                        "mappings of two kinds, adopt each by itself: "
+                                + first
+                                + " and "
+                                + mapping);
+            }
+        }
+    }
+
+    private static Way pool(List<Mapping> mappings) throws Refusal {
+        long pageBytes = mappings.getFirst().pageBytes();
+        if (pageBytes == Pages.HUGE_BYTES) {
+            return Way.POOL_2M;
+        }
+        if (pageBytes == GIANT_BYTES) {
+            return Way.POOL_1G;
+        }
+        throw new Refusal.NotSupported(
+                "the pool's pages are of " + pageBytes + " bytes, and 2 MiB and 1 GiB are known");
+    }
+
+    /** The guarantees of the request that lock and pin will give, or that the memory has. */
+    private static Set<Guarantee> reachable(PhysicalRequest request, boolean huge, boolean pooled) {
+        Set<Guarantee> reached = EnumSet.of(Guarantee.RESIDENT);
+        if (pooled || request.least().contains(Guarantee.LOCKED)) {
+            reached.add(Guarantee.LOCKED);
+        }
+        if (request.least().contains(Guarantee.PINNED)) {
+            reached.add(Guarantee.PINNED);
+        }
+        if (huge) {
+            reached.add(Guarantee.HUGE);
+        }
+        if (request.contiguous()) {
+            reached.add(Guarantee.CONTIGUOUS); // or it is refused
+        }
+        return reached;
+    }
+
+    /** Locks do not nest: what the program has locked keeps its lock. */
+    private void lock(List<Mapping> mappings, List<Lock> locks, MemorySegment callState)
+            throws Refusal {
+        for (Mapping mapping : mappings) {
+            if (!mapping.isLocked()) {
+                Lock lock = new Lock(mapping.start(), mapping.bytes());
+                preflight.requireLockable(lock.bytes);
+                locks.add(lock);
+                try {
+                    pages.lock(lock.address, lock.bytes, callState);
+                } catch (Refusal | RuntimeException | Error e) {
+                    locks.removeLast();
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private void requirePlace(PhysicalRequest request, Translation found, long bytes)
+            throws Refusal {
+        if (!request.contiguous()) {
+            return;
+        }
+        if (found.isHidden()) {
+            throw new Refusal.NotPermitted(
+                    "memory of the program is contiguous only if its frames say so, and they are"
+                            + " hidden from this process: run with CAP_SYS_ADMIN");
+        }
+        Placement asked = Placement.of(request, os.pageBytes());
+        Placement placement =
+                new Placement(
+                        bytes,
+                        asked.alignment(),
+                        asked.lowest(),
+                        asked.highest(),
+                        asked.boundary());
+        long start = found.addressOf(0);
+        if (!found.isContiguous(0, bytes) || placement.firstFit(start, bytes) != start) {
+            throw new Refusal.Fragmented(
+                    String.format(
+                            Locale.ROOT,
+                            "of %d bytes the longest run is of %d, and they begin at 0x%x",
+                            bytes,
+                            found.longestRunBytes(),
+                            start));
+        }
+    }
+
+    /** Ends what {@link #adopt} has begun. */
+    void end(FrameSlab slab, List<Lock> locks, boolean alive) {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            pages.unpin(slab.pins(), slab.pins().length, callState);
+            for (Lock lock : locks) {
+                if (alive) {
+                    unlock(lock, callState);
+                } else {
+                    preflight.unlocked(lock.bytes); // with its mapping
+                }
+            }
+        }
+    }
+
+    private void unlock(Lock lock, MemorySegment callState) {
+        try {
+            os.unlock(lock.address, lock.bytes, callState);
+        } catch (Refusal unmapped) {
+            // Its lock ended with the mapping.
+        }
+        preflight.unlocked(lock.bytes);
+    }
+}
