@@ -91,7 +91,7 @@ public final class Out<T extends @Nullable Object> {
 
     /**
      * Allocates a pointer to text. Its value is a copy of the UTF-8 text up to the NUL, or null;
-     * the memory of the text belongs to whom the C function says.
+     * the documentation of the C function defines who owns the memory of the text.
      *
      * <p>{@link #get} follows the pointer, so it is restricted, like {@link
      * MemorySegment#reinterpret(long)}: the JVM warns or denies unless native access is enabled for

@@ -16,7 +16,7 @@ import java.util.Locale;
  * can see, as far as their memory is limited.
  *
  * <p>Finding the groups takes longer than reading their numbers, so they are remembered while the
- * process stays in them, for {@link #LIFETIME_NANOS} at most: a hierarchy may be mounted anew.
+ * process stays in them, for {@link #LIFETIME_NANOS} at most: a hierarchy may be mounted again.
  */
 final class MemoryGroups {
 

@@ -1,8 +1,10 @@
 package dev.kernelalloc.cli;
 
+import java.util.Locale;
+
 /**
- * Starts the tool, or says which Java it needs. Compiled for Java 17, where {@link Tool} cannot be
- * loaded.
+ * Starts the tool, or prints which Java it needs. Compiled for Java 17, where {@link Tool} cannot
+ * be loaded.
  */
 public final class Launcher {
 
@@ -20,9 +22,11 @@ public final class Launcher {
         int found = Runtime.version().feature();
         if (found < REQUIRED) {
             System.err.printf(
+                    Locale.ROOT,
                     "kernel-alloc: Java is too old: required=%d found=%d; run the java of a newer"
                             + " JDK%n",
-                    REQUIRED, found);
+                    REQUIRED,
+                    found);
             System.exit(FAILED);
         }
         Class.forName("dev.kernelalloc.cli.Tool")

@@ -17,7 +17,7 @@ final class Terminal {
     private static final int STANDARD_OUTPUT = 1;
     private static final int STANDARD_ERROR = 2;
 
-    /** What is printed where there is no terminal, or where its width is unknown. */
+    /** The width if there is no terminal, or its width is unknown. */
     private static final int DEFAULT_COLUMNS = 80;
 
     /** TIOCGWINSZ of Linux and of macOS. */

@@ -61,7 +61,7 @@ public final class Tool implements Runnable {
     static final int USAGE = 2;
     static final int DRIFTED = 3;
 
-    /** Of picocli. */
+    /** The least width that picocli accepts. */
     private static final int LEAST_HELP_COLUMNS = 55;
 
     private static final int MOST_HELP_COLUMNS = 100;

@@ -35,10 +35,10 @@ final class Site {
     private static final HtmlRenderer RENDERER =
             HtmlRenderer.builder().extensions(EXTENSIONS).build();
 
-    /** What the head of each page links to; the texts, and the Markdown files. */
+    /** The links in the head of each page, the texts, and the Markdown files. */
     private static final Map<String, String> MENU = menu();
 
-    /** Where directories are shown that have no page. */
+    /** The place in the sources that shows directories without a page. */
     private static final String REPOSITORY =
             "https://github.com/kernelalloc/kernel-alloc-java/tree/main/";
 

@@ -225,7 +225,7 @@ public final class Btf {
                 spelling.equals("char"));
     }
 
-    /** A typedef of a number or of an anonymous struct keeps its name, which says more. */
+    /** A typedef of a number or of an anonymous struct keeps its name. */
     private static CType renamed(CType type, String name) {
         return switch (type) {
             case CType.Int number ->
@@ -242,7 +242,9 @@ public final class Btf {
         };
     }
 
-    /** What a pointer to a type is called; the type itself is not read, as it may be a circle. */
+    /**
+     * Returns the name of a pointer to a type, without reading the type, which may be recursive.
+     */
     private String pointer(int target) {
         @Nullable String name = null;
         int id = target;

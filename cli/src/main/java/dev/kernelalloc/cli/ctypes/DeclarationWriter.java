@@ -20,7 +20,7 @@ import javax.lang.model.SourceVersion;
  *
  * <p>Debug information has offsets and sizes, but neither alignments nor {@code packed}. Both are
  * derived: a struct whose members or size contradict the natural alignments is packed, and whatever
- * the rules of C alone would place elsewhere gets its offset. What fits no rule is refused, never
+ * the rules of C alone would place elsewhere gets its offset. Anything else is refused, never
  * guessed.
  */
 public final class DeclarationWriter {
@@ -334,7 +334,7 @@ public final class DeclarationWriter {
         }
     }
 
-    /** What places the members of one struct. */
+    /** Places the members of one struct. */
     private static final class Placement {
 
         private final CType.Compound struct;

@@ -20,7 +20,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** What is written for a struct of C is that struct, by the layout that the library gives it. */
+/** The declaration of a C struct has the layout of that struct. */
 class DeclarationTest {
 
     private static final int STRUCTS = 300;
