@@ -10,6 +10,8 @@ import static java.nio.file.StandardOpenOption.WRITE;
 
 import dev.kernelalloc.source.MappedRange;
 import dev.kernelalloc.source.MemorySource;
+import dev.kernelalloc.testing.Await;
+import dev.kernelalloc.testing.HeldByC;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -29,9 +31,13 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** A pool over memory that a program supplies, and the listeners of its ranges. */
 class MemorySourceTest {
@@ -274,5 +280,78 @@ class MemorySourceTest {
             assertThat(ended).isNotEmpty();
             assertThat(pool.stats().capacityBytes()).isZero();
         }
+    }
+
+    @Test
+    @DisplayName("Memory of a source that a call uses ends after that call, without a failure")
+    void free_memoryInUse_endsLater() {
+        List<MemorySegment> obtained = new ArrayList<>();
+        List<MemorySegment> released = new ArrayList<>();
+        MemorySource source =
+                new MemorySource() {
+                    @Override
+                    public Optional<MemorySegment> obtain(
+                            long bytes, long alignment, Arena lifetime) {
+                        obtained.add(lifetime.allocate(bytes, alignment));
+                        return Optional.of(obtained.getLast());
+                    }
+
+                    @Override
+                    public void release(MemorySegment memory) {
+                        released.add(memory);
+                    }
+                };
+        PoolAllocator pool = PoolAllocator.builder().source(source).build();
+        MemorySegment small = pool.allocate(64, 8);
+        MemorySegment large = pool.allocate(5 << 20, 8);
+        assertThat(obtained).hasSize(2);
+        Runnable ending =
+                () -> {
+                    pool.free(small);
+                    pool.free(large);
+                    pool.trim();
+                    pool.close();
+                    assertThat(obtained).allMatch(memory -> memory.scope().isAlive());
+                };
+        HeldByC.during(obtained.getFirst(), () -> HeldByC.during(obtained.getLast(), ending));
+        Await.until(
+                "the ends of both lifetimes",
+                () -> obtained.stream().noneMatch(memory -> memory.scope().isAlive()));
+        assertThat(released).containsExactlyInAnyOrderElementsOf(obtained);
+    }
+
+    @Test
+    @DisplayName("A source and a listener may wait for a thread that reads statistics")
+    void trim_listenerWaitsForStatistics_returns() {
+        AtomicReference<PoolAllocator> pool = new AtomicReference<>();
+        AtomicInteger calls = new AtomicInteger();
+        Runnable waiting =
+                () -> {
+                    CompletableFuture.supplyAsync(() -> pool.get().stats())
+                            .orTimeout(1, TimeUnit.MINUTES)
+                            .join();
+                    calls.incrementAndGet();
+                };
+        MemorySource source =
+                new MemorySource() {
+                    @Override
+                    public Optional<MemorySegment> obtain(
+                            long bytes, long alignment, Arena lifetime) {
+                        return Optional.of(lifetime.allocate(bytes, alignment));
+                    }
+
+                    @Override
+                    public void release(MemorySegment memory) {
+                        waiting.run();
+                    }
+                };
+        pool.set(
+                PoolAllocator.builder().source(source).onRangeUnmapped(_ -> waiting.run()).build());
+        pool.get().free(pool.get().allocate(64, 8));
+        pool.get().trim();
+        pool.get().free(pool.get().allocate(5 << 20, 8));
+        pool.get().close();
+        assertThat(calls).hasValue(4);
+        assertThat(pool.get().stats().capacityBytes()).isZero();
     }
 }

@@ -74,6 +74,21 @@ public final class ObservedChunks implements ChunkSource {
     }
 
     @Override
+    public boolean callsProgram() {
+        return true;
+    }
+
+    @Override
+    public void retryReleases() {
+        source.retryReleases();
+    }
+
+    @Override
+    public boolean hasReleasedAll() {
+        return source.hasReleasedAll();
+    }
+
+    @Override
     public boolean discard(long address, long bytes) {
         return false;
     }

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
@@ -30,6 +31,9 @@ public final class SuppliedChunks implements ChunkSource {
 
     /** By address. */
     private final ConcurrentSkipListMap<Long, Supplied> held = new ConcurrentSkipListMap<>();
+
+    /** Lifetimes that could not be ended yet. */
+    private final ConcurrentLinkedQueue<Arena> inUse = new ConcurrentLinkedQueue<>();
 
     private record Supplied(MemorySegment memory, Arena lifetime) {
 
@@ -83,10 +87,10 @@ public final class SuppliedChunks implements ChunkSource {
             hold(supplied, bytes, alignment);
             return new Chunk(supplied.memory.address(), bytes, false);
         } catch (IOException | RuntimeException e) {
-            lifetime.close();
+            end(lifetime, bytes);
             throw refused(bytes, "failed: " + e);
         } catch (Refusal | Error e) {
-            lifetime.close();
+            end(lifetime, bytes);
             throw e;
         }
     }
@@ -142,8 +146,49 @@ public final class SuppliedChunks implements ChunkSource {
         try {
             release(supplied.memory);
         } finally {
-            supplied.lifetime.close();
+            end(supplied.lifetime, supplied.memory.byteSize());
         }
+    }
+
+    /**
+     * Ends a lifetime, which fails while a system call or a downcall of the program uses a segment
+     * of it.
+     */
+    private void end(Arena lifetime, long bytes) {
+        if (!tryEnd(lifetime)) {
+            inUse.add(lifetime);
+            System.getLogger("dev.kernelalloc")
+                    .log(
+                            System.Logger.Level.WARNING,
+                            "memory of a source stays mapped after its release: bytes="
+                                    + bytes
+                                    + "; a system call or a downcall uses it, and it ends after"
+                                    + " that");
+        }
+    }
+
+    private static boolean tryEnd(Arena lifetime) {
+        try {
+            lifetime.close();
+            return true;
+        } catch (IllegalStateException e) {
+            return !lifetime.scope().isAlive();
+        }
+    }
+
+    @Override
+    public boolean callsProgram() {
+        return true;
+    }
+
+    @Override
+    public void retryReleases() {
+        inUse.removeIf(SuppliedChunks::tryEnd);
+    }
+
+    @Override
+    public boolean hasReleasedAll() {
+        return inUse.isEmpty();
     }
 
     private void release(MemorySegment memory) {

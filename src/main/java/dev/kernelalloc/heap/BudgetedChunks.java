@@ -61,6 +61,21 @@ public final class BudgetedChunks implements ChunkSource {
     }
 
     @Override
+    public boolean callsProgram() {
+        return source.callsProgram();
+    }
+
+    @Override
+    public void retryReleases() {
+        source.retryReleases();
+    }
+
+    @Override
+    public boolean hasReleasedAll() {
+        return source.hasReleasedAll();
+    }
+
+    @Override
     public boolean serves(Chunk chunk) {
         return source.serves(chunk);
     }

@@ -18,6 +18,25 @@ public interface ChunkSource {
     void giveBack(Chunk chunk);
 
     /**
+     * Returns whether {@link #giveBack} calls code of the program, which may wait for other
+     * threads, and so must not be called with a lock held.
+     */
+    default boolean callsProgram() {
+        return false;
+    }
+
+    /**
+     * Retries what {@link #giveBack} could not release, because it was in use. Called without a
+     * lock.
+     */
+    default void retryReleases() {}
+
+    /** Returns whether {@link #retryReleases} has nothing to do. */
+    default boolean hasReleasedAll() {
+        return true;
+    }
+
+    /**
      * Returns whether blocks may be cut from a chunk, and whether it may be kept for later ones. A
      * chunk that has lost what was requested of it is released once no block uses it; see {@link
      * SlabHeap#withdraw}.

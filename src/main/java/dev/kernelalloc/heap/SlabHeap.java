@@ -187,7 +187,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         Rehearsal.ofServing();
         this.settings = settings;
         this.listener = listener;
-        this.source = new ToldChunks(source, listener);
+        this.source = new ToldChunks(source, listener, idleTrimming);
         this.capacity = capacity;
         this.slabs = new Slabs(this.source, settings.cacheBytes(), capacity, hardened, shuffled);
         CacheBudget budget = new CacheBudget(settings.cacheBytes());
@@ -1108,6 +1108,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         synchronized (idleTrimming) { // so as not to miss slabs that the trim thread holds
             reclaim();
         }
+        source.retryReleases();
         reportTrim(source.returnedBytes() - returnedBefore, System.nanoTime() - began);
     }
 
@@ -1152,6 +1153,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             synchronized (idleTrimming) {
                 returnIdle();
             }
+            source.retryReleases();
         } finally {
             source.leave(entered, true);
         }
@@ -1227,7 +1229,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     }
 
     private boolean isEmpty() {
-        return slabs.isEmpty() && !large.keepsAny();
+        return slabs.isEmpty() && !large.keepsAny() && source.hasReleasedAll();
     }
 
     // ---- state ----------------------------------------------------------------------------------
@@ -1257,6 +1259,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             sendUnreachable(caches.loans());
             reclaim();
         }
+        source.retryReleases();
     }
 
     private void sendUnreachable(@Nullable SlabCache[] ofThreads) {

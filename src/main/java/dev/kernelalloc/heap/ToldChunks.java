@@ -2,18 +2,30 @@ package dev.kernelalloc.heap;
 
 import dev.kernelalloc.os.Refusal;
 
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A source that reports each chunk to a listener, and counts the bytes returned. */
+/**
+ * A source that reports each chunk to a listener, and counts the bytes returned. Chunks whose
+ * release calls code of the program are released after the lock of the heap.
+ */
 final class ToldChunks implements ChunkSource {
 
     private final ChunkSource source;
     private final HeapListener listener;
+    private final Object lock;
     private final AtomicLong returnedBytes = new AtomicLong();
 
-    ToldChunks(ChunkSource source, HeapListener listener) {
+    /** Chunks that were returned under the lock. */
+    private final ConcurrentLinkedQueue<Chunk> returned = new ConcurrentLinkedQueue<>();
+
+    /**
+     * @param lock the monitor of the heap under which nothing of the program is called
+     */
+    ToldChunks(ChunkSource source, HeapListener listener, Object lock) {
         this.source = source;
         this.listener = listener;
+        this.lock = lock;
     }
 
     /** Returns the bytes returned so far, in whole chunks and single pages. */
@@ -31,8 +43,41 @@ final class ToldChunks implements ChunkSource {
     @Override
     public void giveBack(Chunk chunk) {
         tellGivingBack(chunk);
+        if (!source.callsProgram() || !Thread.holdsLock(lock) || !postpone(chunk)) {
+            release(chunk);
+        }
+    }
+
+    private boolean postpone(Chunk chunk) {
+        try {
+            return returned.add(chunk);
+        } catch (OutOfMemoryError e) {
+            return false; // rather now, under the lock, than never
+        }
+    }
+
+    private void release(Chunk chunk) {
         source.giveBack(chunk);
         returnedBytes.addAndGet(chunk.bytes());
+    }
+
+    @Override
+    public boolean callsProgram() {
+        return source.callsProgram();
+    }
+
+    /** Releases what was returned under the lock, too. */
+    @Override
+    public void retryReleases() {
+        for (Chunk chunk; (chunk = returned.poll()) != null; ) {
+            release(chunk);
+        }
+        source.retryReleases();
+    }
+
+    @Override
+    public boolean hasReleasedAll() {
+        return returned.isEmpty() && source.hasReleasedAll();
     }
 
     @Override

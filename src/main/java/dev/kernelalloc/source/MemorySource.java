@@ -44,7 +44,9 @@ public interface MemorySource {
     Optional<MemorySegment> obtain(long bytes, long alignment, Arena lifetime) throws IOException;
 
     /**
-     * Releases memory, before its lifetime ends. Its exceptions are logged.
+     * Releases memory, before its lifetime ends. Its exceptions are logged. A lifetime that cannot
+     * end, because a system call or a downcall uses a segment of it, is logged too, and ends within
+     * seconds after that call. No lock of the pool is held.
      *
      * @param memory a segment that {@link #obtain} returned
      */
