@@ -103,6 +103,9 @@ public abstract class StructType<T> {
      *     64 deep in it; all mistakes are reported together
      */
     public static <T> StructType<T> of(MethodHandles.Lookup lookup, Class<T> type) {
+        if (!initialised) {
+            Headroom.require(); // before Abi, which is initialised once or never
+        }
         return of(lookup, type, Abi.HOST);
     }
 
@@ -112,9 +115,6 @@ public abstract class StructType<T> {
     static <T> StructType<T> of(MethodHandles.Lookup lookup, Class<T> type, Abi abi) {
         Objects.requireNonNull(lookup, "lookup");
         Objects.requireNonNull(type, "type");
-        if (!initialised) {
-            Headroom.require();
-        }
         StructType<?> bound = Binder.bind(lookup, type, abi);
         initialised = true;
         return (StructType<T>) bound;
