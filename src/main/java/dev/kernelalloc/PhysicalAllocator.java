@@ -276,13 +276,13 @@ public final class PhysicalAllocator extends AbstractAllocator {
 
     /**
      * Keeps memory prepared: from now until it is closed, this allocator holds at least that many
-     * bytes in slabs, in use or not. {@link #allocate(long, long)}, boxes and arenas make no system
-     * call while such memory is unused, and {@link #trim} does not release it. It is charged to the
-     * limit of this allocator. Blocks by {@linkplain #allocate(PhysicalRequest) request} are not
-     * taken from it.
+     * bytes in slabs of 2 MiB, in use or not. {@link #allocate(long, long)}, boxes and arenas make
+     * no system call while such memory is unused, and {@link #trim} does not release it. It is
+     * charged to the limit of this allocator. Blocks that are too large for such a slab, and those
+     * by {@linkplain #allocate(PhysicalRequest) request}, are not taken from it.
      *
-     * <p>Call it before the first allocation, or for what is in use and expected together. It takes
-     * as long as populating and locking that memory.
+     * <p>Call it before the first allocation: slabs of other sizes, as an allocator without a
+     * reserve makes them, do not count. It takes as long as populating and locking that memory.
      *
      * @param bytes the bytes to hold, rounded up to 2 MiB; less than before releases the surplus
      *     that is unused
@@ -303,9 +303,21 @@ public final class PhysicalAllocator extends AbstractAllocator {
                             + " is neither contiguous, guarded nor aligned, and raise ulimit -l");
         }
         try {
-            chunks.reserve(bytes);
+            reserve(chunks, bytes);
         } catch (Refusal e) {
             throw requestedBlocks.explained(e, bytes, 1);
+        }
+    }
+
+    /** Releases idle memory, which may be the memory that is missing. */
+    private void reserve(FrameChunks from, long bytes) throws Refusal {
+        try {
+            from.reserve(bytes);
+        } catch (Refusal.OverBudget e) {
+            throw e; // idle memory has been released
+        } catch (Refusal first) {
+            trim();
+            from.reserve(bytes);
         }
     }
 

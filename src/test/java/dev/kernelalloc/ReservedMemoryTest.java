@@ -59,6 +59,63 @@ class ReservedMemoryTest {
     }
 
     @Test
+    @DisplayName("Slabs of other sizes are no part of the reserve, and make it no smaller")
+    void reserve_besideOtherSlabs_isWhole() {
+        MemorySegment small = physical.allocate(64, 8);
+        physical.reserve(2 * MIB);
+        assertThat(physical.charged()).isGreaterThanOrEqualTo(2 * MIB);
+        physical.reserve(16 * MIB);
+        MemorySegment large = physical.allocate(12 * MIB, 8);
+        List<MemorySegment> blocks = blocks(physical, 3000);
+        blocks.forEach(physical::free);
+        physical.trim();
+        physical.free(large);
+        physical.free(small);
+        physical.trim();
+        assertThat(physical.charged()).isEqualTo(16 * MIB);
+        physical.close();
+        os.assertNothingLeaked();
+    }
+
+    @Test
+    @DisplayName("Idle memory is released for a reserve that the limit would refuse otherwise")
+    void reserve_idleMemoryAtTheLimit_isReleasedForIt() {
+        try (PhysicalAllocator limited = PhysicalAllocator.builder().limit(16 * MIB).build(os)) {
+            limited.free(limited.allocate(PhysicalRequest.ofBytes(2 * MIB).contiguous().build()));
+            assertThat(limited.charged()).isPositive();
+            limited.reserve(16 * MIB);
+            assertThat(limited.charged()).isEqualTo(16 * MIB);
+        }
+        os.assertNothingLeaked();
+    }
+
+    @Test
+    @DisplayName("Threads that free at once leave the reserve whole")
+    void free_concurrently_keepsTheReserve() throws Exception {
+        physical.reserve(16 * MIB);
+        try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+            List<Future<?>> all = new ArrayList<>();
+            for (int thread = 0; thread < 4; thread++) {
+                all.add(
+                        threads.submit(
+                                () -> {
+                                    for (int round = 0; round < 500; round++) {
+                                        physical.free(physical.allocate(2 * MIB, 8));
+                                        physical.trim();
+                                    }
+                                }));
+            }
+            for (Future<?> one : all) {
+                one.get();
+            }
+        }
+        physical.trim();
+        assertThat(physical.charged()).isEqualTo(16 * MIB);
+        physical.close();
+        os.assertNothingLeaked();
+    }
+
+    @Test
     @DisplayName("Reserved memory that was used before is zeroed where zeros are promised")
     void allocateZeroed_fromReusedReserve_isZero() {
         physical.reserve(2 * MIB);

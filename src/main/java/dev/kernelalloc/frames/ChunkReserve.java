@@ -9,9 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Prepared chunks without a user, all of one size. They are kept as long as the chunks in use and
- * these are at most a minimum together, so that a heap which shrinks and grows again makes no
- * system call. Safe to use from any thread.
+ * Prepared chunks without a user, all of one size. They are kept as long as those in use and these
+ * are at most a minimum together, so that a heap which shrinks and grows again makes no system
+ * call. Chunks of other sizes do not count: they could not serve. Safe to use from any thread.
  */
 final class ChunkReserve {
 
@@ -20,12 +20,15 @@ final class ChunkReserve {
 
     // Guarded by this:
     private final ArrayDeque<Chunk> idle = new ArrayDeque<>();
+    private long usedBytes;
     private long minimumBytes;
     private boolean closed;
 
-    /** Takes a chunk, whose contents are undefined; null if there is none. */
+    /** Takes a chunk into use, whose contents are undefined; null if there is none. */
     synchronized @Nullable Chunk take() {
-        return idle.pollLast();
+        Chunk chunk = idle.pollLast();
+        usedBytes += chunk == null ? 0 : UNIT_BYTES;
+        return chunk;
     }
 
     /** Returns whether a chunk can be taken now. */
@@ -33,22 +36,45 @@ final class ChunkReserve {
         return idle.isEmpty();
     }
 
+    /** Counts a chunk that came into use and was not taken from here. */
+    synchronized void use(Chunk chunk) {
+        usedBytes += unitBytes(chunk);
+    }
+
     /**
-     * Keeps a chunk, unless those in use and the kept ones come to the minimum without it.
+     * Ends the use of a chunk.
      *
-     * @param usedBytes the bytes of all chunks in use, without this one
+     * @param serves whether it may be used again
      * @return whether it is kept; otherwise the caller releases it
      */
-    synchronized boolean keep(Chunk chunk, long usedBytes) {
-        if (closed || chunk.bytes() != UNIT_BYTES || missing(usedBytes) < UNIT_BYTES) {
-            return false;
+    synchronized boolean giveBack(Chunk chunk, boolean serves) {
+        usedBytes -= unitBytes(chunk);
+        try {
+            return serves && keep(new Chunk(chunk.address(), chunk.bytes(), false));
+        } catch (Error e) {
+            return false; // the Java heap is exhausted
         }
-        idle.addLast(chunk);
-        return true;
+    }
+
+    /**
+     * Keeps a chunk that is not in use, unless those in use and the kept ones come to the minimum.
+     *
+     * @return whether it is kept; otherwise the caller releases it
+     */
+    synchronized boolean keep(Chunk chunk) {
+        boolean kept = !closed && unitBytes(chunk) > 0 && missing() > 0;
+        if (kept) {
+            idle.addLast(chunk);
+        }
+        return kept;
+    }
+
+    private static long unitBytes(Chunk chunk) {
+        return chunk.bytes() == UNIT_BYTES ? UNIT_BYTES : 0;
     }
 
     /** Returns the bytes that chunks in use and kept ones lack to the minimum. */
-    synchronized long missing(long usedBytes) {
+    synchronized long missing() {
         return Math.max(0, minimumBytes - usedBytes - idle.size() * UNIT_BYTES);
     }
 
@@ -61,8 +87,8 @@ final class ChunkReserve {
      *
      * @return the chunks that are too many now; the caller releases them
      */
-    synchronized List<Chunk> minimum(long bytes, long usedBytes) {
-        minimumBytes = inUnits(bytes);
+    synchronized List<Chunk> minimum(long bytes) {
+        minimumBytes = closed ? 0 : inUnits(bytes);
         List<Chunk> surplus = new ArrayList<>();
         while (!idle.isEmpty() && usedBytes + idle.size() * UNIT_BYTES > minimumBytes) {
             surplus.add(idle.removeFirst());
@@ -71,8 +97,8 @@ final class ChunkReserve {
     }
 
     /** Sets the minimum back, unless another thread has set it after that to {@code bytes}. */
-    synchronized List<Chunk> restore(long bytes, long before, long usedBytes) {
-        return minimumBytes == inUnits(bytes) ? minimum(before, usedBytes) : List.of();
+    synchronized List<Chunk> restore(long bytes, long before) {
+        return minimumBytes == inUnits(bytes) ? minimum(before) : List.of();
     }
 
     private static long inUnits(long bytes) {
@@ -82,6 +108,6 @@ final class ChunkReserve {
     /** Keeps nothing from now on. */
     synchronized List<Chunk> close() {
         closed = true;
-        return minimum(0, 0);
+        return minimum(0);
     }
 }

@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class FrameBlocks implements BlockSource {
 
     /** No more: looking for pages side by side takes milliseconds each time. */
-    private static final int MOST_ATTEMPTS = 2;
+    static final int MOST_ATTEMPTS = 2;
 
     private final Frames frames;
     private final PhysicalRequest request;

@@ -42,7 +42,7 @@ public final class FrameChunks implements ChunkSource {
     }
 
     /**
-     * Prepares memory ahead: from now on chunks in use and idle ones come to a minimum.
+     * Prepares memory ahead: from now on chunks of 2 MiB, in use and idle, come to a minimum.
      *
      * @param bytes the minimum, rounded up to 2 MiB; 0 releases idle chunks
      * @throws Refusal if there is not as much; the minimum is as before then
@@ -55,18 +55,42 @@ public final class FrameChunks implements ChunkSource {
             throw new Refusal.OutOfMemory("more bytes than can be addressed: " + bytes);
         }
         long before = reserve.minimum();
-        reserve.minimum(bytes, heldBytes.get()).forEach(this::release);
+        reserve.minimum(bytes).forEach(this::release);
         try {
-            while (reserve.missing(heldBytes.get()) >= ChunkReserve.UNIT_BYTES) {
-                Chunk chunk = made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES);
-                if (!reserve.keep(chunk, heldBytes.get())) {
-                    release(chunk); // closed, or others have come into use
-                    return;
+            Relief relief = relief();
+            int attempts = 0;
+            while (reserve.missing() > 0) {
+                try {
+                    keep(made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES));
+                } catch (Refusal e) {
+                    if (++attempts > FrameBlocks.MOST_ATTEMPTS || !relief.relieve(e)) {
+                        throw e;
+                    }
                 }
             }
         } catch (Refusal | RuntimeException | Error e) {
-            reserve.restore(bytes, before, heldBytes.get()).forEach(this::release);
+            reserve.restore(bytes, before).forEach(this::release);
             throw e;
+        }
+    }
+
+    /** Others may have returned what was missing meanwhile: listeners run without a lock. */
+    private void keep(Chunk chunk) throws Refusal {
+        boolean kept;
+        try {
+            kept = reserve.keep(chunk);
+        } catch (Error e) {
+            release(chunk); // the Java heap is exhausted
+            throw e;
+        }
+        if (!kept) {
+            release(chunk);
+            if (chunk.bytes() != ChunkReserve.UNIT_BYTES) {
+                throw new Refusal.NotSupported(
+                        "slabs of this request are of "
+                                + chunk.bytes()
+                                + " bytes, and a reserve is of 2 MiB slabs");
+            }
         }
     }
 
@@ -98,6 +122,7 @@ public final class FrameChunks implements ChunkSource {
         }
         if (chunk == null) {
             chunk = made(bytes, alignment);
+            reserve.use(chunk);
         }
         heldBytes.addAndGet(chunk.bytes());
         return chunk;
@@ -107,6 +132,7 @@ public final class FrameChunks implements ChunkSource {
     private @Nullable Chunk ofReserve() {
         Chunk chunk = reserve.take();
         while (chunk != null && !serves(chunk)) {
+            reserve.giveBack(chunk, false);
             release(chunk);
             chunk = reserve.take();
         }
@@ -127,17 +153,9 @@ public final class FrameChunks implements ChunkSource {
 
     @Override
     public void giveBack(Chunk chunk) {
-        long used = heldBytes.addAndGet(-chunk.bytes());
-        if (!serves(chunk) || !keptForLater(chunk, used)) {
+        heldBytes.addAndGet(-chunk.bytes());
+        if (!reserve.giveBack(chunk, serves(chunk))) {
             release(chunk);
-        }
-    }
-
-    private boolean keptForLater(Chunk chunk, long usedBytes) {
-        try {
-            return reserve.keep(new Chunk(chunk.address(), chunk.bytes(), false), usedBytes);
-        } catch (Error e) {
-            return false; // the Java heap is exhausted
         }
     }
 
