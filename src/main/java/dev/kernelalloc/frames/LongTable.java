@@ -1,5 +1,7 @@
 package dev.kernelalloc.frames;
 
+import java.util.Arrays;
+
 /**
  * A map of positive numbers to positive numbers, without an object for each. One thread may change
  * it at a time; a reader that runs meanwhile gets any value, and in bounded time.
@@ -58,6 +60,12 @@ final class LongTable {
         }
         slots[2 * hole] = 0;
         size--;
+    }
+
+    /** Removes all, without an object. */
+    void clear() {
+        Arrays.fill(slots, 0);
+        size = 0;
     }
 
     int size() {

@@ -69,6 +69,9 @@ final class ReverseTable {
                 slabs.forEach(slab -> enter(slab.address(), slab.translation(), true));
                 built = true;
             }
+        } catch (Error e) {
+            discard();
+            throw e;
         } finally {
             lock.unlockWrite(stamp);
         }
@@ -90,9 +93,19 @@ final class ReverseTable {
             if (built) {
                 enter(address, translation, added);
             }
+        } catch (Error e) {
+            discard();
+            throw e;
         } finally {
             lock.unlockWrite(stamp);
         }
+    }
+
+    /** The Java heap is exhausted: half a table would not follow its slabs. It is built again. */
+    private void discard() {
+        built = false;
+        hugePages.clear();
+        basePages.clear();
     }
 
     private void enter(long address, Translation translation, boolean added) {
@@ -108,11 +121,11 @@ final class ReverseTable {
             while (page < end) {
                 long virtual = address + ((long) page << pageBits);
                 if ((physical & Pages.HUGE_BYTES - 1) == 0 && end - page >= perHuge) {
-                    enter(hugePages, physical >>> HUGE_BITS, virtual, added);
+                    enterHugePage(physical, virtual, added);
                     physical += Pages.HUGE_BYTES;
                     page += perHuge;
                 } else {
-                    enter(basePages, physical >>> pageBits, virtual, added);
+                    enterPage(physical, virtual, added);
                     physical += 1L << pageBits;
                     page++;
                 }
@@ -120,11 +133,36 @@ final class ReverseTable {
         }
     }
 
-    private static void enter(LongTable table, long key, long value, boolean added) {
+    private void enterHugePage(long physical, long virtual, boolean added) {
+        long key = physical >>> HUGE_BITS;
         if (added) {
-            table.put(key, value);
+            hugePages.put(key, virtual);
+        } else if (hugePages.get(key) == virtual) {
+            hugePages.remove(key, virtual);
         } else {
-            table.remove(key, value);
+            enterPages(physical, virtual, false); // where it was split
+        }
+    }
+
+    /** An older huge page that a later page lies in is split, or it would hide that one. */
+    private void enterPage(long physical, long virtual, boolean added) {
+        if (added) {
+            long key = physical >>> HUGE_BITS;
+            long huge = hugePages.get(key);
+            if (huge != 0) {
+                hugePages.remove(key, huge);
+                enterPages(key << HUGE_BITS, huge, true);
+            }
+            basePages.put(physical >>> pageBits, virtual);
+        } else {
+            basePages.remove(physical >>> pageBits, virtual);
+        }
+    }
+
+    /** Enters the pages of a huge page one by one. */
+    private void enterPages(long physical, long virtual, boolean added) {
+        for (long offset = 0; offset < Pages.HUGE_BYTES; offset += 1L << pageBits) {
+            enterPage(physical + offset, virtual + offset, added);
         }
     }
 }
