@@ -29,6 +29,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -160,6 +161,90 @@ class AdoptedMemoryTest {
             assertThat(LinuxProcess.mappingFlags(memory.address())).contains("lo");
             assertThat(call("munlock", memory)).isZero();
         }
+    }
+
+    @Test
+    @DisplayName("Pages of two adoptions, of two allocators, stay locked until both are closed")
+    void close_pagesAdoptedTwice_keepTheirLock() throws IOException {
+        try (Arena arena = Arena.ofShared();
+                PhysicalAllocator other = PhysicalAllocator.create()) {
+            MemorySegment memory = pages(arena);
+            MemorySegment middle = memory.asSlice(8 * PAGE_BYTES, 8 * PAGE_BYTES);
+            MemorySegment second = memory.asSlice(12 * PAGE_BYTES, 8 * PAGE_BYTES);
+            long lockedBefore = LinuxProcess.lockedBytes();
+            AdoptedMemory whole = physical.adopt(memory, LOCKED);
+            AdoptedMemory one = other.adopt(middle, LOCKED);
+            AdoptedMemory two = physical.adopt(second, LOCKED);
+            AdoptedMemory unlocked =
+                    physical.adopt(
+                            memory,
+                            PhysicalRequest.ofBytes(BYTES).atLeast(Guarantee.RESIDENT).build());
+            whole.close();
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore + 12 * PAGE_BYTES);
+            assertThat(LinuxProcess.mappingFlags(middle.address())).contains("lo");
+            assertThat(one.verify().lost()).isEmpty();
+            assertThat(two.verify().lost()).isEmpty();
+            one.close();
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore + 8 * PAGE_BYTES);
+            two.close();
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+            unlocked.close();
+        }
+    }
+
+    @Test
+    @DisplayName("Closing the adoption of memory that is gone leaves the lock of what is there now")
+    void close_placeMappedAnew_keepsTheLockOfOthers() throws Throwable {
+        PhysicalRequest request = PhysicalRequest.ofBytes(4 * HUGE_BYTES).build();
+        try (PhysicalAllocator other = PhysicalAllocator.create()) {
+            MemorySegment place = other.allocate(request);
+            other.free(place);
+            other.trim();
+            MemorySegment memory = map(place);
+            assumeTrue(
+                    memory.address() == place.address(),
+                    "skipped: the place is still mapped by the allocator");
+            AdoptedMemory adopted = physical.adopt(memory, LOCKED);
+            assertThat(call("munmap", memory)).isZero();
+            MemorySegment theirs = other.allocate(request);
+            long locked = LinuxProcess.lockedBytes();
+            adopted.close();
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(locked);
+            assertThat(LinuxProcess.mappingFlags(theirs.address())).contains("lo");
+            other.free(theirs);
+            assumeTrue(
+                    theirs.asOverlappingSlice(memory).isPresent(),
+                    "skipped: the new memory is mapped elsewhere");
+        }
+    }
+
+    /** Maps pages at an address that is free. */
+    @SuppressWarnings("restricted")
+    private static MemorySegment map(MemorySegment place) throws Throwable {
+        Linker linker = Linker.nativeLinker();
+        MethodHandle mmap =
+                linker.downcallHandle(
+                        linker.defaultLookup().findOrThrow("mmap"),
+                        FunctionDescriptor.of(
+                                ValueLayout.ADDRESS,
+                                ValueLayout.ADDRESS,
+                                ValueLayout.JAVA_LONG,
+                                ValueLayout.JAVA_INT,
+                                ValueLayout.JAVA_INT,
+                                ValueLayout.JAVA_INT,
+                                ValueLayout.JAVA_LONG));
+        int readWrite = 3;
+        int privateAnonymousFixedNoReplace = 0x100022;
+        MemorySegment mapped =
+                (MemorySegment)
+                        mmap.invokeExact(
+                                place,
+                                place.byteSize(),
+                                readWrite,
+                                privateAnonymousFixedNoReplace,
+                                -1,
+                                0L);
+        return mapped.reinterpret(place.byteSize());
     }
 
     @Test

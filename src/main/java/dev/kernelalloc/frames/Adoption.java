@@ -23,20 +23,19 @@ public final class Adoption {
     private final FrameSlab slab;
     private final FrameSlab.Use.Adopted use;
 
-    /** The locks that are this one's, and end with it. */
-    private final List<Adoptions.Lock> locks;
+    private final AdoptedLocks.Claim claim;
 
     Adoption(
             Adoptions adoptions,
             FrameMap map,
             FrameSlab slab,
             FrameSlab.Use.Adopted use,
-            List<Adoptions.Lock> locks) {
+            AdoptedLocks.Claim claim) {
         this.adoptions = adoptions;
         this.map = map;
         this.slab = slab;
         this.use = use;
-        this.locks = locks;
+        this.claim = claim;
     }
 
     /** Returns the physical address of the byte at an offset, less than its size. */
@@ -83,7 +82,7 @@ public final class Adoption {
     }
 
     /**
-     * Ends the pins, and the locks that are this one's.
+     * Ends the pins, and the locks that no other adoption has.
      *
      * @param alive whether the memory is still mapped; otherwise they are left to it
      * @return false if it had ended before
@@ -91,7 +90,7 @@ public final class Adoption {
     public boolean end(boolean alive) {
         boolean first = use.end(); // before the pins: an audit in progress drops its findings
         if (first) {
-            adoptions.end(slab, locks, alive);
+            adoptions.end(slab, claim, alive);
         }
         return first;
     }

@@ -11,7 +11,6 @@ import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -37,9 +36,6 @@ final class Adoptions {
         this.frames = frames;
     }
 
-    /** A part of the memory that was not locked before. */
-    record Lock(long address, long bytes) {}
-
     /**
      * Populates, locks, pins and resolves memory that the program has mapped, in place.
      *
@@ -49,6 +45,20 @@ final class Adoptions {
      * @throws Refusal if the memory does not meet the request; it is as before then, but populated
      */
     Adoption adopt(long address, long bytes, PhysicalRequest request) throws Refusal {
+        AdoptedLocks.Claim claim =
+                AdoptedLocks.OF_PROCESS.claim(
+                        address, bytes, request.least().contains(Guarantee.LOCKED));
+        try {
+            return adopt(address, bytes, request, claim);
+        } catch (Refusal | RuntimeException | Error e) {
+            AdoptedLocks.OF_PROCESS.end(claim, true);
+            throw e;
+        }
+    }
+
+    private Adoption adopt(
+            long address, long bytes, PhysicalRequest request, AdoptedLocks.Claim claim)
+            throws Refusal {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             List<Mapping> mappings = mappings(address, bytes);
@@ -71,11 +81,10 @@ final class Adoptions {
             requirePlace(request, pages.resolve(address, bytes, shared, callState), bytes);
             Mapped mapped =
                     new Mapped(new Reservation(address, 0, false, 0), address, bytes, way, huge);
-            List<Lock> locks = new ArrayList<>();
             int[] pins = {};
             try {
                 if (reached.contains(Guarantee.LOCKED) && !pooled) {
-                    lock(mappings, locks, callState);
+                    lock(mappings, claim, callState);
                 }
                 if (reached.contains(Guarantee.PINNED)) {
                     pins = frames.pin(mapped, callState);
@@ -92,10 +101,9 @@ final class Adoptions {
                                 pins,
                                 use,
                                 found);
-                return new Adoption(this, frames.map(), slab, use, List.copyOf(locks));
+                return new Adoption(this, frames.map(), slab, use, claim);
             } catch (Refusal | RuntimeException | Error e) {
                 pages.unpin(pins, pins.length, callState);
-                locks.forEach(lock -> unlock(lock, callState));
                 throw e;
             }
         }
@@ -172,17 +180,18 @@ final class Adoptions {
     }
 
     /** Locks do not nest: what the program has locked keeps its lock. */
-    private void lock(List<Mapping> mappings, List<Lock> locks, MemorySegment callState)
+    private void lock(List<Mapping> mappings, AdoptedLocks.Claim claim, MemorySegment callState)
             throws Refusal {
         for (Mapping mapping : mappings) {
             if (!mapping.isLocked()) {
-                Lock lock = new Lock(mapping.start(), mapping.bytes());
-                preflight.requireLockable(lock.bytes);
-                locks.add(lock);
+                AdoptedLocks.Lock lock =
+                        new AdoptedLocks.Lock(mapping.start(), mapping.bytes(), os, preflight);
+                preflight.requireLockable(lock.bytes());
+                AdoptedLocks.OF_PROCESS.add(claim, lock);
                 try {
-                    pages.lock(lock.address, lock.bytes, callState);
+                    pages.lock(lock.address(), lock.bytes(), callState);
                 } catch (Refusal | RuntimeException | Error e) {
-                    locks.removeLast();
+                    AdoptedLocks.OF_PROCESS.remove(claim, lock);
                     throw e;
                 }
             }
@@ -220,26 +229,11 @@ final class Adoptions {
     }
 
     /** Ends what {@link #adopt} has begun. */
-    void end(FrameSlab slab, List<Lock> locks, boolean alive) {
+    void end(FrameSlab slab, AdoptedLocks.Claim claim, boolean alive) {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             pages.unpin(slab.pins(), slab.pins().length, callState);
-            for (Lock lock : locks) {
-                if (alive) {
-                    unlock(lock, callState);
-                } else {
-                    preflight.unlocked(lock.bytes); // with its mapping
-                }
-            }
         }
-    }
-
-    private void unlock(Lock lock, MemorySegment callState) {
-        try {
-            os.unlock(lock.address, lock.bytes, callState);
-        } catch (Refusal unmapped) {
-            // Its lock ended with the mapping.
-        }
-        preflight.unlocked(lock.bytes);
+        AdoptedLocks.OF_PROCESS.end(claim, alive);
     }
 }

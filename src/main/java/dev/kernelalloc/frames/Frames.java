@@ -262,6 +262,7 @@ public final class Frames {
             if (FrameMap.isNeverSwapped(mapped.way())) {
                 reached.add(Guarantee.LOCKED);
             } else if (request.least().contains(Guarantee.LOCKED)) {
+                AdoptedLocks.OF_PROCESS.mappedAnew(mapped.address(), mapped.bytes());
                 pages.lock(mapped.address(), mapped.bytes(), callState);
                 lockedBytes = mapped.bytes();
                 reached.add(Guarantee.LOCKED);

@@ -117,6 +117,7 @@ public record SecretPages(
         preflight.enter(bytes);
         try {
             long start = os.reserveHidden(bytes, os.pageBytes(), callState);
+            AdoptedLocks.OF_PROCESS.mappedAnew(start, bytes);
             preflight.lockedBySystem(bytes);
             return start;
         } finally {
@@ -157,6 +158,7 @@ public record SecretPages(
         try {
             long address = start + guard;
             os.commit(address, bytes, callState);
+            AdoptedLocks.OF_PROCESS.mappedAnew(address, bytes);
             Map<Advice, Refusal> missing = advise(os, address, bytes, onFork, callState);
             for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
                 long step = Math.min(Preflight.STEP_BYTES, bytes - done);

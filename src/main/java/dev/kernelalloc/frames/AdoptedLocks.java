@@ -1,0 +1,151 @@
+package dev.kernelalloc.frames;
+
+import dev.kernelalloc.os.CallState;
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Refusal;
+
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+
+/**
+ * The locks of all adoptions of the process. The kernel does not count locks: munlock(2) ends the
+ * lock of a page however often it was locked. So a page is unlocked with the last adoption of it,
+ * of whichever allocator; until then its lock passes to one of the others.
+ *
+ * <p>A lock ends without a call once this library maps its place anew: the memory that was adopted
+ * is gone, and an unlock would strip the memory that is there now.
+ *
+ * <p><b>Concurrency.</b> A claim is made before it is read which pages are locked, and a lock is
+ * recorded before it is made; all changes, and munlock(2), are under one monitor.
+ */
+final class AdoptedLocks {
+
+    static final AdoptedLocks OF_PROCESS = new AdoptedLocks();
+
+    private final List<Claim> claims = new ArrayList<>();
+
+    private AdoptedLocks() {}
+
+    /** A lock that an adoption has made. */
+    record Lock(long address, long bytes, OperatingSystem os, Preflight preflight) {
+
+        private long end() {
+            return address + bytes;
+        }
+
+        private Lock from(long start) {
+            return new Lock(start, end() - start, os, preflight);
+        }
+
+        private Lock upTo(long end) {
+            return new Lock(address, end - address, os, preflight);
+        }
+    }
+
+    /** The memory of an adoption, and the locks that end with it. */
+    static final class Claim {
+
+        private final long start;
+        private final long end;
+        private final List<Lock> locks = new ArrayList<>();
+
+        private Claim(long start, long end) {
+            this.start = start;
+            this.end = end;
+        }
+    }
+
+    /**
+     * Begins a claim.
+     *
+     * @param locked whether the memory has to be locked, by whomever
+     */
+    synchronized Claim claim(long address, long bytes, boolean locked) {
+        Claim claim = new Claim(address, address + bytes);
+        if (locked) {
+            claims.add(claim);
+        }
+        return claim;
+    }
+
+    synchronized void add(Claim claim, Lock lock) {
+        claim.locks.add(lock);
+    }
+
+    synchronized void remove(Claim claim, Lock lock) {
+        claim.locks.remove(lock);
+    }
+
+    /**
+     * Ends a claim, and unlocks what no other claim has.
+     *
+     * @param alive whether the memory is still mapped; otherwise its locks are left to it
+     */
+    synchronized void end(Claim claim, boolean alive) {
+        claims.remove(claim);
+        for (Lock lock : claim.locks) {
+            if (alive) {
+                passOn(lock, 0);
+            } else {
+                lock.preflight.unlocked(lock.bytes);
+            }
+        }
+        claim.locks.clear();
+    }
+
+    /** Passes the parts of a lock to the claims from an index on, and unlocks the rest. */
+    private void passOn(Lock lock, int first) {
+        for (int i = first; i < claims.size(); i++) {
+            Claim other = claims.get(i);
+            if (other.start < lock.end() && lock.address < other.end) {
+                Lock common = lock;
+                if (lock.address < other.start) {
+                    passOn(lock.upTo(other.start), i + 1);
+                    common = common.from(other.start);
+                }
+                if (other.end < lock.end()) {
+                    passOn(lock.from(other.end), i + 1);
+                    common = common.upTo(other.end);
+                }
+                other.locks.add(common);
+                return;
+            }
+        }
+        unlock(lock);
+    }
+
+    private static void unlock(Lock lock) {
+        try (Arena scratch = Arena.ofConfined()) {
+            lock.os.unlock(lock.address, lock.bytes, scratch.allocate(CallState.LAYOUT));
+        } catch (Refusal unmapped) {
+            // Its lock ended with the mapping.
+        }
+        lock.preflight.unlocked(lock.bytes);
+    }
+
+    /** Forgets the locks in a range that this library has mapped just now. */
+    synchronized void mappedAnew(long address, long bytes) {
+        long end = address + bytes;
+        for (Claim claim : claims) {
+            List<Lock> kept = new ArrayList<>();
+            for (Iterator<Lock> locks = claim.locks.iterator(); locks.hasNext(); ) {
+                Lock lock = locks.next();
+                long from = Math.max(address, lock.address);
+                long to = Math.min(end, lock.end());
+                if (from < to) {
+                    locks.remove();
+                    lock.preflight.unlocked(to - from);
+                    if (lock.address < from) {
+                        kept.add(lock.upTo(from));
+                    }
+                    if (to < lock.end()) {
+                        kept.add(lock.from(to));
+                    }
+                }
+            }
+            claim.locks.addAll(kept);
+        }
+    }
+}
