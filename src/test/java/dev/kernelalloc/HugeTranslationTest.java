@@ -168,6 +168,19 @@ class HugeTranslationTest {
         }
     }
 
+    @Test
+    @DisplayName("An audit of one page takes no buffers for thousands")
+    void verify_ofOnePage_needsLittleHeap() {
+        try (PhysicalAllocator one = PhysicalAllocator.create()) {
+            MemorySegment block = one.allocate(PhysicalRequest.ofBytes(1).build());
+            one.verify(block); // loads classes
+            long before = allocated();
+            one.verify(block);
+            assertThat(allocated() - before).isLessThan(64 << 10);
+            one.free(block);
+        }
+    }
+
     /** By reflection, as the module does not read that of the interface. */
     private static long allocated() {
         try {

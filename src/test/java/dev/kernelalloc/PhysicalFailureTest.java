@@ -18,6 +18,7 @@ import dev.kernelalloc.physical.FrameFlag;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -40,6 +41,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -843,6 +845,51 @@ class PhysicalFailureTest {
         assertThat(drifts).hasSize(1);
         careless.free(block);
         careless.close();
+    }
+
+    @Test
+    void aDriftListenerOfANewSlabMayAskForTheNewAddress() {
+        AtomicReference<PhysicalAllocator> self = new AtomicReference<>();
+        List<PhysicalAddress> asked = new ArrayList<>();
+        PhysicalAllocator registering =
+                PhysicalAllocator.builder()
+                        .onSlabMapped(
+                                slab -> os.pageMapEntry(slab.memory().address(), OWN_FRAME | 0x777))
+                        .onDrift(
+                                drift ->
+                                        asked.add(
+                                                self.get()
+                                                        .addressOf(
+                                                                MemorySegment.ofAddress(
+                                                                                drift
+                                                                                        .virtualAddress())
+                                                                        .reinterpret(1))))
+                        .build(os);
+        self.set(registering);
+        MemorySegment block = registering.allocate(PhysicalRequest.ofBytes(page).build());
+        assertThat(asked).containsExactly(registering.addressOf(block));
+        assertThat(registering.addressOf(block).value()).isEqualTo(0x777 * page);
+        registering.free(block);
+        registering.close();
+    }
+
+    @Test
+    void aPageMapThatIsUnreadableAfterARegistrationIsReadLater() {
+        PhysicalAllocator registering =
+                PhysicalAllocator.builder()
+                        .onSlabMapped(
+                                slab -> {
+                                    os.pageMapEntry(slab.memory().address(), OWN_FRAME | 0x777);
+                                    os.refuse(
+                                            Operation.READ_PAGE_MAP,
+                                            () -> new Refusal.Shortage("by the test"));
+                                })
+                        .build(os);
+        MemorySegment block = registering.allocate(PhysicalRequest.ofBytes(page).build());
+        os.allow(Operation.READ_PAGE_MAP);
+        assertThat(registering.addressOf(block).value()).isEqualTo(0x777 * page);
+        registering.free(block);
+        registering.close();
     }
 
     // ---- requests -----------------------------------------------------------------------------

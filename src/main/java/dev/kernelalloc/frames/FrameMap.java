@@ -4,6 +4,7 @@ import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.FrameFlag;
 import dev.kernelalloc.physical.FrameReport;
@@ -164,8 +165,13 @@ public final class FrameMap {
     }
 
     /** Reads where the pages of a new slab lie once more, as {@link Verifier#lookAgain}. */
-    void lookAgain(FrameSlab slab) {
-        verifier.lookAgain(slab);
+    List<Drift> lookAgain(FrameSlab slab) {
+        return verifier.lookAgain(slab);
+    }
+
+    /** Tells listeners of pages that have moved. */
+    void tell(List<Drift> drifts) {
+        verifier.tell(drifts);
     }
 
     /** Returns whether a range shares a byte with a slab. */

@@ -86,10 +86,10 @@ final class FrameTable {
     OptionalLong addressAt(long physical, Consumer<FrameSlab> readAgain) {
         long found = reverse.find(physical, all.values());
         if (found == 0 && unread) {
-            unread = false;
+            unread = false; // before the look: a slab that is added meanwhile sets it again
             for (FrameSlab slab : all.values()) {
                 readAgain.accept(slab);
-                unread |= slab.translation().isUnreadForTheMoment();
+                noteIfUnread(slab);
             }
             found = reverse.find(physical, all.values());
         }
@@ -133,10 +133,17 @@ final class FrameTable {
             setSlab(slab, slab);
             setAddresses(slab, true);
             reverse.put(slab.address(), slab.translation());
-            unread |= slab.translation().isUnreadForTheMoment();
+            noteIfUnread(slab);
         } catch (Error e) {
             remove(slab);
             throw e;
+        }
+    }
+
+    /** Sets and never clears, so that it needs no lock. */
+    private void noteIfUnread(FrameSlab slab) {
+        if (slab.translation().isUnreadForTheMoment()) {
+            unread = true;
         }
     }
 

@@ -5,6 +5,7 @@ import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.PhysicalSlab;
@@ -299,10 +300,12 @@ public final class Frames {
             for (var mappedListener : listener.mapped()) {
                 mappedListener.accept(described);
             }
-            if (listener.mayMovePages() && !reached.contains(Guarantee.PINNED)) {
-                map.lookAgain(slab);
-            }
+            List<Drift> drifts =
+                    listener.mayMovePages() && !reached.contains(Guarantee.PINNED)
+                            ? map.lookAgain(slab)
+                            : List.of();
             table.add(slab);
+            map.tell(drifts); // which may ask for the new addresses
             ensureVerified();
             return slab;
         } catch (Refusal | RuntimeException | Error e) {

@@ -43,7 +43,7 @@ final class Verifier {
     /** Pages that come and go in that many looks are reported as the last one shows them. */
     private static final int MOST_LOOKS = 16;
 
-    /** The pages that are audited at once. */
+    /** The pages that are audited at once, at most. */
     private static final int PIECE_PAGES = 1 << 12;
 
     private static final long LOCKED = ForeignFrame.bit(FrameFlag.MLOCKED);
@@ -102,7 +102,7 @@ final class Verifier {
         if (!slabs.stream().allMatch(FrameSlab::servesItsRequest)) {
             withdrawal.run();
         }
-        found.drifts().forEach(drift -> FrameListener.tell(listener.drifted(), drift));
+        tell(found.drifts());
         lostNow.forEach(one -> FrameListener.tell(listener.lost(), one));
         return found;
     }
@@ -133,22 +133,27 @@ final class Verifier {
     }
 
     /**
-     * Reads where the pages of a slab lie once more, before it is in the table and audited. Each
-     * page that has moved is a drift.
+     * Reads where the pages of a slab lie once more, before it is in the table and audited.
+     *
+     * @return each page that has moved; the caller tells listeners once the slab is in the table
      */
-    void lookAgain(FrameSlab slab) {
+    List<Drift> lookAgain(FrameSlab slab) {
         if (slab.translation().isHidden()) {
-            return;
+            return List.of();
         }
-        List<Drift> drifts;
         try (Arena scratch = Arena.ofConfined()) {
-            Audit audit = new Audit(slab, new ProcessView(scratch));
+            Audit audit = new Audit(slab, new ProcessView(scratch, List.of(slab)));
             audit.compare();
-            if (audit.now != slab.translation() && !audit.now.isHidden()) {
-                slab.retranslate(audit.now);
+            boolean learned = !audit.now.isHidden() || audit.now.isUnreadForTheMoment();
+            if (audit.now != slab.translation() && learned) {
+                slab.retranslate(audit.now); // also to unread: what was known may have moved
             }
-            drifts = audit.drifts;
+            return audit.drifts;
         }
+    }
+
+    /** Tells listeners of pages that have moved. */
+    void tell(List<Drift> drifts) {
         drifts.forEach(drift -> FrameListener.tell(listener.drifted(), drift));
     }
 
@@ -159,7 +164,7 @@ final class Verifier {
         List<LostGuarantee> lost = new ArrayList<>();
         Optional<String> unverifiable = Optional.empty();
         try (Arena scratch = Arena.ofConfined()) {
-            ProcessView process = new ProcessView(scratch);
+            ProcessView process = new ProcessView(scratch, slabs);
             for (FrameSlab slab : slabs) {
                 try {
                     Audit audit = new Audit(slab, process);
@@ -237,9 +242,13 @@ final class Verifier {
         private @Nullable LockedMappings locked;
         private @Nullable IntPredicate held;
 
-        private ProcessView(Arena arena) {
+        private ProcessView(Arena arena, List<FrameSlab> slabs) {
             this.callState = arena.allocate(CallState.LAYOUT);
-            this.piece = new Piece(arena);
+            long bytes = 0;
+            for (FrameSlab slab : slabs) {
+                bytes = Math.max(bytes, slab.bytes());
+            }
+            this.piece = new Piece(arena, (int) Math.min(PIECE_PAGES, bytes / os.pageBytes()));
         }
 
         private LockedMappings locked() throws Refusal {
@@ -267,24 +276,28 @@ final class Verifier {
      */
     private final class Piece {
 
-        private final long[] entries = new long[PIECE_PAGES];
-        private final long[] frames = new long[PIECE_PAGES];
-        private final long[] flags = new long[PIECE_PAGES];
-        private final long[] counts = new long[PIECE_PAGES];
+        private final long[] entries;
+        private final long[] frames;
+        private final long[] flags;
+        private final long[] counts;
         private final MemorySegment buffer;
 
         /** Pages without a frame, or with one that is not their own. */
-        private BitSet wrong = new BitSet(PIECE_PAGES);
+        private BitSet wrong = new BitSet();
 
-        private BitSet wrongBefore = new BitSet(PIECE_PAGES);
+        private BitSet wrongBefore = new BitSet();
 
         /** Whether the records of frames were read, of every page that has one. */
         private boolean hasRecords;
 
         private boolean mayBeShared;
 
-        private Piece(Arena arena) {
-            this.buffer = arena.allocate(ValueLayout.JAVA_LONG, PIECE_PAGES);
+        private Piece(Arena arena, int pages) {
+            this.entries = new long[pages];
+            this.frames = new long[pages];
+            this.flags = new long[pages];
+            this.counts = new long[pages];
+            this.buffer = arena.allocate(ValueLayout.JAVA_LONG, pages);
         }
 
         /** Reads pages until what is wrong has been so several times, or nothing is. */
@@ -435,8 +448,8 @@ final class Verifier {
             Translation.Builder changed = null;
             Piece piece = process.piece;
             int all = before.pages();
-            for (int first = 0; first < all; first += PIECE_PAGES) {
-                int count = Math.min(PIECE_PAGES, all - first);
+            for (int first = 0; first < all; first += piece.entries.length) {
+                int count = Math.min(piece.entries.length, all - first);
                 try {
                     piece.settle(slab, first, count, process.callState);
                 } catch (Refusal e) {
