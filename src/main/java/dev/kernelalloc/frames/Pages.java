@@ -189,9 +189,15 @@ final class Pages {
         returningUntil = System.nanoTime() + RETURN_NANOS;
     }
 
-    /** Waits a moment if pages of the pool may be returning to it; otherwise returns false. */
-    boolean awaitReturn() {
-        if (returningUntil - System.nanoTime() <= 0) {
+    /**
+     * Waits a moment if pages of the pool may be returning to it; otherwise, or if the caller has
+     * waited as long as that takes, returns false.
+     *
+     * @param begunNanos when the caller began to wait
+     */
+    boolean awaitReturn(long begunNanos) {
+        long now = System.nanoTime();
+        if (returningUntil - now <= 0 || now - begunNanos > RETURN_NANOS) {
             return false;
         }
         LockSupport.parkNanos(this, LOOK_NANOS);

@@ -49,12 +49,13 @@ record PoolPages(
     }
 
     private void awaitFree(PhysicalRequest request, long count) throws Refusal {
+        long begun = System.nanoTime();
         while (true) {
             try {
                 requireFree(request, count);
                 return;
             } catch (Refusal.OutOfMemory e) {
-                if (!pages.awaitReturn()) {
+                if (!pages.awaitReturn(begun)) {
                     throw e;
                 }
             }

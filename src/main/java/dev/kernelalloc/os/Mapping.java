@@ -54,8 +54,11 @@ public record Mapping(long start, long end, boolean shared, long pageBytes, Set<
     private static final class Parser {
 
         private final List<Mapping> found = new ArrayList<>();
-        private final long start;
         private final long end;
+
+        /** What is left begins here: a mapping that grows while it is read is shown twice. */
+        private long start;
+
         private MappingLine current = new MappingLine(0, 0, false);
         private long pageBytes;
 
@@ -73,14 +76,17 @@ public record Mapping(long start, long end, boolean shared, long pageBytes, Set<
                 String number = line.substring(PAGE_SIZE.length()).replace("kB", "").strip();
                 pageBytes = Long.parseLong(number) << 10;
             } else if (line.startsWith(FLAGS)) {
-                Set<String> flags = Set.of(line.substring(FLAGS.length()).strip().split(" "));
+                String[] letters = line.substring(FLAGS.length()).strip().split(" ");
+                Set<String> flags = Set.copyOf(List.of(letters)); // unknown ones are alike
+                long partEnd = Math.min(end, current.end());
                 found.add(
                         new Mapping(
                                 Math.max(start, current.start()),
-                                Math.min(end, current.end()),
+                                partEnd,
                                 current.shared(),
                                 pageBytes,
                                 flags));
+                start = partEnd;
             }
         }
     }

@@ -68,8 +68,10 @@ final class XdpPins {
 
     /** Pins pages; a limit that pins which are just ending reach is no refusal. */
     int pin(Linux linux, long address, long bytes, MemorySegment callState) throws Refusal {
+        long begun = System.nanoTime();
         while (true) {
-            boolean ending = System.nanoTime() - closedNanos < END_OF_PIN_NANOS;
+            long now = System.nanoTime();
+            boolean ending = now - closedNanos < END_OF_PIN_NANOS && now - begun < END_OF_PIN_NANOS;
             try {
                 return tryPin(linux, address, bytes, callState);
             } catch (Refusal.LockLimit e) {
