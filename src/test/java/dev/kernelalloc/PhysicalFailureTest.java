@@ -848,6 +848,7 @@ class PhysicalFailureTest {
     }
 
     @Test
+    @SuppressWarnings("restricted")
     void aDriftListenerOfANewSlabMayAskForTheNewAddress() {
         AtomicReference<PhysicalAllocator> self = new AtomicReference<>();
         List<PhysicalAddress> asked = new ArrayList<>();

@@ -17,8 +17,8 @@ import java.util.Locale;
 import java.util.Set;
 
 /**
- * Locks, pins and resolves memory of the program, and returns it as it was. What can be refused
- * without a lock or a pin is decided before those. Safe to use from any thread.
+ * Locks, pins and resolves memory of the program, and returns it as it was. Conditions that need
+ * neither lock nor pin are checked before those. Safe to use from any thread.
  */
 final class Adoptions {
 

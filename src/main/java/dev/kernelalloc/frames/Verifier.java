@@ -135,7 +135,8 @@ final class Verifier {
     /**
      * Reads where the pages of a slab lie once more, before it is in the table and audited.
      *
-     * @return each page that has moved; the caller tells listeners once the slab is in the table
+     * @return each page that has moved; the caller calls {@link #tell} once the slab is in the
+     *     table
      */
     List<Drift> lookAgain(FrameSlab slab) {
         if (slab.translation().isHidden()) {

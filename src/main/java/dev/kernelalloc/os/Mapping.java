@@ -56,7 +56,7 @@ public record Mapping(long start, long end, boolean shared, long pageBytes, Set<
         private final List<Mapping> found = new ArrayList<>();
         private final long end;
 
-        /** What is left begins here: a mapping that grows while it is read is shown twice. */
+        /** The unread part begins here: a mapping that grows while it is read is shown twice. */
         private long start;
 
         private MappingLine current = new MappingLine(0, 0, false);
