@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.Refusal;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -13,6 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 
@@ -61,6 +64,31 @@ class SlabSharingTest {
         assertThat(slabs(heap, left)).containsAll(slabs(heap, more));
         freeAtEnd(heap, left);
         freeAtEnd(heap, more);
+    }
+
+    @Test
+    @DisplayName("A thread that only frees the blocks of others drops its cache when asked")
+    void trim_whereAThreadOnlyFreesBlocksOfOneWhoseIdCollides_reachesIt() throws Exception {
+        try (ExecutorService consumer = Executors.newSingleThreadExecutor();
+                ExecutorService producer = Executors.newSingleThreadExecutor()) {
+            long id = consumer.submit(() -> Thread.currentThread().threadId()).get();
+            while ((Thread.ofPlatform().unstarted(() -> {}).threadId() + 1 - id) % 16 != 0) {
+                // the next thread's id is to differ by a multiple of 16
+            }
+            consumer.submit(() -> freeAll(allocate(heap, 500))).get();
+            List<Long> blocks = producer.submit(() -> allocate(heap, 500)).get();
+            long before = heap.counters().cachedBytes();
+
+            heap.trim();
+            consumer.submit(() -> freeAll(blocks)).get();
+
+            assertThat(heap.counters().cachedBytes()).isLessThan(before / 4);
+        }
+    }
+
+    private @Nullable Void freeAll(List<Long> blocks) {
+        blocks.forEach(heap::free);
+        return null;
     }
 
     @Test
