@@ -14,8 +14,8 @@ import java.util.List;
  * lock of a page however often it was locked. So a page is unlocked with the last adoption of it,
  * of whichever allocator; until then its lock passes to one of the others.
  *
- * <p>A lock ends without a call once this library maps its place anew: the memory that was adopted
- * is gone, and an unlock would strip the memory that is there now.
+ * <p>A lock ends without a call once this library has mapped other memory at its address: what was
+ * adopted is gone, and an unlock would strip the new memory.
  *
  * <p><b>Concurrency.</b> A claim is made before it is read which pages are locked, and a lock is
  * recorded before it is made; all changes, and munlock(2), are under one monitor.
