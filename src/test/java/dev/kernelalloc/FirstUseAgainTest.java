@@ -109,11 +109,16 @@ class FirstUseAgainTest {
         assertRepeatable(WithAFullJavaHeap.class, use);
     }
 
+    /** A compiled frame is smaller than the interpreter's, by which the stack was measured. */
+    private static final String FRAMES_OF_ONE_SIZE =
+            "-XX:CompileCommand=exclude,*AtTheEndOfTheStack::descend";
+
     private static void assertRepeatable(Class<?> main, Use use) throws Exception {
         ChildJvm.Result result =
                 ChildJvm.onClassPath()
                         .withNativeAccess()
                         .with("-Xmx32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+                        .with("-XX:CompileCommand=quiet", FRAMES_OF_ONE_SIZE)
                         .run(main, use.name());
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output())

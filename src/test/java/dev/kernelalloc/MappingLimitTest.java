@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
@@ -68,7 +69,11 @@ class MappingLimitTest {
                         .with("-Xmx256m", "-XX:-CreateCoredumpOnCrash", "-XX:ErrorFile=/dev/null")
                         .run(Fill.class, kind.name());
         assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output()).contains("OUT_OF_MEMORY", "all threads have run");
+        assertThat(result.output()).contains("all threads have run");
+        assumeTrue(
+                kind != Kind.PINNED || !result.output().contains("LOCK_LIMIT"),
+                "skipped: less memory may be pinned than mappings hold");
+        assertThat(result.output()).contains("OUT_OF_MEMORY");
         Matcher counted = COUNTED.matcher(result.output());
         assertThat(counted.find()).as(result.output()).isTrue();
         long most = mostMappings();

@@ -192,7 +192,7 @@ class ReservedMemoryTest {
                         threads.submit(
                                 () -> {
                                     for (int round = 0; round < 30; round++) {
-                                        List<MemorySegment> blocks = blocks(real, 600);
+                                        List<MemorySegment> blocks = blocks(real, 100);
                                         blocks.forEach(block -> block.fill((byte) 1));
                                         blocks.forEach(real::free);
                                         real.trim();
@@ -203,7 +203,7 @@ class ReservedMemoryTest {
                     threads.submit(
                             () -> {
                                 for (int round = 0; round < 30; round++) {
-                                    real.reserve(round % 4 * 2 * MIB);
+                                    real.reserve(round % 2 * 2 * MIB);
                                 }
                             }));
             for (Future<?> one : all) {

@@ -21,6 +21,7 @@ import dev.kernelalloc.struct.Length;
 import dev.kernelalloc.struct.StructType;
 
 import net.jqwik.api.ForAll;
+import net.jqwik.api.Label;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 
@@ -146,7 +147,7 @@ class SegmentSliceTest {
     // ---- NativeSlice.over: what it is over ------------------------------------------------------
 
     @Property
-    @DisplayName("A segment is a slice exactly if it is whole elements at an aligned address")
+    @Label("A segment is a slice exactly if it is whole elements at an aligned address")
     void over_anyPartOfASegment_acceptsWholeAlignedElements(
             @ForAll @IntRange(max = 64) int offset, @ForAll @IntRange(max = 200) int bytes) {
         try (Arena arena = Arena.ofConfined()) {
@@ -174,7 +175,7 @@ class SegmentSliceTest {
     }
 
     @Property
-    @DisplayName("Sort, search and bulk operations do what they do in an array of the library")
+    @Label("Sort, search and bulk operations do what they do in an array of the library")
     void over_sameElements_behavesAsAnArray(@ForAll List<Integer> keys) {
         Point[] values = keys.stream().map(key -> new Point(key, -key)).toArray(Point[]::new);
         try (Arena arena = Arena.ofConfined();

@@ -3,16 +3,15 @@ package dev.kernelalloc.bulk;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import net.jqwik.api.ForAll;
+import net.jqwik.api.Label;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.LongRange;
 
-import org.junit.jupiter.api.DisplayName;
-
 class AlignmentTest {
 
     @Property
-    @DisplayName("A number lies between its multiples, which are less than an alignment apart")
+    @Label("A number lies between its multiples, which are less than an alignment apart")
     void upAndDown_anyNumber_encloseItWithinOneAlignment(
             @ForAll @LongRange(min = 0, max = 1L << 48) long number,
             @ForAll @IntRange(min = 0, max = 40) int shift) {
@@ -26,7 +25,7 @@ class AlignmentTest {
     }
 
     @Property
-    @DisplayName("Powers of two have one bit, and are positive")
+    @Label("Powers of two have one bit, and are positive")
     void isPowerOfTwo_anyNumber_countsItsBits(@ForAll long number) {
         assertThat(Alignment.isPowerOfTwo(number))
                 .isEqualTo(number > 0 && Long.bitCount(number) == 1);
