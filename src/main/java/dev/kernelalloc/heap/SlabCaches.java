@@ -202,6 +202,11 @@ final class SlabCaches {
 
     // ---- of all threads -------------------------------------------------------------------------
 
+    /** Returns whether a new slab should be created only where no shard has a block. */
+    boolean areScarce() {
+        return !own;
+    }
+
     int shards() {
         return shards.length;
     }

@@ -114,7 +114,7 @@ import java.util.concurrent.ThreadLocalRandom;
 public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget.Holder {
 
     /** Below this, threads share shards: a slab for each class would be the whole cache. */
-    private static final long MIN_THREAD_CACHE_BYTES = 1L << 20;
+    private static final long MIN_THREAD_CACHE_BYTES = 2L << 20;
 
     /** A class is cached only if the thread's limit allows this many of its slabs. */
     private static final int SLABS_OF_A_CACHE = 4;
@@ -765,6 +765,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     private long takeFromShard(Thread thread, int sizeClass, char state) throws Refusal {
         int first = caches.firstShard(thread);
+        SlabCache vacant = null;
         for (int i = 0; i < caches.shards(); i++) {
             SlabCache shard = caches.shard(first + i);
             if (shard.tryAcquire()) {
@@ -777,11 +778,15 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
                 if (block != 0) {
                     return block;
                 }
-                break;
+                vacant = vacant == null ? shard : vacant;
+                if (!caches.areScarce()) {
+                    break;
+                }
             }
         }
-        // The block comes first: the slab, whose others are free, is sent to a shard.
-        return popAndSend(refill(sizeClass), state, caches.shard(first));
+        // The block comes first: the slab, whose others are free, is sent to a shard. Not to one
+        // that is busy, where the thread would miss it and create another.
+        return popAndSend(refill(sizeClass), state, vacant == null ? caches.shard(first) : vacant);
     }
 
     private void lend(Thread thread) {

@@ -35,8 +35,8 @@ import java.util.stream.LongStream;
 /** How the engine behaves when many threads use it: what they keep, and where it goes. */
 class SlabHeapTest {
 
-    private static final long THREAD_CACHE_BYTES = 1 << 20;
-    private static final long CACHE_BYTES = 4 << 20;
+    private static final long THREAD_CACHE_BYTES = 2 << 20;
+    private static final long CACHE_BYTES = 8 << 20;
 
     private final FakeOperatingSystem os = new FakeOperatingSystem();
     private final SlabHeap heap =
@@ -299,7 +299,7 @@ class SlabHeapTest {
     @Test
     void freeingAnothersBlockAfterTheCloseGivesUpTheCallersCache() throws Exception {
         CountedChunks source = new CountedChunks(new SystemChunks(os));
-        SlabHeap closed = new SlabHeap(new HeapSettings("closed", 1 << 20, 4 << 20), source);
+        SlabHeap closed = new SlabHeap(new HeapSettings("closed", 2 << 20, 8 << 20), source);
         long mine = closed.allocate(16, 8, false);
         try (ExecutorService other = Executors.newSingleThreadExecutor()) {
             long others = other.submit(() -> closed.allocate(16, 8, false)).get();
@@ -347,7 +347,7 @@ class SlabHeapTest {
             FakeOperatingSystem os = new FakeOperatingSystem();
             CountedChunks slow = new CountedChunks(new SystemChunks(os));
             slow.beforeEach(() -> Await.until("trim thread gone", () -> !trimThreadRuns()));
-            SlabHeap heap = new SlabHeap(new HeapSettings("slow", 1 << 20, 4 << 20), slow);
+            SlabHeap heap = new SlabHeap(new HeapSettings("slow", 2 << 20, 8 << 20), slow);
             Thread thread =
                     new Thread(
                             () -> {

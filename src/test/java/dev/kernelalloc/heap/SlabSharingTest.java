@@ -26,7 +26,7 @@ class SlabSharingTest {
 
     private final CountedChunks source =
             new CountedChunks(new SystemChunks(new FakeOperatingSystem()));
-    private final SlabHeap heap = new SlabHeap(new HeapSettings("large", 1 << 20, 4 << 20), source);
+    private final SlabHeap heap = new SlabHeap(new HeapSettings("large", 2 << 20, 8 << 20), source);
 
     private final List<Runnable> ends = new ArrayList<>();
 
@@ -96,7 +96,7 @@ class SlabSharingTest {
             "Empty slabs of one class, up to the limit of the cache, leave others the fast path")
     void tryAllocate_whereEmptySlabsOfAnotherClassFillTheCache_hasABlock() throws Exception {
         List<Long> large = new ArrayList<>();
-        for (int i = 0; i < 250; i++) {
+        for (int i = 0; i < 500; i++) {
             large.add(heap.allocate(4 << 10, 8, false));
         }
         large.forEach(heap::free);

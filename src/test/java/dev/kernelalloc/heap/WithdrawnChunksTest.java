@@ -29,7 +29,7 @@ class WithdrawnChunksTest {
 
     private final LosableChunks source =
             new LosableChunks(new SystemChunks(new FakeOperatingSystem()));
-    private final SlabHeap heap = new SlabHeap(new HeapSettings("heap", 1 << 20, 8 << 20), source);
+    private final SlabHeap heap = new SlabHeap(new HeapSettings("heap", 2 << 20, 8 << 20), source);
 
     /** Chunks that stop serving when the test says so. */
     private static final class LosableChunks implements ChunkSource {
