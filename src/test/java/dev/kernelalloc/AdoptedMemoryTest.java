@@ -14,6 +14,7 @@ import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
 
@@ -138,7 +139,7 @@ class AdoptedMemoryTest {
             MemorySegment memory = pages(arena);
             try (AdoptedMemory adopted = physical.adopt(memory, LOCKED)) {
                 MemorySegment page = memory.asSlice(5 * PAGE_BYTES, PAGE_BYTES);
-                assertThat(madvise(page, MADV_DONTNEED_LOCKED)).isZero();
+                assertThat(CFunctions.madvise(page, MADV_DONTNEED_LOCKED)).isZero();
                 assertThat(adopted.verify().drifts()).hasSize(1);
                 assertThatExceptionOfType(PhysicalAddressException.class)
                         .isThrownBy(() -> adopted.addressOf(5 * PAGE_BYTES));
@@ -276,7 +277,7 @@ class AdoptedMemoryTest {
     void adopt_halvesOfHugePages_areNotHuge() throws Throwable {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment memory = arena.allocate(4 * HUGE_BYTES, HUGE_BYTES).fill((byte) 1);
-            int advised = madvise(memory, MADV_COLLAPSE);
+            int advised = CFunctions.madvise(memory, MADV_COLLAPSE);
             assumeTrue(advised == 0, "skipped: no transparent huge pages");
             PhysicalRequest huge =
                     PhysicalRequest.ofBytes(0).atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE).build();
@@ -427,20 +428,6 @@ class AdoptedMemoryTest {
     }
 
     // ---- calls ----------------------------------------------------------------------------------
-
-    @SuppressWarnings("restricted")
-    private static int madvise(MemorySegment pages, int advice) throws Throwable {
-        return (int)
-                Linker.nativeLinker()
-                        .downcallHandle(
-                                Linker.nativeLinker().defaultLookup().findOrThrow("madvise"),
-                                FunctionDescriptor.of(
-                                        ValueLayout.JAVA_INT,
-                                        ValueLayout.ADDRESS,
-                                        ValueLayout.JAVA_LONG,
-                                        ValueLayout.JAVA_INT))
-                        .invokeExact(pages, pages.byteSize(), advice);
-    }
 
     @SuppressWarnings("restricted")
     private static int call(String function, MemorySegment pages) throws Throwable {

@@ -11,6 +11,7 @@ import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.AutoClose;
@@ -19,10 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,7 +77,7 @@ class HugeTranslationTest {
         PhysicalAddress old = physical.addressOf(block, HUGE_BYTES + 5 * PAGE_BYTES);
         assertThat(physical.virtualAddressOf(old)).isPresent();
         MemorySegment replaced = block.asSlice(HUGE_BYTES + 5 * PAGE_BYTES, PAGE_BYTES);
-        assertThat(madvise(replaced, MADV_DONTNEED_LOCKED)).isZero();
+        assertThat(CFunctions.madvise(replaced, MADV_DONTNEED_LOCKED)).isZero();
         replaced.fill((byte) 1);
         Verification found = physical.verify(block);
         assertThat(found.drifts()).hasSize(1);
@@ -192,19 +190,5 @@ class HugeTranslationTest {
         } catch (ReflectiveOperationException e) {
             throw new AssertionError(e);
         }
-    }
-
-    @SuppressWarnings("restricted")
-    private static int madvise(MemorySegment pages, int advice) throws Throwable {
-        return (int)
-                Linker.nativeLinker()
-                        .downcallHandle(
-                                Linker.nativeLinker().defaultLookup().findOrThrow("madvise"),
-                                FunctionDescriptor.of(
-                                        ValueLayout.JAVA_INT,
-                                        ValueLayout.ADDRESS,
-                                        ValueLayout.JAVA_LONG,
-                                        ValueLayout.JAVA_INT))
-                        .invokeExact(pages, pages.byteSize(), advice);
     }
 }

@@ -27,6 +27,15 @@ public final class CFunctions {
                             ValueLayout.JAVA_INT,
                             ValueLayout.JAVA_LONG));
 
+    private static final MethodHandle MADVISE =
+            function(
+                    "madvise",
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT,
+                            ValueLayout.ADDRESS,
+                            ValueLayout.JAVA_LONG,
+                            ValueLayout.JAVA_INT));
+
     private static final FunctionDescriptor COMPARISON =
             FunctionDescriptor.of(
                     ValueLayout.JAVA_INT,
@@ -71,6 +80,15 @@ public final class CFunctions {
             MemorySegment stub = Linker.nativeLinker().upcallStub(compare, COMPARISON, lifetime);
             QSORT.invokeExact(
                     numbers, numbers.byteSize() / Integer.BYTES, (long) Integer.BYTES, stub);
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Advises the kernel of the use of pages; 0 if it has succeeded. */
+    public static int madvise(MemorySegment pages, int advice) {
+        try {
+            return (int) MADVISE.invokeExact(pages, pages.byteSize(), advice);
         } catch (Throwable e) {
             throw new AssertionError(e);
         }

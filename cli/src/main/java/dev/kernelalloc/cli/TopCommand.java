@@ -11,6 +11,7 @@ import picocli.CommandLine.Spec;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -54,10 +55,10 @@ final class TopCommand implements Callable<Integer> {
 
     @Option(
             names = "--interval",
-            paramLabel = "SECONDS",
-            defaultValue = "2",
-            description = "Seconds between two looks (default: ${DEFAULT-VALUE}).")
-    private int interval;
+            paramLabel = "TIME",
+            defaultValue = "2s",
+            description = "The time between two looks (default: ${DEFAULT-VALUE}).")
+    private Duration interval;
 
     @Spec private CommandSpec spec;
 
@@ -67,7 +68,7 @@ final class TopCommand implements Callable<Integer> {
         try (RunningJvm jvm = RunningJvm.attach(pid)) {
             for (int look = 0; times == 0 || look < times; look++) {
                 if (look > 0) {
-                    Thread.sleep(interval * 1000L);
+                    Thread.sleep(interval);
                     out.println();
                 }
                 show(jvm.allocators(List.of()), out);
