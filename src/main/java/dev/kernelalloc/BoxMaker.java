@@ -47,7 +47,7 @@ final class BoxMaker {
     /** {@link SlabHeap#slabForOwned}. */
     static final MethodHandle CURRENT;
 
-    /** {@link Slab#tryGive}. */
+    /** {@link Slab#tryFreeOwned}. */
     static final MethodHandle GIVE;
 
     /** {@link StructType#newBox}, of a type that is not known by its layout alone. */
@@ -78,7 +78,9 @@ final class BoxMaker {
                             MethodType.methodType(Slab.class, long.class, long.class));
             GIVE =
                     own.findVirtual(
-                            Slab.class, "tryGive", MethodType.methodType(boolean.class, int.class));
+                            Slab.class,
+                            "tryFreeOwned",
+                            MethodType.methodType(boolean.class, int.class));
             SEGMENT_BOX =
                     own.findConstructor(
                             SegmentBox.class, MethodType.methodType(void.class, StructType.class));

@@ -72,9 +72,9 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     private @Nullable Origin origin;
 
     /** Where the block was taken from, so that closing looks nothing up; else NOTHING. */
-    private Slab slab = Slab.NOTHING;
+    private Slab slab = Slab.ABSENT;
 
-    /** What {@link Slab#take} has returned. */
+    /** The result of {@link Slab#popOwned}. */
     private int taken;
 
     private @Nullable Life life;
@@ -212,17 +212,17 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                         : (Slab) BoxMaker.CURRENT.invokeExact(engine, size, alignment);
         long marks;
         if (slab != null) {
-            int taken = slab.take();
+            int taken = slab.popOwned();
             box.address = slab.addressOf(taken) & POSITIVE;
             box.slab = slab;
             box.taken = taken;
             box.origin = blocks;
             marks = Slab.marksOf(taken);
         } else {
-            long block = blocks.takeSlowly(size, alignment, zeroed);
+            long block = blocks.allocateMarkedSlow(size, alignment, zeroed);
             box.address = block & Blocks.ADDRESS & POSITIVE;
             box.origin =
-                    (block & Blocks.PICKED) != 0
+                    (block & Blocks.SAMPLED) != 0
                             ? Tracked.of(blocks, block & Blocks.ADDRESS, size, LeakReport.Kind.BOX)
                             : blocks;
             marks = block;
@@ -301,7 +301,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         requireFit(type, bytes, segment);
         Origin origin =
                 Tracked.sampled(
-                        new Origin.Elsewhere(segment, release, GlobalAllocator.BLOCKS),
+                        new Origin.External(segment, release, GlobalAllocator.BLOCKS),
                         segment.address(),
                         bytes);
         try {
@@ -540,7 +540,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         if (owner == null) {
             return String.format(Locale.ROOT, "NativeBox[%s, never opened]", name);
         }
-        String place = block().place();
+        String place = block().location();
         if (address < 0) {
             return OwnerText.closed("NativeBox", name, place);
         }

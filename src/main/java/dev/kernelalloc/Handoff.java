@@ -117,6 +117,6 @@ public final class Handoff<T> {
                 "Handoff[%s, %s%s]",
                 type.type().getSimpleName(),
                 taken ? "ended, was " : "",
-                block.place());
+                block.location());
     }
 }

@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
  * @param tag the tag of its allocator
  * @param address the address of the memory; of an arena its first block, 0 if there is none
  * @param bytes the requested size; of an arena all its blocks together
- * @param place the allocation site, the nearest caller of the library first: all callers, or with
+ * @param site the allocation site, the nearest caller of the library first: all callers, or with
  *     {@link Tracking#SAMPLED} at most four
  * @param thread the name of the last owner's thread
  * @param threadId that thread's {@link Thread#threadId}
@@ -24,7 +24,7 @@ public record LeakReport(
         String tag,
         long address,
         long bytes,
-        List<StackTraceElement> place,
+        List<StackTraceElement> site,
         String thread,
         long threadId,
         boolean threadEnded) {
@@ -100,18 +100,18 @@ public record LeakReport(
                 Locale.ROOT,
                 "lost: %s\n    made at %s\n    remedy: %s",
                 what(),
-                shown(place),
+                shown(site),
                 kind.remedy);
     }
 
     /** The nearest callers, a line for each. */
-    static String shown(List<StackTraceElement> place) {
+    static String shown(List<StackTraceElement> site) {
         String callers =
-                place.stream()
+                site.stream()
                         .limit(MOST_CALLERS_SHOWN)
                         .map(Object::toString)
                         .collect(Collectors.joining("\n            "));
-        int more = place.size() - MOST_CALLERS_SHOWN;
+        int more = site.size() - MOST_CALLERS_SHOWN;
         return callers
                 + (more > 0
                         ? String.format(Locale.ROOT, "\n            and %d callers more", more)

@@ -135,6 +135,6 @@ public final class Lease<T> implements AutoCloseable {
                 box.type().type().getSimpleName(),
                 segment,
                 () -> box.type().toString(segment),
-                box.block().place());
+                box.block().location());
     }
 }

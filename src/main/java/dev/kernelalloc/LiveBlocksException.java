@@ -16,12 +16,12 @@ public final class LiveBlocksException extends IllegalStateException {
      * Live owners of one kind with the same allocation site.
      *
      * @param kind the kind of the owners
-     * @param place the allocation site, the nearest caller of the library first
+     * @param site the allocation site, the nearest caller of the library first
      * @param owners the number of owners
      * @param bytes the bytes of all of them together
      */
     public record Group(
-            LeakReport.Kind kind, List<StackTraceElement> place, long owners, long bytes) {
+            LeakReport.Kind kind, List<StackTraceElement> site, long owners, long bytes) {
 
         /** Returns the owners and their allocation site, in several lines. */
         @Override
@@ -32,7 +32,7 @@ public final class LiveBlocksException extends IllegalStateException {
                     owners,
                     kind.title(),
                     bytes,
-                    LeakReport.shown(place));
+                    LeakReport.shown(site));
         }
     }
 

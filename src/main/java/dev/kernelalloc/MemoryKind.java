@@ -1,6 +1,6 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.physical.Way;
+import dev.kernelalloc.physical.Backing;
 
 /** The kinds of memory that an allocator takes from the system. */
 public enum MemoryKind {
@@ -9,20 +9,20 @@ public enum MemoryKind {
     /** Memory of a {@link dev.kernelalloc.source.MemorySource}. */
     SUPPLIED("a memory source"),
     /** Pages of 1 GiB of the huge page pool. */
-    POOL_1G(Way.POOL_1G.toString()),
+    POOL_1G(Backing.POOL_1G.toString()),
     /** Pages of 2 MiB of the huge page pool. */
-    POOL_2M(Way.POOL_2M.toString()),
+    POOL_2M(Backing.POOL_2M.toString()),
     /** Large pages of Windows. */
-    LARGE_PAGES(Way.LARGE_PAGES.toString()),
+    LARGE_PAGES(Backing.LARGE_PAGES.toString()),
     /**
      * Pages mapped as transparent huge pages; those that are in fact huge have {@link
      * dev.kernelalloc.physical.Guarantee#HUGE}.
      */
-    TRANSPARENT_HUGE(Way.TRANSPARENT_HUGE.toString()),
+    TRANSPARENT_HUGE(Backing.TRANSPARENT_HUGE.toString()),
     /** Regions that the kernel allocated for io_uring. */
-    KERNEL_REGION(Way.KERNEL_REGION.toString()),
+    KERNEL_REGION(Backing.KERNEL_REGION.toString()),
     /** Pages of the base size. */
-    BASE_PAGES(Way.BASE_PAGES.toString());
+    BASE_PAGES(Backing.BASE_PAGES.toString());
 
     private final String text;
 
@@ -31,7 +31,7 @@ public enum MemoryKind {
     }
 
     /** Returns the kind of memory of slabs from a backing. */
-    static MemoryKind of(Way way) {
+    static MemoryKind of(Backing way) {
         return switch (way) {
             case POOL_1G -> POOL_1G;
             case POOL_2M -> POOL_2M;

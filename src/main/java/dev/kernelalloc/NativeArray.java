@@ -281,6 +281,6 @@ public abstract class NativeArray<T> extends NativeSlice<T> implements AutoClose
      */
     @Override
     public final String toString() {
-        return block().show("NativeArray", this::contents);
+        return block().describe("NativeArray", this::contents);
     }
 }

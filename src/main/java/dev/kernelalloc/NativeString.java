@@ -4,8 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.core.GrowableBlock;
 import dev.kernelalloc.core.OwnedBlock;
-import dev.kernelalloc.core.Room;
 import dev.kernelalloc.core.Utf8;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -572,7 +572,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
      * @return one line
      */
     public String describe() {
-        return block.show("NativeString", () -> quoted(text));
+        return block.describe("NativeString", () -> quoted(text));
     }
 
     /** The first characters, as far as they are whole. */
@@ -597,11 +597,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
      */
     public static final class Builder implements AutoCloseable {
 
-        private final Room room;
+        private final GrowableBlock buffer;
         private long length;
 
         private Builder(OwnedBlock block) {
-            this.room = new Room(block, ALIGNMENT);
+            this.buffer = new GrowableBlock(block, ALIGNMENT);
         }
 
         /**
@@ -665,7 +665,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
 
         private Builder append(MemorySegment bytes) {
             reserve(bytes.byteSize());
-            BulkMemory.copy(bytes, 0, room.memory(), PREFIX_BYTES + length, bytes.byteSize());
+            BulkMemory.copy(bytes, 0, buffer.memory(), PREFIX_BYTES + length, bytes.byteSize());
             length += bytes.byteSize();
             return this;
         }
@@ -681,7 +681,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
          * @throws WrongThreadException if called by another thread
          */
         public Builder reserve(long additional) {
-            room.block().requireAccess();
+            buffer.block().requireAccess();
             if (additional < 0 || additional > Long.MAX_VALUE - sizeOf(length)) {
                 throw new IllegalArgumentException(
                         String.format(
@@ -692,8 +692,8 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
                                 length));
             }
             long needed = sizeOf(length) + additional;
-            if (needed > room.memory().byteSize()) {
-                room.enlarge(Math.min(PREFIX_BYTES + length, room.memory().byteSize()), needed);
+            if (needed > buffer.memory().byteSize()) {
+                buffer.enlarge(Math.min(PREFIX_BYTES + length, buffer.memory().byteSize()), needed);
             }
             return this;
         }
@@ -716,8 +716,8 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
          * @throws WrongThreadException if called by another thread
          */
         public MemorySegment segment() {
-            room.block().requireAccess();
-            MemorySegment memory = room.memory();
+            buffer.block().requireAccess();
+            MemorySegment memory = buffer.memory();
             return memory.asSlice(Math.min(PREFIX_BYTES, memory.byteSize()), length).asReadOnly();
         }
 
@@ -731,13 +731,13 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
          * @throws WrongThreadException if called by another thread
          */
         public Builder truncate(long byteLength) {
-            room.block().requireAccess();
+            buffer.block().requireAccess();
             if (byteLength >= length) {
                 return this;
             }
             if (byteLength < 0
                     || Utf8.isContinuation(
-                            room.memory().get(JAVA_BYTE, PREFIX_BYTES + byteLength))) {
+                            buffer.memory().get(JAVA_BYTE, PREFIX_BYTES + byteLength))) {
                 throw new IllegalArgumentException(
                         String.format(
                                 Locale.ROOT,
@@ -760,7 +760,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
          */
         public NativeString build() {
             reserve(0);
-            OwnedBlock block = room.block().handOver(sizeOf(length));
+            OwnedBlock block = buffer.block().handOver(sizeOf(length));
             try {
                 return finished(block, length);
             } catch (Throwable e) {
@@ -778,7 +778,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
          */
         @Override
         public void close() {
-            room.block().close();
+            buffer.block().close();
         }
 
         /**
@@ -787,7 +787,7 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
          */
         @Override
         public String toString() {
-            return room.block().show("NativeString.Builder", () -> quoted(segment()));
+            return buffer.block().describe("NativeString.Builder", () -> quoted(segment()));
         }
     }
 }

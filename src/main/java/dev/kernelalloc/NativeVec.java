@@ -2,8 +2,8 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.GrowableBlock;
 import dev.kernelalloc.core.OwnedBlock;
-import dev.kernelalloc.core.Room;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
@@ -68,7 +68,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
 
     private final StructType<T> type;
     private final long stride;
-    private final Room room;
+    private final GrowableBlock buffer;
 
     /** All of the block. */
     MemorySegment memory;
@@ -87,7 +87,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         this.type = type;
         this.stride = NativeSlice.stride(type);
         this.size = size;
-        this.room = new Room(block, type.byteAlignment());
+        this.buffer = new GrowableBlock(block, type.byteAlignment());
         look();
     }
 
@@ -486,7 +486,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
             }
             long needed = Math.max(size + additional, FIRST_CAPACITY);
             long bytes = NativeSlice.bytes(type, needed);
-            exchange(() -> room.enlarge(keptBytes, bytes));
+            exchange(() -> buffer.enlarge(keptBytes, bytes));
         }
     }
 
@@ -503,7 +503,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         if (size == capacity || stride == 0) {
             return;
         }
-        exchange(() -> room.fit(size * stride));
+        exchange(() -> buffer.shrinkToFit(size * stride));
     }
 
     /** For {@link #add}: copies the value before its own memory may end. */
@@ -541,12 +541,12 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     private void look() {
-        memory = room.memory();
+        memory = buffer.memory();
         capacity = stride == 0 ? Long.MAX_VALUE : memory.byteSize() / stride;
     }
 
     private OwnedBlock block() {
-        return room.block();
+        return buffer.block();
     }
 
     // ---- removing -----------------------------------------------------------------------------
@@ -811,7 +811,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     @Override
     public final String toString() {
-        return block().show("NativeVec", () -> slice().contents() + ", room for " + capacity);
+        return block().describe("NativeVec", () -> slice().contents() + ", room for " + capacity);
     }
 
     /** Room for an element on its way; none where elements are large. */

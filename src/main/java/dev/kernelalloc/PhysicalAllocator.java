@@ -194,7 +194,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         this.chunks = chunks;
         this.requestedBlocks = requestedBlocks;
         this.idle = new Idle(frames, blocks);
-        budget.heldBy(idle);
+        budget.setHolder(idle);
         if (!settings.hasSlabListeners()) {
             guard.guard(reclaiming(budget, all, chunks, frames));
         }
@@ -204,8 +204,8 @@ public final class PhysicalAllocator extends AbstractAllocator {
     private record Idle(Frames frames, CheckedBlocks blocks) implements Budget.Holder {
 
         @Override
-        public void giveUpIdle() {
-            blocks.giveUpIdle();
+        public void releaseIdle() {
+            blocks.releaseIdle();
             frames.trim();
         }
 
@@ -345,7 +345,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
             requested.adopt(block);
             requestedBlocks.tracked(segment);
         } catch (RuntimeException | Error e) {
-            source.giveBack(block); // closed in between, or the Java heap is exhausted
+            source.release(block); // closed in between, or the Java heap is exhausted
             throw e;
         }
         if (requested.isClosed()) {

@@ -11,10 +11,10 @@ import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.BudgetedChunks;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.HardenedHeap;
+import dev.kernelalloc.heap.HardeningOptions;
 import dev.kernelalloc.heap.HeapListener;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.LiveBlocks;
-import dev.kernelalloc.heap.Measures;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.heap.SystemHeap;
@@ -107,7 +107,7 @@ public final class PoolAllocator extends AbstractAllocator {
         this.settings = settings;
         this.sources = sources;
         this.pressureListeners = pressureListeners;
-        budget.heldBy(blocks);
+        budget.setHolder(blocks);
         guard.guard(new Reclaiming(budget, heap));
     }
 
@@ -501,8 +501,8 @@ public final class PoolAllocator extends AbstractAllocator {
                     : new HardenedHeap(settings, source, recorder, measures());
         }
 
-        private Measures measures() {
-            return new Measures(
+        private HardeningOptions measures() {
+            return new HardeningOptions(
                     hardening.contains(Hardening.CANARY),
                     hardening.contains(Hardening.OVERWRITE),
                     pattern(),

@@ -127,7 +127,7 @@ public final class SharedArray<T> implements AutoCloseable {
         long bytes = mapped.byteSize();
         Origin origin =
                 Tracked.sampled(
-                        new Origin.Elsewhere(mapped, _ -> mapping.close(), GlobalAllocator.BLOCKS),
+                        new Origin.External(mapped, _ -> mapping.close(), GlobalAllocator.BLOCKS),
                         address,
                         bytes);
         try {
@@ -148,7 +148,7 @@ public final class SharedArray<T> implements AutoCloseable {
         OwnedBlock.Unowned unowned = block.unowned();
         SharedArray<T> shared =
                 new SharedArray<>(array.type(), array.length(), unowned, unowned.block());
-        block.leave();
+        block.detach();
         unowned.passTo(LeakReport.Kind.SHARED_BOX);
         return shared;
     }
@@ -281,7 +281,7 @@ public final class SharedArray<T> implements AutoCloseable {
                 "SharedArray[%s, %s%s, %d leases]",
                 contents,
                 state,
-                memory.block().place(),
+                memory.block().location(),
                 out);
     }
 }

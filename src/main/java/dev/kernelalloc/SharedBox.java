@@ -374,7 +374,7 @@ public final class SharedBox<T> implements AutoCloseable {
                 String.format(
                         Locale.ROOT,
                         "the shared memory %s is closed or detached: it has no new leases",
-                        block.place()));
+                        block.location()));
     }
 
     BoxedBlock block() {
@@ -398,7 +398,7 @@ public final class SharedBox<T> implements AutoCloseable {
                 "SharedBox[%s, %s%s, %d leases]",
                 name,
                 now < 0 ? "closed, was " : "",
-                block.place(),
+                block.location(),
                 now & ~GONE);
     }
 }

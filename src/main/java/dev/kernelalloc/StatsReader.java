@@ -85,6 +85,6 @@ final class StatsReader {
     private static Chunks chunk(PhysicalSlab slab) {
         Set<Guarantee> reached = slab.guarantees();
         return new Chunks(
-                MemoryKind.of(slab.provenance().way()), reached, 1, slab.memory().byteSize());
+                MemoryKind.of(slab.provenance().backing()), reached, 1, slab.memory().byteSize());
     }
 }

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.ProcessSettings;
 import dev.kernelalloc.testing.host.DirectMap;
@@ -74,7 +74,7 @@ class AddressOracleTest {
         for (int i = 0; i < MOST_READ_PAGES; i++) {
             allocate(page);
         }
-        requireBytes(Way.BASE_PAGES);
+        requireBytes(Backing.BASE_PAGES);
     }
 
     @Test
@@ -111,7 +111,7 @@ class AddressOracleTest {
                         .pages(PagePolicy.HUGE_ONLY)
                         .atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE)
                         .build());
-        requireBytes(Way.TRANSPARENT_HUGE);
+        requireBytes(Backing.TRANSPARENT_HUGE);
     }
 
     @Test
@@ -123,7 +123,7 @@ class AddressOracleTest {
                     PhysicalRequest.ofBytes(reserved.granted() * HugePages.BYTES)
                             .pages(PagePolicy.HUGE_2M)
                             .build());
-            requireBytes(Way.POOL_2M);
+            requireBytes(Backing.POOL_2M);
             blocks.forEach(physical::free);
             blocks.clear();
             physical.trim();
@@ -152,11 +152,11 @@ class AddressOracleTest {
     void extents_contiguousWithoutHugePages_bytesLieSideBySide() {
         assumeTrue(ProcessSettings.forbidHugePages(), "skipped: huge pages cannot be forbidden");
         try {
-            Set<Way> ways = new LinkedHashSet<>();
+            Set<Backing> ways = new LinkedHashSet<>();
             for (int i = 0; i < 16; i++) {
                 MemorySegment block =
                         allocateOrSkip(PhysicalRequest.ofBytes(64 << 10).contiguous().build());
-                ways.add(physical.provenance(block).way());
+                ways.add(physical.provenance(block).backing());
                 long start = physical.addressOf(block).value();
                 for (long at = 0; at < block.byteSize(); at += PAGE_BYTES) {
                     requireAt(start + at, block, at);
@@ -183,7 +183,7 @@ class AddressOracleTest {
             for (int i = 0; i < 3; i++) {
                 FragmentedMemory.compact();
             }
-            requireBytes(Way.BASE_PAGES);
+            requireBytes(Backing.BASE_PAGES);
         }
     }
 
@@ -262,7 +262,7 @@ class AddressOracleTest {
                 secrets.add(hidden(PAGE_BYTES));
                 allocate(page);
             }
-            requireBytes(Way.BASE_PAGES);
+            requireBytes(Backing.BASE_PAGES);
             for (SecretMemory secret : secrets) {
                 long place = LinuxProcess.physicalAddress(secret.readOnly().address());
                 assertThat(memory.read(place).isPresent()).as("read at 0x%x", place).isFalse();
@@ -312,9 +312,10 @@ class AddressOracleTest {
     }
 
     /** Of all blocks, random pages are found at their addresses. */
-    private void requireBytes(Way way) {
+    private void requireBytes(Backing way) {
         assertThat(blocks)
-                .allSatisfy(block -> assertThat(physical.provenance(block).way()).isEqualTo(way));
+                .allSatisfy(
+                        block -> assertThat(physical.provenance(block).backing()).isEqualTo(way));
         Stream.generate(() -> blocks.get(random.nextInt(blocks.size())))
                 .limit(MOST_READ_PAGES)
                 .forEach(

@@ -30,8 +30,8 @@ class ArenaClosingTest {
         }
 
         @Override
-        public void giveBack(Chunk chunk) {
-            source.giveBack(chunk);
+        public void release(Chunk chunk) {
+            source.release(chunk);
             live.decrementAndGet();
             throw new OutOfMemoryError("as if the Java heap were exhausted");
         }

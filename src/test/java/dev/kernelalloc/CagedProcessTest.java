@@ -123,7 +123,8 @@ class CagedProcessTest {
             for (long done = 0; done < TOO_MANY_BYTES; done += PART_BYTES) {
                 blocks.add(physical.allocate(part));
                 if (blocks.size() == 1) {
-                    IO.println("the first from " + physical.provenance(blocks.getFirst()).way());
+                    IO.println(
+                            "the first from " + physical.provenance(blocks.getFirst()).backing());
                 }
             }
         }

@@ -95,7 +95,7 @@ final class EveryKindOfRequest {
                 throw new AssertionError("not in one piece: " + physical.extents(block));
             }
         } catch (PhysicalAddressException hidden) {
-            IO.println("by " + physical.provenance(block).way());
+            IO.println("by " + physical.provenance(block).backing());
         }
         return block;
     }
@@ -112,7 +112,7 @@ final class EveryKindOfRequest {
                         .map(Guarantee::name)
                         .collect(Collectors.joining(", "))
                 + " by "
-                + physical.provenance(block).way()
+                + physical.provenance(block).backing()
                 + physical.provenance(block).pin().map(pin -> ", pinned by " + pin).orElse("");
     }
 

@@ -135,9 +135,9 @@ class FlightRecordingTest {
                         .orElseThrow();
         assertThat(leak.getLong("bytes")).isEqualTo(8);
         assertThat(leak.getLong("address")).isEqualTo(told.address());
-        assertThat(leak.getString("place").lines())
+        assertThat(leak.getString("site").lines())
                 .isNotEmpty()
-                .containsExactlyElementsOf(told.place().stream().map(Object::toString).toList());
+                .containsExactlyElementsOf(told.site().stream().map(Object::toString).toList());
         assertThat(leak.getLong("ownerId")).isEqualTo(Thread.currentThread().threadId());
         RecordedEvent sampled = of(events, "Allocation", "leaking").findFirst().orElseThrow();
         assertThat(sampled.getString("owner")).isEqualTo("box");

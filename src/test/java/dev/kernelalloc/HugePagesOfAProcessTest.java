@@ -99,7 +99,7 @@ class HugePagesOfAProcessTest {
                     "%d by %s, contiguous %s, verify %s"
                             .formatted(
                                     block.byteSize(),
-                                    physical.provenance(block).way(),
+                                    physical.provenance(block).backing(),
                                     contiguous,
                                     physical.verify(block).verdict()));
             physical.free(block);

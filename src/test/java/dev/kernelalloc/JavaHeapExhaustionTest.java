@@ -71,8 +71,8 @@ class JavaHeapExhaustionTest {
         }
 
         @Override
-        public void giveBack(Chunk chunk) {
-            source.giveBack(chunk);
+        public void release(Chunk chunk) {
+            source.release(chunk);
             live.decrementAndGet();
         }
 

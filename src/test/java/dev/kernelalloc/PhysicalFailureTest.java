@@ -13,6 +13,7 @@ import dev.kernelalloc.os.FakeOperatingSystem.Operation;
 import dev.kernelalloc.os.OperatingSystem.HugeAllowance;
 import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.FrameFlag;
 import dev.kernelalloc.physical.Guarantee;
@@ -25,7 +26,6 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Verification;
-import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.Await;
 
 import org.junit.jupiter.api.AfterEach;
@@ -147,23 +147,27 @@ class PhysicalFailureTest {
         os.nextFrame(0x1001); // not where a huge page could be
         MemorySegment block = allocate(contiguous(3 * page));
         Provenance provenance = physical.provenance(block);
-        assertThat(provenance.way()).isEqualTo(Way.KERNEL_REGION);
+        assertThat(provenance.backing()).isEqualTo(Backing.KERNEL_REGION);
         assertThat(provenance.declined())
-                .extracting(Provenance.Declined::way)
-                .containsExactly(Way.HELD_RUN, Way.POOL_2M, Way.POOL_1G, Way.TRANSPARENT_HUGE);
+                .extracting(Provenance.Declined::backing)
+                .containsExactly(
+                        Backing.HELD_RUN,
+                        Backing.POOL_2M,
+                        Backing.POOL_1G,
+                        Backing.TRANSPARENT_HUGE);
         assertThat(physical.guarantee(block)).contains(Guarantee.LOCKED, Guarantee.PINNED);
         assertThat(os.lockedBytes()).isZero();
         physical.free(block);
 
         os.refuse(Operation.KERNEL_REGION, () -> new Refusal.NotPermitted("no io_uring here"));
         MemorySegment base = allocate(contiguous(3 * page));
-        assertThat(physical.provenance(base).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(base).backing()).isEqualTo(Backing.BASE_PAGES);
         assertThat(physical.provenance(base).toString()).contains("no io_uring here");
         physical.free(base);
 
         os.poolPages(1);
         MemorySegment pool = allocate(contiguous(3 * page));
-        assertThat(physical.provenance(pool).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(pool).backing()).isEqualTo(Backing.POOL_2M);
         assertThat(physical.guarantee(pool)).contains(Guarantee.HUGE, Guarantee.LOCKED);
         physical.free(pool);
     }
@@ -186,7 +190,7 @@ class PhysicalFailureTest {
     void withoutRightsOnlyWhatFitsIntoAHugePageIsKnownToBeContiguous() {
         os.refuse(Operation.READ_PAGE_MAP, () -> new Refusal.NotPermitted("no frames for you"));
         MemorySegment block = allocate(contiguous(5 * page).aligned(8 * page));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.TRANSPARENT_HUGE);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.TRANSPARENT_HUGE);
         assertThat(os.frameAt(block.address()) % 8).isZero();
         MemorySegment second = allocate(contiguous(5 * page).boundary(8 * page));
         assertThat(os.frameAt(second.address()) / 8)
@@ -247,7 +251,7 @@ class PhysicalFailureTest {
                     .withMessageContaining("not on this system");
         }
         MemorySegment onePage = elsewhere.allocate(contiguous(page).build());
-        assertThat(elsewhere.provenance(onePage).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(elsewhere.provenance(onePage).backing()).isEqualTo(Backing.BASE_PAGES);
         elsewhere.free(onePage);
         elsewhere.free(large);
         elsewhere.close();
@@ -327,10 +331,10 @@ class PhysicalFailureTest {
     void whereTheKernelHasNoHugePageItIsSaidThatPagesOfTheBaseSizeServe() {
         os.transparentHugePages(0);
         MemorySegment block = allocate(PhysicalRequest.ofBytes(2 * HUGE_BYTES));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.BASE_PAGES);
         assertThat(physical.provenance(block).declined())
-                .extracting(Provenance.Declined::way)
-                .contains(Way.TRANSPARENT_HUGE);
+                .extracting(Provenance.Declined::backing)
+                .contains(Backing.TRANSPARENT_HUGE);
         physical.free(block);
     }
 
@@ -448,7 +452,7 @@ class PhysicalFailureTest {
         os.availableBytes(0);
         MemorySegment block =
                 allocate(PhysicalRequest.ofBytes(2 * HUGE_BYTES).pages(PagePolicy.HUGE_ONLY));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.POOL_2M);
         assertThat(physical.guarantee(block)).isEqualTo(Guarantee.NEVER_SWAPPED_AND_HUGE);
         physical.free(block);
     }
@@ -630,7 +634,7 @@ class PhysicalFailureTest {
         os.poolPages(40);
         os.refuse(Operation.RESERVE_HUGE).onNth(1);
         MemorySegment block = allocate(contiguous(2 * HUGE_BYTES));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.POOL_2M);
         assertThat(os.calls())
                 .filteredOn(call -> call.operation() == Operation.RESERVE_HUGE)
                 .extracting(FakeOperatingSystem.Call::bytes)
@@ -644,7 +648,7 @@ class PhysicalFailureTest {
         os.poolPages(40);
         os.hugeAllowance(new HugeAllowance(3 * HUGE_BYTES, "/group/hugetlb.2MB.max"));
         MemorySegment block = allocate(contiguous(2 * HUGE_BYTES));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.POOL_2M);
         physical.free(block);
         physical.trim();
         os.hugeAllowance(new HugeAllowance(HUGE_BYTES, "/group/hugetlb.2MB.max"));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.ForkBehaviour;
 import dev.kernelalloc.physical.Guarantee;
@@ -14,7 +15,6 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Verification;
-import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.AfterEach;
@@ -129,7 +129,7 @@ class PhysicalRequestTest {
         long bytes = 4 * PAGE_BYTES;
         MemorySegment block =
                 allocateOrSkip(PhysicalRequest.ofBytes(bytes).contiguous().pages(PagePolicy.BASE));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.BASE_PAGES);
         long start = LinuxProcess.physicalAddress(block.address());
         for (long offset = 0; offset < bytes; offset += PAGE_BYTES) {
             assertThat(LinuxProcess.physicalAddress(block.address() + offset))
@@ -256,7 +256,7 @@ class PhysicalRequestTest {
                         PhysicalRequest.ofBytes(100)
                                 .pages(PagePolicy.HUGE_2M)
                                 .atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.POOL_2M);
         assertThat(physical.verify().drifts()).isEmpty();
     }
 
@@ -265,8 +265,8 @@ class PhysicalRequestTest {
         assumeTrue(LinuxProcess.freePoolPages() == 0, "skipped: huge pages are reserved");
         MemorySegment block = allocate(PhysicalRequest.ofBytes(100).pages(PagePolicy.HUGE_2M));
         assertThat(physical.provenance(block).declined())
-                .extracting(Provenance.Declined::way)
-                .startsWith(Way.POOL_2M);
+                .extracting(Provenance.Declined::backing)
+                .startsWith(Backing.POOL_2M);
         assertThat(physical.provenance(block).toString()).contains("nr_hugepages");
     }
 

@@ -3,13 +3,13 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
-import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.ProcessSettings;
 
@@ -46,15 +46,16 @@ class PhysicalSoakTest {
 
     private final Random random = new Random(42);
     private final List<Held> held = new ArrayList<>();
-    private final Map<Way, Integer> obtained = new EnumMap<>(Way.class);
+    private final Map<Backing, Integer> obtained = new EnumMap<>(Backing.class);
     private final Map<AllocationException.Reason, Integer> refused =
             new EnumMap<>(AllocationException.Reason.class);
 
     @Test
     void everythingIsWhereItWasAskedForAndGoesBack() {
-        Optional<Way> huge = way(PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_ONLY).build());
+        Optional<Backing> huge =
+                way(PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_ONLY).build());
         soak();
-        assertThat(obtained).containsKey(Way.BASE_PAGES);
+        assertThat(obtained).containsKey(Backing.BASE_PAGES);
         huge.ifPresent(way -> assertThat(obtained).containsKey(way));
     }
 
@@ -65,9 +66,9 @@ class PhysicalSoakTest {
                 ProcessSettings.forbidHugePages(),
                 "skipped: this kernel forbids a process no huge pages");
         try {
-            Optional<Way> row = way(PhysicalRequest.ofBytes(64 << 10).contiguous().build());
+            Optional<Backing> row = way(PhysicalRequest.ofBytes(64 << 10).contiguous().build());
             soak();
-            assertThat(obtained).containsKey(Way.BASE_PAGES);
+            assertThat(obtained).containsKey(Backing.BASE_PAGES);
             row.ifPresent(way -> assertThat(obtained).containsKey(way));
         } finally {
             ProcessSettings.allowHugePages();
@@ -75,10 +76,10 @@ class PhysicalSoakTest {
     }
 
     /** How that is had here, if it is. */
-    private static Optional<Way> way(PhysicalRequest request) {
+    private static Optional<Backing> way(PhysicalRequest request) {
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
             MemorySegment block = physical.allocate(request);
-            Way way = physical.provenance(block).way();
+            Backing way = physical.provenance(block).backing();
             physical.free(block);
             return Optional.of(way);
         } catch (AllocationException e) {
@@ -159,7 +160,7 @@ class PhysicalSoakTest {
         }
         PhysicalRequest request = wanted.build();
         MemorySegment block = physical.allocate(request);
-        obtained.merge(physical.provenance(block).way(), 1, Integer::sum);
+        obtained.merge(physical.provenance(block).backing(), 1, Integer::sum);
         assertThat(physical.guarantee(block)).containsAll(request.least());
         requirePlace(physical, request, block);
         return block;

@@ -7,12 +7,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
-import dev.kernelalloc.physical.Way;
 import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.host.FragmentedMemory;
 import dev.kernelalloc.testing.host.HostGuardian;
@@ -95,7 +95,7 @@ class ReservedHugePagesTest {
                         PhysicalRequest.ofBytes(100)
                                 .pages(PagePolicy.HUGE_2M)
                                 .atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.POOL_2M);
         assertThat(HugePages.free()).isEqualTo(freeBefore - 1);
         assertThat(LinuxProcess.hugeBytes(block.address())).isEqualTo(HugePages.BYTES);
         long frame = LinuxProcess.physicalAddress(block.address()) / PAGE_BYTES;
@@ -117,7 +117,7 @@ class ReservedHugePagesTest {
                                 .pages(PagePolicy.HUGE_ONLY));
         long start = LinuxProcess.physicalAddress(block.address());
         assumeTrue(
-                physical.provenance(block).way() == Way.POOL_2M,
+                physical.provenance(block).backing() == Backing.POOL_2M,
                 () ->
                         "skipped: no two pages of the pool lie side by side: "
                                 + physical.provenance(block));
@@ -138,7 +138,7 @@ class ReservedHugePagesTest {
         PhysicalRequest.Builder request = PhysicalRequest.ofBytes(3 * PAGE_BYTES).contiguous();
         MemorySegment first = allocate(request);
         MemorySegment second = allocate(request);
-        assertThat(physical.provenance(first).way()).isEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(first).backing()).isEqualTo(Backing.POOL_2M);
         assertThat(HugePages.free()).isEqualTo(freeBefore - 1);
         free(first);
         free(second);
@@ -188,7 +188,7 @@ class ReservedHugePagesTest {
     void moreThanThePoolHasIsRefusedWithWhatItHasOrTakenElsewhere() {
         long tooMany = (freeBefore + 1) * HugePages.BYTES;
         MemorySegment block = allocate(PhysicalRequest.ofBytes(tooMany).pages(PagePolicy.HUGE_2M));
-        assertThat(physical.provenance(block).way()).isNotEqualTo(Way.POOL_2M);
+        assertThat(physical.provenance(block).backing()).isNotEqualTo(Backing.POOL_2M);
         assertThat(physical.provenance(block).toString())
                 .contains("%d are free".formatted(freeBefore), "nr_hugepages");
         assertThat(HugePages.free()).isEqualTo(freeBefore);

@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.kernelalloc.AllocationException.Reason;
 import dev.kernelalloc.os.FakeWindows;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Provenance.Declined;
 import dev.kernelalloc.physical.Verification.Verdict;
-import dev.kernelalloc.physical.Way;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -76,7 +76,7 @@ class WindowsPhysicalTest {
                 List.of(physical.allocate(64, 64), physical.allocate(3 << 20, 4096));
         for (MemorySegment block : blocks) {
             assertThat(physical.guarantee(block)).isEqualTo(Guarantee.NEVER_SWAPPED);
-            assertThat(physical.provenance(block).way()).isEqualTo(Way.BASE_PAGES);
+            assertThat(physical.provenance(block).backing()).isEqualTo(Backing.BASE_PAGES);
             assertThatExceptionOfType(PhysicalAddressException.class)
                     .isThrownBy(() -> physical.addressOf(block))
                     .extracting(PhysicalAddressException::reason)
@@ -130,7 +130,7 @@ class WindowsPhysicalTest {
                         PhysicalRequest.ofBytes(3 * LARGE_BYTES - 5)
                                 .pages(policy)
                                 .aligned(2 * LARGE_BYTES));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.LARGE_PAGES);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.LARGE_PAGES);
         assertThat(physical.provenance(block).declined()).isEmpty();
         assertThat(physical.guarantee(block)).isEqualTo(Guarantee.NEVER_SWAPPED_AND_HUGE);
         assertThat(windows.largeBytes()).isEqualTo(3 * LARGE_BYTES);
@@ -159,7 +159,7 @@ class WindowsPhysicalTest {
     void ordinaryRequestsLeaveLargePagesAlone() {
         windows.hold(LOCK_MEMORY);
         MemorySegment block = allocate(PhysicalRequest.ofBytes(2 * LARGE_BYTES));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.BASE_PAGES);
         assertThat(windows.largeBytes()).isZero();
         physical.free(block);
     }
@@ -177,10 +177,10 @@ class WindowsPhysicalTest {
     @Test
     void whereOtherPagesWillDoTheyAreTakenAndTheReasonIsKept() {
         MemorySegment block = allocate(PhysicalRequest.ofBytes(1).pages(PagePolicy.HUGE_2M));
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.BASE_PAGES);
         assertThat(physical.provenance(block).declined())
-                .extracting(Declined::way)
-                .containsExactly(Way.LARGE_PAGES);
+                .extracting(Declined::backing)
+                .containsExactly(Backing.LARGE_PAGES);
         assertThat(physical.provenance(block).toString()).contains("ERROR_NOT_ALL_ASSIGNED");
         assertThat(physical.guarantee(block)).isEqualTo(Guarantee.NEVER_SWAPPED);
         physical.free(block);
@@ -247,7 +247,7 @@ class WindowsPhysicalTest {
     @Test
     void oneBasePageIsContiguousWithoutAnyPrivilege() {
         MemorySegment block = allocate(PhysicalRequest.ofBytes(PAGE_BYTES).contiguous());
-        assertThat(physical.provenance(block).way()).isEqualTo(Way.BASE_PAGES);
+        assertThat(physical.provenance(block).backing()).isEqualTo(Backing.BASE_PAGES);
         assertThat(windows.reservedBytes()).isLessThan(LARGE_BYTES);
         physical.free(block);
     }

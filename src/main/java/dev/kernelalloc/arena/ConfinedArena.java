@@ -61,7 +61,7 @@ public final class ConfinedArena implements BumpArena {
         this.nextChunkBytes = ArenaSlots.grown(ArenaSlots.FIRST_CHUNK_BYTES);
         // Last, as it cannot fail.
         this.sentinel =
-                (taken & Blocks.PICKED) != 0
+                (taken & Blocks.SAMPLED) != 0
                         ? source.tracker()
                                 .sentinelOfOne(
                                         LeakReport.Kind.ARENA, chunk, ArenaSlots.FIRST_CHUNK_BYTES)
@@ -72,7 +72,7 @@ public final class ConfinedArena implements BumpArena {
         long taken;
         try {
             taken =
-                    source.take(
+                    source.allocateMarked(
                             ArenaSlots.FIRST_CHUNK_BYTES, ArenaSlots.CHUNK_ALIGNMENT_BYTES, false);
         } catch (AllocationException _) {
             return new ConfinedArena(source); // what is asked of it may be less

@@ -65,7 +65,7 @@ public record BoxedBlock(
     }
 
     /** Describes for people the address, the size and the guarantee of the pages. */
-    public String place() {
+    public String location() {
         return String.format(
                 Locale.ROOT, "at 0x%x, %d bytes, %s", address, bytes, origin.guarantee());
     }

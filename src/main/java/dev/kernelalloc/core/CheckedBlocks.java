@@ -75,7 +75,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     static {
         // The JVM links this switch on its first execution, which must not happen while the Java
         // heap is exhausted: explaining a refusal must not end in a LinkageError.
-        Reasons.of(new Refusal.OutOfMemory("a rehearsal"));
+        Reasons.of(new Refusal.OutOfMemory("warm-up"));
     }
 
     public CheckedBlocks(
@@ -325,19 +325,19 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     /**
-     * Takes an owned block of a valid size and alignment; returns its address and marks. The
+     * Allocates an owned block of a valid size and alignment; returns its address and marks. The
      * caller, which has the exact size, zeroes the block unless {@link Blocks#ZEROED} is among the
-     * marks, and tracks the owner if {@link Blocks#PICKED} is.
+     * marks, and tracks the owner if {@link Blocks#SAMPLED} is.
      */
-    public long take(long bytes, long alignment, boolean zeroed) {
-        long block = engine != null ? engine.tryTake(bytes, alignment) : 0;
-        return block != 0 ? block : takeSlowly(bytes, alignment, zeroed);
+    public long allocateMarked(long bytes, long alignment, boolean zeroed) {
+        long block = engine != null ? engine.tryAllocateOwned(bytes, alignment) : 0;
+        return block != 0 ? block : allocateMarkedSlow(bytes, alignment, zeroed);
     }
 
-    public long takeSlowly(long bytes, long alignment, boolean zeroed) {
+    public long allocateMarkedSlow(long bytes, long alignment, boolean zeroed) {
         try {
-            long block = blocks.takeOwned(bytes, alignment, zeroed);
-            return isSampled(bytes, alignment) ? block | Blocks.PICKED : block;
+            long block = blocks.allocateOwnedMarked(bytes, alignment, zeroed);
+            return isSampled(bytes, alignment) ? block | Blocks.SAMPLED : block;
         } catch (Refusal e) {
             throw explained(e, bytes, alignment);
         }
@@ -349,10 +349,13 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
                 : tracker.samples();
     }
 
-    /** Frees a block of {@link #allocateOwned} or {@link #take}, once, with the same arguments. */
+    /**
+     * Frees a block of {@link #allocateOwned} or {@link #allocateMarked}, once, with the same
+     * arguments.
+     */
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
-        if (engine == null || !engine.tryGive(address)) {
+        if (engine == null || !engine.tryFreeOwned(address)) {
             blocks.freeOwned(address, bytes, alignment);
         }
         Reference.reachabilityFence(this);
@@ -435,7 +438,8 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     /**
-     * Returns the origin for a block that was just taken: these blocks, tracked if it is sampled.
+     * Returns the origin for a block that was just allocated: these blocks, tracked if it is
+     * sampled.
      */
     Origin origin(long address, long bytes, LeakReport.Kind kind) {
         return tracker.samples() ? Tracked.of(this, address, bytes, kind) : this;
@@ -477,9 +481,9 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
     }
 
     @Override
-    public void giveUpIdle() {
+    public void releaseIdle() {
         if (blocks instanceof Budget.Holder holder) {
-            holder.giveUpIdle();
+            holder.releaseIdle();
         }
         Reference.reachabilityFence(this);
     }

@@ -50,12 +50,14 @@ public final class Limits {
         return (budget, askedBytes) -> {
             List<Consumer<Pressure>> all = reference.get();
             if (all != null) {
-                tell(all, new Pressure(budget.name(), askedBytes, budget.used(), budget.limit()));
+                notifyListeners(
+                        all,
+                        new Pressure(budget.name(), askedBytes, budget.used(), budget.limit()));
             }
         };
     }
 
-    private static void tell(List<Consumer<Pressure>> listeners, Pressure pressure) {
+    private static void notifyListeners(List<Consumer<Pressure>> listeners, Pressure pressure) {
         RuntimeException first = null;
         for (Consumer<Pressure> listener : listeners) {
             try {

@@ -44,7 +44,7 @@ public final class LiveBlocksMessage {
                 groups.size() > MOST_GROUPS_SHOWN
                         ? String.format(
                                 Locale.ROOT,
-                                "\n  and %d places more",
+                                "\n  and %d more sites",
                                 groups.size() - MOST_GROUPS_SHOWN)
                         : "";
         String tracked =

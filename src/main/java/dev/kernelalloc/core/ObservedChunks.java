@@ -36,7 +36,7 @@ public final class ObservedChunks implements ChunkSource {
             mapped.forEach(listener -> listener.accept(range));
             return chunk;
         } catch (RuntimeException e) {
-            giveBack(chunk);
+            release(chunk);
             throw new Refusal.OutOfMemory(
                     String.format(
                             Locale.ROOT,
@@ -45,18 +45,18 @@ public final class ObservedChunks implements ChunkSource {
                             chunk.address(),
                             e));
         } catch (Error e) {
-            giveBack(chunk);
+            release(chunk);
             throw e;
         }
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
+    public void release(Chunk chunk) {
         try {
             MappedRange range = rangeOf(chunk);
-            unmapped.forEach(listener -> tell(listener, range));
+            unmapped.forEach(listener -> notifyListener(listener, range));
         } finally {
-            source.giveBack(chunk);
+            source.release(chunk);
         }
     }
 
@@ -64,7 +64,7 @@ public final class ObservedChunks implements ChunkSource {
         return new MappedRange(chunk.address(), chunk.bytes());
     }
 
-    private static void tell(Consumer<MappedRange> listener, MappedRange range) {
+    private static void notifyListener(Consumer<MappedRange> listener, MappedRange range) {
         try {
             listener.accept(range);
         } catch (RuntimeException e) {

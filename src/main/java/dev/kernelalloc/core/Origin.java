@@ -13,9 +13,9 @@ import java.util.function.Supplier;
 
 /** The origin of owned memory, to which it returns. */
 public sealed interface Origin
-        permits CheckedBlocks, Origin.Raw, Origin.Roomy, Origin.Elsewhere, Tracked {
+        permits CheckedBlocks, Origin.Raw, Origin.Oversized, Origin.External, Tracked {
 
-    /** Takes memory back from its owner, once. */
+    /** Frees the memory, once. */
     void freeOwned(long address, long bytes, long alignment);
 
     /** Leaves memory to the caller of its owner, once, instead. */
@@ -42,12 +42,12 @@ public sealed interface Origin
         return owned.isReadOnly() ? raw.asReadOnly() : raw;
     }
 
-    /** Tells that the memory belongs to another kind of owner from now on, or another thread. */
+    /** Records that the memory belongs to another kind of owner from now on, or another thread. */
     default void passTo(LeakReport.Kind kind) {
         // Only tracked memory needs this.
     }
 
-    /** Tells that there has been no owner after all. */
+    /** Records that there has been no owner after all. */
     default void forget() {
         // As above.
     }
@@ -90,11 +90,11 @@ public sealed interface Origin
      *
      * @param asked how many bytes
      */
-    record Roomy(CheckedBlocks blocks, long asked) implements Origin {
+    record Oversized(CheckedBlocks blocks, long requested) implements Origin {
         @Override
         public void freeOwned(long address, long bytes, long alignment) {
-            if (address != OwnedBlock.NOWHERE) {
-                blocks.freeOwned(address, asked, alignment);
+            if (address != OwnedBlock.NO_ADDRESS) {
+                blocks.freeOwned(address, requested, alignment);
             }
         }
 
@@ -129,7 +129,7 @@ public sealed interface Origin
      *
      * @param copies supplies the blocks for a copy
      */
-    record Elsewhere(
+    record External(
             MemorySegment original, Consumer<MemorySegment> release, Supplier<CheckedBlocks> copies)
             implements Origin {
         @Override
@@ -164,7 +164,7 @@ public sealed interface Origin
 
         @Override
         public Tracker tracker() {
-            return Tracker.ofElsewhere();
+            return Tracker.ofExternal();
         }
 
         @Override

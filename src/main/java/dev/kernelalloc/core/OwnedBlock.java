@@ -15,13 +15,13 @@ import java.util.Locale;
 import java.util.function.Supplier;
 
 /**
- * A block of one owner, confined to the thread that took it. Its liveness is that of an arena of
- * its own: anything derived from its segment is dead once the block has ended.
+ * A block of one owner, confined to the thread that allocated it. Its liveness is that of an arena
+ * of its own: anything derived from its segment is dead once the block has ended.
  */
 public final class OwnedBlock {
 
     /** The address of a block without memory: none is requested, and none is released. */
-    static final long NOWHERE = 0;
+    static final long NO_ADDRESS = 0;
 
     private final CheckedBlocks source;
     private final Arena lifetime;
@@ -60,7 +60,7 @@ public final class OwnedBlock {
      * Allocates a block of at least that size: all that the source provides. Its contents are
      * undefined.
      */
-    static OwnedBlock allocateRoomy(CheckedBlocks source, long bytes, long alignment) {
+    static OwnedBlock allocateAtLeast(CheckedBlocks source, long bytes, long alignment) {
         long address = source.allocateOwned(bytes, alignment, false);
         long usable = source.usableOwned(address, bytes, alignment);
         return owning(source, address, usable, bytes, alignment, track(source, address, bytes));
@@ -75,7 +75,12 @@ public final class OwnedBlock {
         source.requireOpen();
         Arena lifetime = Arena.ofConfined();
         return new OwnedBlock(
-                source, lifetime, NativeMemory.segment(NOWHERE, 0, lifetime), 0, alignment, null);
+                source,
+                lifetime,
+                NativeMemory.segment(NO_ADDRESS, 0, lifetime),
+                0,
+                alignment,
+                null);
     }
 
     private static OwnedBlock owning(
@@ -125,14 +130,14 @@ public final class OwnedBlock {
     public OwnedBlock handOver(long usable) {
         Arena renewed = Arena.ofConfined();
         MemorySegment whole = NativeMemory.segment(segment.address(), usable, renewed);
-        OwnedBlock heir = new OwnedBlock(source, renewed, whole, bytes, alignment, sentinel);
-        leave();
-        return heir;
+        OwnedBlock next = new OwnedBlock(source, renewed, whole, bytes, alignment, sentinel);
+        detach();
+        return next;
     }
 
     /**
      * Returns the same block without an owner, to be shared or passed to another thread. This block
-     * keeps the memory until it {@linkplain #leave leaves} it.
+     * keeps the memory until {@link #detach}.
      */
     public Unowned unowned() {
         return new Unowned(
@@ -145,7 +150,7 @@ public final class OwnedBlock {
      * @throws IllegalStateException if it has ended, or a downcall is using the segment; nothing
      *     has changed then
      */
-    public void leave() {
+    public void detach() {
         lifetime.close();
         handedOver = true;
     }
@@ -160,14 +165,14 @@ public final class OwnedBlock {
             CheckedBlocks source,
             long address,
             long used,
-            long asked,
+            long requested,
             long alignment,
             @Nullable Sentinel sentinel) {
 
         /** Returns the block to share. */
         public BoxedBlock block() {
-            Origin roomy = new Origin.Roomy(source, asked);
-            Origin origin = sentinel == null ? roomy : new Tracked(roomy, sentinel);
+            Origin oversized = new Origin.Oversized(source, requested);
+            Origin origin = sentinel == null ? oversized : new Tracked(oversized, sentinel);
             return new BoxedBlock(origin, address, used, alignment, 0, false);
         }
 
@@ -182,7 +187,7 @@ public final class OwnedBlock {
         public OwnedBlock attach() {
             Arena lifetime = Arena.ofConfined();
             MemorySegment segment = NativeMemory.segment(address, used, lifetime);
-            return new OwnedBlock(source, lifetime, segment, asked, alignment, sentinel);
+            return new OwnedBlock(source, lifetime, segment, requested, alignment, sentinel);
         }
     }
 
@@ -227,7 +232,7 @@ public final class OwnedBlock {
 
     /** Returns the bytes that the source lets be used, including those behind the segment. */
     public long usableBytes() {
-        return segment.address() == NOWHERE
+        return segment.address() == NO_ADDRESS
                 ? 0
                 : source.usableOwned(segment.address(), bytes, alignment);
     }
@@ -243,7 +248,7 @@ public final class OwnedBlock {
      * memory.
      */
     public void requireAccess() {
-        NativeMemory.segment(NOWHERE, 0, lifetime);
+        NativeMemory.segment(NO_ADDRESS, 0, lifetime);
     }
 
     /**
@@ -261,7 +266,7 @@ public final class OwnedBlock {
         if (sentinel != null) {
             sentinel.end();
         }
-        if (segment.address() != NOWHERE) {
+        if (segment.address() != NO_ADDRESS) {
             source.freeOwned(segment.address(), bytes, alignment);
         }
     }
@@ -273,8 +278,8 @@ public final class OwnedBlock {
      * @param name the name of the owner
      * @param contents called only if they may be read
      */
-    public String show(String name, Supplier<String> contents) {
-        String place =
+    public String describe(String name, Supplier<String> contents) {
+        String location =
                 String.format(
                         Locale.ROOT,
                         "at 0x%x, %d bytes, %s",
@@ -282,8 +287,8 @@ public final class OwnedBlock {
                         segment.byteSize(),
                         source.guarantee());
         if (handedOver) {
-            return String.format(Locale.ROOT, "%s[handed over, was %s]", name, place);
+            return String.format(Locale.ROOT, "%s[handed over, was %s]", name, location);
         }
-        return OwnerText.of(name, "", segment, contents, place);
+        return OwnerText.of(name, "", segment, contents, location);
     }
 }

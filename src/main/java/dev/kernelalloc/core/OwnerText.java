@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import java.util.function.Supplier;
 
-/** Descriptions of owners for people: of those that cannot be read, the place of the memory. */
+/** Descriptions of owners for people: of those that cannot be read, the location of the memory. */
 public final class OwnerText {
 
     private OwnerText() {}
@@ -16,35 +16,35 @@ public final class OwnerText {
      * @param type the type in it, named where the contents are not; empty for none
      * @param segment a segment that lives as long as the owner
      * @param contents called only if they may be read
-     * @param place the address, the size and the guarantee of the memory
+     * @param location the address, the size and the guarantee of the memory
      */
     public static String of(
             String name,
             String type,
             MemorySegment segment,
             Supplier<String> contents,
-            String place) {
+            String location) {
         if (!segment.scope().isAlive()) {
-            return closed(name, type, place);
+            return closed(name, type, location);
         }
         return segment.isAccessibleBy(Thread.currentThread())
-                ? open(name, contents.get(), place)
-                : ofAnotherThread(name, type, place);
+                ? open(name, contents.get(), location)
+                : ofAnotherThread(name, type, location);
     }
 
     /** Describes an owner that can be read. */
-    public static String open(String name, String contents, String place) {
-        return String.format(Locale.ROOT, "%s[%s, %s]", name, contents, place);
+    public static String open(String name, String contents, String location) {
+        return String.format(Locale.ROOT, "%s[%s, %s]", name, contents, location);
     }
 
     /** Describes an owner that has ended. */
-    public static String closed(String name, String type, String place) {
-        return String.format(Locale.ROOT, "%s[closed, was %s]", named(name, type), place);
+    public static String closed(String name, String type, String location) {
+        return String.format(Locale.ROOT, "%s[closed, was %s]", named(name, type), location);
     }
 
     /** Describes an owner that the calling thread must not read. */
-    public static String ofAnotherThread(String name, String type, String place) {
-        return String.format(Locale.ROOT, "%s[of another thread, %s]", named(name, type), place);
+    public static String ofAnotherThread(String name, String type, String location) {
+        return String.format(Locale.ROOT, "%s[of another thread, %s]", named(name, type), location);
     }
 
     private static String named(String name, String type) {

@@ -84,7 +84,7 @@ public final class SuppliedChunks implements ChunkSource {
                 throw refused(bytes, "has no more");
             }
             Supplied supplied = new Supplied(found.get(), lifetime);
-            hold(supplied, bytes, alignment);
+            keep(supplied, bytes, alignment);
             return new Chunk(supplied.memory.address(), bytes, false);
         } catch (IOException | RuntimeException e) {
             end(lifetime, bytes);
@@ -95,7 +95,7 @@ public final class SuppliedChunks implements ChunkSource {
         }
     }
 
-    private void hold(Supplied supplied, long bytes, long alignment) throws Refusal {
+    private void keep(Supplied supplied, long bytes, long alignment) throws Refusal {
         String unfit = unfit(supplied, bytes, alignment);
         if (unfit.isEmpty()) {
             long address = supplied.memory.address();
@@ -110,7 +110,7 @@ public final class SuppliedChunks implements ChunkSource {
             }
             unfit = "overlaps memory that is in use"; // so its release is not called: it stays so
         } else {
-            release(supplied.memory);
+            releaseToProgram(supplied.memory);
         }
         throw refused(
                 bytes,
@@ -140,11 +140,11 @@ public final class SuppliedChunks implements ChunkSource {
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
+    public void release(Chunk chunk) {
         Supplied supplied =
                 Objects.requireNonNull(held.remove(chunk.address()), "a chunk of another source");
         try {
-            release(supplied.memory);
+            releaseToProgram(supplied.memory);
         } finally {
             end(supplied.lifetime, supplied.memory.byteSize());
         }
@@ -191,7 +191,7 @@ public final class SuppliedChunks implements ChunkSource {
         return inUse.isEmpty();
     }
 
-    private void release(MemorySegment memory) {
+    private void releaseToProgram(MemorySegment memory) {
         try {
             source.release(memory);
         } catch (RuntimeException e) {

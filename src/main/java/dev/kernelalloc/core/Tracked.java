@@ -12,8 +12,8 @@ import java.util.List;
 public record Tracked(Origin origin, Sentinel sentinel) implements Origin {
 
     /**
-     * An origin for a block that was just taken, called where a block is to be tracked. It never
-     * fails: where the Java heap has no room for a record, the block is not tracked.
+     * An origin for a block that was just allocated, called where a block is to be tracked. It
+     * never fails: where the Java heap has no room for a record, the block is not tracked.
      *
      * @return a tracked origin; {@code blocks} where there can be none
      */

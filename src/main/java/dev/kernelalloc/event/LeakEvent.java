@@ -34,9 +34,9 @@ public final class LeakEvent extends AllocatorEvent {
     public String kind = "";
 
     /** The allocation site: the callers, nearest first, one per line. */
-    @Label("Place")
+    @Label("Allocation Site")
     @Description("The allocation site: the callers, nearest first, one per line")
-    public String place = "";
+    public String site = "";
 
     /** The name of the last owner's thread. */
     @Label("Owner Thread")

@@ -4,10 +4,10 @@ import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.Mapping;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Provenance;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -74,7 +74,8 @@ final class Adoptions {
                     pooled
                             ? ((address | bytes) & Pages.HUGE_BYTES - 1) == 0
                             : pages.isHuge(address, bytes, callState);
-            Way way = pooled ? pool(mappings) : huge ? Way.TRANSPARENT_HUGE : Way.BASE_PAGES;
+            Backing way =
+                    pooled ? pool(mappings) : huge ? Backing.TRANSPARENT_HUGE : Backing.BASE_PAGES;
             Set<Guarantee> reached = reachable(request, huge, pooled);
             Frames.requireReached(request, reached);
             frames.requireNode(request, address, callState);
@@ -149,13 +150,13 @@ final class Adoptions {
         }
     }
 
-    private static Way pool(List<Mapping> mappings) throws Refusal {
+    private static Backing pool(List<Mapping> mappings) throws Refusal {
         long pageBytes = mappings.getFirst().pageBytes();
         if (pageBytes == Pages.HUGE_BYTES) {
-            return Way.POOL_2M;
+            return Backing.POOL_2M;
         }
         if (pageBytes == GIANT_BYTES) {
-            return Way.POOL_1G;
+            return Backing.POOL_1G;
         }
         throw new Refusal.NotSupported(
                 "the pool's pages are of " + pageBytes + " bytes, and 2 MiB and 1 GiB are known");

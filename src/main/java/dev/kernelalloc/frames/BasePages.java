@@ -3,9 +3,9 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
 
@@ -13,8 +13,8 @@ import java.lang.foreign.MemorySegment;
 record BasePages(OperatingSystem os, Reservations reservations, Pages pages) implements PageSource {
 
     @Override
-    public Way way() {
-        return Way.BASE_PAGES;
+    public Backing backing() {
+        return Backing.BASE_PAGES;
     }
 
     @Override
@@ -37,7 +37,7 @@ record BasePages(OperatingSystem os, Reservations reservations, Pages pages) imp
                     baseAlone ? Advice.BASE_PAGES : null,
                     callState);
             pages.populate(ground.address(), bytes, request, callState);
-            return new Mapped(ground.reservation(), ground.address(), bytes, way(), false);
+            return new Mapped(ground.reservation(), ground.address(), bytes, backing(), false);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(ground.reservation(), callState);
             throw e;

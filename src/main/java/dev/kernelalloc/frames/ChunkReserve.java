@@ -47,7 +47,7 @@ final class ChunkReserve {
      * @param serves whether it may be used again
      * @return whether it is kept; otherwise the caller releases it
      */
-    synchronized boolean giveBack(Chunk chunk, boolean serves) {
+    synchronized boolean release(Chunk chunk, boolean serves) {
         usedBytes -= unitBytes(chunk);
         try {
             return serves && keep(new Chunk(chunk.address(), chunk.bytes(), false));

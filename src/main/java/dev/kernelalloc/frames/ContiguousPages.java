@@ -3,8 +3,8 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -111,10 +111,10 @@ final class ContiguousPages {
         try {
             kept = ofChargedBatch(source, units, request, placement, bytes, callState);
         } catch (Refusal | RuntimeException | Error e) {
-            budget.release(charged);
+            budget.uncharge(charged);
             throw e;
         }
-        budget.release(charged - kept.mapped().bytes());
+        budget.uncharge(charged - kept.mapped().bytes());
         return kept;
     }
 
@@ -226,7 +226,7 @@ final class ContiguousPages {
     /** Pages of the pool are set aside already. */
     private void requireMemory(PageSource source, PhysicalRequest request, long units)
             throws Refusal {
-        budget.requireLeft(units * source.unitBytes());
+        budget.requireAvailable(units * source.unitBytes());
         if (!(source instanceof PoolPages)) {
             preflight.requireMemory(units * source.unitBytes(), Preflight.requiredNode(request));
         }
@@ -239,7 +239,8 @@ final class ContiguousPages {
             PhysicalRequest request,
             MemorySegment callState)
             throws Refusal {
-        boolean mayBeShared = batch.way() == Way.POOL_2M || batch.way() == Way.POOL_1G;
+        boolean mayBeShared =
+                batch.backing() == Backing.POOL_2M || batch.backing() == Backing.POOL_1G;
         Translation frames = pages.resolve(batch.address(), batch.bytes(), mayBeShared, callState);
         if (frames.isUnreadForTheMoment()) {
             throw frames.whyUnread();
@@ -324,7 +325,7 @@ final class ContiguousPages {
             try {
                 return ofRegion(source, request, placement, bytes, callState);
             } catch (Refusal | RuntimeException | Error e) {
-                budget.release(bytes);
+                budget.uncharge(bytes);
                 throw e;
             }
         } finally {
@@ -375,7 +376,8 @@ final class ContiguousPages {
             Piece piece = kept.getFirst();
             Reservation reservation = part(batch, piece, callState);
             return new Kept(
-                    new Mapped(reservation, piece.address, piece.bytes, batch.way(), batch.huge()),
+                    new Mapped(
+                            reservation, piece.address, piece.bytes, batch.backing(), batch.huge()),
                     found.offset());
         }
         return moved(batch, unit, kept, request, found.offset(), callState);
@@ -414,7 +416,8 @@ final class ContiguousPages {
             }
             boolean huge = batch.huge() && bytes % unit == 0;
             return new Kept(
-                    new Mapped(ground.reservation(), ground.address(), bytes, batch.way(), huge),
+                    new Mapped(
+                            ground.reservation(), ground.address(), bytes, batch.backing(), huge),
                     request.guarded() ? 0 : offset);
         } finally {
             releaseRest(batch, gone, callState);

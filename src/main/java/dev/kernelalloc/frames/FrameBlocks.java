@@ -49,7 +49,7 @@ public final class FrameBlocks implements BlockSource {
             requests.put(memory.address(), wanted);
             return new Block(memory.address(), wanted.size(), memory.bytes(), Block.Origin.PAGES);
         } catch (Error e) {
-            frames.give(memory); // the Java heap is exhausted
+            frames.uncharge(memory); // the Java heap is exhausted
             throw e;
         }
     }
@@ -58,7 +58,7 @@ public final class FrameBlocks implements BlockSource {
         Budget.Relief relief = null;
         for (int attempt = 0; ; attempt++) {
             try {
-                return frames.take(wanted);
+                return frames.charge(wanted);
             } catch (Refusal e) {
                 if (relief == null) {
                     relief = frames.budget().relief();
@@ -94,7 +94,7 @@ public final class FrameBlocks implements BlockSource {
         Block moved = obtain(wanted, false);
         NativeMemory.copy(block.address(), moved.address(), Math.min(block.bytes(), bytes));
         try {
-            giveBack(block);
+            release(block);
         } catch (Error _) {
             // The Java heap or stack is exhausted: its pages stay, but what they held has moved.
         }
@@ -111,13 +111,13 @@ public final class FrameBlocks implements BlockSource {
     }
 
     @Override
-    public void giveBack(Block block) {
+    public void release(Block block) {
         try {
             requests.remove(block.address());
         } catch (OutOfMemoryError e) {
             // That of the next block that starts there takes its place.
         }
-        frames.give(new Frames.Memory(block.address(), block.capacityBytes(), false));
+        frames.uncharge(new Frames.Memory(block.address(), block.capacityBytes(), false));
     }
 
     @Override

@@ -55,7 +55,7 @@ public final class FrameChunks implements ChunkSource {
             throw new Refusal.OutOfMemory("more bytes than can be addressed: " + bytes);
         }
         long before = reserve.minimum();
-        reserve.minimum(bytes).forEach(this::release);
+        reserve.minimum(bytes).forEach(this::releaseSlab);
         try {
             Relief relief = relief();
             int attempts = 0;
@@ -69,7 +69,7 @@ public final class FrameChunks implements ChunkSource {
                 }
             }
         } catch (Refusal | RuntimeException | Error e) {
-            reserve.restore(bytes, before).forEach(this::release);
+            reserve.restore(bytes, before).forEach(this::releaseSlab);
             throw e;
         }
     }
@@ -80,11 +80,11 @@ public final class FrameChunks implements ChunkSource {
         try {
             kept = reserve.keep(chunk);
         } catch (Error e) {
-            release(chunk); // the Java heap is exhausted
+            releaseSlab(chunk); // the Java heap is exhausted
             throw e;
         }
         if (!kept) {
-            release(chunk);
+            releaseSlab(chunk);
             if (chunk.bytes() != ChunkReserve.UNIT_BYTES) {
                 throw new Refusal.NotSupported(
                         "slabs of this request are of "
@@ -96,7 +96,7 @@ public final class FrameChunks implements ChunkSource {
 
     /** Releases what is idle, and keeps nothing from now on. */
     public void closeReserve() {
-        reserve.close().forEach(this::release);
+        reserve.close().forEach(this::releaseSlab);
     }
 
     @Override
@@ -105,7 +105,7 @@ public final class FrameChunks implements ChunkSource {
             return ChunkReserve.UNIT_BYTES;
         }
         long wanted = Math.min(Long.highestOneBit(heldBytes.get()), MOST_BYTES);
-        if (Ways.mustBeHuge(request)) {
+        if (Backings.mustBeHuge(request)) {
             wanted = Math.max(wanted, Pages.HUGE_BYTES);
         } else {
             long left = Math.min(frames.lockableBytes(), frames.bytesLeft());
@@ -132,8 +132,8 @@ public final class FrameChunks implements ChunkSource {
     private @Nullable Chunk ofReserve() {
         Chunk chunk = reserve.take();
         while (chunk != null && !serves(chunk)) {
-            reserve.giveBack(chunk, false);
-            release(chunk);
+            reserve.release(chunk, false);
+            releaseSlab(chunk);
             chunk = reserve.take();
         }
         return chunk;
@@ -146,21 +146,21 @@ public final class FrameChunks implements ChunkSource {
         try {
             return new Chunk(slab.address(), slab.bytes(), true);
         } catch (Error e) {
-            frames.giveBack(slab.address()); // the Java heap is exhausted
+            frames.release(slab.address()); // the Java heap is exhausted
             throw e;
         }
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
+    public void release(Chunk chunk) {
         heldBytes.addAndGet(-chunk.bytes());
-        if (!reserve.giveBack(chunk, serves(chunk))) {
-            release(chunk);
+        if (!reserve.release(chunk, serves(chunk))) {
+            releaseSlab(chunk);
         }
     }
 
-    private void release(Chunk chunk) {
-        frames.giveBack(chunk.address());
+    private void releaseSlab(Chunk chunk) {
+        frames.release(chunk.address());
     }
 
     /** False once an audit has found a guarantee lost that the request names. */

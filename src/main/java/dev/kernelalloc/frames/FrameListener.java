@@ -34,7 +34,7 @@ public record FrameListener(
         lost = List.copyOf(lost);
     }
 
-    static <T> void tell(List<Consumer<T>> listeners, T what) {
+    static <T> void notify(List<Consumer<T>> listeners, T what) {
         for (Consumer<T> listener : listeners) {
             try {
                 listener.accept(what);

@@ -4,6 +4,7 @@ import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.FrameFlag;
@@ -15,7 +16,6 @@ import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Verification;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -49,7 +49,7 @@ public final class FrameMap {
         this.verifier = new Verifier(os, pages, table, listener, scope);
     }
 
-    static boolean isNeverSwapped(Way way) {
+    static boolean isNeverSwapped(Backing way) {
         return switch (way) {
             case POOL_1G, POOL_2M, LARGE_PAGES, KERNEL_REGION -> true;
             case HELD_RUN, TRANSPARENT_HUGE, BASE_PAGES -> false;
@@ -234,7 +234,7 @@ public final class FrameMap {
             long[] read = new long[1];
             pages.read(page, read, 1, answer, callState);
             long entry = read[0];
-            if (!PageMapEntry.isOwn(entry, isNeverSwapped(slab.provenance().way()))) {
+            if (!PageMapEntry.isOwn(entry, isNeverSwapped(slab.provenance().backing()))) {
                 throw PageMapEntry.whyAbsent(zeroPageMarked(entry, callState), page);
             }
             long frame = entry & PageMapEntry.FRAME_MASK;

@@ -56,7 +56,7 @@ final class FrameSlab {
         }
 
         /** Contiguous blocks, page by page. */
-        record Runs(TakenPages taken) implements Use {}
+        record Runs(UsedPages taken) implements Use {}
     }
 
     private static final VarHandle ADDRESS = MethodHandles.arrayElementVarHandle(long[].class);

@@ -5,6 +5,7 @@ import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -12,7 +13,6 @@ import dev.kernelalloc.physical.PhysicalSlab;
 import dev.kernelalloc.physical.PinMethod;
 import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Provenance.Declined;
-import dev.kernelalloc.physical.Way;
 
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +42,7 @@ public final class Frames {
     private final Preflight preflight;
     private final PageMap pageMap;
     private final Pages pages;
-    private final Ways ways;
+    private final Backings backings;
     private final ContiguousPages contiguous;
     private final HeldRuns held;
     private final FrameMap map;
@@ -76,7 +76,7 @@ public final class Frames {
         this.preflight = Preflight.of(os);
         this.pageMap = new PageMap(os, givenPageMap);
         this.pages = new Pages(os, preflight, pageMap, new MappingName(os, tag));
-        this.ways = new Ways(os, reservations, pages);
+        this.backings = new Backings(os, reservations, pages);
         this.contiguous = new ContiguousPages(os, reservations, preflight, pages, budget);
         this.held = new HeldRuns(os.pageBytes());
         this.map = new FrameMap(os, pages, table, listener);
@@ -105,7 +105,7 @@ public final class Frames {
         long capacity = pagesFor(bytes);
         List<Declined> declined = new ArrayList<>();
         List<Refusal> refusals = new ArrayList<>();
-        for (PageSource source : ways.scattered(request, capacity)) {
+        for (PageSource source : backings.scattered(request, capacity)) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
                 long charged = source.mappedBytes(request, capacity);
@@ -113,12 +113,12 @@ public final class Frames {
                 budget.charge(charged);
                 try {
                     Mapped mapped = source.map(request, capacity, callState);
-                    if (mapped.way() != source.way()) {
-                        declined.add(new Declined(source.way(), "the kernel gave none"));
+                    if (mapped.backing() != source.backing()) {
+                        declined.add(new Declined(source.backing(), "the kernel gave none"));
                     }
                     return prepare(mapped, request, declined, use, callState);
                 } catch (Refusal | RuntimeException | Error e) {
-                    budget.release(charged);
+                    budget.uncharge(charged);
                     throw e;
                 }
             } catch (Refusal e) {
@@ -132,7 +132,8 @@ public final class Frames {
     /** Looks whether there is what a source takes; pages of the pool are set aside already. */
     private void requireLeft(PageSource source, PhysicalRequest request, long bytes)
             throws Refusal {
-        if (request.least().contains(Guarantee.LOCKED) && !FrameMap.isNeverSwapped(source.way())) {
+        if (request.least().contains(Guarantee.LOCKED)
+                && !FrameMap.isNeverSwapped(source.backing())) {
             preflight.requireLockable(bytes);
         }
         if (!(source instanceof PoolPages)) {
@@ -145,18 +146,18 @@ public final class Frames {
         reservations.retry();
         long bytes = pagesFor(request.size());
         Placement placement = Placement.of(request, os.pageBytes());
-        for (HeldRuns.Run run = held.take(request, placement, bytes);
+        for (HeldRuns.Run run = held.acquire(request, placement, bytes);
                 run != null;
-                run = held.take(request, placement, bytes)) {
+                run = held.acquire(request, placement, bytes)) {
             if (isStillThere(run, bytes)) {
                 return new Memory(run.slab().address() + run.offset(), bytes, false);
             }
-            held.forsake(run, bytes).forEach(this::giveBack);
+            held.abandon(run, bytes).forEach(this::release);
         }
         List<Declined> declined = new ArrayList<>();
-        declined.add(new Declined(Way.HELD_RUN, "no free run serves"));
+        declined.add(new Declined(Backing.HELD_RUN, "no free run serves"));
         List<Refusal> refusals = new ArrayList<>();
-        for (PageSource source : ways.contiguous(request)) {
+        for (PageSource source : backings.contiguous(request)) {
             try (Arena scratch = Arena.ofConfined()) {
                 MemorySegment callState = scratch.allocate(CallState.LAYOUT);
                 return contiguous(source, request, placement, bytes, declined, callState);
@@ -178,11 +179,11 @@ public final class Frames {
         long address = slab.address() + run.offset();
         Translation now;
         try (Arena scratch = Arena.ofConfined()) {
-            boolean mayBeShared = FrameMap.isNeverSwapped(slab.provenance().way());
+            boolean mayBeShared = FrameMap.isNeverSwapped(slab.provenance().backing());
             now = pages.resolve(address, bytes, mayBeShared, scratch.allocate(CallState.LAYOUT));
         }
         if (now.isUnreadForTheMoment()) {
-            give(new Memory(address, bytes, false));
+            uncharge(new Memory(address, bytes, false));
             throw now.whyUnread();
         }
         return now.isHidden()
@@ -197,14 +198,15 @@ public final class Frames {
             List<Declined> declined,
             MemorySegment callState)
             throws Refusal {
-        if (request.least().contains(Guarantee.LOCKED) && !FrameMap.isNeverSwapped(source.way())) {
-            preflight.requireLockable(Ways.roundUp(bytes, source.unitBytes()));
+        if (request.least().contains(Guarantee.LOCKED)
+                && !FrameMap.isNeverSwapped(source.backing())) {
+            preflight.requireLockable(Backings.roundUp(bytes, source.unitBytes()));
         }
         ContiguousPages.Kept kept = contiguous.take(source, request, placement, bytes, callState);
         try {
             return ofKept(kept, source, request, placement, bytes, declined, callState);
         } catch (Refusal | RuntimeException | Error e) {
-            budget.release(kept.mapped().bytes());
+            budget.uncharge(kept.mapped().bytes());
             throw e;
         }
     }
@@ -219,11 +221,11 @@ public final class Frames {
             MemorySegment callState)
             throws Refusal {
         boolean shared = source.unitBytes() > os.pageBytes() && !request.guarded();
-        TakenPages taken;
+        UsedPages taken;
         FrameSlab.Use use;
         try {
-            taken = new TakenPages((int) (kept.mapped().bytes() / os.pageBytes()));
-            taken.take((int) (kept.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
+            taken = new UsedPages((int) (kept.mapped().bytes() / os.pageBytes()));
+            taken.allocate((int) (kept.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
             use = shared ? new FrameSlab.Use.Runs(taken) : FrameSlab.Use.BLOCK;
         } catch (Error e) {
             reservations.release(kept.mapped().reservation(), callState);
@@ -260,7 +262,7 @@ public final class Frames {
             if (mapped.huge()) {
                 reached.add(Guarantee.HUGE);
             }
-            if (FrameMap.isNeverSwapped(mapped.way())) {
+            if (FrameMap.isNeverSwapped(mapped.backing())) {
                 reached.add(Guarantee.LOCKED);
             } else if (request.least().contains(Guarantee.LOCKED)) {
                 AdoptedLocks.OF_PROCESS.mappedAnew(mapped.address(), mapped.bytes());
@@ -268,7 +270,7 @@ public final class Frames {
                 lockedBytes = mapped.bytes();
                 reached.add(Guarantee.LOCKED);
             }
-            if (mapped.way() == Way.KERNEL_REGION) {
+            if (mapped.backing() == Backing.KERNEL_REGION) {
                 reached.add(Guarantee.PINNED);
             } else if (request.least().contains(Guarantee.PINNED)) {
                 pins = pin(mapped, callState);
@@ -284,7 +286,7 @@ public final class Frames {
             }
             requireReached(request, reached);
             requireNode(request, mapped.address(), callState);
-            boolean mayBeShared = FrameMap.isNeverSwapped(mapped.way());
+            boolean mayBeShared = FrameMap.isNeverSwapped(mapped.backing());
             Translation translation =
                     pages.resolve(mapped.address(), mapped.bytes(), mayBeShared, callState);
             slab =
@@ -292,7 +294,7 @@ public final class Frames {
                             mapped,
                             request,
                             Set.copyOf(reached),
-                            new Provenance(mapped.way(), declined, pinMethod(pins)),
+                            new Provenance(mapped.backing(), declined, pinMethod(pins)),
                             pins,
                             use,
                             translation);
@@ -358,7 +360,7 @@ public final class Frames {
                 mapped.bytes() <= os.pageBytes()
                         && !request.hasWindow()
                         && request.alignment() <= os.pageBytes();
-        return !mapped.huge() && !anyPlace && !FrameMap.isNeverSwapped(mapped.way());
+        return !mapped.huge() && !anyPlace && !FrameMap.isNeverSwapped(mapped.backing());
     }
 
     /** Returns no pins where they are refused: the request does not ask for them. */
@@ -410,8 +412,8 @@ public final class Frames {
 
     /** Keeps the last reason of each way. */
     private static void decline(List<Declined> declined, PageSource source, String why) {
-        declined.removeIf(one -> one.way() == source.way());
-        declined.add(new Declined(source.way(), why));
+        declined.removeIf(one -> one.backing() == source.backing());
+        declined.add(new Declined(source.backing(), why));
     }
 
     private static Refusal explained(
@@ -423,7 +425,7 @@ public final class Frames {
         if (declined.size() == 1) {
             return decisive;
         }
-        return declined.stream().map(Declined::why).distinct().count() == 1
+        return declined.stream().map(Declined::reason).distinct().count() == 1
                 ? decisive
                 : decisive.saying(
                         declined.stream()
@@ -455,15 +457,15 @@ public final class Frames {
     }
 
     /** Ends the slab that begins at an address. */
-    void giveBack(long address) {
-        giveBack(table.find(address));
+    void release(long address) {
+        release(table.find(address));
     }
 
-    private void giveBack(FrameSlab slab) {
+    private void release(FrameSlab slab) {
         try (Arena scratch = Arena.ofConfined()) {
             end(slab, scratch.allocate(CallState.LAYOUT));
         }
-        budget.release(slab.bytes());
+        budget.uncharge(slab.bytes());
         closeIfDone();
     }
 
@@ -473,25 +475,25 @@ public final class Frames {
         table.remove(slab);
         pages.unpin(slab.pins(), slab.pins().length, callState);
         reservations.release(slab.reservation(), callState);
-        if (FrameMap.isNeverSwapped(slab.provenance().way())
+        if (FrameMap.isNeverSwapped(slab.provenance().backing())
                 && slab.provenance().pin().equals(Optional.of(PinMethod.AF_XDP))) {
             pages.returnToPool();
         }
         if (slab.guarantees().contains(Guarantee.LOCKED)
-                && !FrameMap.isNeverSwapped(slab.provenance().way())) {
+                && !FrameMap.isNeverSwapped(slab.provenance().backing())) {
             preflight.unlocked(slab.bytes());
         }
     }
 
     private void tellUnmapped(FrameSlab slab) {
         if (!listener.unmapped().isEmpty()) {
-            FrameListener.tell(listener.unmapped(), map.described(slab));
+            FrameListener.notify(listener.unmapped(), map.described(slab));
         }
     }
 
     // ---- blocks of whole pages ----------------------------------------------------------------
 
-    Memory take(PhysicalRequest request) throws Refusal {
+    Memory charge(PhysicalRequest request) throws Refusal {
         if (request.contiguous()) {
             return contiguous(request);
         }
@@ -499,16 +501,16 @@ public final class Frames {
         return new Memory(slab.address(), slab.bytes(), true);
     }
 
-    /** Takes memory of {@link #take} back. */
-    void give(Memory memory) {
+    /** Takes memory of {@link #charge} back. */
+    void uncharge(Memory memory) {
         FrameSlab slab = table.find(memory.address());
         switch (slab.use()) {
-            case FrameSlab.Use.Whole _ -> giveBack(slab);
+            case FrameSlab.Use.Whole _ -> release(slab);
             case FrameSlab.Use.Adopted _ ->
                     throw new IllegalStateException("adopted memory is in no table");
-            case FrameSlab.Use.Runs(TakenPages taken) ->
-                    held.give(taken, memory.address() - slab.address(), memory.bytes())
-                            .forEach(this::giveBack);
+            case FrameSlab.Use.Runs(UsedPages taken) ->
+                    held.release(taken, memory.address() - slab.address(), memory.bytes())
+                            .forEach(this::release);
         }
         if (closed) {
             trim();
@@ -527,7 +529,7 @@ public final class Frames {
 
     /** Gives back what no block uses. */
     public void trim() {
-        held.takeIdle(0).forEach(this::giveBack);
+        held.acquireIdle(0).forEach(this::release);
         reservations.retry();
     }
 
@@ -578,6 +580,6 @@ public final class Frames {
                             bytes,
                             page));
         }
-        return Ways.roundUp(Math.max(1, bytes), page);
+        return Backings.roundUp(Math.max(1, bytes), page);
     }
 }

@@ -1,9 +1,9 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import org.jspecify.annotations.Nullable;
 
@@ -26,28 +26,28 @@ final class HeldRuns {
 
     private final long pageBytes;
 
-    private record Held(FrameSlab slab, TakenPages taken) {}
+    private record Held(FrameSlab slab, UsedPages taken) {}
 
     // Guarded by this:
     private final List<Held> all = new ArrayList<>();
 
     /** Those of which pages have moved: nothing more is cut from them. */
-    private final Set<FrameSlab> forsaken = new HashSet<>();
+    private final Set<FrameSlab> abandoned = new HashSet<>();
 
     HeldRuns(long pageBytes) {
         this.pageBytes = pageBytes;
     }
 
     /** A run of free pages that a request can be met with, now taken; null when there is none. */
-    synchronized @Nullable Run take(PhysicalRequest request, Placement placement, long bytes) {
+    synchronized @Nullable Run acquire(PhysicalRequest request, Placement placement, long bytes) {
         if (request.guarded() || request.pages() == PagePolicy.BASE) {
             return null;
         }
         for (Held one : all) {
-            if (!forsaken.contains(one.slab) && serves(one.slab, request)) {
+            if (!abandoned.contains(one.slab) && serves(one.slab, request)) {
                 long offset = find(one, placement);
                 if (offset >= 0) {
-                    one.taken.take((int) (offset / pageBytes), (int) (bytes / pageBytes));
+                    one.taken.allocate((int) (offset / pageBytes), (int) (bytes / pageBytes));
                     return new Run(one.slab, offset);
                 }
             }
@@ -59,8 +59,9 @@ final class HeldRuns {
         PhysicalRequest made = slab.request();
         boolean huge = slab.guarantees().contains(Guarantee.HUGE);
         return slab.guarantees().containsAll(request.least())
-                && (huge || !Ways.mustBeHuge(request))
-                && (request.pages() != PagePolicy.HUGE_1G || slab.provenance().way() == Way.POOL_1G)
+                && (huge || !Backings.mustBeHuge(request))
+                && (request.pages() != PagePolicy.HUGE_1G
+                        || slab.provenance().backing() == Backing.POOL_1G)
                 && made.fork() == request.fork()
                 && made.dumped() == request.dumped()
                 && (request.node().isEmpty() || request.node().equals(made.node()))
@@ -70,7 +71,7 @@ final class HeldRuns {
     private long find(Held one, Placement placement) {
         FrameSlab slab = one.slab;
         Translation frames = slab.translation();
-        TakenPages taken = one.taken;
+        UsedPages taken = one.taken;
         int pages = frames.pages();
         int from = taken.nextFree(0);
         while (from < pages) {
@@ -120,7 +121,7 @@ final class HeldRuns {
     }
 
     /** Holds a slab, of which a block has taken pages already. */
-    synchronized void hold(FrameSlab slab, TakenPages taken) {
+    synchronized void hold(FrameSlab slab, UsedPages taken) {
         all.add(new Held(slab, taken));
     }
 
@@ -130,11 +131,11 @@ final class HeldRuns {
      *
      * @return the slabs without use; no longer held
      */
-    synchronized List<FrameSlab> forsake(Run run, long bytes) {
+    synchronized List<FrameSlab> abandon(Run run, long bytes) {
         for (Held one : all) {
             if (one.slab == run.slab) {
-                forsaken.add(one.slab);
-                return give(one.taken, run.offset, bytes);
+                abandoned.add(one.slab);
+                return release(one.taken, run.offset, bytes);
             }
         }
         throw new AssertionError("a slab that a run was taken of is held");
@@ -145,9 +146,9 @@ final class HeldRuns {
      *
      * @return the slabs without use that are too many to keep; no longer held
      */
-    synchronized List<FrameSlab> give(TakenPages taken, long offset, long bytes) {
-        taken.give((int) (offset / pageBytes), (int) (bytes / pageBytes));
-        return takeIdle(IDLE_BYTES);
+    synchronized List<FrameSlab> release(UsedPages taken, long offset, long bytes) {
+        taken.release((int) (offset / pageBytes), (int) (bytes / pageBytes));
+        return acquireIdle(IDLE_BYTES);
     }
 
     /**
@@ -155,12 +156,12 @@ final class HeldRuns {
      *
      * @param keptBytes the bytes of them to keep
      */
-    synchronized List<FrameSlab> takeIdle(long keptBytes) {
+    synchronized List<FrameSlab> acquireIdle(long keptBytes) {
         long idle = 0;
         List<Held> surplus = new ArrayList<>();
         for (Held one : all) {
             if (one.taken.isEmpty()) {
-                boolean kept = !forsaken.remove(one.slab);
+                boolean kept = !abandoned.remove(one.slab);
                 idle += kept ? one.slab.bytes() : 0;
                 if (!kept || idle > keptBytes) {
                     surplus.add(one);

@@ -2,8 +2,8 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
@@ -19,8 +19,8 @@ record KernelRegions(OperatingSystem os, Reservations reservations, Pages pages)
     static final long MAX_BYTES = 4L << 20;
 
     @Override
-    public Way way() {
-        return Way.KERNEL_REGION;
+    public Backing backing() {
+        return Backing.KERNEL_REGION;
     }
 
     @Override
@@ -46,7 +46,7 @@ record KernelRegions(OperatingSystem os, Reservations reservations, Pages pages)
         long address = reservation.address();
         try {
             pages.advise(address, bytes, request, null, callState);
-            return new Mapped(reservation, address, bytes, way(), false);
+            return new Mapped(reservation, address, bytes, backing(), false);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(reservation, callState);
             throw e;

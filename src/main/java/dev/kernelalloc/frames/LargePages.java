@@ -2,8 +2,8 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
 
@@ -17,8 +17,8 @@ record LargePages(OperatingSystem os, Reservations reservations, Pages pages, lo
         implements PageSource {
 
     @Override
-    public Way way() {
-        return Way.LARGE_PAGES;
+    public Backing backing() {
+        return Backing.LARGE_PAGES;
     }
 
     @Override
@@ -26,7 +26,7 @@ record LargePages(OperatingSystem os, Reservations reservations, Pages pages, lo
         if (request.guarded()) {
             throw new Refusal.NotSupported("large pages are a reservation of their own: no guards");
         }
-        long capacity = Ways.roundUp(bytes, unitBytes);
+        long capacity = Backings.roundUp(bytes, unitBytes);
         long alignment = Math.max(unitBytes, request.contiguous() ? 1 : request.alignment());
         Reservation reservation =
                 reservations.make(
@@ -34,7 +34,7 @@ record LargePages(OperatingSystem os, Reservations reservations, Pages pages, lo
         long address = reservation.address();
         try {
             pages.advise(address, capacity, request, null, callState);
-            return new Mapped(reservation, address, capacity, way(), true);
+            return new Mapped(reservation, address, capacity, backing(), true);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(reservation, callState);
             throw e;

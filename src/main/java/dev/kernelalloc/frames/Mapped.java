@@ -1,6 +1,6 @@
 package dev.kernelalloc.frames;
 
-import dev.kernelalloc.physical.Way;
+import dev.kernelalloc.physical.Backing;
 
 /**
  * Pages that are populated, and neither locked nor pinned yet.
@@ -11,4 +11,4 @@ import dev.kernelalloc.physical.Way;
  * @param way by which they were obtained
  * @param huge whether all are known to be huge
  */
-record Mapped(Reservation reservation, long address, long bytes, Way way, boolean huge) {}
+record Mapped(Reservation reservation, long address, long bytes, Backing backing, boolean huge) {}

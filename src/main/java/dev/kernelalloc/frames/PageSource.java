@@ -1,8 +1,8 @@
 package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
 
@@ -11,14 +11,14 @@ sealed interface PageSource
         permits PoolPages, LargePages, TransparentPages, KernelRegions, BasePages {
 
     /** Its name. */
-    Way way();
+    Backing backing();
 
     /** The size of its pages in bytes; contents of one lie side by side in physical memory. */
     long unitBytes();
 
     /** How many bytes {@link #map} maps. */
     default long mappedBytes(PhysicalRequest request, long bytes) {
-        return Ways.roundUp(bytes, unitBytes());
+        return Backings.roundUp(bytes, unitBytes());
     }
 
     /**

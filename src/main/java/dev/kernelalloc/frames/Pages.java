@@ -53,7 +53,7 @@ final class Pages {
 
     /** Names anonymous pages in the process map, where the kernel takes names. */
     void name(long address, long bytes) {
-        name.give(address, bytes);
+        name.assign(address, bytes);
     }
 
     /** Binds and advises reserved or committed pages by a request. */

@@ -4,8 +4,8 @@ import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.HugeAllowance;
 import dev.kernelalloc.os.OperatingSystem.HugePool;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
@@ -19,7 +19,7 @@ import java.util.Locale;
  * @param unitBytes the size of its pages
  */
 record PoolPages(
-        OperatingSystem os, Reservations reservations, Pages pages, Way way, long unitBytes)
+        OperatingSystem os, Reservations reservations, Pages pages, Backing backing, long unitBytes)
         implements PageSource {
 
     @Override
@@ -31,7 +31,7 @@ record PoolPages(
         try {
             pages.advise(ground.address(), capacity, request, null, callState);
             os.populate(ground.address(), capacity, callState); // set aside: nothing to look at
-            return new Mapped(ground.reservation(), ground.address(), capacity, way, true);
+            return new Mapped(ground.reservation(), ground.address(), capacity, backing, true);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(ground.reservation(), callState);
             throw e;

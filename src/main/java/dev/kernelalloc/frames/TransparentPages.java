@@ -3,9 +3,9 @@ package dev.kernelalloc.frames;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
@@ -18,8 +18,8 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
         implements PageSource {
 
     @Override
-    public Way way() {
-        return Way.TRANSPARENT_HUGE;
+    public Backing backing() {
+        return Backing.TRANSPARENT_HUGE;
     }
 
     @Override
@@ -31,7 +31,7 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
     @Override
     public long mappedBytes(PhysicalRequest request, long bytes) {
         boolean whole = request.contiguous() || request.pages() != PagePolicy.AUTO;
-        return whole || Ways.mustBeHuge(request) ? Ways.roundUp(bytes, unitBytes()) : bytes;
+        return whole || Backings.mustBeHuge(request) ? Backings.roundUp(bytes, unitBytes()) : bytes;
     }
 
     @Override
@@ -46,7 +46,7 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
             pages.populate(ground.address(), capacity, request, callState);
             if (capacity % unitBytes() == 0) {
                 Refusal refusal = pages.collapse(ground.address(), capacity, callState);
-                if (refusal != null && Ways.mustBeHuge(request)) {
+                if (refusal != null && Backings.mustBeHuge(request)) {
                     throw new Refusal.Fragmented(
                             String.format(
                                     Locale.ROOT,
@@ -57,7 +57,7 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
             }
             boolean huge = pages.isHuge(ground.address(), capacity, callState);
             boolean none = !huge && pages.hasNoneHuge(ground.address(), capacity, callState);
-            Way reached = none ? Way.BASE_PAGES : way();
+            Backing reached = none ? Backing.BASE_PAGES : backing();
             return new Mapped(ground.reservation(), ground.address(), capacity, reached, huge);
         } catch (Refusal | RuntimeException | Error e) {
             reservations.release(ground.reservation(), callState);

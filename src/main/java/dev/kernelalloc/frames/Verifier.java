@@ -5,13 +5,13 @@ import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.LockedMappings;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.FrameFlag;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.Verification;
-import dev.kernelalloc.physical.Way;
 
 import org.jspecify.annotations.Nullable;
 
@@ -103,7 +103,7 @@ final class Verifier {
             withdrawal.run();
         }
         tell(found.drifts());
-        lostNow.forEach(one -> FrameListener.tell(listener.lost(), one));
+        lostNow.forEach(one -> FrameListener.notify(listener.lost(), one));
         return found;
     }
 
@@ -155,7 +155,7 @@ final class Verifier {
 
     /** Tells listeners of pages that have moved. */
     void tell(List<Drift> drifts) {
-        drifts.forEach(drift -> FrameListener.tell(listener.drifted(), drift));
+        drifts.forEach(drift -> FrameListener.notify(listener.drifted(), drift));
     }
 
     /** One at a time, so that each drift and each loss is found once. */
@@ -231,8 +231,8 @@ final class Verifier {
     }
 
     private static boolean isNeverSwapped(FrameSlab slab) {
-        return slab.provenance().way() != Way.BASE_PAGES
-                && slab.provenance().way() != Way.TRANSPARENT_HUGE;
+        return slab.provenance().backing() != Backing.BASE_PAGES
+                && slab.provenance().backing() != Backing.TRANSPARENT_HUGE;
     }
 
     /** The facts that are read once per process, and only if a slab needs them; and the buffers. */

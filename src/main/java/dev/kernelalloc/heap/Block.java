@@ -5,7 +5,7 @@ package dev.kernelalloc.heap;
  *
  * @param address the address of the first byte; never 0
  * @param bytes the requested size; may be 0
- * @param capacityBytes the size taken from the source, not less than {@code bytes} and not 0
+ * @param capacityBytes the size obtained from the source, not less than {@code bytes} and not 0
  * @param origin the call that allocated it, which determines the call that frees it
  */
 public record Block(long address, long bytes, long capacityBytes, Origin origin) {

@@ -39,7 +39,7 @@ public interface BlockSource {
     }
 
     /** Releases a block that {@link #obtain} or {@link #resize} returned. */
-    void giveBack(Block block);
+    void release(Block block);
 
     /** Returns unused memory to the system. */
     default void trim() {}

@@ -15,7 +15,7 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
     long ZEROED = 1;
 
     /** Marks a block whose owner is to be tracked. */
-    long PICKED = 2;
+    long SAMPLED = 2;
 
     /** The bits of a block that are its address; the rest are marks. */
     long ADDRESS = -SizeClasses.QUANTUM_BYTES;
@@ -67,13 +67,13 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
 
     /**
      * Allocates an owned block for a caller that checks its marks: a box, which zeroes the block
-     * itself, since it has the exact size. Used when {@link SlabHeap#tryTake} returns 0.
+     * itself, since it has the exact size. Used when {@link SlabHeap#tryAllocateOwned} returns 0.
      *
      * @return its address, with {@link #ZEROED} if its bytes are zeros already
      * @throws Refusal if memory is not available
      * @throws IllegalStateException if closed
      */
-    default long takeOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
+    default long allocateOwnedMarked(long bytes, long alignment, boolean zeroed) throws Refusal {
         return allocateOwned(bytes, alignment, zeroed) | (zeroed ? ZEROED : 0);
     }
 

@@ -14,7 +14,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToLongFunction;
 
 /**
- * The limit on what an allocator and its children take from the system together. Safe to use from
+ * The limit on what an allocator and its children obtain from the system together. Safe to use from
  * any thread, without locks except to change the limit.
  *
  * <p><b>Never over the limit.</b> The counter is how much is <i>left</i>: a charge is one exchange
@@ -35,7 +35,7 @@ public final class Budget {
     public interface Holder {
 
         /** Returns unused memory, without waiting for another thread. */
-        void giveUpIdle();
+        void releaseIdle();
 
         /** Counts the blocks without waiting for another thread: inexact while blocks move. */
         Counters estimate();
@@ -61,7 +61,7 @@ public final class Budget {
     private static final long FIRST_WAIT_NANOS = TimeUnit.MICROSECONDS.toNanos(20);
 
     /** How many times, and for how long, a request is tried at least before a wrong refusal. */
-    private static final int PATIENT_LOOKS = 100;
+    private static final int PATIENT_POLLS = 100;
 
     private static final long PATIENT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
@@ -79,7 +79,7 @@ public final class Budget {
     /**
      * Whether the thread is in a listener: a request of the listener is refused without calling it.
      */
-    private static final ThreadLocal<Boolean> TELLING = ThreadLocal.withInitial(() -> false);
+    private static final ThreadLocal<Boolean> NOTIFYING = ThreadLocal.withInitial(() -> false);
 
     private final String name;
     private final @Nullable Budget parent;
@@ -90,7 +90,7 @@ public final class Budget {
     /** In the topmost budget: threads that may hold memory of one of its allocators. */
     private final AtomicLong activity = new AtomicLong();
 
-    /** Follows {@link #left}: at no moment more than has been taken from it. */
+    /** Follows {@link #left}: at no moment more than has been charged. */
     private final AtomicLong used = new AtomicLong();
 
     private final AtomicLong peak = new AtomicLong();
@@ -103,7 +103,7 @@ public final class Budget {
     private volatile boolean closed;
 
     private Budget(String name, long limit, @Nullable Listener listener, @Nullable Budget parent) {
-        rehearseIfLimited(limit);
+        warmUpIfLimited(limit);
         this.name = name;
         this.limit = limit;
         this.left = new AtomicLong(limit);
@@ -149,7 +149,7 @@ public final class Budget {
     }
 
     /** Sets the holder that can release what is idle; the reference is weak. */
-    public void heldBy(Holder holder) {
+    public void setHolder(Holder holder) {
         this.holder = new WeakReference<>(holder);
     }
 
@@ -164,7 +164,7 @@ public final class Budget {
      */
     public void charge(long bytes) throws Refusal {
         for (Budget each = this; each != null; each = each.parent) {
-            if (!each.take(bytes)) {
+            if (!each.tryCharge(bytes)) {
                 for (Budget below = this; below != each; below = below.parent) {
                     below.left.addAndGet(bytes);
                 }
@@ -177,7 +177,7 @@ public final class Budget {
     }
 
     /** Uncharges bytes that {@link #charge} has charged, or a part of them. */
-    public void release(long bytes) {
+    public void uncharge(long bytes) {
         for (Budget each = this; each != null; each = each.parent) {
             each.used.addAndGet(-bytes);
             each.left.addAndGet(bytes);
@@ -190,14 +190,14 @@ public final class Budget {
      * @throws Refusal.OverBudget if this budget or one above has less left
      * @throws Refusal.OutOfMemory if no machine has so much memory
      */
-    public void requireLeft(long bytes) throws Refusal {
+    public void requireAvailable(long bytes) throws Refusal {
         Budget pressed = shortOf(bytes);
         if (pressed != null) {
             throw pressed.refusal(bytes, this);
         }
     }
 
-    private boolean take(long bytes) {
+    private boolean tryCharge(long bytes) {
         long now = left.get();
         while (now >= bytes) {
             if (left.compareAndSet(now, now - bytes)) {
@@ -281,10 +281,10 @@ public final class Budget {
      *   <li>The request waits for threads that were inside an allocator when it last tried, for at
      *       most 200 &micro;s by the clock. If there was none, and none has left since, another
      *       attempt would find the same: the request is refused at once.
-     *   <li>If live blocks and the request take less than half of the limit, a refusal would be
+     *   <li>If live blocks and the request need less than half of the limit, a refusal would be
      *       wrong: other threads hold the rest in caches that they were asked to flush, or in
      *       passing, and may have been descheduled since. Then the request yields to them, until it
-     *       has tried {@value #PATIENT_LOOKS} times and 100 ms are over.
+     *       has tried {@value #PATIENT_POLLS} times and 100 ms are over.
      * </ol>
      *
      * <p>With the clock alone, of 32 threads on two processors with two blocks of 2 KiB each under
@@ -295,9 +295,9 @@ public final class Budget {
      */
     public final class Relief implements ChunkSource.Relief {
 
-        private boolean gaveUpIdle;
-        private boolean told;
-        private int looks;
+        private boolean releasedIdle;
+        private boolean notified;
+        private int polls;
 
         /** The activity at the start of the last attempt. */
         private long activityBefore;
@@ -313,7 +313,7 @@ public final class Budget {
                 return false;
             }
             boolean again = step(over.askedBytes());
-            if (again && looks == 0) {
+            if (again && polls == 0) {
                 activityBefore = top.activity.get();
             }
             return again;
@@ -321,17 +321,17 @@ public final class Budget {
 
         private boolean step(long asked) {
             boolean fits = asked <= leastLimit();
-            if (fits && !gaveUpIdle) {
-                gaveUpIdle = true;
-                giveUpIdleOf(shortOf(asked));
+            if (fits && !releasedIdle) {
+                releasedIdle = true;
+                releaseIdleOf(shortOf(asked));
                 return true;
             }
-            if (!told) {
-                told = true;
+            if (!notified) {
+                notified = true;
                 Listener listener = listenerToCall();
                 Budget pressed = shortOf(asked);
                 if (listener != null && pressed != null) {
-                    top.tell(listener, pressed, asked);
+                    top.notifyListener(listener, pressed, asked);
                     return true; // even if the limit is still too small: for the new numbers
                 }
             }
@@ -340,12 +340,12 @@ public final class Budget {
 
         /** Waits until another attempt may find more. */
         private boolean await(long asked) {
-            if (looks == 0) {
+            if (polls == 0) {
                 waitingSince = System.nanoTime();
             }
             if (shortOf(asked) != null && !patient && !awaitDeparture()) {
                 patient = isLittleUsed(asked);
-                if (!patient && !awaitDepartureByTheClock()) {
+                if (!patient && !awaitDepartureUntilDeadline()) {
                     return false;
                 }
             }
@@ -353,7 +353,7 @@ public final class Budget {
                 return false;
             }
             activityBefore = top.activity.get();
-            looks++;
+            polls++;
             return !isExhausted();
         }
 
@@ -375,7 +375,7 @@ public final class Budget {
             return true;
         }
 
-        private boolean awaitDepartureByTheClock() {
+        private boolean awaitDepartureUntilDeadline() {
             while (isUnchanged()) {
                 if (!isAnyInside() || waited() >= WAIT_NANOS) {
                     return false;
@@ -394,14 +394,14 @@ public final class Budget {
                 if (!isUnchanged()) {
                     return true;
                 }
-                looks++;
+                polls++;
             }
             return false;
         }
 
         private boolean isExhausted() {
             return patient
-                    ? looks >= PATIENT_LOOKS && waited() >= PATIENT_NANOS
+                    ? polls >= PATIENT_POLLS && waited() >= PATIENT_NANOS
                     : waited() >= WAIT_NANOS;
         }
 
@@ -428,7 +428,7 @@ public final class Budget {
 
     private @Nullable Listener listenerToCall() {
         Listener known = top.listener;
-        return known == null || TELLING.get() ? null : known;
+        return known == null || NOTIFYING.get() ? null : known;
     }
 
     private long estimated(ToLongFunction<Counters> what) {
@@ -442,39 +442,39 @@ public final class Budget {
         return sum;
     }
 
-    private void giveUpIdleOf(@Nullable Budget pressed) {
+    private void releaseIdleOf(@Nullable Budget pressed) {
         if (pressed != null) {
             boolean entered = enter();
             try {
-                pressed.giveUpIdle();
+                pressed.releaseIdle();
             } finally {
                 leave(entered, true);
             }
         }
     }
 
-    private void giveUpIdle() {
+    private void releaseIdle() {
         WeakReference<Holder> known = holder;
         Holder one = known == null ? null : known.get();
         if (one != null) {
-            one.giveUpIdle();
+            one.releaseIdle();
         }
         for (WeakReference<Budget> reference : children) {
             Budget child = reference.get();
             if (child != null) {
-                child.giveUpIdle();
+                child.releaseIdle();
             }
         }
     }
 
-    private void tell(Listener called, Budget pressed, long askedBytes) {
-        TELLING.set(true);
+    private void notifyListener(Listener called, Budget pressed, long askedBytes) {
+        NOTIFYING.set(true);
         try {
             called.pressed(pressed, askedBytes);
         } catch (Throwable e) { // whatever it is, the request must be answered
             log(e);
         } finally {
-            TELLING.set(false);
+            NOTIFYING.set(false);
         }
     }
 
@@ -508,14 +508,14 @@ public final class Budget {
      * @param bytes the limit in bytes, not negative
      */
     public synchronized void limit(long bytes) {
-        rehearseIfLimited(bytes);
+        warmUpIfLimited(bytes);
         left.addAndGet(bytes - limit);
         limit = bytes;
     }
 
-    private static void rehearseIfLimited(long limit) {
+    private static void warmUpIfLimited(long limit) {
         if (limit != UNLIMITED) {
-            Rehearsal.ofLimits();
+            Warmup.ofLimits();
         }
     }
 

@@ -17,7 +17,7 @@ public final class BudgetedChunks implements ChunkSource {
 
     private final ChunkSource source;
     private final Budget budget;
-    private final LongConsumer taken;
+    private final LongConsumer charged;
 
     /**
      * Creates a source under a budget.
@@ -31,12 +31,12 @@ public final class BudgetedChunks implements ChunkSource {
     /**
      * Creates a source under a budget that counts its chunks.
      *
-     * @param taken receives each change of the number of bytes; must not fail
+     * @param charged receives each change of the number of bytes; must not fail
      */
-    public BudgetedChunks(ChunkSource source, Budget budget, LongConsumer taken) {
+    public BudgetedChunks(ChunkSource source, Budget budget, LongConsumer charged) {
         this.source = source;
         this.budget = budget;
-        this.taken = taken;
+        this.charged = charged;
     }
 
     @Override
@@ -46,18 +46,18 @@ public final class BudgetedChunks implements ChunkSource {
         try {
             chunk = source.obtain(bytes, alignment);
         } catch (Throwable e) {
-            budget.release(bytes);
+            budget.uncharge(bytes);
             throw e;
         }
-        taken.accept(bytes);
+        charged.accept(bytes);
         return chunk;
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
-        source.giveBack(chunk);
-        budget.release(chunk.bytes());
-        taken.accept(-chunk.bytes());
+    public void release(Chunk chunk) {
+        source.release(chunk);
+        budget.uncharge(chunk.bytes());
+        charged.accept(-chunk.bytes());
     }
 
     @Override
@@ -93,11 +93,11 @@ public final class BudgetedChunks implements ChunkSource {
         try {
             resized = source.resize(chunk, bytes);
         } catch (Throwable e) {
-            budget.release(more);
+            budget.uncharge(more);
             throw e;
         }
-        budget.release(Math.max(0, chunk.bytes() - bytes));
-        taken.accept(bytes - chunk.bytes());
+        budget.uncharge(Math.max(0, chunk.bytes() - bytes));
+        charged.accept(bytes - chunk.bytes());
         return resized;
     }
 
@@ -141,8 +141,8 @@ public final class BudgetedChunks implements ChunkSource {
     }
 
     @Override
-    public void prepare(long address, int stride, int places) throws Refusal {
-        source.prepare(address, stride, places);
+    public void prepare(long address, int stride, int strides) throws Refusal {
+        source.prepare(address, stride, strides);
     }
 
     @Override

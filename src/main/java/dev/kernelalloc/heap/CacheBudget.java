@@ -8,22 +8,22 @@ import java.util.concurrent.atomic.AtomicLong;
 final class CacheBudget {
 
     private final long limitBytes;
-    private final AtomicLong takenBytes = new AtomicLong();
+    private final AtomicLong chargedBytes = new AtomicLong();
 
     CacheBudget(long limitBytes) {
         this.limitBytes = limitBytes;
     }
 
     /** Charges that many bytes; false if fewer are left. */
-    boolean take(long bytes) {
-        if (takenBytes.addAndGet(bytes) <= limitBytes) {
+    boolean tryCharge(long bytes) {
+        if (chargedBytes.addAndGet(bytes) <= limitBytes) {
             return true;
         }
-        takenBytes.addAndGet(-bytes);
+        chargedBytes.addAndGet(-bytes);
         return false;
     }
 
-    void give(long bytes) {
-        takenBytes.addAndGet(-bytes);
+    void uncharge(long bytes) {
+        chargedBytes.addAndGet(-bytes);
     }
 }

@@ -15,18 +15,18 @@ public interface ChunkSource {
     Chunk obtain(long bytes, long alignment) throws Refusal;
 
     /** Releases a chunk that {@link #obtain} returned. */
-    void giveBack(Chunk chunk);
+    void release(Chunk chunk);
 
     /**
-     * Returns whether {@link #giveBack} calls code of the program, which may wait for other
-     * threads, and so must not be called with a lock held.
+     * Returns whether {@link #release} calls code of the program, which may wait for other threads,
+     * and so must not be called with a lock held.
      */
     default boolean callsProgram() {
         return false;
     }
 
     /**
-     * Retries what {@link #giveBack} could not release, because it was in use. Called without a
+     * Retries what {@link #release} could not release, because it was in use. Called without a
      * lock.
      */
     default void retryReleases() {}
@@ -107,10 +107,10 @@ public interface ChunkSource {
      *
      * @param address the address of the first stride
      * @param stride the distance between blocks
-     * @param places the number of strides
+     * @param strides the number of strides
      * @throws Refusal if the piece cannot be used for that
      */
-    default void prepare(long address, int stride, int places) throws Refusal {}
+    default void prepare(long address, int stride, int strides) throws Refusal {}
 
     /** The remedies for the refusals of one request. */
     interface Relief {

@@ -120,10 +120,10 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
         return live().plus(cached()).plus(remote()).plus(free()).plus(quarantined());
     }
 
-    private Tally sum(Function<OfClass, Tally> place) {
+    private Tally sum(Function<OfClass, Tally> part) {
         Tally sum = Tally.NONE;
         for (OfClass one : classes) {
-            sum = sum.plus(place.apply(one));
+            sum = sum.plus(part.apply(one));
         }
         return sum;
     }

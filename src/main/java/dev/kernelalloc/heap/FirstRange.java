@@ -18,7 +18,7 @@ final class FirstRange {
     /** One slab for each of eight size classes. */
     static final long BYTES = 8 * Range.GRANULE_BYTES;
 
-    private static final AtomicBoolean GONE = new AtomicBoolean(OutstandingChunks.UNLOADABLE);
+    private static final AtomicBoolean CLAIMED = new AtomicBoolean(OutstandingChunks.UNLOADABLE);
 
     private final Arena arena;
     private final long address;
@@ -28,19 +28,19 @@ final class FirstRange {
         this.address = arena.allocate(BYTES, Range.GRANULE_BYTES).address();
     }
 
-    /** Returns whether it has neither been taken nor passed over. */
+    /** Returns whether it has neither been acquired nor skipped. */
     static boolean isAvailable() {
-        return !GONE.get();
+        return !CLAIMED.get();
     }
 
     /** Makes it unavailable: a larger range was needed first. */
-    static void passOver() {
-        GONE.set(true);
+    static void skip() {
+        CLAIMED.set(true);
     }
 
     /** Returns the range to its single owner; null to others, and if memory is not available. */
-    static @Nullable FirstRange take() {
-        if (!GONE.compareAndSet(false, true)) {
+    static @Nullable FirstRange tryAcquire() {
+        if (!CLAIMED.compareAndSet(false, true)) {
             return null;
         }
         Arena arena = Arena.ofShared();
@@ -64,7 +64,7 @@ final class FirstRange {
         return chunk.address() == address;
     }
 
-    void giveBack() {
+    void release() {
         arena.close();
     }
 }

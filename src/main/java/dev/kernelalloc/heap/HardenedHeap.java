@@ -18,7 +18,7 @@ import java.util.Locale;
  *   <li>A canary follows the last requested byte: a secret mixed with the address. A block whose
  *       canary has changed when it is freed is reported, and never used again.
  *   <li>Freed memory is overwritten: a late read finds the pattern.
- *   <li>A freed block stays in quarantine until {@value Quarantine#PLACES} others have been freed
+ *   <li>A freed block stays in quarantine until {@value Quarantine#SLOTS} others have been freed
  *       after it: a late free or write does not hit another live block.
  *   <li>Blocks are handed out in random order.
  * </ul>
@@ -37,7 +37,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     private static final int QUARANTINED_BYTES = 16 << 10;
 
     private final SlabHeap engine;
-    private final Measures measures;
+    private final HardeningOptions measures;
 
     /** The size of the canary behind the requested bytes; 0 without canaries. */
     private final int canaryBytes;
@@ -47,7 +47,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     private final long secret = new SecureRandom().nextLong();
 
-    /** Has no places if quarantine is disabled. */
+    /** Has no slots if quarantine is disabled. */
     private final Quarantine quarantine;
 
     /** Blocks without a slab; their requested size includes the canary. */
@@ -59,15 +59,18 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
      * @param measures the measures to enable
      */
     public HardenedHeap(
-            HeapSettings settings, ChunkSource source, HeapListener listener, Measures measures) {
-        Rehearsal.ofHardening();
+            HeapSettings settings,
+            ChunkSource source,
+            HeapListener listener,
+            HardeningOptions measures) {
+        Warmup.ofHardening();
         this.engine =
                 new SlabHeap(
                         settings, source, new HighWater(), listener, true, measures.randomOrder());
         this.large = engine.large();
         this.measures = measures;
         this.canaryBytes = measures.canary() ? Long.BYTES : 0;
-        this.quarantine = new Quarantine(measures.quarantine() ? Quarantine.PLACES : 0);
+        this.quarantine = new Quarantine(measures.quarantine() ? Quarantine.SLOTS : 0);
         this.pattern = MemorySegment.ofArray(new byte[PATTERN_BYTES]).fill(measures.pattern());
     }
 
@@ -154,8 +157,8 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     /** Leaves the quarantine alone: a block in it is not idle. */
     @Override
-    public void giveUpIdle() {
-        engine.giveUpIdle();
+    public void releaseIdle() {
+        engine.releaseIdle();
     }
 
     @Override
@@ -164,8 +167,8 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     }
 
     private void emptyQuarantine() {
-        for (int i = 0; i < quarantine.places(); i++) {
-            release(quarantine.take(i));
+        for (int i = 0; i < quarantine.slots(); i++) {
+            release(quarantine.remove(i));
         }
     }
 
@@ -232,9 +235,9 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         }
         // Not earlier: before the block ends, it might be freed and allocated again with another
         // size.
-        spoil(address, slab.guardedBytes(index));
+        poison(address, slab.guardedBytes(index));
         if (!isQuarantined(slab) || engine.isClosed()) {
-            engine.give(slab, index, Slab.HELD);
+            engine.freeBlock(slab, index, Slab.HELD);
         } else {
             release(quarantine.exchange(address));
             if (engine.isClosed()) {
@@ -248,7 +251,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         if (block == null) {
             throw engine.notALiveBlock(address);
         }
-        spoil(address, bytesOf(block));
+        poison(address, bytesOf(block));
         large.release(block);
     }
 
@@ -257,7 +260,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     }
 
     /** Checks the canary of a block that has ended, and overwrites the bytes before it. */
-    private void spoil(long address, long bytes) {
+    private void poison(long address, long bytes) {
         if (measures.canary()) {
             requireCanary(address, bytes);
         }
@@ -281,7 +284,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     private void release(long address) {
         if (address != 0) {
             Slab slab = engine.find(address);
-            engine.give(slab, (int) slab.indexOf(address), Slab.HELD);
+            engine.freeBlock(slab, (int) slab.indexOf(address), Slab.HELD);
         }
     }
 

@@ -14,7 +14,7 @@ public interface HeapListener {
     default void obtained(long address, long bytes) {}
 
     /** The heap is about to return memory to its source. */
-    default void givingBack(long address, long bytes) {}
+    default void releasing(long address, long bytes) {}
 
     /**
      * A cache has acquired a slab.
@@ -26,7 +26,7 @@ public interface HeapListener {
     default void refilled(long blockBytes, int blocks, boolean reused) {}
 
     /** A block without a slab was allocated. */
-    default void tookLarge(long address, long bytes) {}
+    default void allocatedLarge(long address, long bytes) {}
 
     /** A block without a slab is about to be freed. */
     default void freeingLarge(long address, long bytes) {}

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  */
 final class LargeBlocks {
 
-    private static final int PLACES = 16;
+    private static final int IDLE_SLOTS = 16;
 
     /**
      * A chunk, and the state of its block. A block is ended by one exchange of its state; its
@@ -93,10 +93,11 @@ final class LargeBlocks {
     private final HighWater capacityBytes;
 
     private final HeapListener listener;
-    private final ConcurrentSkipListMap<Start, Large> live = new ConcurrentSkipListMap<>();
+    private final ConcurrentSkipListMap<BlockKey, Large> live = new ConcurrentSkipListMap<>();
 
-    private final Start.Keys keys = new Start.Keys();
-    private final AtomicReferenceArray<@Nullable Idle> idle = new AtomicReferenceArray<>(PLACES);
+    private final BlockKey.Keys keys = new BlockKey.Keys();
+    private final AtomicReferenceArray<@Nullable Idle> idle =
+            new AtomicReferenceArray<>(IDLE_SLOTS);
     private volatile boolean keeping = true;
 
     LargeBlocks(
@@ -118,7 +119,7 @@ final class LargeBlocks {
      */
     long allocate(long bytes, long alignment, boolean raw) throws Refusal {
         long capacity = capacity(bytes);
-        Chunk chunk = takeIdle(capacity, alignment);
+        Chunk chunk = reuseIdle(capacity, alignment);
         boolean zeroed = false;
         if (chunk == null) {
             chunk = source.obtain(capacity, Math.max(alignment, SizeClasses.QUANTUM_BYTES));
@@ -133,7 +134,7 @@ final class LargeBlocks {
         Large large = null;
         try {
             large = new Large(chunk, bytes, state);
-            live.put(new Start(chunk.address()), large);
+            live.put(new BlockKey(chunk.address()), large);
         } catch (Error e) { // the Java heap or stack is exhausted
             if (large != null) {
                 large.state = State.ENDED; // it may have come into the table
@@ -141,18 +142,18 @@ final class LargeBlocks {
             release(chunk);
             throw e;
         }
-        tellTaken(chunk);
+        notifyAllocated(chunk);
     }
 
-    private void tellTaken(Chunk chunk) {
+    private void notifyAllocated(Chunk chunk) {
         try {
-            listener.tookLarge(chunk.address(), chunk.bytes());
+            listener.allocatedLarge(chunk.address(), chunk.bytes());
         } catch (Throwable _) {
             // the block is in the caller's hands
         }
     }
 
-    private void tellFreeing(Chunk chunk) {
+    private void notifyFreeing(Chunk chunk) {
         try {
             listener.freeingLarge(chunk.address(), chunk.bytes());
         } catch (Throwable _) {
@@ -162,11 +163,11 @@ final class LargeBlocks {
 
     /** Returns the block that starts there, live or ended, or null. */
     private @Nullable Large find(long address) {
-        Start key = keys.take(address);
+        BlockKey key = keys.acquire(address);
         try {
             return live.get(key);
         } finally {
-            keys.giveBack(key);
+            keys.release(key);
         }
     }
 
@@ -190,7 +191,7 @@ final class LargeBlocks {
         if (large == null || !large.change(State.of(raw), State.ENDED)) {
             return false;
         }
-        giveBack(large);
+        releaseEnded(large);
         return true;
     }
 
@@ -207,18 +208,18 @@ final class LargeBlocks {
     /** Ends a block of {@link #hold}. */
     void release(Large held) {
         held.state = State.ENDED;
-        giveBack(held);
+        releaseEnded(held);
     }
 
     /** Ends a live block that is not raw, unless it has ended already. */
     void end(Large large) {
         if (large.change(State.OWNED, State.ENDED)) {
-            giveBack(large);
+            releaseEnded(large);
         }
     }
 
-    private void giveBack(Large ended) {
-        tellFreeing(ended.chunk);
+    private void releaseEnded(Large ended) {
+        notifyFreeing(ended.chunk);
         forget(ended);
         if (!keep(ended.chunk)) {
             release(ended.chunk);
@@ -227,12 +228,12 @@ final class LargeBlocks {
 
     private void release(Chunk chunk) {
         capacityBytes.change(-chunk.bytes());
-        source.giveBack(chunk);
+        source.release(chunk);
     }
 
     private void forget(Large ended) {
         try {
-            live.remove(new Start(ended.chunk.address()), ended);
+            live.remove(new BlockKey(ended.chunk.address()), ended);
         } catch (OutOfMemoryError e) {
             // The next block that starts there replaces it.
         }
@@ -273,7 +274,7 @@ final class LargeBlocks {
             throw e;
         }
         capacityBytes.change(enlarged.bytes() - large.chunk.bytes());
-        tellFreeing(large.chunk);
+        notifyFreeing(large.chunk);
         forget(large);
         register(enlarged, bytes, State.OWNED);
         return enlarged.address();
@@ -281,7 +282,7 @@ final class LargeBlocks {
 
     /** Returns the start of the live block that contains a byte, or 0. */
     long startOf(long address) {
-        Map.Entry<Start, Large> below = live.floorEntry(new Start(address));
+        Map.Entry<BlockKey, Large> below = live.floorEntry(new BlockKey(address));
         if (below == null || below.getValue().state == State.ENDED) {
             return 0;
         }
@@ -292,26 +293,26 @@ final class LargeBlocks {
     }
 
     /** Keeps no free chunk from now on. */
-    void keepNothing() {
+    void stopKeeping() {
         keeping = false;
     }
 
     /** Releases the chunks that no block uses. */
     void trim() {
-        for (int i = 0; i < PLACES; i++) {
-            giveBack(idle.getAndSet(i, null));
+        for (int i = 0; i < IDLE_SLOTS; i++) {
+            releaseIdle(idle.getAndSet(i, null));
         }
     }
 
     /** Releases the chunks that no block has used since the last call. */
     void trimIdle() {
-        for (int i = 0; i < PLACES; i++) {
+        for (int i = 0; i < IDLE_SLOTS; i++) {
             Idle one = idle.get(i);
             if (one == null) {
                 continue;
             }
             if (one.visited && idle.compareAndSet(i, one, null)) {
-                giveBack(one);
+                releaseIdle(one);
             }
             one.visited = true;
         }
@@ -339,8 +340,8 @@ final class LargeBlocks {
     }
 
     /** Returns whether there are chunks that no block uses. */
-    boolean keepsAny() {
-        for (int i = 0; i < PLACES; i++) {
+    boolean hasIdle() {
+        for (int i = 0; i < IDLE_SLOTS; i++) {
             if (idle.get(i) != null) {
                 return true;
             }
@@ -351,7 +352,7 @@ final class LargeBlocks {
     /** Returns the chunks that no block uses. */
     Tally idle() {
         Tally sum = Tally.NONE;
-        for (int i = 0; i < PLACES; i++) {
+        for (int i = 0; i < IDLE_SLOTS; i++) {
             Idle one = idle.get(i);
             if (one != null) {
                 sum = sum.plus(new Tally(1, one.chunk.bytes()));
@@ -371,19 +372,19 @@ final class LargeBlocks {
         return Math.max(1, Math.ceilDiv(bytes, unit)) * unit;
     }
 
-    private @Nullable Chunk takeIdle(long capacity, long alignment) {
-        for (int i = 0; i < PLACES; i++) {
+    private @Nullable Chunk reuseIdle(long capacity, long alignment) {
+        for (int i = 0; i < IDLE_SLOTS; i++) {
             Idle one = idle.get(i);
             if (one != null && !source.serves(one.chunk)) {
                 if (idle.compareAndSet(i, one, null)) {
-                    giveBack(one);
+                    releaseIdle(one);
                 }
             } else if (one != null
                     && one.chunk.bytes() >= capacity
                     && one.chunk.bytes() - capacity <= capacity / 8
                     && (one.chunk.address() & alignment - 1) == 0
                     && idle.compareAndSet(i, one, null)) {
-                budget.give(one.chunk.bytes());
+                budget.uncharge(one.chunk.bytes());
                 return one.chunk;
             }
         }
@@ -391,17 +392,17 @@ final class LargeBlocks {
     }
 
     private boolean keep(Chunk chunk) {
-        if (!keeping || !source.serves(chunk) || !budget.take(chunk.bytes())) {
+        if (!keeping || !source.serves(chunk) || !budget.tryCharge(chunk.bytes())) {
             return false;
         }
         Idle one;
         try {
             one = new Idle(chunk);
         } catch (OutOfMemoryError e) {
-            budget.give(chunk.bytes());
+            budget.uncharge(chunk.bytes());
             return false;
         }
-        for (int i = 0; i < PLACES; i++) {
+        for (int i = 0; i < IDLE_SLOTS; i++) {
             if (idle.get(i) == null && idle.compareAndSet(i, null, one)) {
                 if (!keeping) {
                     trim(); // closed concurrently
@@ -409,13 +410,13 @@ final class LargeBlocks {
                 return true;
             }
         }
-        budget.give(chunk.bytes());
+        budget.uncharge(chunk.bytes());
         return false;
     }
 
-    private void giveBack(@Nullable Idle one) {
+    private void releaseIdle(@Nullable Idle one) {
         if (one != null) {
-            budget.give(one.chunk.bytes());
+            budget.uncharge(one.chunk.bytes());
             release(one.chunk);
         }
     }

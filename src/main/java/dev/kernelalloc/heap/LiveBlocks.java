@@ -28,7 +28,7 @@ public final class LiveBlocks implements Blocks {
     private enum Owner {
         CALLER("the caller"),
         BOX_OR_ARENA("a box or an arena, whose close frees it"),
-        NOBODY("nobody any more: it is being freed");
+        NONE("no owner: it is being freed");
 
         private final String description;
 
@@ -46,8 +46,8 @@ public final class LiveBlocks implements Blocks {
             } catch (ReflectiveOperationException e) {
                 throw new ExceptionInInitializerError(e);
             }
-            new Entry(new Block(0, 0, 0, Block.Origin.PAGES), Owner.CALLER) // see Rehearsal
-                    .change(Owner.CALLER, Owner.NOBODY);
+            new Entry(new Block(0, 0, 0, Block.Origin.PAGES), Owner.CALLER) // see Warmup
+                    .change(Owner.CALLER, Owner.NONE);
         }
 
         private final Block block;
@@ -65,8 +65,8 @@ public final class LiveBlocks implements Blocks {
 
     private final String tag;
     private final BlockSource source;
-    private final ConcurrentHashMap<Start, Entry> entries = new ConcurrentHashMap<>();
-    private final Start.Keys keys = new Start.Keys();
+    private final ConcurrentHashMap<BlockKey, Entry> entries = new ConcurrentHashMap<>();
+    private final BlockKey.Keys keys = new BlockKey.Keys();
     private final HighWater capacity;
     private final AtomicLong liveBytes = new AtomicLong();
     private final AtomicLong allocated = new AtomicLong();
@@ -101,17 +101,17 @@ public final class LiveBlocks implements Blocks {
 
     @Override
     public void free(long address) {
-        end(take(address, Owner.CALLER));
+        end(claim(address, Owner.CALLER));
     }
 
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
-        end(take(address, Owner.BOX_OR_ARENA));
+        end(claim(address, Owner.BOX_OR_ARENA));
     }
 
     @Override
     public void freeOnceRaw(long address) {
-        end(take(address, Owner.BOX_OR_ARENA));
+        end(claim(address, Owner.BOX_OR_ARENA));
     }
 
     @Override
@@ -145,7 +145,7 @@ public final class LiveBlocks implements Blocks {
         Block block = source.obtain(bytes, alignment, zeroed);
         Entry entry = register(block, owner);
         count(allocated, block.capacityBytes());
-        if (closed && take(entry, owner)) {
+        if (closed && tryEnd(entry, owner)) {
             // Closed concurrently. The closer has counted either before or after this block: it is
             // no longer live.
             end(block);
@@ -175,17 +175,17 @@ public final class LiveBlocks implements Blocks {
     private long resize(long address, long bytes, long alignment, Owner owner) throws Refusal {
         requireOpen();
         // Removed from the table first: once realloc has moved the block, another thread may get
-        // the address. It is added again only if the source has certainly not taken it.
-        Block old = take(address, owner);
+        // the address. It is added again only if the source has certainly not released it.
+        Block old = claim(address, owner);
         Block resized;
         try {
             resized = source.resize(old, bytes, alignment);
         } catch (Refusal | RuntimeException e) {
-            entries.put(new Start(address), new Entry(old, owner));
+            entries.put(new BlockKey(address), new Entry(old, owner));
             throw e;
         } catch (Error e) { // the Java heap or stack is exhausted
             if (old.origin() == Block.Origin.PAGES) { // C's realloc may have moved another before
-                entries.put(new Start(address), new Entry(old, owner));
+                entries.put(new BlockKey(address), new Entry(old, owner));
             } else {
                 count(freed, -old.capacityBytes());
             }
@@ -210,7 +210,7 @@ public final class LiveBlocks implements Blocks {
     public void adopt(Block block) {
         requireOpen();
         Entry known =
-                entries.putIfAbsent(new Start(block.address()), new Entry(block, Owner.CALLER));
+                entries.putIfAbsent(new BlockKey(block.address()), new Entry(block, Owner.CALLER));
         if (known != null) {
             throw new IllegalArgumentException(
                     String.format(
@@ -228,7 +228,7 @@ public final class LiveBlocks implements Blocks {
      * @throws IllegalArgumentException if no live block of the caller's starts there
      */
     public void disown(long address) {
-        count(freed, -take(address, Owner.CALLER).capacityBytes());
+        count(freed, -claim(address, Owner.CALLER).capacityBytes());
     }
 
     @Override
@@ -270,12 +270,12 @@ public final class LiveBlocks implements Blocks {
         Entry stale;
         try {
             entry = new Entry(block, owner);
-            stale = entries.put(new Start(block.address()), entry);
+            stale = entries.put(new BlockKey(block.address()), entry);
         } catch (Error e) { // the Java heap or stack is exhausted
             if (entry != null) {
                 remove(entry); // it may have come into the table
             }
-            source.giveBack(block);
+            source.release(block);
             throw e;
         }
         if (stale != null) { // C code has freed a block of ours that was not disowned
@@ -285,26 +285,26 @@ public final class LiveBlocks implements Blocks {
     }
 
     private @Nullable Entry get(long address) {
-        Start key = keys.take(address);
+        BlockKey key = keys.acquire(address);
         try {
             return entries.get(key);
         } finally {
-            keys.giveBack(key);
+            keys.release(key);
         }
     }
 
     private void remove(Entry entry) {
-        Start key = keys.take(entry.block.address());
+        BlockKey key = keys.acquire(entry.block.address());
         try {
             entries.remove(key, entry);
         } finally {
-            keys.giveBack(key);
+            keys.release(key);
         }
     }
 
     private void end(Block block) {
         count(freed, -block.capacityBytes());
-        source.giveBack(block);
+        source.release(block);
     }
 
     private void count(AtomicLong event, long bytes) {
@@ -317,23 +317,23 @@ public final class LiveBlocks implements Blocks {
         capacity.change(bytes);
     }
 
-    private Block take(long address, Owner owner) {
+    private Block claim(long address, Owner owner) {
         Entry entry = find(address, owner);
-        if (!take(entry, owner)) {
+        if (!tryEnd(entry, owner)) {
             throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
         }
         return entry.block;
     }
 
     /** Removes the block from the table; false if it was not the owner's. */
-    private boolean take(Entry entry, Owner owner) {
-        if (!entry.change(owner, Owner.NOBODY)) {
+    private boolean tryEnd(Entry entry, Owner owner) {
+        if (!entry.change(owner, Owner.NONE)) {
             return false;
         }
         try {
             remove(entry);
         } catch (Error e) { // the Java stack is exhausted
-            entry.change(Owner.NOBODY, owner);
+            entry.change(Owner.NONE, owner);
             throw e;
         }
         return true;

@@ -39,7 +39,7 @@ final class OutstandingChunks {
 
         private static final Set<Long> ADDRESSES = ConcurrentHashMap.newKeySet();
 
-        /** The object that the cleaner watches: reachable for as long as this class. */
+        /** The object that the cleaner tracks: reachable for as long as this class. */
         @SuppressWarnings("unused")
         private static final MemorySegment GUARD =
                 NativeMemory.segment(

@@ -5,12 +5,12 @@ import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
  * Freed blocks that must not be reused for a while: a ring, from which a block leaves when another
- * takes its place. Wait-free.
+ * replaces it. Wait-free.
  */
 final class Quarantine {
 
     /** The usual number of blocks that it holds. */
-    static final int PLACES = 1 << 10;
+    static final int SLOTS = 1 << 10;
 
     private final AtomicLongArray ring;
     private final AtomicLong added = new AtomicLong();
@@ -18,10 +18,10 @@ final class Quarantine {
     /**
      * Creates an empty quarantine.
      *
-     * @param places a power of two; 0 if no block is ever added
+     * @param slots a power of two; 0 if no block is ever added
      */
-    Quarantine(int places) {
-        this.ring = new AtomicLongArray(places);
+    Quarantine(int slots) {
+        this.ring = new AtomicLongArray(slots);
     }
 
     /** Adds a block; returns the block that it replaces, or 0. */
@@ -29,17 +29,17 @@ final class Quarantine {
         return ring.getAndSet((int) added.getAndIncrement() & ring.length() - 1, block);
     }
 
-    /** Removes any block; 0 if there is none left from {@code place} on. */
-    long take(int place) {
-        return ring.getAndSet(place, 0);
+    /** Removes any block; 0 if there is none left from {@code slot} on. */
+    long remove(int slot) {
+        return ring.getAndSet(slot, 0);
     }
 
-    int places() {
+    int slots() {
         return ring.length();
     }
 
-    /** Returns the block at a place, or 0; any thread may call it. */
-    long at(int place) {
-        return ring.get(place);
+    /** Returns the block in a slot, or 0; any thread may call it. */
+    long at(int slot) {
+        return ring.get(slot);
     }
 }

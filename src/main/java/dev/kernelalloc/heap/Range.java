@@ -9,12 +9,12 @@ import java.lang.invoke.VarHandle;
  * A large chunk, divided into granules of 64 KiB. Slabs are runs of granules; the range records
  * which slab each granule belongs to.
  *
- * <p>One thread at a time takes granules: by try-lock; on failure the next range is tried. Granules
- * are returned without the lock: a bit is cleared atomically, and only its taker may clear it. A
- * retired range is locked for ever.
+ * <p>One thread at a time acquires granules: by try-lock; on failure the next range is tried.
+ * Granules are returned without the lock: a bit is cleared atomically, and only the thread that set
+ * it may clear it. A retired range is locked for ever.
  *
- * <p>A returned granule is <i>dirty</i>: it may hold frames and arbitrary contents. Dirty ones are
- * taken first, for slabs of any class: so what is resident follows what is in use.
+ * <p>A released granule is <i>dirty</i>: it may hold frames and arbitrary contents. Dirty ones are
+ * acquired first, for slabs of any class: so what is resident follows what is in use.
  */
 final class Range {
 
@@ -27,7 +27,7 @@ final class Range {
     static final long NONE = -1;
 
     private static final VarHandle LOCKED;
-    private static final VarHandle LEFT;
+    private static final VarHandle FREE_GRANULES;
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
     private static final VarHandle SLAB = MethodHandles.arrayElementVarHandle(Slab[].class);
 
@@ -35,7 +35,7 @@ final class Range {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             LOCKED = lookup.findVarHandle(Range.class, "locked", boolean.class);
-            LEFT = lookup.findVarHandle(Range.class, "left", int.class);
+            FREE_GRANULES = lookup.findVarHandle(Range.class, "freeGranules", int.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -45,22 +45,22 @@ final class Range {
     private final int granules;
 
     // Bit sets with one bit per granule:
-    private final long[] taken;
+    private final long[] used;
     private final long[] dirty;
     private final long[] aged; // dirty and free at the last visit
 
     private final @Nullable Slab[] slabs;
     private volatile int
-            left; // granules, a hint: changed next to the bits, not atomically with them
+            freeGranules; // granules, a hint: changed next to the bits, not atomically with them
     private boolean locked;
     private volatile boolean discards = true;
 
     Range(Chunk chunk) {
         this.chunk = chunk;
         this.granules = (int) (chunk.bytes() / GRANULE_BYTES);
-        this.left = granules;
+        this.freeGranules = granules;
         int words = granules + 63 >>> 6;
-        this.taken = new long[words];
+        this.used = new long[words];
         this.dirty = new long[words];
         this.aged = new long[words];
         this.slabs = new Slab[granules];
@@ -88,7 +88,7 @@ final class Range {
         return granules;
     }
 
-    void enter(Slab slab) {
+    void add(Slab slab) {
         set(slab, slab);
     }
 
@@ -112,12 +112,12 @@ final class Range {
     }
 
     /**
-     * Takes a run of granules, dirty ones if there are any.
+     * Acquires a run of granules, dirty ones if there are any.
      *
      * @return the first granule; NONE if there is no such run, or another thread has the lock
      */
-    long take(int count) {
-        if (left < count || !LOCKED.compareAndSet(this, false, true)) {
+    long acquire(int count) {
+        if (freeGranules < count || !LOCKED.compareAndSet(this, false, true)) {
             return NONE;
         }
         int first = find(count, true);
@@ -132,8 +132,8 @@ final class Range {
     }
 
     private void mark(int first, int count) {
-        LEFT.getAndAdd(this, -count);
-        set(taken, first, count);
+        FREE_GRANULES.getAndAdd(this, -count);
+        set(used, first, count);
         clear(aged, first, count);
     }
 
@@ -159,7 +159,7 @@ final class Range {
         return from & to;
     }
 
-    /** Returns how many granules of a run that the caller has taken are dirty. */
+    /** Returns how many granules of a run that the caller has acquired are dirty. */
     int dirty(long first, int count) {
         int sum = 0;
         for (int word = (int) first >>> 6; word << 6 < first + count; word++) {
@@ -168,45 +168,45 @@ final class Range {
         return sum;
     }
 
-    /** Returns a run of granules with arbitrary contents. */
-    void giveDirty(long first, int count) {
+    /** Releases a run of granules with arbitrary contents. */
+    void releaseDirty(long first, int count) {
         set(dirty, (int) first, count);
-        give(first, count);
+        release(first, count);
     }
 
-    /** Returns a run of granules whose frames the system has taken. */
-    void giveDiscarded(long first, int count) {
+    /** Releases a run of granules whose frames the system has reclaimed. */
+    void releaseDiscarded(long first, int count) {
         clear(dirty, (int) first, count);
-        give(first, count);
+        release(first, count);
     }
 
-    /** Returns a run of granules in the state in which they were taken. */
-    void give(long first, int count) {
-        clear(taken, (int) first, count);
-        LEFT.getAndAdd(this, count);
+    /** Releases a run of granules in the state in which they were acquired. */
+    void release(long first, int count) {
+        clear(used, (int) first, count);
+        FREE_GRANULES.getAndAdd(this, count);
     }
 
-    /** Returns whether {@link #noLongerDiscards} was not called. */
+    /** Returns whether {@link #stopDiscarding} was not called. */
     boolean discards() {
         return discards;
     }
 
     /**
-     * Records that the system does not take frames: dirty granules stay dirty, and do not count as
+     * Records that the system accepts no frames: dirty granules stay dirty, and do not count as
      * idle.
      */
-    void noLongerDiscards() {
+    void stopDiscarding() {
         discards = false;
     }
 
     /**
-     * Takes a run of dirty granules, to be discarded.
+     * Acquires a run of dirty granules, to be discarded.
      *
-     * @param onlyAged whether to take only those that were free at the last visit
+     * @param onlyAged whether to acquire only those that were free at the last visit
      * @return the first granule, and from bit 32 on their count; NONE if there is none, or another
      *     thread has the lock
      */
-    long takeDirty(boolean onlyAged) {
+    long acquireDirty(boolean onlyAged) {
         if (!LOCKED.compareAndSet(this, false, true)) {
             return NONE;
         }
@@ -235,7 +235,7 @@ final class Range {
     }
 
     private long idle(int word, boolean onlyAged) {
-        long idle = (long) WORD.getVolatile(dirty, word) & ~(long) WORD.getVolatile(taken, word);
+        long idle = (long) WORD.getVolatile(dirty, word) & ~(long) WORD.getVolatile(used, word);
         return onlyAged ? idle & (long) WORD.getVolatile(aged, word) : idle;
     }
 
@@ -266,7 +266,7 @@ final class Range {
     }
 
     /**
-     * Retires this range if no granule is taken; true once, for the caller that may release the
+     * Retires this range if no granule is used; true once, for the caller that may release the
      * chunk.
      */
     boolean retire() {
@@ -285,10 +285,10 @@ final class Range {
         LOCKED.setRelease(this, false);
     }
 
-    /** Returns whether no granule is taken, at some moment of the call. */
+    /** Returns whether no granule is used, at some moment of the call. */
     boolean isIdle() {
-        for (int i = 0; i < taken.length; i++) {
-            if ((long) WORD.getVolatile(taken, i) != 0) {
+        for (int i = 0; i < used.length; i++) {
+            if ((long) WORD.getVolatile(used, i) != 0) {
                 return false;
             }
         }
@@ -297,8 +297,8 @@ final class Range {
 
     private int find(int count, boolean onlyDirty) {
         int run = 0;
-        for (int word = 0; word < taken.length; word++) {
-            long free = onlyDirty ? idle(word, false) : ~(long) WORD.getVolatile(taken, word);
+        for (int word = 0; word < used.length; word++) {
+            long free = onlyDirty ? idle(word, false) : ~(long) WORD.getVolatile(used, word);
             if (free == 0) {
                 run = 0;
                 continue;

@@ -38,7 +38,7 @@ final class RangeNames {
     private final MappingName name;
 
     /** How many ranges of the process may be named; negative before the first range. */
-    private volatile long most = -1;
+    private volatile long limit = -1;
 
     /** The addresses of the named ranges. */
     private final Set<Long> named = ConcurrentHashMap.newKeySet();
@@ -49,12 +49,12 @@ final class RangeNames {
     }
 
     /** Names a range, if the limits allow it. */
-    void give(Chunk range) {
+    void assign(Chunk range) {
         try {
-            long from = named.isEmpty() ? range.address() : up(range.address());
-            if (NAMED.get() < most() && named.add(range.address())) {
+            long from = named.isEmpty() ? range.address() : roundUp(range.address());
+            if (NAMED.get() < limit() && named.add(range.address())) {
                 NAMED.incrementAndGet();
-                name.give(from, end(range) - from);
+                name.assign(from, end(range) - from);
             }
         } catch (OutOfMemoryError | LinkageError _) {
             // The Java heap is exhausted, or was at the first use of what is called here: the range
@@ -62,28 +62,28 @@ final class RangeNames {
         }
     }
 
-    private long most() {
-        long known = most;
+    private long limit() {
+        long known = limit;
         if (known < 0) {
             known = os.maxMappings() / MAPPINGS_SHARE;
-            most = known;
+            limit = known;
         }
         return known;
     }
 
     /** Removes the name of a range before it is released: the C heap may reuse its memory. */
-    void takeOff(Chunk range) {
+    void clear(Chunk range) {
         try {
             if (named.remove(range.address())) {
                 NAMED.decrementAndGet();
-                name.takeOff(range.address(), end(range) - range.address());
+                name.clear(range.address(), end(range) - range.address());
             }
         } catch (OutOfMemoryError | LinkageError _) {
             // The name ends with the mapping, and one more range can be named.
         }
     }
 
-    private static long up(long address) {
+    private static long roundUp(long address) {
         return Alignment.up(address, HUGE_PAGE_BYTES);
     }
 

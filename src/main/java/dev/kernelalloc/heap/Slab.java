@@ -15,10 +15,10 @@ import java.util.concurrent.ThreadLocalRandom;
 abstract class SlabMap {
 
     /** A hint of {@code cache.holder}, for frees: see {@link SlabHeap}. */
-    long owner = Slab.NOBODY;
+    long owner = Slab.UNOWNED;
 
     /** A hint of {@code cache.holder} for allocations, in a current slab alone. */
-    long user = Slab.NOBODY;
+    long user = Slab.UNOWNED;
 
     /** The address of the first block. */
     final long first;
@@ -129,7 +129,7 @@ abstract class SlabRemote extends SlabHeadPadding {
     /** The next slab on the stack of a cache's pending slabs. */
     @Nullable Slab nextPending;
 
-    /** Whether no more blocks are taken from this slab, as its chunk no longer serves. */
+    /** Whether no more blocks are allocated from this slab, as its chunk no longer serves. */
     private volatile boolean withdrawn;
 
     /** The cache that owns this slab; null before the first one, and forever after the release. */
@@ -140,7 +140,7 @@ abstract class SlabRemote extends SlabHeadPadding {
     }
 
     /**
-     * Stops caches from taking blocks from this slab; the caller then requests a flush of its
+     * Stops caches from allocating blocks of this slab; the caller then requests a flush of its
      * owner.
      */
     void withdraw() {
@@ -199,7 +199,7 @@ public final class Slab extends SlabRemotePadding {
     static final int PADDING = 32;
 
     // ---- in owner: no thread's id
-    static final long NOBODY = -1;
+    static final long UNOWNED = -1;
 
     /** Sends the owner to the slow path. */
     static final long FLUSH_REQUESTED = -2;
@@ -223,8 +223,8 @@ public final class Slab extends SlabRemotePadding {
     static final int UNCOUNTED = Integer.MAX_VALUE;
 
     /** The list of its cache that contains a slab. */
-    enum Place {
-        NOWHERE,
+    enum Queue {
+        NONE,
         CURRENT,
         PARTIAL,
         FULL
@@ -247,7 +247,7 @@ public final class Slab extends SlabRemotePadding {
     }
 
     /** The slab without blocks: represents the absence of a slab, and is never written to. */
-    public static final Slab NOTHING =
+    public static final Slab ABSENT =
             new Slab(new SlabShape(0, 8, 0, 1, 0), 0, false, false, new int[0]);
 
     final int sizeClass;
@@ -268,7 +268,7 @@ public final class Slab extends SlabRemotePadding {
 
     // ---- of the holder of the cache
     private int base;
-    Place place = Place.NOWHERE;
+    Queue queue = Queue.NONE;
     @Nullable Slab next;
     @Nullable Slab previous;
 
@@ -359,7 +359,7 @@ public final class Slab extends SlabRemotePadding {
         return blocks;
     }
 
-    /** Returns the bytes that it takes from its range. */
+    /** Returns the bytes that it uses of its range. */
     long bytes() {
         return (long) granules * Range.GRANULE_BYTES;
     }
@@ -434,19 +434,19 @@ public final class Slab extends SlabRemotePadding {
     }
 
     /**
-     * Takes the head of the free list of a current slab that has one.
+     * Pops the head of the free list of a current slab that has one.
      *
      * @return its address, with {@link Blocks#ZEROED} if its bytes are zeros
      */
     long popOfCurrent(char state) {
-        int taken = head;
-        int index = taken & INDEX;
+        int popped = head;
+        int index = popped & INDEX;
         head = link[index];
         link[index] = state;
-        return addressOf(taken) | marksOf(taken);
+        return addressOf(popped) | marksOf(popped);
     }
 
-    /** Takes the head of the free list of any slab that has one. */
+    /** Pops the head of the free list of any slab that has one. */
     long pop(char state) {
         if (left != UNCOUNTED) {
             left++;
@@ -455,40 +455,41 @@ public final class Slab extends SlabRemotePadding {
     }
 
     /**
-     * Takes the block at the head of the free list for an owner that has checked that there is one
+     * Pops the block at the head of the free list for an owner that has checked that there is one
      * and that the slab is the thread's.
      *
      * @return its {@link #addressOf} and {@link #marksOf}, encoded
      */
-    public int take() {
-        int taken = head;
-        int index = taken & INDEX;
+    public int popOwned() {
+        int popped = head;
+        int index = popped & INDEX;
         head = link[index];
         link[index] = OWNED;
-        return taken;
+        return popped;
     }
 
-    /** Returns the address of a block that was taken. */
-    public long addressOf(int taken) {
-        return first + (long) (taken & INDEX) * stride; // as blockAt()
+    /** Returns the address of a popped block. */
+    public long addressOf(int popped) {
+        return first + (long) (popped & INDEX) * stride; // as blockAt()
     }
 
-    /** Returns {@link Blocks#ZEROED} if the bytes of a block that was taken are zeros. */
-    public static long marksOf(int taken) {
-        return (taken & FRESH) >> FRESH_SHIFT;
+    /** Returns {@link Blocks#ZEROED} if the bytes of a popped block are zeros. */
+    public static long marksOf(int popped) {
+        return (popped & FRESH) >> FRESH_SHIFT;
     }
 
     /**
-     * Frees a block that was taken from this slab, for its owner, once. The caller passes its
-     * index, since computing it takes longer than all the rest.
+     * Frees a popped block from this slab, for its owner, once. The caller passes its index, since
+     * computing it takes longer than all the rest.
      *
-     * @return false if the calling thread is not the slab's owner, or the slab must be settled
+     * @return false if the calling thread is not the slab's owner, or the slab must change its
+     *     queue
      */
-    public boolean tryGive(int taken) {
-        return owner == Thread.currentThread().threadId() && tryPush(link, taken & INDEX);
+    public boolean tryFreeOwned(int popped) {
+        return owner == Thread.currentThread().threadId() && tryPush(link, popped & INDEX);
     }
 
-    /** Pushes a block on the free list; false if the slab must be settled then. */
+    /** Pushes a block on the free list; false if the slab must change its queue then. */
     boolean tryPush(char[] link, int index) {
         int counted = left;
         if (counted <= 0) {
@@ -500,7 +501,7 @@ public final class Slab extends SlabRemotePadding {
         return true;
     }
 
-    /** Takes the head of the free list for a caller that has read it. */
+    /** Pops the head of the free list for a caller that has read it. */
     long popAt(char[] link, int index, char state) {
         head = link[index];
         link[index] = state;
@@ -538,22 +539,22 @@ public final class Slab extends SlabRemotePadding {
     }
 
     /** Makes the free slow that leaves at most that many blocks in use. */
-    private void settleAt(int blocksInUse) {
+    private void slowFreeAt(int blocksInUse) {
         int used = used();
-        user(NOBODY);
+        user(UNOWNED);
         base = blocksInUse + 1;
         left = used - base;
     }
 
-    void place(Place place) {
-        this.place = place;
-        switch (place) {
-            case NOWHERE -> settleAt(NEVER);
+    void setQueue(Queue queue) {
+        this.queue = queue;
+        switch (queue) {
+            case NONE -> slowFreeAt(NEVER);
             case CURRENT -> left = UNCOUNTED;
-            case PARTIAL -> settleAt(0);
-            case FULL -> settleAt(threshold);
+            case PARTIAL -> slowFreeAt(0);
+            case FULL -> slowFreeAt(threshold);
         }
-        if (place == Place.CURRENT) {
+        if (queue == Queue.CURRENT) {
             usedAtDiscard = blocks;
         }
     }
@@ -720,9 +721,9 @@ public final class Slab extends SlabRemotePadding {
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "Slab[address=0x%x place=%s head=0x%x used=%d remote=0x%x %s]",
+                "Slab[address=0x%x queue=%s head=0x%x used=%d remote=0x%x %s]",
                 address,
-                place,
+                queue,
                 head,
                 used(),
                 remote,

@@ -1,6 +1,6 @@
 package dev.kernelalloc.heap;
 
-import dev.kernelalloc.heap.Slab.Place;
+import dev.kernelalloc.heap.Slab.Queue;
 
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +25,7 @@ final class SlabCache {
     static final long VACANT = 0;
 
     /** Acquired for a moment: not a thread's id. */
-    static final long TAKEN = -1;
+    static final long ACQUIRED = -1;
 
     /** Tracking one takes about two microseconds. */
     private static final long SAMPLED_EVERY_NANOS = 1_000_000;
@@ -50,7 +50,7 @@ final class SlabCache {
      * The cache of a slab that is detached or new: it has no holder, so a thread that frees a block
      * of the slab records it there.
      */
-    static final SlabCache IN_TRANSIT = new SlabCache(false, TAKEN, new CacheBudget(0), 0);
+    static final SlabCache IN_TRANSIT = new SlabCache(false, ACQUIRED, new CacheBudget(0), 0);
 
     /** Whether threads acquire it for a moment, rather than one owning it. */
     final boolean shard;
@@ -58,7 +58,7 @@ final class SlabCache {
     private final CacheBudget budget;
     private final long limitBytes;
 
-    /** A thread's id, or VACANT or TAKEN. */
+    /** A thread's id, or VACANT or ACQUIRED. */
     private long holder;
 
     /** Weak, since a dead thread would keep its class loader alive. */
@@ -112,7 +112,7 @@ final class SlabCache {
         this.holder = holder;
         this.budget = budget;
         this.limitBytes = limitBytes;
-        Arrays.fill(current, Slab.NOTHING);
+        Arrays.fill(current, Slab.ABSENT);
     }
 
     /** Creates a cache for all threads, which reserves nothing. */
@@ -134,7 +134,8 @@ final class SlabCache {
 
     /** Acquires it for a moment, if it is vacant. */
     boolean tryAcquire() {
-        if ((long) HOLDER.getOpaque(this) != VACANT || !HOLDER.compareAndSet(this, VACANT, TAKEN)) {
+        if ((long) HOLDER.getOpaque(this) != VACANT
+                || !HOLDER.compareAndSet(this, VACANT, ACQUIRED)) {
             return false;
         }
         uses++;
@@ -144,10 +145,10 @@ final class SlabCache {
     /** Acquires it for a moment, if it is vacant or its owner has died. */
     boolean tryAcquireDead() {
         long id = (long) HOLDER.getAcquire(this);
-        if (id == TAKEN || id != VACANT && isAlive()) {
+        if (id == ACQUIRED || id != VACANT && isAlive()) {
             return false;
         }
-        if (!HOLDER.compareAndSet(this, id, TAKEN)) {
+        if (!HOLDER.compareAndSet(this, id, ACQUIRED)) {
             return false;
         }
         uses++;
@@ -157,7 +158,7 @@ final class SlabCache {
     /** Acquires it for a moment, even if its owner lives, which cannot reach it any more. */
     boolean tryAcquireUnreachable() {
         long id = (long) HOLDER.getAcquire(this);
-        return id != TAKEN && HOLDER.compareAndSet(this, id, TAKEN);
+        return id != ACQUIRED && HOLDER.compareAndSet(this, id, ACQUIRED);
     }
 
     /** Ends {@link #tryAcquire}, {@link #tryAcquireDead} or {@link #tryAcquireUnreachable}. */
@@ -187,18 +188,18 @@ final class SlabCache {
     /**
      * Enters it in a table where its owner, if alive, looks it up.
      *
-     * @return false if another one has the place
+     * @return false if another one has the slot
      */
     boolean enterIn(@Nullable SlabCache[] hints) {
         long id = (long) HOLDER.getVolatile(this);
-        int place = (int) id & hints.length - 1;
-        if (id <= VACANT || hints[place] == this || !isAlive()) {
+        int slot = (int) id & hints.length - 1;
+        if (id <= VACANT || hints[slot] == this || !isAlive()) {
             return true;
         }
-        if (hints[place] != null) {
+        if (hints[slot] != null) {
             return false;
         }
-        hints[place] = this;
+        hints[slot] = this;
         return true;
     }
 
@@ -219,7 +220,7 @@ final class SlabCache {
      * Returns whether it may have a slab with a free block of that class; any thread may call it.
      */
     boolean mayHave(int sizeClass) {
-        return pending != null || partial[sizeClass] != null || current[sizeClass] != Slab.NOTHING;
+        return pending != null || partial[sizeClass] != null || current[sizeClass] != Slab.ABSENT;
     }
 
     /**
@@ -229,7 +230,7 @@ final class SlabCache {
         Slab slab = current[sizeClass];
         if (slab.isWithdrawn()) {
             retire(slab);
-            slab = Slab.NOTHING;
+            slab = Slab.ABSENT;
         }
         if (slab.hasFree()) {
             return slab;
@@ -252,35 +253,35 @@ final class SlabCache {
                 other.relist();
                 if (other.hasFree()) { // it may be empty without having reserved its bytes
                     unlink(other);
-                    other.place(Place.NOWHERE);
+                    other.setQueue(Queue.NONE);
                     break;
                 }
             }
-            move(other, Place.FULL);
+            move(other, Queue.FULL);
             other = partial[sizeClass];
         }
         return other;
     }
 
     /**
-     * Takes a block of a slab that {@link #find} returned.
+     * Allocates a block of a slab that {@link #find} returned.
      *
      * @return its address, with {@link Blocks#ZEROED} if its bytes are zeros
      */
     long pop(Slab slab, char state) {
-        if (slab.place == Place.CURRENT) {
+        if (slab.queue == Queue.CURRENT) {
             return slab.pop(state);
         }
         unreserve(slab); // it is no longer empty
         long block = slab.pop(state);
-        move(slab, slab.hasFree() ? Place.PARTIAL : Place.FULL);
+        move(slab, slab.hasFree() ? Queue.PARTIAL : Queue.FULL);
         return block;
     }
 
     /** Frees a block of one of its slabs. */
     void push(Slab slab, int index) {
         slab.push(index);
-        settle(slab);
+        requeue(slab);
     }
 
     /**
@@ -294,7 +295,7 @@ final class SlabCache {
             if (slab.cache
                     == this) { // otherwise it was released: a race of two frees has posted it
                 slab.collect();
-                settle(slab);
+                requeue(slab);
             }
             slab = following;
         }
@@ -328,7 +329,7 @@ final class SlabCache {
         }
         unreserve(slab);
         unlink(slab);
-        slab.place(Place.NOWHERE);
+        slab.setQueue(Queue.NONE);
         slab.owner(Slab.FLUSH_REQUESTED);
         slab.cache = IN_TRANSIT;
         return true;
@@ -353,13 +354,13 @@ final class SlabCache {
     // ---- the lists ------------------------------------------------------------------------------
 
     /** Moves a slab to the list where it belongs after blocks of it were freed. */
-    private void settle(Slab slab) {
-        if (slab.place == Place.CURRENT) {
+    private void requeue(Slab slab) {
+        if (slab.queue == Queue.CURRENT) {
             return;
         }
         if (slab.isEmpty()) {
             if (!slab.isWithdrawn() && keeps(slab)) {
-                move(slab, Place.PARTIAL);
+                move(slab, Queue.PARTIAL);
             } else {
                 long before = droppedBytes;
                 drop(slab);
@@ -367,10 +368,10 @@ final class SlabCache {
                     dropEmpty();
                 }
             }
-        } else if (slab.place == Place.NOWHERE) {
-            move(slab, slab.hasFree() && !slab.isWithdrawn() ? Place.PARTIAL : Place.FULL);
-        } else if (slab.place == Place.FULL && slab.isPartial() && !slab.isWithdrawn()) {
-            move(slab, Place.PARTIAL);
+        } else if (slab.queue == Queue.NONE) {
+            move(slab, slab.hasFree() && !slab.isWithdrawn() ? Queue.PARTIAL : Queue.FULL);
+        } else if (slab.queue == Queue.FULL && slab.isPartial() && !slab.isWithdrawn()) {
+            move(slab, Queue.PARTIAL);
         }
     }
 
@@ -386,22 +387,22 @@ final class SlabCache {
         return droppedBytes <= limitBytes && reserve(slab, slab.bytes());
     }
 
-    private void move(Slab slab, Place to) {
-        if (slab.place == to) {
+    private void move(Slab slab, Queue to) {
+        if (slab.queue == to) {
             return;
         }
-        if (to == Place.FULL) {
+        if (to == Queue.FULL) {
             unreserve(slab);
         }
         unlink(slab);
-        if (to == Place.PARTIAL) {
+        if (to == Queue.PARTIAL) {
             link(slab, partial[slab.sizeClass]);
             partial[slab.sizeClass] = slab;
-        } else if (to == Place.FULL) {
+        } else if (to == Queue.FULL) {
             link(slab, full);
             full = slab;
         }
-        slab.place(to);
+        slab.setQueue(to);
     }
 
     private static void link(Slab slab, @Nullable Slab next) {
@@ -424,7 +425,7 @@ final class SlabCache {
         } else if (full == slab) {
             full = next;
         } else if (current[slab.sizeClass] == slab) {
-            current[slab.sizeClass] = Slab.NOTHING;
+            current[slab.sizeClass] = Slab.ABSENT;
         }
         slab.next = null;
         slab.previous = null;
@@ -444,9 +445,9 @@ final class SlabCache {
         if (!shard && !reserve(slab, slab.bytes())) {
             return false;
         }
-        move(slab, Place.CURRENT);
+        move(slab, Queue.CURRENT);
         current[slab.sizeClass] = slab;
-        slab.untilSampled = old == Slab.NOTHING ? untilNextSample() : old.untilSampled;
+        slab.untilSampled = old == Slab.ABSENT ? untilNextSample() : old.untilSampled;
         refilledAt[slab.sizeClass] = ++refills;
         droppedBytes = 0;
         return true;
@@ -454,7 +455,7 @@ final class SlabCache {
 
     /** Moves the current slab of a class to the other lists. */
     void retire(int sizeClass) {
-        if (current[sizeClass] != Slab.NOTHING) {
+        if (current[sizeClass] != Slab.ABSENT) {
             retire(current[sizeClass]);
         }
     }
@@ -462,18 +463,18 @@ final class SlabCache {
     private void retire(Slab slab) {
         unreserve(slab);
         unlink(slab);
-        slab.place(Place.NOWHERE);
-        settle(slab);
+        slab.setQueue(Queue.NONE);
+        requeue(slab);
     }
 
     /** Sets a slab's share of the limit to that many bytes; false if fewer are left. */
     private boolean reserve(Slab slab, long bytes) {
         long more = bytes - slab.reservedBytes;
-        if (more > 0 && (reservedBytes + more > limitBytes || !budget.take(more))) {
+        if (more > 0 && (reservedBytes + more > limitBytes || !budget.tryCharge(more))) {
             return false;
         }
         if (more < 0) {
-            budget.give(-more);
+            budget.uncharge(-more);
         }
         reservedBytes += more;
         slab.reservedBytes = bytes;
@@ -488,12 +489,12 @@ final class SlabCache {
      * Returns the class, other than one, whose current slab is the most dispensable; -1 if no other
      * has one. It is the class that has gone longest without a refill, weighted by bytes.
      */
-    int mostDispensable(int butFor) {
+    int victim(int butFor) {
         int found = -1;
         long most = -1;
         for (int i = 0; i < current.length; i++) {
             long idleness = (refills - refilledAt[i]) * current[i].bytes();
-            if (current[i] != Slab.NOTHING && i != butFor && idleness > most) {
+            if (current[i] != Slab.ABSENT && i != butFor && idleness > most) {
                 most = idleness;
                 found = i;
             }
@@ -518,8 +519,8 @@ final class SlabCache {
     private void drop(Slab slab) {
         unreserve(slab);
         unlink(slab);
-        slab.place(Place.NOWHERE);
-        slab.owner(Slab.NOBODY);
+        slab.setQueue(Queue.NONE);
+        slab.owner(Slab.UNOWNED);
         slab.cache = null;
         slab.next = dropped;
         dropped = slab;
@@ -533,7 +534,8 @@ final class SlabCache {
         return all;
     }
 
-    // ---- giving up what no block uses -----------------------------------------------------------
+    // ---- releasing what no block uses
+    // ------------------------------------------------------------
 
     /** Drops all empty slabs. */
     void flush() {
@@ -595,14 +597,14 @@ final class SlabCache {
         Slab slab = head;
         while (slab != null) {
             Slab following = slab.next;
-            SlabCache commons;
+            SlabCache central;
             try {
-                commons = to.commons(slab.sizeClass);
+                central = to.centralShard(slab.sizeClass);
             } catch (OutOfMemoryError _) {
                 return; // the Java heap is exhausted: it stays
             }
             if (detach(slab)) {
-                send(slab, commons);
+                send(slab, central);
             }
             slab = following;
         }
@@ -622,13 +624,13 @@ final class SlabCache {
         if (sampleMask != mask) {
             sampleMask = mask;
             for (Slab each : current) {
-                if (each != Slab.NOTHING) {
+                if (each != Slab.ABSENT) {
                     each.untilSampled = untilNextSample();
                 }
             }
             return false;
         }
-        if (slab == Slab.NOTHING || slab.untilSampled > 0) {
+        if (slab == Slab.ABSENT || slab.untilSampled > 0) {
             return false;
         }
         slab.untilSampled = untilNextSample();
@@ -670,21 +672,21 @@ final class SlabCache {
         long reserved = 0;
         for (int i = 0; i < current.length; i++) {
             Slab slab = current[i];
-            if (slab != Slab.NOTHING) {
+            if (slab != Slab.ABSENT) {
                 long share = shard ? 0 : slab.bytes();
-                require(slab.place == Place.CURRENT, slab, "current");
+                require(slab.queue == Queue.CURRENT, slab, "current");
                 require(slab.reservedBytes == share, slab, "current");
                 reserved += check(slab, i);
             }
             for (Slab each = partial[i]; each != null; each = each.next) {
-                require(each.place == Place.PARTIAL, each, "partial");
+                require(each.queue == Queue.PARTIAL, each, "partial");
                 long share = !shard && each.isEmpty() ? each.bytes() : 0;
                 require(each.reservedBytes == share, each, "empty");
                 reserved += check(each, i);
             }
         }
         for (Slab each = full; each != null; each = each.next) {
-            require(each.place == Place.FULL && each.reservedBytes == 0, each, "full");
+            require(each.queue == Queue.FULL && each.reservedBytes == 0, each, "full");
             check(each, each.sizeClass);
         }
         require(reserved == reservedBytes && reservedBytes <= limitBytes, null, "reserved");

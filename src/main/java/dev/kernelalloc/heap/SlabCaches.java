@@ -9,7 +9,7 @@ import java.util.Arrays;
 
 /**
  * Maps threads to caches: platform threads have one of their own; virtual threads, which are many,
- * are lent one if they call most. The others share <i>shards</i>.
+ * are assigned one if they call most. The others share <i>shards</i>.
  *
  * <p>A thread whose cache is not found in the table searches all, adopts a dead thread's, or
  * creates one. It checks only a few for dead owners, so a thread starts equally fast however many
@@ -20,10 +20,10 @@ final class SlabCaches {
     /** So many that virtual threads rarely meet at one. */
     private static final int SHARDS_PER_PROCESSOR = 8;
 
-    private static final int LOANS_PER_PROCESSOR = 4;
+    private static final int VIRTUAL_PER_PROCESSOR = 4;
 
-    /** A virtual thread that acquires one shard this often in a row gets a loan. */
-    private static final int REPEATS_FOR_LOAN = 16;
+    /** A virtual thread that acquires one shard this often in a row is assigned a cache. */
+    private static final int REPEATS_FOR_CACHE = 16;
 
     /** The number of caches among which a dead one is searched. */
     private static final int ADOPTIONS_TRIED = 8;
@@ -52,7 +52,7 @@ final class SlabCaches {
     private final boolean own;
 
     private final @Nullable SlabCache[] shards;
-    private final @Nullable SlabCache[] loans;
+    private final @Nullable SlabCache[] ofVirtualThreads;
     private volatile SlabCache[] all = NO_CACHES;
     private volatile @Nullable SlabCache[] table = new SlabCache[8];
 
@@ -65,7 +65,8 @@ final class SlabCaches {
         this.limitBytes = limitBytes;
         int processors = Runtime.getRuntime().availableProcessors();
         this.shards = new SlabCache[powerOfTwo(processors * SHARDS_PER_PROCESSOR)];
-        this.loans = new SlabCache[own ? powerOfTwo(processors * LOANS_PER_PROCESSOR) : 0];
+        this.ofVirtualThreads =
+                new SlabCache[own ? powerOfTwo(processors * VIRTUAL_PER_PROCESSOR) : 0];
     }
 
     private static int powerOfTwo(int atLeast) {
@@ -90,7 +91,7 @@ final class SlabCaches {
         if (hinted != null) {
             return hinted;
         }
-        for (SlabCache cache : thread.isVirtual() ? loans : all) {
+        for (SlabCache cache : thread.isVirtual() ? ofVirtualThreads : all) {
             if (cache != null && cache.isOf(id)) {
                 enter(cache, id);
                 return cache;
@@ -123,12 +124,12 @@ final class SlabCaches {
         cache.adopt(id, reference);
         do {
             now = all;
-        } while (!ALL.compareAndSet(this, now, with(now, cache)));
+        } while (!ALL.compareAndSet(this, now, plus(now, cache)));
         enter(cache, id);
         return cache;
     }
 
-    private static SlabCache[] with(SlabCache[] now, SlabCache cache) {
+    private static SlabCache[] plus(SlabCache[] now, SlabCache cache) {
         SlabCache[] more = Arrays.copyOf(now, now.length + 1);
         more[now.length] = cache;
         return more;
@@ -163,13 +164,13 @@ final class SlabCaches {
         }
     }
 
-    /** Returns whether all have a place of their own. */
+    /** Returns whether all have a slot of their own. */
     private boolean enterAll(@Nullable SlabCache[] hints) {
         boolean apart = true;
         for (SlabCache each : all) {
             apart &= each.enterIn(hints);
         }
-        for (SlabCache each : loans) {
+        for (SlabCache each : ofVirtualThreads) {
             apart &= each == null || each.enterIn(hints);
         }
         return apart;
@@ -195,9 +196,9 @@ final class SlabCaches {
         return all.length > ADOPTIONS_TRIED;
     }
 
-    /** Returns the caches that are or have been on loan. */
-    @Nullable SlabCache[] loans() {
-        return loans;
+    /** Returns the caches of virtual threads. */
+    @Nullable SlabCache[] ofVirtualThreads() {
+        return ofVirtualThreads;
     }
 
     // ---- of all threads -------------------------------------------------------------------------
@@ -222,12 +223,12 @@ final class SlabCaches {
     }
 
     /** Returns the shard that holds the slabs of a class without a thread. */
-    SlabCache commons(int sizeClass) {
+    SlabCache centralShard(int sizeClass) {
         return shard(own ? sizeClass : 0);
     }
 
     /** Returns that shard, or null if it has not been used. */
-    @Nullable SlabCache commonsIfAny(int sizeClass) {
+    @Nullable SlabCache centralShardIfAny(int sizeClass) {
         return shardIfAny(own ? sizeClass : 0);
     }
 
@@ -236,21 +237,22 @@ final class SlabCaches {
         return own ? (int) thread.threadId() : 0;
     }
 
-    /** Returns whether a virtual thread that has acquired this shard has earned a loan. */
-    boolean earnsLoan(SlabCache shard, long id) {
+    /** Returns whether a virtual thread that has acquired this shard has earned a cache. */
+    boolean earnsCache(SlabCache shard, long id) {
         if (shard.lastUser != id) {
             shard.lastUser = id;
             shard.repeats = 0;
         }
-        return own && ++shard.repeats > REPEATS_FOR_LOAN;
+        return own && ++shard.repeats > REPEATS_FOR_CACHE;
     }
 
-    /** Lends the calling virtual thread a cache, if one is vacant or its borrower has died. */
-    @Nullable SlabCache lend(Thread thread) {
+    /** Assigns the calling virtual thread a cache, if one is vacant or its owner has died. */
+    @Nullable SlabCache assign(Thread thread) {
         long id = thread.threadId();
         WeakReference<Thread> reference = new WeakReference<>(thread);
-        for (int i = 0; i < loans.length; i++) {
-            SlabCache cache = get(loans, (int) id + i & loans.length - 1, limitBytes);
+        for (int i = 0; i < ofVirtualThreads.length; i++) {
+            SlabCache cache =
+                    get(ofVirtualThreads, (int) id + i & ofVirtualThreads.length - 1, limitBytes);
             if (cache.adopt(id, reference)) {
                 enter(cache, id);
                 return cache;

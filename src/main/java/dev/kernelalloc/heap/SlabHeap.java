@@ -18,13 +18,13 @@ import java.util.concurrent.ThreadLocalRandom;
  *   allocate   thread id, class ──► slab ──► head of its free list           no atomic operation
  *   free       address ──► slab ──► index ──► the thread's own: free list    no atomic operation
  *                                        └──► another's: REMOTE              one CAS
- *   refill     remote frees ──► partial slabs ──► commons ──► ranges ──► source
+ *   refill     remote frees ──► partial slabs ──► central shards ──► ranges ──► source
  * </pre>
  *
  * <p><b>Ownership.</b> A slab belongs to one {@link SlabCache} from its creation to its release.
  * One thread holds a cache: the live thread whose id is the cache's holder, or a thread that has
- * acquired the cache by CAS, from nobody or from a dead thread. Thread ids are never reused, and
- * everything a thread did happens before its {@code isAlive} becomes false. Only the holder
+ * acquired the cache by CAS, when it is vacant or its owner is dead. Thread ids are never reused,
+ * and everything a thread did happens before its {@code isAlive} becomes false. Only the holder
  *
  * <ul>
  *   <li>reads and writes the free list, the counts and the lists of slabs, with plain accesses;
@@ -55,8 +55,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * never empty and never released.
  *
  * <p><b>Detached slabs.</b> A slab moves between caches only while detached. Its holder has changed
- * {@code remote} from NONE to PENDING, so nobody else posts the slab, and has taken the cache's
- * name off it. A new slab begins in this state. Posting the slab to its new cache ends it.
+ * {@code remote} from NONE to PENDING, so no other thread posts the slab, and has cleared its
+ * {@code cache} field. A new slab begins in this state. Posting the slab to its new cache ends it.
  *
  * <p><b>Concurrent frees of one block</b> may both succeed if one is the owner's: its check and its
  * plain store enclose the other thread's CAS. The block is free once all the same, as collecting
@@ -78,9 +78,10 @@ import java.util.concurrent.ThreadLocalRandom;
  * do learns of a request by its next operation of another kind.
  *
  * <p><b>Withdrawn slabs.</b> When the source reports that a chunk has lost what was requested of
- * it, no block is taken from its slabs any more ({@link #withdraw}): caches skip them as they skip
- * full ones, and drop them once they are empty. The flag is stored before the epoch is incremented,
- * so a thread that has just made one its current slab learns of it by its next operation.
+ * it, no block is allocated from its slabs any more ({@link #withdraw}): caches skip them as they
+ * skip full ones, and drop them once they are empty. The flag is stored before the epoch is
+ * incremented, so a thread that has just made one its current slab learns of it by its next
+ * operation.
  *
  * <p><b>Plain reads that may race</b>, and why each is safe:
  *
@@ -111,7 +112,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * slabs with a free list of the owner and one of all others; Liétar et al., <i>snmalloc</i> (2019),
  * for messages to the owner; Bonwick, <i>The Slab Allocator</i> (1994).
  */
-public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget.Holder {
+public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budget.Holder {
 
     /** Below this, threads share shards: a slab for each class would be the whole cache. */
     private static final long MIN_THREAD_CACHE_BYTES = 2L << 20;
@@ -119,13 +120,13 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     /** A class is cached only if the thread's limit allows this many of its slabs. */
     private static final int SLABS_OF_A_CACHE = 4;
 
-    private static final VarHandle WATCHED;
+    private static final VarHandle REGISTERED;
     private static final VarHandle EPOCH;
 
     static {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
-            WATCHED = lookup.findVarHandle(SlabHeap.class, "watched", boolean.class);
+            REGISTERED = lookup.findVarHandle(SlabHeap.class, "registered", boolean.class);
             EPOCH = lookup.findVarHandle(SlabHeap.class, "epoch", int.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
@@ -134,13 +135,13 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     private final HeapSettings settings;
     private final HeapListener listener;
-    private final ToldChunks source;
+    private final NotifyingChunks source;
     private final Slabs slabs;
     private final LargeBlocks large;
     private final HighWater capacity;
     private final SlabCaches caches;
     private volatile boolean closed;
-    private volatile boolean watched;
+    private volatile boolean registered;
 
     /** Incremented by each request to flush. */
     private volatile int epoch;
@@ -184,10 +185,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             HeapListener listener,
             boolean hardened,
             boolean shuffled) {
-        Rehearsal.ofServing();
+        Warmup.ofServing();
         this.settings = settings;
         this.listener = listener;
-        this.source = new ToldChunks(source, listener, idleTrimming);
+        this.source = new NotifyingChunks(source, listener, idleTrimming);
         this.capacity = capacity;
         this.slabs = new Slabs(this.source, settings.cacheBytes(), capacity, hardened, shuffled);
         CacheBudget budget = new CacheBudget(settings.cacheBytes());
@@ -197,53 +198,53 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         this.shardUses = new int[caches.shards()];
     }
 
-    /** Executes each step of serving blocks once; see {@link Rehearsal}. */
-    static void rehearseServing(ChunkSource nowhere, long cacheBytes) throws Refusal {
-        rehearsed(nowhere, cacheBytes).serveOften();
+    /** Executes each step of serving blocks once; see {@link Warmup}. */
+    static void warmUpServing(ChunkSource unmapped, long cacheBytes) throws Refusal {
+        scratchHeap(unmapped, cacheBytes).exercise();
     }
 
     /** Executes each step of releasing memory once. */
-    static void rehearseTrimming(ChunkSource nowhere, long cacheBytes) throws Refusal {
-        SlabHeap heap = rehearsed(nowhere, cacheBytes);
+    static void warmUpTrimming(ChunkSource unmapped, long cacheBytes) throws Refusal {
+        SlabHeap heap = scratchHeap(unmapped, cacheBytes);
         heap.requestFlush();
-        heap.serveOften();
+        heap.exercise();
         heap.reclaim();
         heap.returnIdle();
         heap.returnIdle();
         heap.reclaimUnreachable();
     }
 
-    private static SlabHeap rehearsed(ChunkSource nowhere, long cacheBytes) {
+    private static SlabHeap scratchHeap(ChunkSource unmapped, long cacheBytes) {
         SlabHeap heap =
                 new SlabHeap(
-                        new HeapSettings("rehearsed", cacheBytes, cacheBytes),
-                        nowhere,
+                        new HeapSettings("warm-up", cacheBytes, cacheBytes),
+                        unmapped,
                         new HighWater(),
                         HeapListener.NONE,
                         false,
                         true);
-        heap.watched = true; // by no thread
+        heap.registered = true; // by no thread
         return heap;
     }
 
-    private void serveOften() throws Refusal {
+    private void exercise() throws Refusal {
         long[] blocks = new long[300]; // more than one slab of 512 bytes, and of 300 KiB
         for (long bytes : new long[] {512, 300 << 10}) {
             for (int i = 0; i < blocks.length; i++) {
                 blocks[i] = allocate(bytes, 8, false);
             }
             for (int i = 0; i < blocks.length; i += 2) {
-                freeFrom(blocks[i]);
+                freeRemotely(blocks[i]);
             }
             for (int i = 1; i < blocks.length; i += 2) {
                 free(blocks[i]);
             }
-            takeFromAny(SizeClasses.of(bytes, 8), Slab.RAW);
+            allocateFromAny(SizeClasses.of(bytes, 8), Slab.RAW);
         }
     }
 
     /** Frees a block as a thread that does not own its slab. */
-    private void freeFrom(long address) {
+    private void freeRemotely(long address) {
         Slab slab = find(address);
         int index = (int) slab.indexOf(address);
         if (slab.change(index, Slab.RAW, Slab.REMOTE) && slab.addRemote(index)) {
@@ -304,8 +305,8 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     }
 
     /**
-     * Returns the slab from which the calling thread is to take an owned block. Where a deep caller
-     * creates a box, only methods that call nothing further are inlined here.
+     * Returns the slab from which the calling thread is to allocate an owned block. Where a deep
+     * caller creates a box, only methods that call nothing further are inlined here.
      *
      * @param bytes not negative
      * @param alignment a power of two
@@ -324,7 +325,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
      * @param alignment a power of two
      * @return its address and marks; 0 if there is no free block, or if it is to be sampled
      */
-    public long tryTake(long bytes, long alignment) {
+    public long tryAllocateOwned(long bytes, long alignment) {
         Slab slab = slabForOwned(bytes, alignment);
         return slab != null ? slab.popOfCurrent(Slab.OWNED) : 0;
     }
@@ -334,7 +335,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
      *
      * @return false if the caller must call {@link #freeOwned}
      */
-    public boolean tryGive(long address) {
+    public boolean tryFreeOwned(long address) {
         return tryFree(address, Slab.OWNED);
     }
 
@@ -366,11 +367,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         Slab slab = find(address);
         if (slab != null) {
             int index = (int) slab.indexOf(address);
-            if (slab.stateOf(index) == Slab.RAW && give(slab, index, Slab.RAW)) {
+            if (slab.stateOf(index) == Slab.RAW && freeBlock(slab, index, Slab.RAW)) {
                 return;
             }
         } else if (large.free(address, true)) {
-            ensureWatched();
+            ensureRegistered();
             return;
         }
         throw notALiveBlock(address);
@@ -410,11 +411,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     @Override
     public long allocateOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
-        return takeOwned(bytes, alignment, zeroed) & Blocks.ADDRESS;
+        return allocateOwnedMarked(bytes, alignment, zeroed) & Blocks.ADDRESS;
     }
 
     @Override
-    public long takeOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
+    public long allocateOwnedMarked(long bytes, long alignment, boolean zeroed) throws Refusal {
         long id = Thread.currentThread().threadId();
         Slab slab = current(id, SizeClasses.of(bytes, alignment));
         if (!slab.isCurrentOf(id) || !slab.hasFree()) {
@@ -426,7 +427,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
-        if (!tryGive(address)) {
+        if (!tryFreeOwned(address)) {
             freeOwnedSlowly(address);
         }
     }
@@ -437,11 +438,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         if (slab != null) {
             int index = (int) slab.indexOf(address);
             if (slab.stateOf(index) == Slab.OWNED) {
-                give(slab, index, Slab.OWNED);
+                freeBlock(slab, index, Slab.OWNED);
             }
         } else {
             large.free(address, false);
-            ensureWatched();
+            ensureRegistered();
         }
     }
 
@@ -534,26 +535,26 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         int sizeClass = SizeClasses.of(bytes, alignment);
         long block;
         try {
-            block = takeOrReclaim(sizeClass, bytes, alignment, state);
+            block = allocateOrReclaim(sizeClass, bytes, alignment, state);
         } catch (OutOfMemoryError e) {
             throw javaHeapExhausted();
         }
-        ensureWatched(); // the source may have been so slow that this heap was found empty
-        VarHandle.fullFence(); // either the closer sees the block taken, or it is seen here
+        ensureRegistered(); // the source may have been so slow that this heap was found empty
+        VarHandle.fullFence(); // either the closer sees the block allocated, or it is seen here
         if (closed) {
-            giveBack(block, state);
+            undoAllocate(block, state);
             if (!isEmpty()) {
-                Trimmer.watchClosed(this); // it was empty when it was closed
+                Trimmer.registerClosed(this); // it was empty when it was closed
             }
             requireOpen();
         }
         return zeroed ? zeroed(block, bytes) : block;
     }
 
-    private long takeOrReclaim(int sizeClass, long bytes, long alignment, char state)
+    private long allocateOrReclaim(int sizeClass, long bytes, long alignment, char state)
             throws Refusal {
         try {
-            return takeInside(sizeClass, bytes, alignment, state, false);
+            return allocateInside(sizeClass, bytes, alignment, state, false);
         } catch (Refusal e) {
             reclaimFor(e);
         }
@@ -561,7 +562,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         boolean released = false;
         while (true) {
             try {
-                return takeInside(sizeClass, bytes, alignment, state, true);
+                return allocateInside(sizeClass, bytes, alignment, state, true);
             } catch (Refusal e) {
                 boolean again = !released && releaseRanges();
                 released = true;
@@ -590,7 +591,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         if (source.isFinal(refusal)) {
             throw refusal;
         }
-        Rehearsal.ofTrimming();
+        Warmup.ofTrimming();
         boolean entered = source.enter();
         try {
             reclaimIntoRanges(false);
@@ -604,16 +605,17 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
      *
      * @param anywhere whether to search all caches that no live thread owns
      */
-    private long takeInside(int sizeClass, long bytes, long alignment, char state, boolean anywhere)
+    private long allocateInside(
+            int sizeClass, long bytes, long alignment, char state, boolean anywhere)
             throws Refusal {
         boolean entered = source.enter();
         long block = 0;
         try {
-            block = take(sizeClass, bytes, alignment, state);
+            block = allocateBlock(sizeClass, bytes, alignment, state);
             return block;
         } catch (Refusal e) {
             if (anywhere && sizeClass != SizeClasses.NONE) {
-                block = takeFromAny(sizeClass, state);
+                block = allocateFromAny(sizeClass, state);
             }
             if (block == 0) {
                 throw e;
@@ -624,40 +626,41 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
     }
 
-    private void giveBack(long block, char state) {
+    private void undoAllocate(long block, char state) {
         long address = block & Blocks.ADDRESS;
         Slab slab = find(address);
         if (slab != null) {
-            give(slab, (int) slab.indexOf(address), state);
+            freeBlock(slab, (int) slab.indexOf(address), state);
         } else {
             large.free(address, state == Slab.RAW);
         }
     }
 
-    private long take(int sizeClass, long bytes, long alignment, char state) throws Refusal {
-        if (!watched && WATCHED.compareAndSet(this, false, true)) {
-            watch();
+    private long allocateBlock(int sizeClass, long bytes, long alignment, char state)
+            throws Refusal {
+        if (!registered && REGISTERED.compareAndSet(this, false, true)) {
+            register();
         } else {
             Trimmer.ensureRunning();
         }
         if (sizeClass == SizeClasses.NONE) {
-            Rehearsal.ofLargeBlocks();
+            Warmup.ofLargeBlocks();
             return large.allocate(bytes, alignment, state == Slab.RAW);
         }
         Thread thread = Thread.currentThread();
         SlabCache own = caches.own(thread);
         if (own != null) {
             flushIfRequested(own, thread);
-            long block = takeFromOwn(own, thread, sizeClass, state);
+            long block = allocateFromOwn(own, thread, sizeClass, state);
             if (block != 0) {
                 return block;
             }
         }
-        return takeFromShard(thread, sizeClass, state);
+        return allocateFromShard(thread, sizeClass, state);
     }
 
     /** Allocates from the calling thread's cache; 0 if the class is too large for it. */
-    private long takeFromOwn(SlabCache own, Thread thread, int sizeClass, char state)
+    private long allocateFromOwn(SlabCache own, Thread thread, int sizeClass, char state)
             throws Refusal {
         Slab slab = own.find(sizeClass);
         if (slab == null) {
@@ -687,7 +690,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
         own.dropEmpty();
         while (!own.makeCurrent(slab)) {
-            int dispensable = own.mostDispensable(slab.sizeClass);
+            int dispensable = own.victim(slab.sizeClass);
             if (dispensable < 0) {
                 return false;
             }
@@ -697,10 +700,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         return true;
     }
 
-    /** Returns a detached slab with free blocks: one of the commons, or a new one. */
+    /** Returns a detached slab with free blocks: one of the central shard, or a new one. */
     private Slab refill(int sizeClass) throws Refusal {
-        SlabCache commons = caches.commonsIfAny(sizeClass);
-        Slab slab = commons == null ? null : detachFrom(commons, sizeClass);
+        SlabCache central = caches.centralShardIfAny(sizeClass);
+        Slab slab = central == null ? null : detachFrom(central, sizeClass);
         boolean found = slab != null;
         if (slab == null) {
             slab = slabs.tryMake(sizeClass);
@@ -729,7 +732,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             }
         }
         Slab slab = detachFromDead(caches.all(), sizeClass);
-        return slab != null ? slab : detachFromDead(caches.loans(), sizeClass);
+        return slab != null ? slab : detachFromDead(caches.ofVirtualThreads(), sizeClass);
     }
 
     private @Nullable Slab detachFromDead(@Nullable SlabCache[] ofThreads, int sizeClass) {
@@ -763,17 +766,17 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         slabs.release(dropped);
     }
 
-    private long takeFromShard(Thread thread, int sizeClass, char state) throws Refusal {
+    private long allocateFromShard(Thread thread, int sizeClass, char state) throws Refusal {
         int first = caches.firstShard(thread);
         SlabCache vacant = null;
         for (int i = 0; i < caches.shards(); i++) {
             SlabCache shard = caches.shard(first + i);
             if (shard.tryAcquire()) {
-                boolean earned = thread.isVirtual() && caches.earnsLoan(shard, thread.threadId());
+                boolean earned = thread.isVirtual() && caches.earnsCache(shard, thread.threadId());
                 long block = popFrom(shard, sizeClass, state);
                 release(shard);
                 if (earned) {
-                    lend(thread);
+                    assignCache(thread);
                 }
                 if (block != 0) {
                     return block;
@@ -789,9 +792,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         return popAndSend(refill(sizeClass), state, vacant == null ? caches.shard(first) : vacant);
     }
 
-    private void lend(Thread thread) {
+    private void assignCache(Thread thread) {
         try {
-            caches.lend(thread);
+            caches.assign(thread);
         } catch (OutOfMemoryError _) {
             // the Java heap is exhausted: the block in hand is what counts
         }
@@ -813,10 +816,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     }
 
     /** Allocates from any cache that no live thread owns; 0 if none has a block. */
-    private long takeFromAny(int sizeClass, char state) {
-        SlabCache commons = caches.commons(sizeClass); // before a slab is held
+    private long allocateFromAny(int sizeClass, char state) {
+        SlabCache central = caches.centralShard(sizeClass); // before a slab is held
         Slab slab = detachFromAny(sizeClass);
-        return slab == null ? 0 : popAndSend(slab, state, commons);
+        return slab == null ? 0 : popAndSend(slab, state, central);
     }
 
     private void reportRefill(Slab slab, boolean found) {
@@ -834,19 +837,19 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
      * @param state the state of the block
      * @return false where another thread has ended it in this instant
      */
-    boolean give(Slab slab, int index, char state) {
+    boolean freeBlock(Slab slab, int index, char state) {
         boolean entered = source.enter();
         try {
-            return giveInside(slab, index, state);
+            return freeInside(slab, index, state);
         } finally {
             source.leave(entered, true);
             if (OutstandingChunks.UNLOADABLE) {
-                ensureWatched(); // the trim thread may have ended since a block was taken
+                ensureRegistered(); // the trim thread may have ended since a block was allocated
             }
         }
     }
 
-    private boolean giveInside(Slab slab, int index, char state) {
+    private boolean freeInside(Slab slab, int index, char state) {
         SlabCache cache = slab.cache;
         if (cache == null) {
             return false; // another free of the block was faster, and the slab has been released
@@ -867,7 +870,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             }
             release(cache);
             if (!ends) {
-                return slab.stateOf(index) == state && giveInside(slab, index, state);
+                return slab.stateOf(index) == state && freeInside(slab, index, state);
             }
             VarHandle.fullFence(); // either the closer finds the shard released, or it is closed
             // here
@@ -977,7 +980,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
      */
     public void fastPaths(boolean on) {
         if (fastPaths != on) {
-            Rehearsal.ofTrimming();
+            Warmup.ofTrimming();
             fastPaths = on;
             requestFlush();
         }
@@ -1003,7 +1006,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     /** Restarts the countdowns of all threads. */
     public void resetSampling() {
-        Rehearsal.ofTrimming();
+        Warmup.ofTrimming();
         requestFlush();
     }
 
@@ -1030,13 +1033,13 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     private void sweepDeadCaches(boolean discarding) {
         sweepDead(caches.all(), caches.areMany(), discarding);
-        sweepDead(caches.loans(), false, discarding);
+        sweepDead(caches.ofVirtualThreads(), false, discarding);
         if (caches.areMany()) {
             caches.removeEnded();
         }
     }
 
-    /** Moves the slabs of dead threads to the commons. */
+    /** Moves the slabs of dead threads to the central shards. */
     private void sweepDead(@Nullable SlabCache[] ofThreads, boolean ending, boolean discarding) {
         for (SlabCache cache : ofThreads) {
             if (cache != null && !cache.isEnded() && cache.tryAcquireDead()) {
@@ -1098,15 +1101,15 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             }
             slabs.trim();
         }
-        if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
-            watchClosed(); // of two concurrent frees, each may leave it to the other
+        if (!registered && !isEmpty() && REGISTERED.compareAndSet(this, false, true)) {
+            registerClosed(); // of two concurrent frees, each may leave it to the other
         }
     }
 
     @Override
     public void trim() {
         StackReserve.require();
-        Rehearsal.ofTrimming();
+        Warmup.ofTrimming();
         long began = System.nanoTime();
         long returnedBefore = source.returnedBytes();
         requestFlush();
@@ -1127,21 +1130,21 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     /** Trims without waiting for the trim thread, on behalf of another heap. */
     @Override
-    public void giveUpIdle() {
+    public void releaseIdle() {
         StackReserve.require();
-        Rehearsal.ofTrimming();
+        Warmup.ofTrimming();
         requestFlush();
         reclaim();
     }
 
     /**
-     * Takes chunks out of use that the source reports as no longer {@link ChunkSource#serves
-     * serving}. Their live blocks stay valid and are freed as others are. No call that begins after
-     * this one returns a new block from them. Each chunk is released with the last of its blocks.
+     * Withdraws chunks that the source reports as no longer {@link ChunkSource#serves serving}.
+     * Their live blocks stay valid and are freed as others are. No call that begins after this one
+     * returns a new block from them. Each chunk is released with the last of its blocks.
      */
     public void withdraw() {
         if (slabs.withdraw()) {
-            giveUpIdle();
+            releaseIdle();
         }
     }
 
@@ -1152,7 +1155,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
 
     @Override
     public boolean trimIdle() {
-        Rehearsal.ofTrimming();
+        Warmup.ofTrimming();
         boolean entered = source.enter();
         try {
             synchronized (idleTrimming) {
@@ -1165,20 +1168,20 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         if (!isEmpty() && !hasLiveBlocksAlone()) {
             return true;
         }
-        watched = false; // before the second check; a slab created later sets it again
-        return !isEmpty() && !hasLiveBlocksAlone() && WATCHED.compareAndSet(this, false, true);
+        registered = false; // before the second check; a slab created later sets it again
+        return !isEmpty() && !hasLiveBlocksAlone() && REGISTERED.compareAndSet(this, false, true);
     }
 
     /** Returns whether the trim thread visits this heap. */
-    boolean isWatched() {
-        return watched;
+    boolean isRegistered() {
+        return registered;
     }
 
     /** Makes the trim thread visit this heap, if it holds memory. */
-    private void ensureWatched() {
+    private void ensureRegistered() {
         try {
-            if (!watched && !isEmpty() && WATCHED.compareAndSet(this, false, true)) {
-                watch();
+            if (!registered && !isEmpty() && REGISTERED.compareAndSet(this, false, true)) {
+                register();
             } else if (OutstandingChunks.UNLOADABLE) {
                 Trimmer.ensureRunning();
             }
@@ -1188,19 +1191,19 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
     }
 
-    private void watchClosed() {
+    private void registerClosed() {
         try {
-            Trimmer.watchClosed(this);
+            Trimmer.registerClosed(this);
         } catch (OutOfMemoryError e) {
-            watched = false; // the Java heap is exhausted: the next free tries again
+            registered = false; // the Java heap is exhausted: the next free tries again
         }
     }
 
-    private void watch() {
+    private void register() {
         try {
-            Trimmer.watch(this);
+            Trimmer.register(this);
         } catch (Throwable e) {
-            watched = false; // the Java heap is exhausted: the next call tries again
+            registered = false; // the Java heap is exhausted: the next call tries again
             throw e;
         }
     }
@@ -1234,23 +1237,23 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
     }
 
     private boolean isEmpty() {
-        return slabs.isEmpty() && !large.keepsAny() && source.hasReleasedAll();
+        return slabs.isEmpty() && !large.hasIdle() && source.hasReleasedAll();
     }
 
     // ---- state ----------------------------------------------------------------------------------
 
     @Override
     public void close() {
-        Rehearsal.ofTrimming();
+        Warmup.ofTrimming();
         synchronized (this) {
             requireOpen();
             closed = true;
         }
-        slabs.keepNothingIdle();
-        large.keepNothing();
+        slabs.stopKeepingIdle();
+        large.stopKeeping();
         trim();
         if (!isEmpty()) {
-            Trimmer.watchClosed(this);
+            Trimmer.registerClosed(this);
         }
     }
 
@@ -1261,7 +1264,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
         }
         synchronized (idleTrimming) {
             sendUnreachable(caches.all());
-            sendUnreachable(caches.loans());
+            sendUnreachable(caches.ofVirtualThreads());
             reclaim();
         }
         source.retryReleases();
@@ -1303,9 +1306,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             for (SlabCache cache : caches.all()) {
                 cache.checkInvariants();
             }
-            for (SlabCache loan : caches.loans()) {
-                if (loan != null) {
-                    loan.checkInvariants();
+            for (SlabCache cache : caches.ofVirtualThreads()) {
+                if (cache != null) {
+                    cache.checkInvariants();
                 }
             }
             for (int i = 0; i < caches.shards(); i++) {
@@ -1341,17 +1344,17 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmed, Budget
             NativeMemory.zeroByCall(
                     address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
         } catch (Throwable e) { // all, not only Error: that is less code
-            giveBack(address); // the Java heap or stack is exhausted
+            undoAllocate(address); // the Java heap or stack is exhausted
             throw e;
         }
     }
 
-    private void giveBack(long address) {
+    private void undoAllocate(long address) {
         Slab slab = find(address);
         if (slab == null) {
-            giveBack(address, large.capacityAt(address, true) >= 0 ? Slab.RAW : Slab.OWNED);
+            undoAllocate(address, large.capacityAt(address, true) >= 0 ? Slab.RAW : Slab.OWNED);
         } else {
-            giveBack(address, slab.stateOf((int) slab.indexOf(address)));
+            undoAllocate(address, slab.stateOf((int) slab.indexOf(address)));
         }
     }
 

@@ -6,7 +6,7 @@ import java.util.Arrays;
 /**
  * The two tables of the fast path of {@link SlabHeap}: a superclass, so that they are read without
  * another load. Elements are read and written plainly and may be stale; what an element says is
- * verified by its user. {@link Slab#NOTHING} stands for no slab.
+ * verified by its user. {@link Slab#ABSENT} means no slab.
  */
 abstract sealed class SlabHints permits SlabHeap {
 
@@ -21,7 +21,7 @@ abstract sealed class SlabHints permits SlabHeap {
 
     private static Slab[] emptyTable(int length) {
         Slab[] table = new Slab[length];
-        Arrays.fill(table, Slab.NOTHING);
+        Arrays.fill(table, Slab.ABSENT);
         return table;
     }
 
@@ -45,7 +45,7 @@ abstract sealed class SlabHints permits SlabHeap {
 
     final void forgetCurrent(long id, int sizeClass) {
         Slab[] hints = byThread;
-        hints[at(hints, id, sizeClass)] = Slab.NOTHING;
+        hints[at(hints, id, sizeClass)] = Slab.ABSENT;
     }
 
     private static int at(Slab[] hints, long id, int sizeClass) {

@@ -15,7 +15,7 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
     private static final int MAX_GRANULES = 16;
 
     /** The number of blocks that a slab has if they fit. */
-    private static final int ENOUGH_BLOCKS = 8;
+    private static final int MIN_BLOCKS = 8;
 
     /** Returns the smallest slab that leaves at most 1/32 of it unused, or else the best. */
     static SlabShape of(int sizeClass, ChunkSource source) {
@@ -23,12 +23,12 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
         int stride = source.strideOf(bytes);
         SlabShape best = cut(sizeClass, stride, source.leadOf(bytes), granulesFor(stride));
         for (int granules = best.granules + 1; granules <= MAX_GRANULES; granules++) {
-            if (best.blocks >= ENOUGH_BLOCKS && best.unused() * 32 <= best.bytes()) {
+            if (best.blocks >= MIN_BLOCKS && best.unused() * 32 <= best.bytes()) {
                 break;
             }
             SlabShape larger = cut(sizeClass, stride, best.lead, granules);
             if (larger.unused() * best.bytes() < best.unused() * larger.bytes()
-                    || best.blocks < ENOUGH_BLOCKS && larger.wastesNoMoreThan(best)) {
+                    || best.blocks < MIN_BLOCKS && larger.wastesNoMoreThan(best)) {
                 best = larger;
             }
         }
@@ -36,7 +36,7 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
     }
 
     /** Returns the smallest slab of the same blocks, whatever it leaves unused. */
-    SlabShape least() {
+    SlabShape smallest() {
         return cut(sizeClass, stride, lead, granulesFor(stride));
     }
 

@@ -117,7 +117,7 @@ final class Slabs {
         try {
             return make(shape);
         } catch (Refusal e) {
-            SlabShape least = shape.least();
+            SlabShape least = shape.smallest();
             if (least.granules() == shape.granules()) {
                 throw e;
             }
@@ -158,7 +158,8 @@ final class Slabs {
 
     private @Nullable Slab makeInRanges(SlabShape shape) throws Refusal {
         for (Range range : ranges) {
-            long first = source.serves(range.chunk()) ? range.take(shape.granules()) : Range.NONE;
+            long first =
+                    source.serves(range.chunk()) ? range.acquire(shape.granules()) : Range.NONE;
             if (first != Range.NONE) {
                 return cut(shape, range, first);
             }
@@ -178,7 +179,7 @@ final class Slabs {
             boolean zeroed = dirty == 0 && range.chunk().zeroed();
             slab = new Slab(shape, address, zeroed, shuffled, guardedBytes);
         } catch (Refusal | RuntimeException | Error e) {
-            range.give(first, shape.granules());
+            range.release(first, shape.granules());
             throw e;
         }
         if (range.discards()) {
@@ -186,7 +187,7 @@ final class Slabs {
         }
         capacity.change(slab.blockBytes());
         slab.cache = SlabCache.IN_TRANSIT;
-        range.enter(slab);
+        range.add(slab);
         VarHandle.fullFence(); // either withdraw sees the slab, or the lost chunk is seen here
         if (!source.serves(range.chunk())) {
             slab.withdraw();
@@ -201,14 +202,14 @@ final class Slabs {
             Range[] now;
             do {
                 now = ranges;
-            } while (!RANGES.compareAndSet(this, now, with(now, range)));
+            } while (!RANGES.compareAndSet(this, now, plus(now, range)));
         } catch (RuntimeException | Error e) {
-            source.giveBack(chunk);
+            source.release(chunk);
             throw e;
         }
     }
 
-    private static Range[] with(Range[] now, Range range) {
+    private static Range[] plus(Range[] now, Range range) {
         Range[] more = new Range[now.length + 1];
         int at = 0;
         while (at < now.length
@@ -244,12 +245,12 @@ final class Slabs {
         while (slab != null) {
             Slab following = slab.next;
             slab.next = null;
-            uncut(slab);
+            destroy(slab);
             slab = following;
         }
     }
 
-    private void uncut(Slab slab) {
+    private void destroy(Slab slab) {
         Range range = rangeOf(slab.address);
         long first = slab.address - range.chunk().address() >>> Range.GRANULE_BITS;
         range.remove(slab);
@@ -257,7 +258,7 @@ final class Slabs {
         if (range.discards() && idleBytes.addAndGet(slab.bytes()) > maxIdleBytes()) {
             discard(range, first, slab.granules);
         } else {
-            range.giveDirty(first, slab.granules);
+            range.releaseDirty(first, slab.granules);
         }
     }
 
@@ -269,7 +270,7 @@ final class Slabs {
         return Math.min(idleLimitBytes, Math.max(MIN_IDLE_BYTES, capacity.bytes() / 8));
     }
 
-    /** Discards a run that the caller has taken, and that counts as idle. */
+    /** Discards a run that the caller has acquired, and that counts as idle. */
     private void discard(Range range, long first, int granules) {
         long bytes = (long) granules << Range.GRANULE_BITS;
         boolean discarded = false;
@@ -277,18 +278,18 @@ final class Slabs {
             discarded = source.discard(range.addressOf(first), bytes);
         } finally {
             if (discarded) {
-                range.giveDiscarded(first, granules);
+                range.releaseDiscarded(first, granules);
                 idleBytes.addAndGet(-bytes);
             } else {
-                range.noLongerDiscards();
+                range.stopDiscarding();
                 idleBytes.addAndGet(-bytes - ((long) range.dirtyGranules() << Range.GRANULE_BITS));
-                range.giveDirty(first, granules);
+                range.releaseDirty(first, granules);
             }
         }
     }
 
     /** Keeps no idle memory from now on. */
-    void keepNothingIdle() {
+    void stopKeepingIdle() {
         idleLimitBytes = 0;
     }
 
@@ -311,7 +312,7 @@ final class Slabs {
 
     private void discardDirty(Range range, boolean onlyAged) {
         while (range.discards()) {
-            long run = range.takeDirty(onlyAged);
+            long run = range.acquireDirty(onlyAged);
             if (run == Range.NONE) {
                 return;
             }
@@ -341,7 +342,7 @@ final class Slabs {
                 if (range.discards()) {
                     idleBytes.addAndGet(-(long) range.dirtyGranules() << Range.GRANULE_BITS);
                 }
-                source.giveBack(range.chunk());
+                source.release(range.chunk());
                 released = true;
             }
         }

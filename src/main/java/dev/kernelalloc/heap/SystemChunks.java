@@ -79,7 +79,7 @@ public final class SystemChunks implements ChunkSource {
             if (names != null
                     && alignment == Range.GRANULE_BYTES
                     && bytes >= SEPARATE_MAPPING_BYTES) {
-                names.give(chunk);
+                names.assign(chunk);
             }
             OutstandingChunks.add(address);
             return chunk;
@@ -91,27 +91,27 @@ public final class SystemChunks implements ChunkSource {
 
     private @Nullable Chunk beginSmall(long bytes) {
         if (bytes != FirstRange.BYTES) {
-            FirstRange.passOver();
+            FirstRange.skip();
             return null;
         }
-        FirstRange taken = FirstRange.take();
-        if (taken == null) {
+        FirstRange acquired = FirstRange.tryAcquire();
+        if (acquired == null) {
             return null;
         }
-        first = taken;
-        return taken.chunk();
+        first = acquired;
+        return acquired.chunk();
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
+    public void release(Chunk chunk) {
         FirstRange known = first;
         if (known != null && known.holds(chunk)) {
             first = null;
-            known.giveBack();
+            known.release();
             return;
         }
         if (names != null) {
-            names.takeOff(chunk);
+            names.clear(chunk);
         }
         OutstandingChunks.remove(chunk.address());
         os.alignedFree(chunk.address());
@@ -143,7 +143,7 @@ public final class SystemChunks implements ChunkSource {
     private Chunk moved(Chunk chunk, long bytes) throws Refusal {
         Chunk moved = obtain(bytes, SystemHeap.MALLOC_ALIGNMENT_BYTES);
         NativeMemory.copy(chunk.address(), moved.address(), Math.min(chunk.bytes(), bytes));
-        giveBack(chunk);
+        release(chunk);
         return moved;
     }
 

@@ -62,7 +62,7 @@ public record SystemHeap(OperatingSystem os) implements BlockSource {
     }
 
     @Override
-    public void giveBack(Block block) {
+    public void release(Block block) {
         if (block.origin() == Origin.C_HEAP_ALIGNED) {
             os.alignedFree(block.address());
         } else {

@@ -4,7 +4,7 @@ package dev.kernelalloc.heap;
  * A number of blocks and of bytes.
  *
  * @param blocks the number of blocks
- * @param bytes the bytes taken for all of them together
+ * @param bytes the capacity of all of them together
  */
 public record Tally(long blocks, long bytes) {
 

@@ -24,7 +24,8 @@ final class Trimmer {
     /** Memory that is idle at two visits has been idle for one to two periods. */
     private static final long PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
-    private static final Queue<Supplier<@Nullable Trimmed>> WATCHED = new ConcurrentLinkedQueue<>();
+    private static final Queue<Supplier<@Nullable Trimmable>> REGISTERED =
+            new ConcurrentLinkedQueue<>();
 
     /** Twice the visits from the last use of memory until it is returned. */
     private static final int QUIET_VISITS = 4;
@@ -41,7 +42,7 @@ final class Trimmer {
 
         @Override
         public boolean isPending() {
-            return !WATCHED.isEmpty()
+            return !REGISTERED.isEmpty()
                     && (!OutstandingChunks.UNLOADABLE || quietVisits < QUIET_VISITS);
         }
 
@@ -60,8 +61,8 @@ final class Trimmer {
     }
 
     /** Visits a heap from now on, until it holds no memory. */
-    static void watch(Trimmed heap) {
-        WATCHED.add(new WeakReference<>(heap)::get);
+    static void register(Trimmable heap) {
+        REGISTERED.add(new WeakReference<>(heap)::get);
         quietVisits = 0;
         THREAD.ensureRunning();
     }
@@ -71,14 +72,14 @@ final class Trimmer {
         if (quietVisits != 0) {
             quietVisits = 0;
         }
-        if (!THREAD.isRunning() && !WATCHED.isEmpty()) {
+        if (!THREAD.isRunning() && !REGISTERED.isEmpty()) {
             THREAD.ensureRunning();
         }
     }
 
     /** Visits a closed heap from now on, until it holds no memory. */
-    static void watchClosed(Trimmed heap) {
-        WATCHED.add(() -> heap);
+    static void registerClosed(Trimmable heap) {
+        REGISTERED.add(() -> heap);
         quietVisits = 0;
         THREAD.ensureRunning();
     }
@@ -91,8 +92,8 @@ final class Trimmer {
     /** Visits every heap, even if the visit of another throws. */
     private static void visitAll() {
         Throwable failure = null;
-        for (Iterator<Supplier<@Nullable Trimmed>> all = WATCHED.iterator(); all.hasNext(); ) {
-            Trimmed heap = all.next().get();
+        for (Iterator<Supplier<@Nullable Trimmable>> all = REGISTERED.iterator(); all.hasNext(); ) {
+            Trimmable heap = all.next().get();
             try {
                 if (heap == null || !heap.trimIdle()) {
                     all.remove();

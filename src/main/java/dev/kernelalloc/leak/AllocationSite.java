@@ -18,20 +18,20 @@ public sealed interface AllocationSite {
     List<StackTraceElement> callers();
 
     /** Captures a few callers: measured at 1.1 to 1.7 microseconds, however deep the stack is. */
-    static AllocationSite few() {
-        return new Few(Few.WALKER.walk(Few.NEAREST));
+    static AllocationSite nearest() {
+        return new NearestFrames(NearestFrames.WALKER.walk(NearestFrames.NEAREST));
     }
 
     /**
      * Captures all callers: measured at 0.6 microseconds on a stack of 5 frames, 1.9 at 30 and 2.5
      * at 100, where a {@link StackWalker} needs 2.8, 7.5 and 12.
      */
-    static AllocationSite whole() {
-        return new Whole(new Throwable());
+    static AllocationSite full() {
+        return new FullStack(new Throwable());
     }
 
     /** The nearest callers. */
-    record Few(List<StackWalker.StackFrame> frames) implements AllocationSite {
+    record NearestFrames(List<StackWalker.StackFrame> frames) implements AllocationSite {
 
         private static final StackWalker WALKER = StackWalker.getInstance();
         private static final int MOST = 4;
@@ -50,7 +50,7 @@ public sealed interface AllocationSite {
                 Iterator<StackWalker.StackFrame> frames = all.iterator();
                 while (nearest.size() < MOST && frames.hasNext()) {
                     StackWalker.StackFrame frame = frames.next();
-                    if (!nearest.isEmpty() || !Own.has(frame.getClassName())) {
+                    if (!nearest.isEmpty() || !LibraryClasses.has(frame.getClassName())) {
                         nearest.add(frame);
                     }
                 }
@@ -65,22 +65,22 @@ public sealed interface AllocationSite {
     }
 
     /** The frames, captured by an exception. */
-    record Whole(Throwable stack) implements AllocationSite {
+    record FullStack(Throwable stack) implements AllocationSite {
         @Override
         public List<StackTraceElement> callers() {
             return Arrays.stream(stack.getStackTrace())
-                    .dropWhile(frame -> Own.has(frame.getClassName()))
+                    .dropWhile(frame -> LibraryClasses.has(frame.getClassName()))
                     .toList();
         }
     }
 
     /** The classes between a caller and its block: those of the library, whatever their package. */
-    final class Own {
+    final class LibraryClasses {
 
         private static final String ROOT =
-                Own.class
+                LibraryClasses.class
                         .getPackageName()
-                        .substring(0, Own.class.getPackageName().lastIndexOf('.'));
+                        .substring(0, LibraryClasses.class.getPackageName().lastIndexOf('.'));
 
         /**
          * By name, as frames without class references are cheaper. Not by module: tests, and the
@@ -104,7 +104,7 @@ public sealed interface AllocationSite {
                         ROOT + ".struct",
                         "java.lang.foreign"); // the default methods of a SegmentAllocator
 
-        private Own() {}
+        private LibraryClasses() {}
 
         static boolean has(String className) {
             int dot = className.lastIndexOf('.');

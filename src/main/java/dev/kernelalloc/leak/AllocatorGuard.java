@@ -65,7 +65,7 @@ public final class AllocatorGuard {
     }
 
     /** Returns whether the memory of any allocator is guarded. */
-    static boolean isAnyOnGuard() {
+    static boolean isAnyGuarded() {
         return !Remains.ALL.isEmpty();
     }
 

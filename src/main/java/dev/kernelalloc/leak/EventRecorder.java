@@ -150,7 +150,7 @@ public record EventRecorder(String tag) {
         }
 
         @Override
-        public void givingBack(long address, long bytes) {
+        public void releasing(long address, long bytes) {
             if (ofChunks && isRecording()) {
                 FlightEvents.unmapped(tag, address, bytes);
             }
@@ -164,7 +164,7 @@ public record EventRecorder(String tag) {
         }
 
         @Override
-        public void tookLarge(long address, long bytes) {
+        public void allocatedLarge(long address, long bytes) {
             if (isRecording()) {
                 FlightEvents.allocated(tag, LARGE_BLOCK, address, bytes, false);
             }

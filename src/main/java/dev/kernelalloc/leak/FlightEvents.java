@@ -140,8 +140,8 @@ public final class FlightEvents {
             event.address = report.address();
             event.bytes = report.bytes();
             event.kind = report.kind().name();
-            event.place =
-                    report.place().stream().map(Object::toString).collect(Collectors.joining("\n"));
+            event.site =
+                    report.site().stream().map(Object::toString).collect(Collectors.joining("\n"));
             event.owner = report.thread();
             event.ownerId = report.threadId();
             event.ownerEnded = report.threadEnded();

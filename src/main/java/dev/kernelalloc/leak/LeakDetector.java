@@ -56,7 +56,7 @@ public final class LeakDetector {
             if (LeakRecords.ALL.hasAlive(true)) {
                 return true;
             }
-            boolean guarding = AllocatorGuard.isAnyOnGuard() || LeakRecords.ALL.hasAlive(false);
+            boolean guarding = AllocatorGuard.isAnyGuarded() || LeakRecords.ALL.hasAlive(false);
             if (guarding && (!BackgroundThread.IS_UNLOADABLE || quietRounds < QUIET_ROUNDS)) {
                 return true;
             }

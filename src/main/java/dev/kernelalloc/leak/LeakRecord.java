@@ -52,7 +52,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     /** Null once it is over, as is the place: both lead to classes of the owner's program. */
     private volatile @Nullable Tracker tracker;
 
-    private volatile @Nullable AllocationSite place;
+    private volatile @Nullable AllocationSite site;
     private volatile Holder holder;
     private volatile long address;
     private volatile long bytes;
@@ -66,8 +66,8 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     LeakRecord(Sentinel sentinel, Tracker tracker, LeakReport.Kind kind, long address, long bytes) {
         super(sentinel, LeakDetector.DROPPED);
         this.tracker = tracker;
-        this.place =
-                tracker.level() == Tracking.ALL ? AllocationSite.whole() : AllocationSite.few();
+        this.site =
+                tracker.level() == Tracking.ALL ? AllocationSite.full() : AllocationSite.nearest();
         this.holder = Holder.now(kind);
         this.address = address;
         this.bytes = bytes;
@@ -132,7 +132,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
             return null;
         }
         tracker = null;
-        place = null;
+        site = null;
         clear(); // so that the collector need not look at it
         LeakRecords.ALL.over(this);
         return tracked;
@@ -165,7 +165,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     /** Describes the owner; null when it is over. */
     @Nullable LeakReport report() {
         Tracker by = tracker;
-        AllocationSite made = place;
+        AllocationSite made = site;
         Holder last = holder;
         if (by == null || made == null) {
             return null;

@@ -43,10 +43,10 @@ public final class Tracker {
     }
 
     /** The tracker for memory that came from outside the library. */
-    private static volatile @Nullable Tracker ofElsewhere;
+    private static volatile @Nullable Tracker ofExternal;
 
     /** Lost owners and their allocation sites. */
-    private record Spot(LeakReport.Kind kind, List<StackTraceElement> place) {}
+    private record GroupKey(LeakReport.Kind kind, List<StackTraceElement> site) {}
 
     private record Sum(long owners, long bytes) {
         Sum plus(Sum other) {
@@ -54,13 +54,13 @@ public final class Tracker {
         }
     }
 
-    public record RawBlock(long bytes, AllocationSite place) {}
+    public record RawBlock(long bytes, AllocationSite site) {}
 
     private final String tag;
     private final List<Consumer<LeakReport>> listeners;
 
     /** Counts of lost owners: as many entries as the program has sites that lose owners. */
-    private final Map<Spot, Sum> lost = new ConcurrentHashMap<>();
+    private final Map<GroupKey, Sum> lost = new ConcurrentHashMap<>();
 
     /** Keyed by address; a map without locks, since allocating and freeing threads use it. */
     private final Map<Long, RawBlock> rawBlocks = new ConcurrentSkipListMap<>();
@@ -93,16 +93,16 @@ public final class Tracker {
         level(level);
     }
 
-    public static Tracker ofElsewhere() {
-        Tracker known = ofElsewhere;
-        return known != null ? known : makeOfElsewhere();
+    public static Tracker ofExternal() {
+        Tracker known = ofExternal;
+        return known != null ? known : createExternal();
     }
 
-    private static synchronized Tracker makeOfElsewhere() {
-        Tracker known = ofElsewhere;
+    private static synchronized Tracker createExternal() {
+        Tracker known = ofExternal;
         if (known == null) {
             known = new Tracker("memory from elsewhere", TrackingProperty.read(), List.of());
-            ofElsewhere = known;
+            ofExternal = known;
         }
         return known;
     }
@@ -206,7 +206,7 @@ public final class Tracker {
     /** Counts a lost owner; returns how many of that kind were lost at that site. */
     long countLost(LeakReport report) {
         return lost.merge(
-                        new Spot(report.kind(), report.place()),
+                        new GroupKey(report.kind(), report.site()),
                         new Sum(1, report.bytes()),
                         Sum::plus)
                 .owners();
@@ -236,7 +236,7 @@ public final class Tracker {
     public void addRaw(long address, long bytes) {
         try {
             knowsRawBlocks = true;
-            rawBlocks.put(address, new RawBlock(bytes, AllocationSite.whole()));
+            rawBlocks.put(address, new RawBlock(bytes, AllocationSite.full()));
         } catch (Throwable _) {
             // the Java heap or stack is exhausted
         }
@@ -272,13 +272,13 @@ public final class Tracker {
 
     /** Returns the tracked owners that are alive or were lost, most bytes first. */
     public List<LiveBlocksException.Group> alive() {
-        Map<Spot, Sum> sums = new HashMap<>(lost);
+        Map<GroupKey, Sum> sums = new HashMap<>(lost);
         LeakRecords.ALL.forEach(
                 record -> {
                     if (record.tracker() == this) {
                         LeakReport report = record.report();
                         if (report != null) {
-                            add(sums, report.kind(), report.place(), report.bytes());
+                            add(sums, report.kind(), report.site(), report.bytes());
                         }
                     }
                 });
@@ -289,21 +289,21 @@ public final class Tracker {
                                 add(
                                         sums,
                                         LeakReport.Kind.RAW_BLOCK,
-                                        block.place.callers(),
+                                        block.site.callers(),
                                         block.bytes));
         List<LiveBlocksException.Group> groups = new ArrayList<>();
         sums.forEach(
-                (spot, sum) -> {
-                    if (isCountedAsBlock(spot.kind)) {
+                (key, sum) -> {
+                    if (isCountedAsBlock(key.kind)) {
                         groups.add(
                                 new LiveBlocksException.Group(
-                                        spot.kind, spot.place, sum.owners, sum.bytes));
+                                        key.kind, key.site, sum.owners, sum.bytes));
                     }
                 });
         groups.sort(
                 Comparator.comparingLong(LiveBlocksException.Group::bytes)
                         .reversed()
-                        .thenComparing(group -> group.place().toString()));
+                        .thenComparing(group -> group.site().toString()));
         return groups;
     }
 
@@ -313,7 +313,10 @@ public final class Tracker {
     }
 
     private static void add(
-            Map<Spot, Sum> sums, LeakReport.Kind kind, List<StackTraceElement> place, long bytes) {
-        sums.merge(new Spot(kind, place), new Sum(1, bytes), Sum::plus);
+            Map<GroupKey, Sum> sums,
+            LeakReport.Kind kind,
+            List<StackTraceElement> site,
+            long bytes) {
+        sums.merge(new GroupKey(kind, site), new Sum(1, bytes), Sum::plus);
     }
 }

@@ -37,7 +37,7 @@ public final class LiveProfile {
         Map<String, Long> lines = new TreeMap<>();
         for (Group group : groups) {
             String frames =
-                    group.place().reversed().stream()
+                    group.site().reversed().stream()
                             .map(frame -> name(frame) + ";")
                             .collect(Collectors.joining());
             lines.merge(frames + kind(group), group.bytes(), Long::sum);
@@ -92,7 +92,7 @@ public final class LiveProfile {
             for (Group group : groups) {
                 Message sample = new Message();
                 sample.number(1, location(new StackTraceElement("", kind(group), "", 0)));
-                for (StackTraceElement frame : group.place()) { // the nearest first
+                for (StackTraceElement frame : group.site()) { // the nearest first
                     sample.number(1, location(frame));
                 }
                 sample.number(2, group.owners());

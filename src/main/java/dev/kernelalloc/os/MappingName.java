@@ -45,12 +45,12 @@ public final class MappingName {
     }
 
     /** Names whole pages. */
-    public void give(long address, long bytes) {
+    public void assign(long address, long bytes) {
         set(address, bytes, true);
     }
 
     /** Takes the name off whole pages. */
-    public void takeOff(long address, long bytes) {
+    public void clear(long address, long bytes) {
         set(address, bytes, false);
     }
 

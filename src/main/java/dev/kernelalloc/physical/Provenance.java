@@ -6,13 +6,13 @@ import java.util.Optional;
 /**
  * Which backing served a block, and why no better one did.
  *
- * @param way the backing
+ * @param backing the backing
  * @param declined the backings that were tried before it, in their order, or passed over for a
  *     reason
  * @param pin what holds the pages that were pinned; empty if none were, and for pages that never
  *     move without a pin
  */
-public record Provenance(Way way, List<Declined> declined, Optional<PinMethod> pin) {
+public record Provenance(Backing backing, List<Declined> declined, Optional<PinMethod> pin) {
 
     /** Copies the list. */
     public Provenance {
@@ -22,20 +22,20 @@ public record Provenance(Way way, List<Declined> declined, Optional<PinMethod> p
     /**
      * A backing that was not taken.
      *
-     * @param way the backing
-     * @param why the reason, for people
+     * @param backing the backing
+     * @param reason the reason, for people
      */
-    public record Declined(Way way, String why) {
+    public record Declined(Backing backing, String reason) {
 
         @Override
         public String toString() {
-            return way + ": " + why;
+            return backing + ": " + reason;
         }
     }
 
     @Override
     public String toString() {
-        String backing = way + pin.map(one -> ", pinned by " + one).orElse("");
-        return declined.isEmpty() ? backing : backing + ", because " + declined;
+        String served = backing + pin.map(one -> ", pinned by " + one).orElse("");
+        return declined.isEmpty() ? served : served + ", because " + declined;
     }
 }

@@ -3,10 +3,10 @@ package dev.kernelalloc.frames;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Provenance;
-import dev.kernelalloc.physical.Way;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -44,11 +44,11 @@ class ReverseTableTest {
                         new Reservation(address, bytes, false, 1),
                         address,
                         bytes,
-                        Way.BASE_PAGES,
+                        Backing.BASE_PAGES,
                         false),
                 PhysicalRequest.DEFAULT,
                 Set.of(Guarantee.RESIDENT),
-                new Provenance(Way.BASE_PAGES, List.of(), Optional.empty()),
+                new Provenance(Backing.BASE_PAGES, List.of(), Optional.empty()),
                 new int[0],
                 FrameSlab.Use.ENGINE,
                 frames);

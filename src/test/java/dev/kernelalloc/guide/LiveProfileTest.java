@@ -46,10 +46,10 @@ class LiveProfileTest {
             List<Group> groups = pool.liveGroups();
             assertThat(groups).hasSize(2);
             assertThat(groups.get(0).bytes()).isEqualTo(1000);
-            assertThat(groups.get(0).place().getFirst().getMethodName()).isEqualTo("raw");
+            assertThat(groups.get(0).site().getFirst().getMethodName()).isEqualTo("raw");
             assertThat(groups.get(1).owners()).isEqualTo(10);
             assertThat(groups.get(1).bytes()).isEqualTo(320);
-            assertThat(groups.get(1).place().getFirst().getMethodName()).isEqualTo("box");
+            assertThat(groups.get(1).site().getFirst().getMethodName()).isEqualTo("box");
 
             boxes.subList(0, 4).forEach(NativeBox::close);
             pool.free(raw);

@@ -30,8 +30,8 @@ class BudgetTest {
         parent.charge(50);
         assertThat(child.used()).isEqualTo(40);
         assertThat(parent.used()).isEqualTo(90);
-        child.release(40);
-        parent.release(50);
+        child.uncharge(40);
+        parent.uncharge(50);
         assertThat(parent.used()).isZero();
         assertThat(parent.peak()).isEqualTo(90);
         assertThat(child.peak()).isEqualTo(40);
@@ -73,7 +73,7 @@ class BudgetTest {
         child.charge(50);
         child.limit(30);
         assertRefused(child, 1, "child", 30, 50);
-        child.release(20);
+        child.uncharge(20);
         assertRefused(child, 1, "child", 30, 30);
         child.limit(31);
         child.charge(1);
@@ -131,7 +131,7 @@ class BudgetTest {
         assertThat(budget.used()).isEqualTo(5000);
         Chunk smaller = chunks.resize(larger, 10);
         assertThat(budget.used()).isEqualTo(10);
-        chunks.giveBack(smaller);
+        chunks.release(smaller);
         assertThat(budget.used()).isZero();
         assertThat(source.bytesOut()).isZero();
     }
@@ -153,7 +153,7 @@ class BudgetTest {
         }
 
         @Override
-        public void giveUpIdle() {
+        public void releaseIdle() {
             givenUp++;
         }
 
@@ -189,8 +189,8 @@ class BudgetTest {
     @DisplayName("What exceeds a limit by itself is refused at once: nobody gives up anything")
     void refusal_ofMoreThanALimit_isFinal() {
         CountingHolder holder = new CountingHolder(0);
-        parent.heldBy(holder);
-        child.heldBy(holder);
+        parent.setHolder(holder);
+        child.setHolder(holder);
         assertThat(child.isFinal(refused(child, 61))).isTrue();
         assertThat(child.isFinal(refused(child, 101))).isTrue();
         assertThat(retries(child, 61)).isZero();
@@ -220,7 +220,7 @@ class BudgetTest {
     @DisplayName("Where no thread holds anything in passing, one more look is all there is")
     void refusal_whileNobodyIsInside_isTriedOnceMore() throws Refusal {
         CountingHolder full = new CountingHolder(60);
-        child.heldBy(full);
+        child.setHolder(full);
         child.charge(60);
         assertThat(retries(child, 1)).isOne();
         assertThat(full.givenUp).isOne();
@@ -253,7 +253,7 @@ class BudgetTest {
     void refusal_whileAThreadStaysInside_waitsByWhatIsLive(long live, boolean again)
             throws Refusal {
         CountingHolder holder = new CountingHolder(live);
-        child.heldBy(holder);
+        child.setHolder(holder);
         child.charge(60);
         boolean entered = child.enter();
         holder.whenEstimated =
@@ -277,7 +277,7 @@ class BudgetTest {
     @Test
     @DisplayName("A thread that stays inside a full allocator for ever is given up")
     void refusal_whileAThreadNeverLeaves_ends() throws Refusal {
-        child.heldBy(new CountingHolder(60));
+        child.setHolder(new CountingHolder(60));
         child.charge(60);
         assertThat(child.enter()).isTrue();
         assertThat(retries(child, 1)).isOne();

@@ -79,9 +79,9 @@ public final class CountedChunks implements ChunkSource {
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
+    public void release(Chunk chunk) {
         bytesOut.addAndGet(-chunk.bytes());
-        source.giveBack(chunk);
+        source.release(chunk);
     }
 
     @Override

@@ -58,7 +58,7 @@ public final class GuardedChunks implements ChunkSource {
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
+    public void release(Chunk chunk) {
         long start = reservations.remove(chunk);
         try {
             call(

@@ -27,7 +27,7 @@ class LiveBlocksTest {
         }
 
         @Override
-        public void giveBack(Block block) {
+        public void release(Block block) {
             assertThat(block.address()).isEqualTo(1 << 20);
         }
     }

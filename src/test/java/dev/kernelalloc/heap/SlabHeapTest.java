@@ -326,7 +326,7 @@ class SlabHeapTest {
     @Test
     void aLargeBlockThatWasAloneForLongGoesBackByItself() throws Exception {
         long block = heap.allocate(20 << 20, 1, false);
-        Await.until("found empty", () -> !heap.isWatched());
+        Await.until("found empty", () -> !heap.isRegistered());
         heap.free(block);
         Await.until("given back", () -> os.liveBlocks() == 0);
     }

@@ -133,16 +133,16 @@ class SlabTest {
         Random random = new Random(seed);
         Deque<Integer> live = new ArrayDeque<>();
         live.add((int) slab.indexOf(slab.pop(Slab.OWNED) & Blocks.ADDRESS));
-        slab.place(Slab.Place.CURRENT);
+        slab.setQueue(Slab.Queue.CURRENT);
         for (int i = 0; i < operations; i++) {
             if (slab.hasFree() && random.nextInt(3) > 0) {
-                live.add(slab.take() & Slab.INDEX);
+                live.add(slab.popOwned() & Slab.INDEX);
             } else if (!live.isEmpty()) {
                 assertThat(slab.tryPush(slab.link, live.remove())).isTrue();
             }
         }
         assertThat(slab.used()).isEqualTo(live.size());
-        slab.place(Slab.Place.PARTIAL);
+        slab.setQueue(Slab.Queue.PARTIAL);
         assertThat(slab.used()).isEqualTo(live.size());
         slab.checkInvariants();
         while (live.size() > 1) {

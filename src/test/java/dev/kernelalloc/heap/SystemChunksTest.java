@@ -37,7 +37,7 @@ class SystemChunksTest {
                         NativeMemory.segment(larger.address() + LARGE_BYTES - 1, 1)
                                 .get(ValueLayout.JAVA_BYTE, 0))
                 .isEqualTo((byte) 5);
-        chunks.giveBack(larger);
+        chunks.release(larger);
         os.assertNothingLeaked();
     }
 
@@ -47,8 +47,8 @@ class SystemChunksTest {
         Chunk large = chunks.obtain(2 * LARGE_BYTES, 16);
         Chunk shrunk = chunks.resize(large, LARGE_BYTES);
         assertThat(os.calls()).noneMatch(call -> call.operation() == Operation.ADVISE);
-        chunks.giveBack(small);
-        chunks.giveBack(shrunk);
+        chunks.release(small);
+        chunks.release(shrunk);
     }
 
     @Test
@@ -58,7 +58,7 @@ class SystemChunksTest {
         assertThat(os.calls()).anyMatch(call -> call.operation() == Operation.ADVISE);
         assertThat(chunk.bytes()).isEqualTo(LARGE_BYTES);
         NativeMemory.segment(chunk.address(), LARGE_BYTES).fill((byte) 5);
-        chunks.giveBack(chunk);
+        chunks.release(chunk);
     }
 
     private Chunk grown(long from, long to) throws Refusal {

@@ -71,10 +71,10 @@ class WithdrawnChunksTest {
         }
 
         @Override
-        public void giveBack(Chunk chunk) {
+        public void release(Chunk chunk) {
             out.remove(chunk);
             lost.remove(chunk);
-            source.giveBack(chunk);
+            source.release(chunk);
         }
 
         @Override

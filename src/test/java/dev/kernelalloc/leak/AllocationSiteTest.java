@@ -24,7 +24,7 @@ class AllocationSiteTest {
                                         .stream()
                                         .map(JavaClass::getName))
                 .contains(AllocationSiteTest.class.getPackageName() + ".AllocationSite")
-                .allMatch(AllocationSite.Own::has);
+                .allMatch(AllocationSite.LibraryClasses::has);
     }
 
     @Test
@@ -36,6 +36,6 @@ class AllocationSiteTest {
                             "dev.kernelalloc.benchmarks.Benchmarks",
                             "Main"
                         })
-                .noneMatch(AllocationSite.Own::has);
+                .noneMatch(AllocationSite.LibraryClasses::has);
     }
 }

@@ -191,10 +191,10 @@ class LeakTest {
         LeakReport report = reports.one();
         assertThat(report.kind()).isEqualTo(made.kind);
         assertThat(report.tag()).isEqualTo("leaky");
-        assertThat(report.place().getFirst().getClassName())
+        assertThat(report.site().getFirst().getClassName())
                 .startsWith(LeakTest.class.getName() + "$Made");
-        assertThat(report.place().getFirst().getMethodName()).isEqualTo("by");
-        assertThat(report.place())
+        assertThat(report.site().getFirst().getMethodName()).isEqualTo("by");
+        assertThat(report.site())
                 .anyMatch(
                         frame ->
                                 frame.getMethodName()
@@ -239,7 +239,7 @@ class LeakTest {
         dropLease(box);
         LeakReport report = reports.one();
         assertThat(report.kind()).isEqualTo(Kind.LEASE);
-        assertThat(report.place().getFirst().getMethodName()).isEqualTo("dropLease");
+        assertThat(report.site().getFirst().getMethodName()).isEqualTo("dropLease");
         assertThat(box.leases()).isOne();
     }
 
@@ -258,7 +258,7 @@ class LeakTest {
         assertThat(report.kind()).isEqualTo(Kind.BOX);
         assertThat(report.thread()).isEqualTo("taker");
         assertThat(report.threadEnded()).isTrue();
-        assertThat(report.place().getFirst().getMethodName()).contains("FromThreadToThread");
+        assertThat(report.site().getFirst().getMethodName()).contains("FromThreadToThread");
     }
 
     @Test
@@ -301,7 +301,7 @@ class LeakTest {
         assertThat(report.kind()).isEqualTo(Kind.ALLOCATOR);
         assertThat(report.tag()).isEqualTo("locked");
         assertThat(report.bytes()).isGreaterThanOrEqualTo(4096);
-        assertThat(report.place().getFirst().getMethodName()).isEqualTo("physical");
+        assertThat(report.site().getFirst().getMethodName()).isEqualTo("physical");
     }
 
     private void dropPhysical() {
@@ -372,10 +372,10 @@ class LeakTest {
         long millis = (System.nanoTime() - start) / 1_000_000;
         assertThat(reports.settled()).hasSizeBetween(1, (int) Math.min(390, millis + 1));
         assertThat(reports.all())
-                .allSatisfy(report -> assertThat(report.place()).hasSizeBetween(1, 4))
+                .allSatisfy(report -> assertThat(report.site()).hasSizeBetween(1, 4))
                 .allSatisfy(
                         report ->
-                                assertThat(report.place().getFirst().getMethodName())
+                                assertThat(report.site().getFirst().getMethodName())
                                         .isEqualTo("by"));
     }
 

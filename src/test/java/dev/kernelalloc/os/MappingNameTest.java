@@ -50,8 +50,8 @@ class MappingNameTest {
     void aKernelWithoutNamesIsAskedOnce() {
         FakeOperatingSystem os = new FakeOperatingSystem();
         MappingName name = new MappingName(os, "orders");
-        name.give(1 << 20, 4096);
-        name.give(1 << 20, 4096);
+        name.assign(1 << 20, 4096);
+        name.assign(1 << 20, 4096);
         assertThat(os.namings()).isOne();
     }
 
@@ -75,8 +75,8 @@ class MappingNameTest {
                             }
                         });
         MappingName name = new MappingName(linux, "orders");
-        name.give(1 << 20, 4096);
-        name.give(1 << 20, 4096);
+        name.assign(1 << 20, 4096);
+        name.assign(1 << 20, 4096);
         assertThat(calls[0]).isEqualTo(2);
     }
 
@@ -89,11 +89,11 @@ class MappingNameTest {
         try {
             assumeNames(linux, address);
             MappingName name = new MappingName(linux, "a [test]");
-            name.give(address + page, 2 * page);
+            name.assign(address + page, 2 * page);
             assertThat(mapping(address + page)).endsWith("[anon:kernel-alloc:a _test_]");
             assertThat(mapping(address)).doesNotContain("kernel-alloc");
             assertThat(mapping(address + 3 * page)).doesNotContain("kernel-alloc");
-            name.takeOff(address + page, 2 * page);
+            name.clear(address + page, 2 * page);
             assertThat(mapping(address + page)).doesNotContain("kernel-alloc");
         } finally {
             linux.release(address, 4 * page, callState);

@@ -270,12 +270,12 @@ final class MapCommand implements Callable<Integer> {
                     block.byteSize(),
                     hex(block.address()),
                     Guarantees.text(physical.guarantee(block)),
-                    physical.provenance(block).way());
+                    physical.provenance(block).backing());
         }
         table.print(out);
         List<Provenance.Declined> declined = physical.provenance(blocks.getFirst()).declined();
-        for (Provenance.Declined way : declined) {
-            out.println("not from " + way);
+        for (Provenance.Declined one : declined) {
+            out.println("not from " + one);
         }
     }
 

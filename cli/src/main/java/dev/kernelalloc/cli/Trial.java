@@ -55,7 +55,7 @@ record Trial(
                             Locale.ROOT,
                             "%s from %s%s",
                             Guarantees.text(physical.guarantee(block)),
-                            provenance.way(),
+                            provenance.backing(),
                             provenance.pin().map(pin -> ", pinned by " + pin).orElse(""));
             List<String> declined =
                     provenance.declined().stream().map(Provenance.Declined::toString).toList();

@@ -44,7 +44,7 @@ public class DetachedSlabIsLeftAlone {
 
     @Actor
     public void frees() {
-        heap.give(slab, 0, Slab.RAW);
+        heap.freeBlock(slab, 0, Slab.RAW);
     }
 
     @Arbiter

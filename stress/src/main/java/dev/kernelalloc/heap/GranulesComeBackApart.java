@@ -19,26 +19,26 @@ import org.openjdk.jcstress.infra.results.L_Result;
 public class GranulesComeBackApart {
 
     private final Range range = new Range(new Chunk(1L << 40, 3 * Range.GRANULE_BYTES, true));
-    private final long mine = range.take(1);
-    private final long others = range.take(1);
+    private final long mine = range.acquire(1);
+    private final long others = range.acquire(1);
     private long taken = Range.NONE;
 
     @Actor
     public void gives() {
-        range.give(mine, 1);
+        range.release(mine, 1);
     }
 
     @Actor
     public void takes() {
-        taken = range.take(1);
+        taken = range.acquire(1);
     }
 
     @Arbiter
     public void look(L_Result r) {
-        long free = range.take(1);
+        long free = range.acquire(1);
         boolean apart = free != Range.NONE && free != taken && free != others && taken != others;
         r.r1 =
-                apart && taken != Range.NONE && range.take(1) == Range.NONE
+                apart && taken != Range.NONE && range.acquire(1) == Range.NONE
                         ? "one free"
                         : "not apart";
     }

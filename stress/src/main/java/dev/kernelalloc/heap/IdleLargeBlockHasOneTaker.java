@@ -48,10 +48,10 @@ public class IdleLargeBlockHasOneTaker {
             r.r1 = "two owners";
             return;
         }
-        large.keepNothing();
+        large.stopKeeping();
         boolean ended = large.free(first, true) && large.free(second, true);
         r.r1 =
-                ended && source.chunksOut() == 0 && budget.take(1 << 30)
+                ended && source.chunksOut() == 0 && budget.tryCharge(1 << 30)
                         ? "returned"
                         : "lost: " + source.chunksOut();
     }

@@ -30,7 +30,7 @@ public class LargeBlockFreedWhileClosing {
 
     @Actor
     public void closes() {
-        large.keepNothing();
+        large.stopKeeping();
         large.trim();
     }
 

@@ -30,7 +30,7 @@ final class PaperChunks implements ChunkSource {
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
+    public void release(Chunk chunk) {
         out.decrementAndGet();
     }
 

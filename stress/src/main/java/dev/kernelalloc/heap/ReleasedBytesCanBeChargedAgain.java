@@ -33,7 +33,7 @@ public class ReleasedBytesCanBeChargedAgain {
 
     @Actor
     public void release() {
-        child.release(60);
+        child.uncharge(60);
     }
 
     @Arbiter

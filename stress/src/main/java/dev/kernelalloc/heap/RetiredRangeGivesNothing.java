@@ -26,7 +26,7 @@ public class RetiredRangeGivesNothing {
 
     @Actor
     public void takes(LL_Result r) {
-        r.r1 = range.take(1) != Range.NONE ? "granule" : "nothing";
+        r.r1 = range.acquire(1) != Range.NONE ? "granule" : "nothing";
     }
 
     @Actor

@@ -2,6 +2,7 @@ package dev.kernelalloc.soak;
 
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.LostGuarantee;
@@ -10,7 +11,6 @@ import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
-import dev.kernelalloc.physical.Way;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -456,7 +456,7 @@ final class Requests implements Scenario {
         /** Adds the pages that lie elsewhere, and notes what does not hold. */
         private void compare(Held one, Set<Long> movedPages, Set<Long> mergedPages) {
             Set<Guarantee> promised = physical.guarantee(one.block());
-            boolean isRegion = physical.provenance(one.block()).way() == Way.KERNEL_REGION;
+            boolean isRegion = physical.provenance(one.block()).backing() == Backing.KERNEL_REGION;
             long[] now = kernel.places(one.firstPage(), one.pages());
             for (int i = 0; i < now.length; i++) {
                 long page = one.firstPage() + (long) i * Kernel.PAGE_BYTES;

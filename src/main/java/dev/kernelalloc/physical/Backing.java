@@ -1,7 +1,7 @@
 package dev.kernelalloc.physical;
 
 /** The backings: how pages are obtained, in the order in which they are tried. */
-public enum Way {
+public enum Backing {
     /**
      * A run of free pages that the allocator already held. The provenance of a block cut from one
      * has the backing of those pages, so this one is only ever declined.
@@ -22,7 +22,7 @@ public enum Way {
 
     private final String text;
 
-    Way(String text) {
+    Backing(String text) {
         this.text = text;
     }
 

@@ -9,7 +9,7 @@ package dev.kernelalloc.heap;
  * @param quarantine delays the reuse of freed blocks
  * @param randomOrder hands out the blocks of a slab in random order
  */
-public record Measures(
+public record HardeningOptions(
         boolean canary,
         boolean overwriting,
         byte pattern,

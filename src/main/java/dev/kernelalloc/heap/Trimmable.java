@@ -1,7 +1,7 @@
 package dev.kernelalloc.heap;
 
 /** A heap that the trim thread visits. */
-interface Trimmed {
+interface Trimmable {
 
     /**
      * Returns memory to the system that has not been used since the last visit.

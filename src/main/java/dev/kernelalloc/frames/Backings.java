@@ -2,15 +2,15 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
-import dev.kernelalloc.physical.Way;
 
 import java.util.List;
 
-/** Which ways are tried for a request, in their order: the best that it allows comes first. */
-final class Ways {
+/** Orders the backings that a request allows, the best first. */
+final class Backings {
 
     private static final long GIANT_BYTES = 1L << 30;
 
@@ -21,7 +21,7 @@ final class Ways {
     private final List<PageSource> huge1G;
 
     /** Huge pages for a contiguous request that names no size. */
-    private final List<PageSource> hugeInARow;
+    private final List<PageSource> contiguousHuge;
 
     /** The huge pages that are not reserved for a purpose and need no privilege. */
     private final List<PageSource> common;
@@ -29,22 +29,22 @@ final class Ways {
     private final List<PageSource> regions;
     private final List<PageSource> base;
 
-    Ways(OperatingSystem os, Reservations reservations, Pages pages) {
+    Backings(OperatingSystem os, Reservations reservations, Pages pages) {
         this.base = List.of(new BasePages(os, reservations, pages));
         long largePageBytes = os.largePageBytes();
         if (largePageBytes > 0) {
             this.huge2M = List.of(new LargePages(os, reservations, pages, largePageBytes));
             this.huge1G = huge2M;
-            this.hugeInARow = huge2M;
+            this.contiguousHuge = huge2M;
             this.common = List.of();
             this.regions = List.of();
         } else {
-            var pool1G = new PoolPages(os, reservations, pages, Way.POOL_1G, GIANT_BYTES);
-            var pool2M = new PoolPages(os, reservations, pages, Way.POOL_2M, Pages.HUGE_BYTES);
+            var pool1G = new PoolPages(os, reservations, pages, Backing.POOL_1G, GIANT_BYTES);
+            var pool2M = new PoolPages(os, reservations, pages, Backing.POOL_2M, Pages.HUGE_BYTES);
             var transparent = new TransparentPages(os, reservations, pages);
             this.huge2M = List.of(pool2M, transparent);
             this.huge1G = List.of(pool1G, pool2M, transparent);
-            this.hugeInARow = List.of(pool2M, pool1G, transparent);
+            this.contiguousHuge = List.of(pool2M, pool1G, transparent);
             this.common = List.of(transparent);
             this.regions = List.of(new KernelRegions(os, reservations, pages));
         }
@@ -68,14 +68,14 @@ final class Ways {
         };
     }
 
-    /** For pages side by side. */
+    /** Returns the backings for contiguous pages. */
     List<PageSource> contiguous(PhysicalRequest request) {
         boolean giant = request.pages() == PagePolicy.HUGE_1G;
         if (mustBeHuge(request)) {
-            return giant ? huge1G : hugeInARow;
+            return giant ? huge1G : contiguousHuge;
         }
         return switch (request.pages()) {
-            case AUTO, HUGE_2M, HUGE_ONLY -> inOrder(List.of(hugeInARow, regions, base));
+            case AUTO, HUGE_2M, HUGE_ONLY -> inOrder(List.of(contiguousHuge, regions, base));
             case BASE -> base;
             case HUGE_1G -> inOrder(List.of(huge1G, regions, base));
         };
@@ -85,12 +85,12 @@ final class Ways {
         return sources.stream().flatMap(List::stream).toList();
     }
 
-    /** Whether base pages do not serve. */
+    /** Returns whether base pages do not meet the request. */
     static boolean mustBeHuge(PhysicalRequest request) {
         return request.pages() == PagePolicy.HUGE_ONLY || request.least().contains(Guarantee.HUGE);
     }
 
-    /** The next multiple of a power of two. */
+    /** Returns the next multiple of a power of two. */
     static long roundUp(long bytes, long unit) {
         return Alignment.up(bytes, unit);
     }

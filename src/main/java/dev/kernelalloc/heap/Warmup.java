@@ -16,10 +16,10 @@ import java.util.concurrent.atomic.LongAccumulator;
  * Java objects to do so. If the Java heap were exhausted at that moment, between claiming a slab
  * and offering it again, linking would throw there, and the slab would be lost.
  */
-final class Rehearsal {
+final class Warmup {
 
-    /** A source of addresses that the rehearsal neither reads nor writes. */
-    private static final class Nowhere implements ChunkSource {
+    /** A source of addresses that are neither read nor written. */
+    private static final class UnmappedChunks implements ChunkSource {
 
         private long next = 1L << 40;
 
@@ -31,7 +31,7 @@ final class Rehearsal {
         }
 
         @Override
-        public void giveBack(Chunk chunk) {}
+        public void release(Chunk chunk) {}
 
         @Override
         public boolean discard(long address, long bytes) {
@@ -44,7 +44,7 @@ final class Rehearsal {
         }
     }
 
-    /** A part that a process may never use, and that is rehearsed before its first use. */
+    /** A part that a process may never use, and that is warmed up before its first use. */
     private enum Part {
         SERVING,
         TRIMMING,
@@ -53,60 +53,59 @@ final class Rehearsal {
         HARDENING
     }
 
-    /** One bit for each part that has been rehearsed. */
+    /** One bit for each part that has been warmed up. */
     private static volatile int done;
 
-    /** The parts rehearsed, including the one that the lock's holder rehearses now. */
+    /** The parts warmed up, including the one that the lock's holder warms up now. */
     private static int begun;
 
-    private Rehearsal() {}
+    private Warmup() {}
 
     /**
-     * Rehearses, before a heap hands out or frees a block, all that does not belong to another
-     * part.
+     * Warms up, before a heap hands out or frees a block, all that does not belong to another part.
      */
     static void ofServing() {
         require(Part.SERVING);
     }
 
-    /** Rehearses before idle memory is returned. */
+    /** Warms up before idle memory is returned. */
     static void ofTrimming() {
         require(Part.TRIMMING);
     }
 
-    /** Rehearses before the first block without a slab. */
+    /** Warms up before the first block without a slab. */
     static void ofLargeBlocks() {
         require(Part.LARGE_BLOCKS);
     }
 
-    /** Rehearses before a budget has a limit. */
+    /** Warms up before a budget has a limit. */
     static void ofLimits() {
         require(Part.LIMITS);
     }
 
-    /** Rehearses before a hardened heap hands out a block. */
+    /** Warms up before a hardened heap hands out a block. */
     static void ofHardening() {
         require(Part.HARDENING);
     }
 
     /**
-     * Rehearses a part unless that has been done. The caller holds no resource of a heap. An error
-     * thrown here has changed nothing, and the next call rehearses again.
+     * Warms up a part unless that has been done. The caller holds no resource of a heap. An error
+     * thrown here has changed nothing, and the next call tries again.
      *
      * @throws StackOverflowError if the stack has too little room
      * @throws OutOfMemoryError if the Java heap has too little room
      */
     private static void require(Part part) {
         if ((done & 1 << part.ordinal()) == 0) {
-            rehearse(part);
+            warmUp(part);
         }
     }
 
     @SuppressWarnings("NonAtomicOperationOnVolatileField") // written under the lock
-    private static synchronized void rehearse(Part part) {
+    private static synchronized void warmUp(Part part) {
         int bit = 1 << part.ordinal();
         if ((begun & bit) != 0) {
-            return; // another thread was first, or this call is recursive: for a rehearsed budget
+            return; // another thread was first, or this call is recursive: for a warmed-up budget
         }
         StackReserve.require();
         begun |= bit;
@@ -114,7 +113,7 @@ final class Rehearsal {
             run(part);
             done |= bit;
         } catch (Refusal e) {
-            throw new AssertionError(e); // Nowhere has room
+            throw new AssertionError(e); // UnmappedChunks has room
         } finally {
             begun = begun & ~bit | done;
         }
@@ -123,19 +122,19 @@ final class Rehearsal {
     private static void run(Part part) throws Refusal {
         switch (part) {
             case SERVING -> {
-                SlabHeap.rehearseServing(new Nowhere(), 4L << 20);
-                SlabHeap.rehearseServing(new Nowhere(), 0);
+                SlabHeap.warmUpServing(new UnmappedChunks(), 4L << 20);
+                SlabHeap.warmUpServing(new UnmappedChunks(), 0);
                 zeroing();
                 Trimmer.unstarted();
             }
             case TRIMMING -> {
-                SlabHeap.rehearseTrimming(new Nowhere(), 4L << 20);
-                SlabHeap.rehearseTrimming(new Nowhere(), 0);
+                SlabHeap.warmUpTrimming(new UnmappedChunks(), 4L << 20);
+                SlabHeap.warmUpTrimming(new UnmappedChunks(), 0);
             }
             case LARGE_BLOCKS -> {
                 large(
                         new LargeBlocks(
-                                new Nowhere(),
+                                new UnmappedChunks(),
                                 new CacheBudget(Long.MAX_VALUE),
                                 new HighWater(),
                                 HeapListener.NONE));
@@ -178,8 +177,8 @@ final class Rehearsal {
     }
 
     private static void budget() throws Refusal {
-        Budget budget = Budget.of("rehearsed", 1, (_, _) -> {});
-        ChunkSource chunks = new BudgetedChunks(new Nowhere(), budget.child("child", 2));
+        Budget budget = Budget.of("warm-up", 1, (_, _) -> {});
+        ChunkSource chunks = new BudgetedChunks(new UnmappedChunks(), budget.child("child", 2));
         Chunk all = chunks.obtain(1, 1);
         try {
             chunks.obtain(1, 1);
@@ -189,7 +188,7 @@ final class Rehearsal {
                 chunks.rangeBytes();
             }
         } finally {
-            chunks.giveBack(all);
+            chunks.release(all);
         }
     }
 

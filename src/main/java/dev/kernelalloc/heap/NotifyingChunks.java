@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * A source that reports each chunk to a listener, and counts the bytes returned. Chunks whose
  * release calls code of the program are released after the lock of the heap.
  */
-final class ToldChunks implements ChunkSource {
+final class NotifyingChunks implements ChunkSource {
 
     private final ChunkSource source;
     private final HeapListener listener;
@@ -22,7 +22,7 @@ final class ToldChunks implements ChunkSource {
     /**
      * @param lock the monitor of the heap under which nothing of the program is called
      */
-    ToldChunks(ChunkSource source, HeapListener listener, Object lock) {
+    NotifyingChunks(ChunkSource source, HeapListener listener, Object lock) {
         this.source = source;
         this.listener = listener;
         this.lock = lock;
@@ -36,15 +36,15 @@ final class ToldChunks implements ChunkSource {
     @Override
     public Chunk obtain(long bytes, long alignment) throws Refusal {
         Chunk chunk = source.obtain(bytes, alignment);
-        tellObtained(chunk);
+        notifyObtained(chunk);
         return chunk;
     }
 
     @Override
-    public void giveBack(Chunk chunk) {
-        tellGivingBack(chunk);
+    public void release(Chunk chunk) {
+        notifyReleasing(chunk);
         if (!source.callsProgram() || !Thread.holdsLock(lock) || !postpone(chunk)) {
-            release(chunk);
+            releaseNow(chunk);
         }
     }
 
@@ -56,8 +56,8 @@ final class ToldChunks implements ChunkSource {
         }
     }
 
-    private void release(Chunk chunk) {
-        source.giveBack(chunk);
+    private void releaseNow(Chunk chunk) {
+        source.release(chunk);
         returnedBytes.addAndGet(chunk.bytes());
     }
 
@@ -70,7 +70,7 @@ final class ToldChunks implements ChunkSource {
     @Override
     public void retryReleases() {
         for (Chunk chunk; (chunk = returned.poll()) != null; ) {
-            release(chunk);
+            releaseNow(chunk);
         }
         source.retryReleases();
     }
@@ -93,8 +93,8 @@ final class ToldChunks implements ChunkSource {
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
         Chunk resized = source.resize(chunk, bytes);
-        tellGivingBack(chunk); // not before: it might have failed
-        tellObtained(resized);
+        notifyReleasing(chunk); // not before: it might have failed
+        notifyObtained(resized);
         return resized;
     }
 
@@ -128,8 +128,8 @@ final class ToldChunks implements ChunkSource {
     }
 
     @Override
-    public void prepare(long address, int stride, int places) throws Refusal {
-        source.prepare(address, stride, places);
+    public void prepare(long address, int stride, int strides) throws Refusal {
+        source.prepare(address, stride, strides);
     }
 
     @Override
@@ -152,7 +152,7 @@ final class ToldChunks implements ChunkSource {
         source.leave(entered, changed);
     }
 
-    private void tellObtained(Chunk chunk) {
+    private void notifyObtained(Chunk chunk) {
         try {
             listener.obtained(chunk.address(), chunk.bytes());
         } catch (Throwable _) {
@@ -160,9 +160,9 @@ final class ToldChunks implements ChunkSource {
         }
     }
 
-    private void tellGivingBack(Chunk chunk) {
+    private void notifyReleasing(Chunk chunk) {
         try {
-            listener.givingBack(chunk.address(), chunk.bytes());
+            listener.releasing(chunk.address(), chunk.bytes());
         } catch (Throwable _) {
             // it must be released all the same
         }

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
  * A block that its owner can exchange for a larger or a smaller one, with the bytes in use. Each
  * exchange ends the life of whatever was made from the memory before.
  */
-public final class Room {
+public final class GrowableBlock {
 
     private OwnedBlock block;
     private final long alignment;
@@ -16,7 +16,7 @@ public final class Room {
     /**
      * @param alignment of every block
      */
-    public Room(OwnedBlock block, long alignment) {
+    public GrowableBlock(OwnedBlock block, long alignment) {
         this.block = block;
         this.alignment = alignment;
     }
@@ -32,8 +32,8 @@ public final class Room {
     }
 
     /**
-     * Makes room, for a third more than there is at least, so that growing byte by byte copies each
-     * byte three times on average.
+     * Grows the memory, by at least a third, so that growing byte by byte copies each byte three
+     * times on average.
      *
      * @param used how many bytes are kept
      * @param needed how many there must be, more than there are
@@ -57,16 +57,16 @@ public final class Room {
 
     private OwnedBlock allocate(long bytes) {
         long growable = block.source().growableAlignment(bytes, alignment);
-        return OwnedBlock.allocateRoomy(
+        return OwnedBlock.allocateAtLeast(
                 block.source(), bytes, growable != 0 ? growable : alignment);
     }
 
     /**
-     * Gives up what is not used, where the source has a smaller block for that.
+     * Shrinks the memory to what is used, if the source has a smaller block.
      *
      * @param used how many bytes are kept
      */
-    public void fit(long used) {
+    public void shrinkToFit(long used) {
         OwnedBlock fitting =
                 used == 0 ? OwnedBlock.none(block.source(), alignment) : allocate(used);
         if (fitting.segment().byteSize() < memory().byteSize()) {

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** The start address of a block, as a key of a table. A key in a table never changes. */
-final class Start implements Comparable<Start> {
+final class BlockKey implements Comparable<BlockKey> {
 
     /**
      * Keys for lookups. There is a spare in case the Java heap has no room for one, since a box or
@@ -14,29 +14,29 @@ final class Start implements Comparable<Start> {
     static final class Keys {
 
         static {
-            Keys rehearsed = new Keys(); // see Rehearsal, which not every heap executes
-            rehearsed.giveBack(rehearsed.takeSpare(1));
+            Keys warmedUp = new Keys(); // see Warmup, which not every heap executes
+            warmedUp.release(warmedUp.acquireSpare(1));
         }
 
-        private final Start kept = new Start(0);
+        private final BlockKey kept = new BlockKey(0);
 
         /** The spare key; null while a thread looks up with it. */
-        private final AtomicReference<@Nullable Start> spare = new AtomicReference<>(kept);
+        private final AtomicReference<@Nullable BlockKey> spare = new AtomicReference<>(kept);
 
-        /** Returns a key, valid until {@link #giveBack}. */
-        Start take(long address) {
+        /** Returns a key, valid until {@link #release}. */
+        BlockKey acquire(long address) {
             try {
-                return new Start(address);
+                return new BlockKey(address);
             } catch (OutOfMemoryError e) {
-                return takeSpare(address);
+                return acquireSpare(address);
             }
         }
 
-        /** Returns the spare, valid until {@link #giveBack}. */
-        Start takeSpare(long address) {
-            StackReserve.require(); // otherwise it might be taken forever
-            Start start = spare.getAndSet(null);
-            while (start == null) { // for as long as another thread takes to look up
+        /** Returns the spare, valid until {@link #release}. */
+        BlockKey acquireSpare(long address) {
+            StackReserve.require(); // otherwise it might be lost forever
+            BlockKey start = spare.getAndSet(null);
+            while (start == null) { // for as long as another thread needs to look up
                 Thread.onSpinWait();
                 start = spare.getAndSet(null);
             }
@@ -45,7 +45,7 @@ final class Start implements Comparable<Start> {
         }
 
         /** Ends the use of a key. */
-        void giveBack(Start key) {
+        void release(BlockKey key) {
             if (key == kept) {
                 spare.set(key);
             }
@@ -54,18 +54,18 @@ final class Start implements Comparable<Start> {
 
     private long address;
 
-    Start(long address) {
+    BlockKey(long address) {
         this.address = address;
     }
 
     @Override
-    public int compareTo(Start other) {
+    public int compareTo(BlockKey other) {
         return Long.compare(address, other.address);
     }
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Start start && address == start.address;
+        return other instanceof BlockKey start && address == start.address;
     }
 
     @Override
