@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.MatchResult;
@@ -20,6 +21,9 @@ class PromisesOfPhysicalMemoryTest {
 
     /** {@code `ForkedChildTest.aChildFindsWhatWasAskedFor`}. */
     private static final Pattern TEST = Pattern.compile("`([A-Z]\\w*Test)\\.(\\w+)`");
+
+    private static final Pattern EXAMPLE =
+            Pattern.compile("(?ms)^ *// guide: \\w+\\n(.*?)^ *// end$");
 
     @Test
     @DisplayName("Each test that the table of promises names exists")
@@ -35,6 +39,21 @@ class PromisesOfPhysicalMemoryTest {
             tests++;
         }
         assertThat(tests).isGreaterThan(20);
+    }
+
+    @Test
+    @DisplayName("The examples on shared memory are those that its test runs")
+    void examplesOfSharedMemory_areThoseOfItsTest() throws IOException {
+        String document = Files.readString(PROJECT.resolve("docs/physical-memory.md"));
+        String test =
+                Files.readString(
+                        PROJECT.resolve("src/test/java/dev/kernelalloc/SharedMemoryTest.java"));
+        List<String> parts =
+                EXAMPLE.matcher(test)
+                        .results()
+                        .map(part -> part.group(1).stripTrailing().stripIndent())
+                        .toList();
+        assertThat(parts).hasSize(2).allMatch(document::contains);
     }
 
     private static Map<String, Path> sources() throws IOException {

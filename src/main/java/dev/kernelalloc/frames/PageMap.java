@@ -111,7 +111,7 @@ final class PageMap implements AutoCloseable {
             State last = state;
             state = new State.Refused(new Refusal.NotSupported("the allocator is closed"));
             if (last instanceof State.Open(OpenFile file, boolean ours) && ours) {
-                os.closePageMap(file, scratch.allocate(CallState.LAYOUT));
+                os.closeFile(file, scratch.allocate(CallState.LAYOUT));
             }
         } finally {
             open.writeLock().unlock();

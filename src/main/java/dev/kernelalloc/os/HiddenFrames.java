@@ -29,7 +29,7 @@ interface HiddenFrames extends OperatingSystem {
     }
 
     @Override
-    default void closePageMap(OpenFile pageMap, MemorySegment callState) {
+    default void closeFile(OpenFile file, MemorySegment callState) {
         // None is ever opened here.
     }
 

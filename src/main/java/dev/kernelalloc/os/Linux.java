@@ -1,7 +1,9 @@
 package dev.kernelalloc.os;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -44,10 +46,12 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
 
     static final int EINTR = 4;
     static final int E2BIG = 7;
+    static final int EBADF = 9;
     static final int EAGAIN = 11;
     static final int EFAULT = 14;
     static final int EBUSY = 16;
     static final int EEXIST = 17;
+    static final int ENODEV = 19;
     static final int ENOTDIR = 20;
     static final int ENFILE = 23;
     static final int EMFILE = 24;
@@ -55,7 +59,9 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
     static final int ENOSYS = 38;
     static final int EOPNOTSUPP = 95;
     static final int EAFNOSUPPORT = 97;
+    static final int EADDRINUSE = 98;
     static final int ENOBUFS = 105;
+    static final int ECONNREFUSED = 111;
     static final int EHWPOISON = 133;
 
     static final Map<Integer, String> ERRORS =
@@ -64,12 +70,14 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
                     Map.entry(ENOENT, "ENOENT"),
                     Map.entry(EINTR, "EINTR"),
                     Map.entry(E2BIG, "E2BIG"),
+                    Map.entry(EBADF, "EBADF"),
                     Map.entry(EAGAIN, "EAGAIN"),
                     Map.entry(ENOMEM, "ENOMEM"),
                     Map.entry(EACCES, "EACCES"),
                     Map.entry(EFAULT, "EFAULT"),
                     Map.entry(EBUSY, "EBUSY"),
                     Map.entry(EEXIST, "EEXIST"),
+                    Map.entry(ENODEV, "ENODEV"),
                     Map.entry(ENOTDIR, "ENOTDIR"),
                     Map.entry(EINVAL, "EINVAL"),
                     Map.entry(ENFILE, "ENFILE"),
@@ -78,7 +86,9 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
                     Map.entry(ENOSYS, "ENOSYS"),
                     Map.entry(EOPNOTSUPP, "EOPNOTSUPP"),
                     Map.entry(EAFNOSUPPORT, "EAFNOSUPPORT"),
+                    Map.entry(EADDRINUSE, "EADDRINUSE"),
                     Map.entry(ENOBUFS, "ENOBUFS"),
+                    Map.entry(ECONNREFUSED, "ECONNREFUSED"),
                     Map.entry(EHWPOISON, "EHWPOISON"));
 
     /** Whether an error is transient in a call on files; there ENOMEM is, too. */
@@ -402,9 +412,9 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
     }
 
     @Override
-    public void closePageMap(OpenFile pageMap, MemorySegment callState) {
-        if (isUnchanged(pageMap, callState)) {
-            calls.close(pageMap.descriptor());
+    public void closeFile(OpenFile file, MemorySegment callState) {
+        if (isUnchanged(file, callState)) {
+            calls.close(file.descriptor());
         }
     }
 
@@ -586,6 +596,51 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
         IntPredicate byRing = PinRing.OF_PROCESS.held(this, callState);
         IntPredicate bySocket = XdpPins.OF_PROCESS.held(this, callState);
         return pin -> pin < 0 ? bySocket.test(~pin) : byRing.test(pin);
+    }
+
+    // ---- memory that processes share ----------------------------------------------------------
+
+    @Override
+    public MemoryFile createMemoryFile(
+            String name, long bytes, long poolPageBytes, MemorySegment callState) throws Refusal {
+        return MemoryFile.create(this, name, bytes, poolPageBytes, callState);
+    }
+
+    @Override
+    public MemoryFile memoryFileOf(int descriptor, MemorySegment callState) throws Refusal {
+        return MemoryFile.given(this, descriptor, callState);
+    }
+
+    @Override
+    public MemoryFile receiveMemoryFile(String socket, Duration timeout, MemorySegment callState)
+            throws Refusal, IOException {
+        int descriptor = DescriptorSocket.receive(this, socket, timeout);
+        try {
+            return MemoryFile.given(this, descriptor, callState);
+        } catch (IllegalArgumentException e) {
+            throw new IOException(socket + " received " + e.getMessage(), e);
+        } finally {
+            calls.close(descriptor);
+        }
+    }
+
+    @Override
+    public long map(MemoryFile file, MemorySegment callState) throws Refusal {
+        return file.map(this, callState);
+    }
+
+    @Override
+    public int duplicate(MemoryFile file, MemorySegment callState) throws Refusal {
+        return file.duplicate(this, callState);
+    }
+
+    @Override
+    public void send(int descriptor, String socket, Duration timeout) throws IOException {
+        try {
+            DescriptorSocket.send(this, socket, descriptor, timeout);
+        } finally {
+            calls.close(descriptor);
+        }
     }
 
     @Override

@@ -1,7 +1,9 @@
 package dev.kernelalloc.os;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -355,7 +357,7 @@ public interface OperatingSystem {
 
     /**
      * Opens the page map of this process: what it shows later is decided by the rights of this
-     * moment. To be closed by {@link #closePageMap}.
+     * moment. To be closed by {@link #closeFile}.
      */
     OpenFile openPageMap(MemorySegment callState) throws Refusal;
 
@@ -371,8 +373,8 @@ public interface OperatingSystem {
     void readPageMap(OpenFile pageMap, long address, MemorySegment entries, MemorySegment callState)
             throws Refusal;
 
-    /** Closes what {@link #openPageMap} has opened, unless the descriptor is another file's now. */
-    void closePageMap(OpenFile pageMap, MemorySegment callState);
+    /** Closes a file of the library, unless the descriptor is another file's now. */
+    void closeFile(OpenFile file, MemorySegment callState);
 
     /** Reads {@code /proc/kpageflags} from a frame number on: one 64-bit entry a frame. */
     void readFrameFlags(long frame, MemorySegment entries, MemorySegment callState) throws Refusal;
@@ -404,6 +406,63 @@ public interface OperatingSystem {
      * Returns the kind of machine that runs the system: whether physical addresses are a guest's.
      */
     Machine machine() throws Refusal;
+
+    // ---- memory that processes share ----------------------------------------------------------
+
+    /**
+     * Creates a file in memory whose size never changes. Its descriptor is closed by {@link
+     * #closeFile}; its pages live as long as any process has it open or mapped. memfd_create(2).
+     *
+     * @param name shown in the process map, at most 249 bytes
+     * @param bytes a multiple of the size of its pages
+     * @param poolPageBytes the size of pages of the huge page pool, 0 for base pages
+     */
+    default MemoryFile createMemoryFile(
+            String name, long bytes, long poolPageBytes, MemorySegment callState) throws Refusal {
+        throw noMemoryFiles();
+    }
+
+    /**
+     * Takes a file in memory by a descriptor, which stays the caller's.
+     *
+     * @throws IllegalArgumentException if another process could truncate it
+     */
+    default MemoryFile memoryFileOf(int descriptor, MemorySegment callState) throws Refusal {
+        throw noMemoryFiles();
+    }
+
+    /**
+     * Listens at the path of a Unix socket until a process has sent a file in memory.
+     *
+     * @throws IOException if none was sent in time, or another thing was
+     */
+    default MemoryFile receiveMemoryFile(String socket, Duration timeout, MemorySegment callState)
+            throws Refusal, IOException {
+        throw noMemoryFiles();
+    }
+
+    /** Maps a file in memory, readable and writable; {@link #release} unmaps it. */
+    default long map(MemoryFile file, MemorySegment callState) throws Refusal {
+        throw noMemoryFiles();
+    }
+
+    /**
+     * Returns another descriptor of a file in memory, which the caller closes or {@link #send}s.
+     *
+     * @throws IllegalStateException if other code of the process has closed the file
+     */
+    default int duplicate(MemoryFile file, MemorySegment callState) throws Refusal {
+        throw noMemoryFiles();
+    }
+
+    /** Sends a descriptor to the process that listens at a path, and closes it in this one. */
+    default void send(int descriptor, String socket, Duration timeout) throws IOException {
+        throw new UnsupportedOperationException(name());
+    }
+
+    private Refusal noMemoryFiles() {
+        return new Refusal.NotSupported(name() + ": the library supports no shared memory there");
+    }
 
     /** How many mappings a process may have; {@code Long.MAX_VALUE} where nothing limits them. */
     default long maxMappings() {

@@ -835,7 +835,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
-    public synchronized void closePageMap(OpenFile pageMap, MemorySegment callState) {
+    public synchronized void closeFile(OpenFile file, MemorySegment callState) {
         openPageMaps--;
     }
 

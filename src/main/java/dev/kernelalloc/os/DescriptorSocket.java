@@ -1,0 +1,257 @@
+package dev.kernelalloc.os;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import dev.kernelalloc.bulk.BulkMemory;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntSupplier;
+
+/**
+ * A Unix socket over which a file descriptor reaches another process: {@code SCM_RIGHTS}, unix(7).
+ * Channels of java.nio can neither do that nor tell their descriptor.
+ *
+ * <p>No call blocks: waiting ends at a deadline and by an interrupt, and leaves the carrier of a
+ * virtual thread to others.
+ */
+final class DescriptorSocket implements AutoCloseable {
+
+    private static final boolean IS_X86 = System.getProperty("os.arch").equals("amd64");
+
+    static final int SYS_SOCKET = IS_X86 ? 41 : 198;
+    static final int SYS_BIND = IS_X86 ? 49 : 200;
+    static final int SYS_LISTEN = IS_X86 ? 50 : 201;
+    static final int SYS_ACCEPT4 = IS_X86 ? 288 : 242;
+    static final int SYS_CONNECT = IS_X86 ? 42 : 203;
+    static final int SYS_SENDMSG = IS_X86 ? 46 : 211;
+    static final int SYS_RECVMSG = IS_X86 ? 47 : 212;
+    static final int SYS_FCHMOD = IS_X86 ? 91 : 52;
+    static final int SYS_UNLINKAT = IS_X86 ? 263 : 35;
+
+    static final short AF_UNIX = 1;
+    static final int SOCK_SEQPACKET = 5;
+    static final int SOCK_NONBLOCK = 0x800;
+    static final int SOCK_CLOEXEC = 0x80000;
+    static final int AT_FDCWD = -100;
+    static final int MSG_CMSG_CLOEXEC = 0x40000000;
+    static final int MSG_NOSIGNAL = 0x4000;
+    static final int SOL_SOCKET = 1;
+    static final int SCM_RIGHTS = 1;
+
+    /** {@code struct sockaddr_un}: a short, and the path with its end. */
+    private static final int MOST_PATH_BYTES = 107;
+
+    /** {@code struct msghdr} of 64-bit systems. */
+    private static final long MSGHDR_BYTES = 56;
+
+    private static final long MSG_IOV = 16;
+    private static final long MSG_IOVLEN = 24;
+    private static final long MSG_CONTROL = 32;
+    private static final long MSG_CONTROLLEN = 40;
+
+    /** {@code struct cmsghdr}, and room for one descriptor: the kernel closes all others. */
+    private static final long CMSG_BYTES = 20;
+
+    private static final long CMSG_LEVEL = 8;
+    private static final long CMSG_TYPE = 12;
+    private static final long CMSG_DATA = 16;
+
+    private static final long RETRY_NANOS = 2_000_000;
+
+    private final Linux linux;
+    private final Arena arena = Arena.ofConfined();
+    private final MemorySegment callState = arena.allocate(CallState.LAYOUT);
+    private final String path;
+    private final MemorySegment address;
+    private final MemorySegment control = arena.allocate(CMSG_BYTES, Long.BYTES);
+    private final MemorySegment message = message();
+    private final long deadline;
+    private final int socket;
+    private boolean bound;
+
+    private DescriptorSocket(Linux linux, String path, Duration timeout) throws IOException {
+        byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
+        if (bytes.length == 0 || bytes.length > MOST_PATH_BYTES || path.indexOf('\0') >= 0) {
+            throw new IllegalArgumentException(
+                    "the path of a Unix socket has 1 to " + MOST_PATH_BYTES + " bytes: " + path);
+        }
+        this.linux = linux;
+        this.path = path;
+        this.address = arena.allocate(Short.BYTES + bytes.length + 1L, Short.BYTES);
+        address.set(JAVA_SHORT, 0, AF_UNIX);
+        BulkMemory.copy(bytes, bytes.length, address, JAVA_BYTE, Short.BYTES);
+        this.deadline = System.nanoTime() + timeout.toNanos();
+        int type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+        this.socket = call(SYS_SOCKET, AF_UNIX, type, 0);
+        if (socket < 0) {
+            throw failed("making a Unix socket");
+        }
+    }
+
+    /** Sends a descriptor to the process that listens at a path, or will before the time is up. */
+    static void send(Linux linux, String path, int descriptor, Duration timeout)
+            throws IOException {
+        try (DescriptorSocket socket = new DescriptorSocket(linux, path, timeout)) {
+            socket.connect();
+            socket.send(descriptor);
+        }
+    }
+
+    /** Listens at a path until a process has sent a descriptor, which the caller closes. */
+    static int receive(Linux linux, String path, Duration timeout) throws IOException {
+        try (DescriptorSocket socket = new DescriptorSocket(linux, path, timeout)) {
+            socket.listen();
+            return socket.receive();
+        }
+    }
+
+    private void connect() throws IOException {
+        int result =
+                retried(
+                        () -> call(SYS_CONNECT, socket, address.address(), address.byteSize()),
+                        Posix.ENOENT,
+                        Linux.ECONNREFUSED);
+        if (result != 0) {
+            throw failed("connecting to " + path + ", where the other process receives");
+        }
+    }
+
+    private void send(int descriptor) throws IOException {
+        control.set(JAVA_LONG, 0, CMSG_BYTES);
+        control.set(JAVA_INT, CMSG_LEVEL, SOL_SOCKET);
+        control.set(JAVA_INT, CMSG_TYPE, SCM_RIGHTS);
+        control.set(JAVA_INT, CMSG_DATA, descriptor);
+        if (retried(() -> call(SYS_SENDMSG, socket, message.address(), MSG_NOSIGNAL)) < 0) {
+            throw failed("sending a descriptor to " + path);
+        }
+    }
+
+    /** Only this user may connect: the mode of the socket is that of the file bind(2) makes. */
+    private void listen() throws IOException {
+        int ownerOnly = 0600;
+        if (call(SYS_FCHMOD, socket, ownerOnly, 0) != 0
+                || call(SYS_BIND, socket, address.address(), address.byteSize()) != 0) {
+            throw failed("making the socket " + path);
+        }
+        bound = true;
+        if (call(SYS_LISTEN, socket, 1, 0) != 0) {
+            throw failed("listening at " + path);
+        }
+    }
+
+    /** Whoever connects and sends nothing is passed over. */
+    private int receive() throws IOException {
+        int connected;
+        while ((connected = retried(this::accept)) >= 0) {
+            try {
+                int peer = connected;
+                message.set(JAVA_LONG, MSG_CONTROLLEN, CMSG_BYTES);
+                int flags = MSG_CMSG_CLOEXEC;
+                int got = retried(() -> call(SYS_RECVMSG, peer, message.address(), flags));
+                if (got < 0) {
+                    break;
+                }
+                if (got > 0) {
+                    return received();
+                }
+            } finally {
+                linux.calls().close(connected);
+            }
+        }
+        throw failed("waiting for a descriptor at " + path);
+    }
+
+    private int accept() {
+        return (int)
+                linux.calls()
+                        .syscall(
+                                SYS_ACCEPT4,
+                                socket,
+                                0,
+                                0,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC,
+                                0,
+                                0,
+                                callState);
+    }
+
+    private int received() throws IOException {
+        if (message.get(JAVA_LONG, MSG_CONTROLLEN) < CMSG_BYTES
+                || control.get(JAVA_LONG, 0) != CMSG_BYTES
+                || control.get(JAVA_INT, CMSG_LEVEL) != SOL_SOCKET
+                || control.get(JAVA_INT, CMSG_TYPE) != SCM_RIGHTS) {
+            throw new IOException("the process that connected to " + path + " sent no descriptor");
+        }
+        return control.get(JAVA_INT, CMSG_DATA);
+    }
+
+    /** A message of one byte, which a descriptor needs to travel with, and of control data. */
+    private MemorySegment message() {
+        MemorySegment vector = arena.allocate(JAVA_LONG, 2);
+        vector.setAtIndex(JAVA_LONG, 0, arena.allocate(1).address());
+        vector.setAtIndex(JAVA_LONG, 1, 1);
+        MemorySegment made = arena.allocate(MSGHDR_BYTES, Long.BYTES);
+        made.set(JAVA_LONG, MSG_IOV, vector.address());
+        made.set(JAVA_LONG, MSG_IOVLEN, 1);
+        made.set(JAVA_LONG, MSG_CONTROL, control.address());
+        made.set(JAVA_LONG, MSG_CONTROLLEN, CMSG_BYTES);
+        return made;
+    }
+
+    /** Repeats a call that would block, or whose error passes, until the time is up. */
+    private int retried(IntSupplier call, int... passing) throws IOException {
+        while (true) {
+            int result = call.getAsInt();
+            if (result >= 0) {
+                return result;
+            }
+            int error = linux.error(callState).number();
+            boolean passes = error == Linux.EAGAIN || error == Linux.EINTR;
+            for (int one : passing) {
+                passes |= error == one;
+            }
+            if (!passes || System.nanoTime() - deadline >= 0) {
+                return result;
+            }
+            if (Thread.interrupted()) {
+                throw new InterruptedIOException("interrupted while waiting at " + path);
+            }
+            LockSupport.parkNanos(this, RETRY_NANOS);
+        }
+    }
+
+    private int call(int number, long first, long second, long third) {
+        return (int) linux.calls().syscall(number, first, second, third, 0, 0, 0, callState);
+    }
+
+    private IOException failed(String what) {
+        ErrorCode error = linux.error(callState);
+        String why =
+                switch (error.number()) {
+                    case Linux.EAGAIN -> ", the time is up";
+                    case Posix.ENOENT, Linux.ECONNREFUSED ->
+                            ", nobody listened before the time was up";
+                    case Linux.EADDRINUSE -> ", a file is there: remove it if no process uses it";
+                    default -> "";
+                };
+        return new IOException(what + ": " + error + why);
+    }
+
+    @Override
+    public void close() {
+        if (bound) {
+            call(SYS_UNLINKAT, AT_FDCWD, address.address() + Short.BYTES, 0);
+        }
+        linux.calls().close(socket);
+        arena.close();
+    }
+}

@@ -1,0 +1,396 @@
+package dev.kernelalloc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.kernelalloc.os.SharedMemoryPeer;
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.host.HostGuardian;
+import dev.kernelalloc.testing.host.HostTest;
+import dev.kernelalloc.testing.host.HugePages;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/** Memory of two processes: real ones, which are killed. */
+@EnabledOnOs(OS.LINUX)
+class SharedMemoryTest {
+
+    private static final long PAGE_BYTES = 4096;
+    private static final long BYTES = 16 * PAGE_BYTES;
+    private static final Duration LONG = Duration.ofSeconds(60);
+    private static final int KILLED = 128 + 9;
+
+    private static final int MFD_CLOEXEC = 1;
+    private static final int MFD_ALLOW_SEALING = 2;
+    private static final int F_ADD_SEALS = 1033;
+    private static final int F_SEAL_GROW = 4;
+
+    private static final PhysicalRequest LOCKED = PhysicalRequest.ofBytes(0).build();
+
+    /** Short, as the path of a socket must be. */
+    @TempDir private Path directory;
+
+    private Path socket;
+
+    @BeforeEach
+    void nameTheSocket() {
+        socket = directory.resolve("s");
+    }
+
+    private static void assumeFramesAreSeen() {
+        assumeTrue(LinuxProcess.seesFrames(), "skipped: frames are hidden from this process");
+    }
+
+    // ---- two processes --------------------------------------------------------------------------
+
+    @Test
+    @DisplayName("A process that gets the memory sees the same bytes at the same physical address")
+    void sendTo_anotherProcess_bothKnowOnePlaceAndOneIsKilled() throws Exception {
+        assumeFramesAreSeen();
+        try (SharedMemory shared = SharedMemory.create("one place", BYTES)) {
+            assertOneIsKilled(shared, LOCKED);
+        }
+    }
+
+    @HostTest
+    @Test
+    @DisplayName("The same of pages of the pool, which return to it with the last process")
+    void sendTo_hugeMemory_bothKnowOnePlaceAndOneIsKilled() throws Exception {
+        try (HostGuardian guardian = HostGuardian.start()) {
+            HugePages reserved = HugePages.reserve(guardian, 2);
+            assumeTrue(reserved.granted() == 2, "skipped: the pool got no 2 pages");
+            long free = HugePages.free();
+            PhysicalRequest huge =
+                    PhysicalRequest.ofBytes(0).atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE).build();
+            try (SharedMemory shared = SharedMemory.createHuge("huge place", HugePages.BYTES + 1)) {
+                assertThat(shared.memory().byteSize()).isEqualTo(2 * HugePages.BYTES);
+                assertThat(HugePages.free()).isEqualTo(free - 2);
+                assertThatExceptionOfType(AllocationException.class)
+                        .isThrownBy(() -> SharedMemory.createHuge("too much", HugePages.BYTES))
+                        .withMessageContaining("pool");
+                assertOneIsKilled(shared, huge);
+            }
+            assertThat(HugePages.free()).isEqualTo(free);
+        }
+    }
+
+    private void assertOneIsKilled(SharedMemory shared, PhysicalRequest request) throws Exception {
+        MemorySegment memory = shared.memory();
+        memory.set(JAVA_BYTE, 0, (byte) 7);
+        try (PhysicalAllocator physical = PhysicalAllocator.create();
+                AdoptedMemory adopted = physical.adopt(memory, request)) {
+            ChildJvm.Result other = whileOtherRuns(Other.class, () -> shared.sendTo(socket, LONG));
+            assertThat(other.exitCode()).as(other.output()).isEqualTo(KILLED);
+            assertThat(other.output())
+                    .contains("first byte 7")
+                    .contains("extents " + adopted.extents())
+                    .contains("verify CONFIRMED");
+            assertThat(memory.get(JAVA_BYTE, memory.byteSize() - 1)).isEqualTo((byte) 8);
+            assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            assertThat(adopted.guarantee()).containsAll(request.least());
+        }
+    }
+
+    @Test
+    @DisplayName("Memory outlives the process that created it")
+    void receive_creatorIsKilled_memoryStays() throws Exception {
+        assumeFramesAreSeen();
+        SharedMemory[] received = new SharedMemory[1];
+        ChildJvm.Result creator =
+                whileOtherRuns(
+                        Creator.class, () -> received[0] = SharedMemory.receive(socket, LONG));
+        assertThat(creator.exitCode()).as(creator.output()).isEqualTo(KILLED);
+        try (SharedMemory shared = received[0];
+                PhysicalAllocator physical = PhysicalAllocator.create();
+                AdoptedMemory adopted = physical.adopt(shared.memory(), LOCKED)) {
+            assertThat(shared.memory().get(JAVA_BYTE, 1)).isEqualTo((byte) 9);
+            assertThat(creator.output()).contains("extents " + adopted.extents());
+            assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+        }
+        assertThat(socket).doesNotExist();
+    }
+
+    private interface Body {
+        void run() throws IOException;
+    }
+
+    private ChildJvm.Result whileOtherRuns(Class<?> program, Body body) throws Exception {
+        try (ExecutorService runner = Executors.newSingleThreadExecutor()) {
+            Future<ChildJvm.Result> other =
+                    runner.submit(
+                            () ->
+                                    ChildJvm.onModulePath()
+                                            .with("--enable-native-access=dev.kernelalloc")
+                                            .run(program, socket.toString()));
+            body.run();
+            return other.get();
+        }
+    }
+
+    /** Receives memory, adopts it, writes to it, and is killed. */
+    static final class Other {
+
+        private Other() {}
+
+        static void main(String[] arguments) throws Throwable {
+            Path socket = Path.of(arguments[0]);
+            PhysicalAllocator physical = PhysicalAllocator.create();
+            // guide: receive
+            SharedMemory shared = SharedMemory.receive(socket, Duration.ofSeconds(30));
+            AdoptedMemory adopted = physical.adopt(shared.memory(), PhysicalRequest.DEFAULT);
+            // end
+            MemorySegment memory = shared.memory();
+            IO.println("first byte " + memory.get(JAVA_BYTE, 0));
+            IO.println("extents " + adopted.extents());
+            IO.println("verify " + adopted.verify().verdict());
+            memory.set(JAVA_BYTE, memory.byteSize() - 1, (byte) 8);
+            killThisProcess();
+        }
+    }
+
+    /** Creates memory, adopts and sends it, and is killed. */
+    static final class Creator {
+
+        private Creator() {}
+
+        static void main(String[] arguments) throws Throwable {
+            Path socket = Path.of(arguments[0]);
+            PhysicalAllocator physical = PhysicalAllocator.create();
+            // guide: send
+            SharedMemory shared = SharedMemory.create("frames", 1 << 20);
+            AdoptedMemory adopted = physical.adopt(shared.memory(), PhysicalRequest.DEFAULT);
+            shared.sendTo(socket, Duration.ofSeconds(30));
+            // end
+            shared.memory().set(JAVA_BYTE, 1, (byte) 9);
+            IO.println("extents " + adopted.extents());
+            killThisProcess();
+        }
+    }
+
+    private static void killThisProcess() throws Throwable {
+        int sigkill = 9;
+        call("kill", (int) ProcessHandle.current().pid(), sigkill);
+    }
+
+    // ---- what is safe ---------------------------------------------------------------------------
+
+    @Test
+    @DisplayName("No process can truncate the memory, or make it larger")
+    void descriptor_truncated_isRefusedByTheKernel() throws Throwable {
+        try (SharedMemory shared = SharedMemory.create("sealed", BYTES)) {
+            assertThat(call("ftruncate", shared.descriptor(), 0L)).isEqualTo(-1);
+            assertThat(call("ftruncate", shared.descriptor(), 2 * BYTES)).isEqualTo(-1);
+            assertThat(shared.memory().get(JAVA_BYTE, BYTES - 1)).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("A descriptor that another process could truncate is refused, and none is left")
+    void ofDescriptor_notSealed_isRefused() throws Throwable {
+        int unsealed = memfd(MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        assertThat(call("ftruncate", unsealed, BYTES)).isZero();
+        int before = openDescriptors();
+        assertRefused(unsealed);
+        assertThat(call("fcntl", unsealed, F_ADD_SEALS, F_SEAL_GROW)).isZero();
+        assertRefused(unsealed);
+        int pipe = call("eventfd", 0, 0);
+        assertRefused(pipe);
+        call("close", pipe);
+        assertRefused(pipe);
+        assertRefused(-1);
+        assertThat(openDescriptors()).isEqualTo(before);
+        call("close", unsealed);
+    }
+
+    private static void assertRefused(int descriptor) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> SharedMemory.ofDescriptor(descriptor))
+                .withMessageContaining("descriptor=" + descriptor);
+    }
+
+    @Test
+    @DisplayName("Memory by a descriptor is the same memory, and lives after the first is closed")
+    void ofDescriptor_ofSharedMemory_isTheSame() {
+        int before = openDescriptors();
+        SharedMemory first = SharedMemory.create("first", 1);
+        SharedMemory second = SharedMemory.ofDescriptor(first.descriptor());
+        assertThat(second.memory().byteSize()).isEqualTo(PAGE_BYTES);
+        first.memory().set(JAVA_INT, 0, 42);
+        first.close();
+        assertThat(second.memory().get(JAVA_INT, 0)).isEqualTo(42);
+        second.close();
+        assertThat(openDescriptors()).isEqualTo(before);
+    }
+
+    @Test
+    @DisplayName("An unsealed file that another process sends is refused, and closed")
+    void receive_unsealedFile_isRefused() throws Throwable {
+        int unsealed = memfd(MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int before = openDescriptors();
+        try (ExecutorService runner = Executors.newSingleThreadExecutor()) {
+            Future<SharedMemory> receiver = runner.submit(() -> SharedMemory.receive(socket, LONG));
+            SharedMemoryPeer.send(socket.toString(), unsealed, LONG);
+            assertThat(receiver)
+                    .failsWithin(LONG)
+                    .withThrowableThat()
+                    .withCauseInstanceOf(IOException.class)
+                    .withMessageContaining("F_SEAL_SHRINK");
+        }
+        assertThat(openDescriptors()).isEqualTo(before);
+        call("close", unsealed);
+    }
+
+    @Test
+    @DisplayName("A descriptor that other code has closed is not sent, whatever has its number now")
+    void sendTo_descriptorOfAnotherFile_isRefused() throws Throwable {
+        SharedMemory shared = SharedMemory.create("closed by a stranger", BYTES);
+        int number = shared.descriptor();
+        assertThat(call("close", number)).isZero();
+        int stranger = memfd(MFD_CLOEXEC);
+        assertThat(stranger).isEqualTo(number);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> shared.sendTo(socket, Duration.ZERO))
+                .withMessageContaining("closed by other code");
+        shared.close();
+        assertThat(call("ftruncate", stranger, 1L)).as("the stranger's file is open").isZero();
+        call("close", stranger);
+    }
+
+    // ---- waiting --------------------------------------------------------------------------------
+
+    @Test
+    @DisplayName("Without another process, waiting ends in an exception, and leaves no file")
+    void sendToAndReceive_alone_timeOut() {
+        int before = openDescriptors();
+        try (SharedMemory shared = SharedMemory.create("alone", BYTES)) {
+            assertThatExceptionOfType(IOException.class)
+                    .isThrownBy(() -> shared.sendTo(socket, Duration.ofMillis(5)))
+                    .withMessageContaining("nobody listened");
+            assertThatExceptionOfType(IOException.class)
+                    .isThrownBy(() -> SharedMemory.receive(socket, Duration.ofMillis(5)))
+                    .withMessageContaining("the time is up");
+            assertThat(socket).doesNotExist();
+            Path tooLong = Path.of("/" + "x".repeat(107));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> shared.sendTo(tooLong, Duration.ZERO));
+        }
+        assertThat(openDescriptors()).isEqualTo(before);
+    }
+
+    @Test
+    @DisplayName("A file in the socket's place is not replaced")
+    void receive_fileThere_isRefusedAndKept() throws IOException {
+        Files.writeString(socket, "a file");
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> SharedMemory.receive(socket, LONG))
+                .withMessageContaining("a file is there");
+        assertThat(socket).hasContent("a file");
+    }
+
+    @Test
+    @DisplayName("An interrupt ends the waiting")
+    void receive_interrupted_ends() {
+        Thread.currentThread().interrupt();
+        assertThatExceptionOfType(InterruptedIOException.class)
+                .isThrownBy(() -> SharedMemory.receive(socket, LONG));
+        assertThat(socket).doesNotExist();
+    }
+
+    // ---- life -----------------------------------------------------------------------------------
+
+    @Test
+    @DisplayName("Closed memory is dead, has no descriptor, and is closed once")
+    void close_twice_isRefused() {
+        SharedMemory shared = SharedMemory.create("short", BYTES);
+        MemorySegment memory = shared.memory();
+        assertThat(LinuxProcess.permissions(memory.address())).isEqualTo("rw-s");
+        shared.close();
+        assertThatIllegalStateException().isThrownBy(() -> memory.get(JAVA_BYTE, 0));
+        assertThatIllegalStateException().isThrownBy(shared::descriptor);
+        assertThatIllegalStateException().isThrownBy(() -> shared.sendTo(socket, LONG));
+        assertThatIllegalStateException().isThrownBy(shared::close);
+    }
+
+    @Test
+    @DisplayName("A size or a name that cannot be is refused")
+    void create_badArguments_areRefused() {
+        assertThatIllegalArgumentException().isThrownBy(() -> SharedMemory.create("none", 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> SharedMemory.create("a\0b", 1));
+        String tooLong = "ä".repeat(125);
+        assertThatIllegalArgumentException().isThrownBy(() -> SharedMemory.create(tooLong, 1));
+        SharedMemory.create("ä".repeat(124), 1).close();
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> SharedMemory.create("huge", Long.MAX_VALUE))
+                .satisfies(
+                        e ->
+                                assertThat(e.reason())
+                                        .isEqualTo(AllocationException.Reason.OUT_OF_MEMORY));
+    }
+
+    // ---- calls ----------------------------------------------------------------------------------
+
+    private static int openDescriptors() {
+        String[] open = new File("/proc/self/fd").list();
+        return open.length;
+    }
+
+    @SuppressWarnings("restricted")
+    private static int memfd(int flags) throws Throwable {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int)
+                    Linker.nativeLinker()
+                            .downcallHandle(
+                                    Linker.nativeLinker()
+                                            .defaultLookup()
+                                            .findOrThrow("memfd_create"),
+                                    FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT))
+                            .invokeExact(arena.allocateFrom("of the test"), flags);
+        }
+    }
+
+    @SuppressWarnings("restricted")
+    private static int call(String function, Object... arguments) throws Throwable {
+        MemoryLayout[] layouts = new MemoryLayout[arguments.length];
+        for (int i = 0; i < arguments.length; i++) {
+            layouts[i] = arguments[i] instanceof Long ? JAVA_LONG : JAVA_INT;
+        }
+        return (int)
+                Linker.nativeLinker()
+                        .downcallHandle(
+                                Linker.nativeLinker().defaultLookup().findOrThrow(function),
+                                FunctionDescriptor.of(JAVA_INT, layouts))
+                        .invokeWithArguments(arguments);
+    }
+}
