@@ -90,11 +90,11 @@ final class DisturbanceCheck {
             for (long round = 1; !disturbance.hasDone(); round++) {
                 // Buffers are allocated and freed, so that pages are prepared while others move.
                 try (TransferBuffers pool = new TransferBuffers(buffers, queue, CHUNK_BYTES, 0)) {
-                    for (int i = 0; i < 4 * DEPTH; i++) {
+                    for (int i = 0; i < DEPTH; i++) {
                         write(pool, random.nextInt(CHUNKS), round);
                     }
                     queue.drain(TIMEOUT);
-                    for (int i = 0; i < 8 * DEPTH; i++) {
+                    for (int i = 0; i < 2 * DEPTH; i++) {
                         read(pool, random.nextInt(CHUNKS));
                     }
                     queue.drain(TIMEOUT);
