@@ -24,14 +24,18 @@ import dev.kernelalloc.struct.StructView;
 
 import org.junit.jupiter.api.Test;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.module.ModuleDescriptor;
 import java.lang.reflect.Modifier;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -108,6 +112,9 @@ class HouseTest {
                     "arena",
                     Set.of(AllocationException.class, LeakReport.class));
 
+    private static final List<String> OTHER_PROJECTS =
+            List.of("arrow", "benchmarks", "cli", "junit", "micrometer", "netty", "redeploy");
+
     /** The public types, and those that need package access to them. */
     private static final int MOST_TYPES_OF_THE_ROOT = 45;
 
@@ -162,6 +169,37 @@ class HouseTest {
                 .hasSizeLessThanOrEqualTo(MOST_TYPES_OF_THE_ROOT);
     }
 
+    /**
+     * A class there would see what is private to the package, and could not be on a module path.
+     */
+    @Test
+    void otherProjects_defineNoClassInPackagesOfTheLibrary() throws IOException {
+        Path root = Path.of(System.getProperty("project.basedir"));
+        for (String project : OTHER_PROJECTS) {
+            try (Stream<Path> files = Files.walk(root.resolve(project))) {
+                assertThat(
+                                files.filter(Files::isDirectory)
+                                        .filter(HouseTest::holdsSources)
+                                        .map(Path::toString))
+                        .as(project)
+                        .isNotEmpty()
+                        .noneMatch(
+                                directory ->
+                                        FLOORS.keySet().stream()
+                                                .map(floor -> packageOf(floor).replace('.', '/'))
+                                                .anyMatch(directory::endsWith));
+            }
+        }
+    }
+
+    private static boolean holdsSources(Path directory) {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.anyMatch(file -> file.toString().endsWith(".java"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Test
     void packagesMakeNoCircles() {
         slices().matching(ROOT + ".(*)..").should().beFreeOfCycles().check(HOUSE);
@@ -176,7 +214,7 @@ class HouseTest {
                 .haveSimpleName("CheckedBlocks")
                 .should()
                 .dependOnClassesThat()
-                .haveNameMatching(".*(Box|OwnedBlock|Native(Slice|Array|Vec|String)|Room)")
+                .haveNameMatching(".*(Box|OwnedBlock|Native(Slice|Array|Vec|String)|GrowableBlock)")
                 .check(HOUSE);
     }
 

@@ -67,7 +67,7 @@ final class ContiguousPages {
      * @param bytes of it, a multiple of the page size
      * @throws Refusal when there are none of that kind, telling what was found instead
      */
-    Kept take(
+    Kept obtain(
             PageSource source,
             PhysicalRequest request,
             Placement placement,

@@ -41,7 +41,7 @@ public final class FrameBlocks implements BlockSource {
 
     /** A block by a request of its own. */
     public Block obtain(PhysicalRequest wanted, boolean zeroed) throws Refusal {
-        Frames.Memory memory = take(wanted);
+        Frames.Memory memory = obtainMemory(wanted);
         try {
             if (zeroed && !memory.zeroed()) {
                 NativeMemory.zero(memory.address(), memory.bytes());
@@ -49,16 +49,16 @@ public final class FrameBlocks implements BlockSource {
             requests.put(memory.address(), wanted);
             return new Block(memory.address(), wanted.size(), memory.bytes(), Block.Origin.PAGES);
         } catch (Error e) {
-            frames.uncharge(memory); // the Java heap is exhausted
+            frames.release(memory); // the Java heap is exhausted
             throw e;
         }
     }
 
-    private Frames.Memory take(PhysicalRequest wanted) throws Refusal {
+    private Frames.Memory obtainMemory(PhysicalRequest wanted) throws Refusal {
         Budget.Relief relief = null;
         for (int attempt = 0; ; attempt++) {
             try {
-                return frames.charge(wanted);
+                return frames.obtain(wanted);
             } catch (Refusal e) {
                 if (relief == null) {
                     relief = frames.budget().relief();
@@ -117,7 +117,7 @@ public final class FrameBlocks implements BlockSource {
         } catch (OutOfMemoryError e) {
             // That of the next block that starts there takes its place.
         }
-        frames.uncharge(new Frames.Memory(block.address(), block.capacityBytes(), false));
+        frames.release(new Frames.Memory(block.address(), block.capacityBytes(), false));
     }
 
     @Override

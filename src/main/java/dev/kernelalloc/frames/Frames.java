@@ -183,7 +183,7 @@ public final class Frames {
             now = pages.resolve(address, bytes, mayBeShared, scratch.allocate(CallState.LAYOUT));
         }
         if (now.isUnreadForTheMoment()) {
-            uncharge(new Memory(address, bytes, false));
+            release(new Memory(address, bytes, false));
             throw now.whyUnread();
         }
         return now.isHidden()
@@ -202,7 +202,7 @@ public final class Frames {
                 && !FrameMap.isNeverSwapped(source.backing())) {
             preflight.requireLockable(Backings.roundUp(bytes, source.unitBytes()));
         }
-        ContiguousPages.Kept kept = contiguous.take(source, request, placement, bytes, callState);
+        ContiguousPages.Kept kept = contiguous.obtain(source, request, placement, bytes, callState);
         try {
             return ofKept(kept, source, request, placement, bytes, declined, callState);
         } catch (Refusal | RuntimeException | Error e) {
@@ -493,7 +493,7 @@ public final class Frames {
 
     // ---- blocks of whole pages ----------------------------------------------------------------
 
-    Memory charge(PhysicalRequest request) throws Refusal {
+    Memory obtain(PhysicalRequest request) throws Refusal {
         if (request.contiguous()) {
             return contiguous(request);
         }
@@ -501,8 +501,8 @@ public final class Frames {
         return new Memory(slab.address(), slab.bytes(), true);
     }
 
-    /** Takes memory of {@link #charge} back. */
-    void uncharge(Memory memory) {
+    /** Releases memory of {@link #obtain}. */
+    void release(Memory memory) {
         FrameSlab slab = table.find(memory.address());
         switch (slab.use()) {
             case FrameSlab.Use.Whole _ -> release(slab);

@@ -19,7 +19,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * whose bytes would read as addresses. So the file is identified before each reading: one that is
  * no longer the page map is neither read nor closed, and is opened again.
  */
-final class PageMap implements AutoCloseable {
+public final class PageMap implements AutoCloseable {
 
     private sealed interface State {
 
@@ -37,7 +37,7 @@ final class PageMap implements AutoCloseable {
      *
      * @param given a file that was opened for this process before, and stays the giver's
      */
-    PageMap(OperatingSystem os, OptionalInt given) {
+    public PageMap(OperatingSystem os, OptionalInt given) {
         this.os = os;
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);

@@ -21,7 +21,7 @@ import java.util.concurrent.locks.LockSupport;
  * moving, which change it; then the lock; then the pin, which makes everything before it final; and
  * the page map last, which shows the outcome.
  */
-final class Pages {
+public final class Pages {
 
     /** The size of a transparent huge page, and how slabs are aligned. */
     static final long HUGE_BYTES = 2L << 20;
@@ -44,7 +44,7 @@ final class Pages {
     /** Until when pages of the pool may be returning to it, by {@link System#nanoTime}. */
     private volatile long returningUntil = System.nanoTime();
 
-    Pages(OperatingSystem os, Preflight preflight, PageMap pageMap, MappingName name) {
+    public Pages(OperatingSystem os, Preflight preflight, PageMap pageMap, MappingName name) {
         this.os = os;
         this.preflight = preflight;
         this.pageMap = pageMap;
@@ -218,7 +218,8 @@ final class Pages {
     }
 
     /** Reads where pages lie. */
-    Translation resolve(long address, long bytes, boolean mayBeShared, MemorySegment callState) {
+    public Translation resolve(
+            long address, long bytes, boolean mayBeShared, MemorySegment callState) {
         int pages = Math.toIntExact(bytes / os.pageBytes());
         Translation.Builder builder = new Translation.Builder(mayBeShared, os.pageBytes());
         long[] entries = new long[Math.min(pages, MOST_ENTRIES)];
@@ -241,7 +242,7 @@ final class Pages {
      * @param entries receives as many as {@code count}
      * @param scratch room for as many
      */
-    void read(
+    public void read(
             long address, long[] entries, int count, MemorySegment scratch, MemorySegment callState)
             throws Refusal {
         pageMap.read(address, scratch.asSlice(0, (long) count * Long.BYTES), callState);

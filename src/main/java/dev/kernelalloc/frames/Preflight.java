@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * moment. Threads of this one are counted, and so is the Java heap that is committed and not yet
  * touched: the collector takes that without asking.
  */
-final class Preflight {
+public final class Preflight {
 
     /** The bytes populated between two checks. */
     static final long STEP_BYTES = 16L << 20;
@@ -55,7 +55,7 @@ final class Preflight {
     }
 
     /** Returns the checks of a system; all allocators of the process share those of its own. */
-    static Preflight of(OperatingSystem os) {
+    public static Preflight of(OperatingSystem os) {
         return os == Platform.current() ? OfProcess.INSTANCE : new Preflight(os);
     }
 

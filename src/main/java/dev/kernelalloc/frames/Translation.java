@@ -22,7 +22,7 @@ import java.util.RandomAccess;
  * pages: few for huge pages, whatever the size of the slab. It never changes; a slab whose pages
  * have moved gets another.
  */
-final class Translation {
+public final class Translation {
 
     /** Instead of an address: it is not known. Negative still where an offset is added to it. */
     static final long UNKNOWN = Long.MIN_VALUE;
@@ -238,7 +238,7 @@ final class Translation {
     }
 
     /** Whether every page has an address. */
-    boolean isKnown() {
+    public boolean isKnown() {
         return known;
     }
 

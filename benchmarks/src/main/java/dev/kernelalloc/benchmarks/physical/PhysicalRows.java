@@ -6,7 +6,6 @@ import dev.kernelalloc.benchmarks.Figure;
 import dev.kernelalloc.benchmarks.JmhCase;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
-import dev.kernelalloc.frames.ResolveBenchmark;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PagePolicy;

@@ -1,6 +1,9 @@
-package dev.kernelalloc.frames;
+package dev.kernelalloc.benchmarks.physical;
 
 import dev.kernelalloc.PhysicalAllocator;
+import dev.kernelalloc.frames.PageMap;
+import dev.kernelalloc.frames.Pages;
+import dev.kernelalloc.frames.Preflight;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
@@ -28,7 +31,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Resolves the pages of 64 MiB, as is done once for every slab; the time is that of one page of 4
- * KiB. In the package of the code that it measures, which has no other caller.
+ * KiB.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
