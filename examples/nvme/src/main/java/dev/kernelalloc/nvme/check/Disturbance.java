@@ -13,6 +13,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -31,8 +32,8 @@ final class Disturbance implements AutoCloseable {
     /** The least available memory: below that the kernel would kill a process. */
     private static final long LEAST_AVAILABLE_BYTES = 128 << 20;
 
-    /** Compactions, and migrations, that are enough; the file takes longest, and one is enough. */
-    private static final int ENOUGH = 5;
+    /** After this time one of each kind is enough: an emulated machine may be slow. */
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     /** The system call number on x86-64: migrate_pages(2) has no function in the C library. */
     private static final long SYS_MIGRATE_PAGES = 256;
@@ -44,6 +45,7 @@ final class Disturbance implements AutoCloseable {
     private final AtomicInteger squeezes = new AtomicInteger();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private final List<Thread> threads = new ArrayList<>();
+    private final long start = System.nanoTime();
     private volatile boolean ended;
 
     Disturbance() {
@@ -68,13 +70,17 @@ final class Disturbance implements AutoCloseable {
         thread.start();
     }
 
-    /** Returns whether memory was disturbed enough, in each way. Throws if one has failed. */
+    /**
+     * Returns whether memory was disturbed enough: moved several times in each way, or once if that
+     * has taken long, and nearly all in use once. Throws if one has failed.
+     */
     boolean hasDone() {
         Throwable thrown = failure.get();
         if (thrown != null) {
             throw new IllegalStateException("memory could not be disturbed", thrown);
         }
-        return compactions.get() >= ENOUGH && migrations.get() >= ENOUGH && squeezes.get() >= 1;
+        int enough = System.nanoTime() - start > PATIENCE.toNanos() ? 1 : 10;
+        return compactions.get() >= enough && migrations.get() >= enough && squeezes.get() >= 1;
     }
 
     private static boolean compact() {
