@@ -3,14 +3,20 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.LostGuarantee;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.PinMethod;
+import dev.kernelalloc.physical.Provenance;
 import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.host.HostGuardian;
+import dev.kernelalloc.testing.host.HostTest;
+import dev.kernelalloc.testing.host.HugePages;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -32,6 +38,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * A process that may not use io_uring, as in a container: a filter of system calls (seccomp)
@@ -131,6 +139,20 @@ class RefusedIoUringTest {
         assertThat(withAfXdp(child, directory, PinAgain.class)).contains("pinned 100 times");
     }
 
+    @HostTest
+    @Test
+    @DisplayName("Pages of the pool that AF_XDP still holds are waited for, and come back")
+    void pinned_poolPagesOfAnEndedPin_areTakenAgain(@TempDir Path directory) throws Exception {
+        try (HostGuardian guardian = HostGuardian.start()) {
+            HugePages reserved = HugePages.reserve(guardian, 8);
+            long free = HugePages.free();
+            String taken = Long.toString(reserved.granted());
+            assertThat(withAfXdp(directory, TakeThePool.class, taken))
+                    .contains("50 times the pool of 2 MiB pages, pinned by AF_XDP, CONFIRMED");
+            Await.until("the pool has its pages back", () -> HugePages.free() == free);
+        }
+    }
+
     @Test
     @DisplayName("Missing descriptors are out of memory with a remedy, not a missing permission")
     void pinned_withoutDescriptors_namesTheLimit(@TempDir Path directory) throws Exception {
@@ -173,6 +195,40 @@ class RefusedIoUringTest {
                 IO.println(e.reason() + " " + e.getMessage());
             }
             IO.println("pinned " + pinned + " times");
+        }
+    }
+
+    /** Takes, pins and frees all pages of the pool, again and again. */
+    static final class TakeThePool {
+
+        private TakeThePool() {}
+
+        static void main(String[] pages) {
+            PhysicalRequest request =
+                    PhysicalRequest.ofBytes(Long.parseLong(pages[0]) * PinByXdp.HUGE_BYTES)
+                            .pages(PagePolicy.HUGE_2M)
+                            .atLeast(Guarantee.NEVER_MOVED)
+                            .build();
+            Map<String, Integer> outcomes = new TreeMap<>();
+            try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+                for (int i = 0; i < 50; i++) {
+                    MemorySegment block = physical.allocate(request);
+                    Provenance provenance = physical.provenance(block);
+                    String outcome =
+                            "%s, pinned by %s, %s"
+                                    .formatted(
+                                            provenance.backing() == Backing.POOL_2M
+                                                    ? "the pool of 2 MiB pages"
+                                                    : provenance,
+                                            provenance.pin().orElseThrow().name(),
+                                            physical.verify(block).verdict());
+                    outcomes.merge(outcome, 1, Integer::sum);
+                    physical.free(block);
+                }
+            } catch (AllocationException e) {
+                IO.println(e.reason() + " " + e.getMessage());
+            }
+            outcomes.forEach((outcome, times) -> IO.println(times + " times " + outcome));
         }
     }
 

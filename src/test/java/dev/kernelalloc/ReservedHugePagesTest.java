@@ -10,9 +10,11 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.host.FragmentedMemory;
 import dev.kernelalloc.testing.host.HostGuardian;
@@ -23,10 +25,13 @@ import dev.kernelalloc.testing.host.PagePlaces;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
@@ -40,8 +45,14 @@ class ReservedHugePagesTest {
     private static final int HUGETLB = 17;
     private static final int PROT_READ_WRITE = 3;
 
-    /** {@code MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB}. */
-    private static final int MAP_POOL = 0x1 | 0x20 | 0x40000;
+    private static final int MAP_SHARED = 0x1;
+    private static final int MAP_PRIVATE = 0x2;
+    private static final int MAP_NORESERVE = 0x4000;
+    private static final int MAP_ANONYMOUS_HUGETLB = 0x20 | 0x40000;
+    private static final int MADV_DONTNEED = 4;
+
+    private static final PhysicalRequest NEVER_SWAPPED_AND_HUGE =
+            PhysicalRequest.ofBytes(0).atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE).build();
 
     private final HostGuardian guardian = HostGuardian.start();
     private final PhysicalAllocator physical = PhysicalAllocator.create();
@@ -147,41 +158,142 @@ class ReservedHugePagesTest {
     }
 
     @Test
-    @SuppressWarnings("restricted")
-    void adoptedPagesOfThePoolAreHugeAndNeverSwappedWithoutALock() throws Throwable {
-        long address =
-                (long)
-                        Linker.nativeLinker()
-                                .downcallHandle(
-                                        Linker.nativeLinker().defaultLookup().findOrThrow("mmap"),
-                                        FunctionDescriptor.of(
-                                                JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT,
-                                                JAVA_INT, JAVA_LONG))
-                                .invokeExact(
-                                        0L, HugePages.BYTES, PROT_READ_WRITE, MAP_POOL, -1, 0L);
-        MemorySegment memory = MemorySegment.ofAddress(address).reinterpret(HugePages.BYTES);
-        try (AdoptedMemory adopted =
-                physical.adopt(
-                        memory,
-                        PhysicalRequest.ofBytes(0)
-                                .atLeast(Guarantee.NEVER_SWAPPED_AND_HUGE)
-                                .build())) {
+    void adoptedPagesOfThePoolAreHugeAndNeverSwappedWithoutALock() {
+        MemorySegment memory = mapPool(MAP_SHARED, 1);
+        try (AdoptedMemory adopted = physical.adopt(memory, NEVER_SWAPPED_AND_HUGE)) {
             assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
             assertThat(adopted.guarantee()).contains(Guarantee.LOCKED, Guarantee.HUGE);
             assertThat(adopted.extents()).hasSize(1);
             assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
         } finally {
-            int unmapped =
-                    (int)
-                            Linker.nativeLinker()
-                                    .downcallHandle(
-                                            Linker.nativeLinker()
-                                                    .defaultLookup()
-                                                    .findOrThrow("munmap"),
-                                            FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG))
-                                    .invokeExact(address, HugePages.BYTES);
-            assertThat(unmapped).isZero();
+            unmap(memory);
         }
+    }
+
+    /** The part begins within a huge page, and its frames are those of the page map. */
+    @Test
+    void adoptedPartsOfAPageOfThePoolAreContiguousAndNotHuge() {
+        MemorySegment memory = mapPool(MAP_SHARED, 1);
+        MemorySegment part = memory.asSlice(PAGE_BYTES, 3 * PAGE_BYTES);
+        PhysicalRequest contiguous = PhysicalRequest.ofBytes(0).contiguous().build();
+        try (AdoptedMemory adopted = physical.adopt(part, contiguous)) {
+            assertThat(adopted.guarantee())
+                    .contains(Guarantee.LOCKED, Guarantee.CONTIGUOUS)
+                    .doesNotContain(Guarantee.HUGE);
+            for (long page : pagesOf(part)) {
+                assertThat(adopted.addressOf(page - part.address()).value())
+                        .isEqualTo(LinuxProcess.physicalAddress(page));
+            }
+            assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.adopt(part, NEVER_SWAPPED_AND_HUGE))
+                    .withMessageContaining("without [HUGE]");
+        } finally {
+            unmap(memory);
+        }
+    }
+
+    @ParameterizedTest(name = "mmap flags {0}")
+    @ValueSource(ints = {MAP_SHARED, MAP_PRIVATE})
+    void adoptedPagesOfThePoolArePinnedUntilTheAdoptionIsClosed(int sharing) {
+        long pinnedBefore = LinuxProcess.pinnedBytes();
+        MemorySegment memory = mapPool(sharing, 2);
+        try {
+            AdoptedMemory adopted;
+            try {
+                adopted =
+                        physical.adopt(
+                                memory,
+                                PhysicalRequest.ofBytes(0).atLeast(Guarantee.NEVER_MOVED).build());
+            } catch (AllocationException e) {
+                assumeTrue(false, "skipped: pins are refused: " + e.getMessage());
+                return;
+            }
+            PagePlaces places = PagePlaces.of(pagesOf(memory));
+            FragmentedMemory.compact();
+            assertThat(places.moved()).isEmpty();
+            assertThat(adopted.guarantee()).contains(Guarantee.PINNED, Guarantee.HUGE);
+            assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            adopted.close();
+            assertThat(LinuxProcess.pinnedBytes()).isEqualTo(pinnedBefore);
+        } finally {
+            unmap(memory);
+        }
+    }
+
+    /** A private mapping loses them for good: the next touch takes others. */
+    @Test
+    void adoptedPagesOfThePoolThatAreDroppedAreDrifts() {
+        MemorySegment memory = mapPool(MAP_PRIVATE, 2);
+        try (AdoptedMemory adopted = physical.adopt(memory, NEVER_SWAPPED_AND_HUGE)) {
+            MemorySegment second = memory.asSlice(HugePages.BYTES);
+            assertThat(CFunctions.madvise(second, MADV_DONTNEED)).isZero();
+            assertThat(adopted.verify().verdict()).isNotEqualTo(Verification.Verdict.CONFIRMED);
+            assertThatExceptionOfType(PhysicalAddressException.class)
+                    .isThrownBy(() -> adopted.addressOf(HugePages.BYTES));
+            assertThat(adopted.addressOf(0).value())
+                    .isEqualTo(LinuxProcess.physicalAddress(memory.address()));
+            second.fill((byte) 1);
+            Verification _ = adopted.verify();
+            assertThat(adopted.addressOf(HugePages.BYTES).value())
+                    .isEqualTo(LinuxProcess.physicalAddress(second.address()));
+        } finally {
+            unmap(memory);
+        }
+    }
+
+    /** Such a mapping is made without a promise: a touch would end the process. */
+    @Test
+    void adoptingMoreThanThePoolHasIsAnException() {
+        MemorySegment memory = mapPool(MAP_SHARED | MAP_NORESERVE, freeBefore + 1);
+        try {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.adopt(memory, NEVER_SWAPPED_AND_HUGE))
+                    .withMessageContaining("there is no memory left");
+        } finally {
+            unmap(memory);
+        }
+    }
+
+    @SuppressWarnings("restricted")
+    private static MemorySegment mapPool(int flags, long pages) {
+        long bytes = pages * HugePages.BYTES;
+        FunctionDescriptor type =
+                FunctionDescriptor.of(
+                        JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+        try {
+            long address =
+                    (long)
+                            function("mmap", type)
+                                    .invokeExact(
+                                            0L,
+                                            bytes,
+                                            PROT_READ_WRITE,
+                                            flags | MAP_ANONYMOUS_HUGETLB,
+                                            -1,
+                                            0L);
+            assertThat(address).as("the address of %d pages", pages).isNotEqualTo(-1);
+            return MemorySegment.ofAddress(address).reinterpret(bytes);
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static void unmap(MemorySegment memory) {
+        FunctionDescriptor type = FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG);
+        try {
+            int result =
+                    (int) function("munmap", type).invokeExact(memory.address(), memory.byteSize());
+            assertThat(result).isZero();
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @SuppressWarnings("restricted")
+    private static MethodHandle function(String name, FunctionDescriptor type) {
+        Linker linker = Linker.nativeLinker();
+        return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), type);
     }
 
     @Test

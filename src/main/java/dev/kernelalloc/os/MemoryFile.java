@@ -11,8 +11,10 @@ import java.util.Locale;
  * truncate it, after which a touch of its end would kill all others with SIGBUS.
  *
  * @param bytes its size, which never shrinks
+ * @param poolPageBytes the size of its pages of the huge page pool; 0 for base pages, or if it was
+ *     created by another process
  */
-public record MemoryFile(OpenFile file, long bytes) {
+public record MemoryFile(OpenFile file, long bytes, long poolPageBytes) {
 
     private static final boolean IS_X86 = System.getProperty("os.arch").equals("amd64");
 
@@ -67,7 +69,7 @@ public record MemoryFile(OpenFile file, long bytes) {
             if (fcntl(linux, descriptor, F_ADD_SEALS, seals, callState) < 0) {
                 throw linux.refused("sealing a shared memory", callState);
             }
-            return new MemoryFile(linux.identified(descriptor, callState), bytes);
+            return new MemoryFile(linux.identified(descriptor, callState), bytes, poolPageBytes);
         } catch (Refusal | RuntimeException | Error e) {
             linux.calls().close(descriptor);
             throw e;
@@ -126,7 +128,7 @@ public record MemoryFile(OpenFile file, long bytes) {
                                 seals < 0 ? "none" : Integer.toHexString(seals),
                                 bytes));
             }
-            return new MemoryFile(linux.identified(own, callState), bytes);
+            return new MemoryFile(linux.identified(own, callState), bytes, 0);
         } catch (Refusal | RuntimeException | Error e) {
             linux.calls().close(own);
             throw e;
@@ -169,6 +171,9 @@ public record MemoryFile(OpenFile file, long bytes) {
                                 0,
                                 callState);
         if (address == Posix.MAP_FAILED) {
+            if (poolPageBytes > 0) {
+                throw linux.noHugePages(linux.error(callState), bytes, poolPageBytes);
+            }
             throw linux.refused("mapping a shared memory of " + bytes + " bytes", callState);
         }
         return address;
