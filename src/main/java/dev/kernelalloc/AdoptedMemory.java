@@ -24,7 +24,8 @@ import java.util.Set;
  * arena open, so closing it first is not refused: the pins hold the frames until this is closed,
  * this closes without touching what is mapped there by then, and memory that the arena returned to
  * the C heap stays locked. Addresses of memory that was unmapped otherwise are stale, and {@link
- * #verify} reports them. Safe to use from any thread.
+ * #verify} reports them. Safe to use from any thread; memory that is confined to a thread is closed
+ * by that.
  */
 public final class AdoptedMemory implements AutoCloseable {
 
@@ -139,14 +140,22 @@ public final class AdoptedMemory implements AutoCloseable {
         }
     }
 
+    static void requireAccessible(MemorySegment memory) {
+        if (!memory.isAccessibleBy(Thread.currentThread())) {
+            throw new WrongThreadException(memory + " is confined to another thread");
+        }
+    }
+
     /**
      * Returns the memory as it was.
      *
      * @throws IllegalStateException if this is closed already
+     * @throws WrongThreadException if the memory is confined to another thread
      */
     @Override
     public void close() {
-        if (!adoption.end(memory.scope().isAlive())) {
+        requireAccessible(memory);
+        if (!adoption.end()) {
             throw new IllegalStateException("adopted memory " + memory + " is closed already");
         }
     }

@@ -393,13 +393,14 @@ public final class PhysicalAllocator extends AbstractAllocator {
      * @throws AllocationException if the memory does not meet the request, or may not be locked or
      *     pinned; it is populated then, and otherwise as before
      * @throws IllegalArgumentException if the memory is not as above, or the request is guarded
-     * @throws IllegalStateException if this allocator or the memory is closed; the arena must not
-     *     be closed by another thread until this returns
+     * @throws IllegalStateException if this allocator or the memory is closed, before this returns
+     * @throws WrongThreadException if the memory is confined to another thread
      */
     public AdoptedMemory adopt(MemorySegment memory, PhysicalRequest request) {
         blocks.requireOpen();
         long address = addressOfLive(memory);
         long bytes = bytesOf(memory);
+        AdoptedMemory.requireAccessible(memory);
         long pageBytes = os.pageBytes();
         if (memory.isReadOnly()
                 || request.guarded()
@@ -417,7 +418,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         }
         Adoption adoption;
         try {
-            adoption = frames.adopt(address, bytes, request);
+            adoption = frames.adopt(memory, request);
         } catch (Refusal e) {
             throw requestedBlocks.explained(e, bytes, 1);
         }
@@ -425,7 +426,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
             addressOfLive(memory); // another thread may have closed its arena meanwhile
             return new AdoptedMemory(this, memory, adoption);
         } catch (RuntimeException | Error e) {
-            adoption.end(memory.scope().isAlive());
+            adoption.end();
             throw e;
         }
     }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.os.OperatingSystem;
+import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.Drift;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.LostGuarantee;
@@ -31,6 +33,9 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -216,6 +221,115 @@ class AdoptedMemoryTest {
             assumeTrue(
                     theirs.asOverlappingSlice(memory).isPresent(),
                     "skipped: the new memory is mapped elsewhere");
+        }
+    }
+
+    @Test
+    @DisplayName("Memory whose arena is closed before its lock is refused, and no other is locked")
+    void adopt_arenaClosedBeforeTheLock_locksNothing() {
+        ReplacedMemory memory = new ReplacedMemory("lock");
+        try (PhysicalAllocator own = PhysicalAllocator.builder().build(memory.system)) {
+            assertThatIllegalStateException().isThrownBy(() -> own.adopt(memory.first, LOCKED));
+            assertThat(LinuxProcess.mappingFlags(memory.second.address())).doesNotContain("lo");
+        }
+        memory.unmap();
+    }
+
+    @Test
+    @DisplayName("An arena that is closed before its unlock leaves what is mapped there locked")
+    void close_arenaClosedBeforeTheUnlock_unlocksNothing() throws Throwable {
+        ReplacedMemory memory = new ReplacedMemory("unlock");
+        try (PhysicalAllocator own = PhysicalAllocator.builder().build(memory.system)) {
+            AdoptedMemory adopted = own.adopt(memory.first, LOCKED);
+            adopted.close();
+            assertThat(LinuxProcess.mappingFlags(memory.second.address())).contains("lo");
+        }
+        memory.unmap();
+    }
+
+    @Test
+    @DisplayName("Memory that is confined to another thread is neither adopted nor closed")
+    void adopt_confinedToAnotherThread_isRefused() throws Exception {
+        try (Arena arena = Arena.ofConfined();
+                ExecutorService other = Executors.newSingleThreadExecutor()) {
+            MemorySegment memory = pages(arena);
+            AdoptedMemory adopted = physical.adopt(memory, LOCKED);
+            for (Runnable use :
+                    List.<Runnable>of(() -> physical.adopt(memory, LOCKED), adopted::close)) {
+                assertThatExceptionOfType(ExecutionException.class)
+                        .isThrownBy(() -> other.submit(use).get())
+                        .withCauseInstanceOf(WrongThreadException.class);
+            }
+            adopted.close();
+        }
+    }
+
+    /**
+     * Memory of an arena, and a system that closes it right before a call on it: at its place other
+     * memory is mapped, and locked if the call is an unlock.
+     */
+    private static final class ReplacedMemory {
+
+        private static final long PLACE = 2L << 40;
+
+        private final Arena arena = Arena.ofShared();
+        private final MemorySegment first;
+        private final OperatingSystem system;
+        private MemorySegment second = MemorySegment.NULL;
+
+        @SuppressWarnings("restricted")
+        private ReplacedMemory(String call) {
+            MemorySegment place = MemorySegment.ofAddress(PLACE).reinterpret(BYTES);
+            first = mapAt(place).reinterpret(arena, memory -> call("munmap", memory));
+            system =
+                    (OperatingSystem)
+                            Proxy.newProxyInstance(
+                                    OperatingSystem.class.getClassLoader(),
+                                    new Class<?>[] {OperatingSystem.class},
+                                    (_, method, arguments) -> {
+                                        if (method.getName().equals(call)) {
+                                            replace(place, call.equals("unlock"));
+                                        }
+                                        return invoke(method, arguments);
+                                    });
+        }
+
+        private static Object invoke(Method method, Object[] arguments) throws Throwable {
+            try {
+                return method.invoke(Platform.current(), arguments);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        }
+
+        private void replace(MemorySegment place, boolean locked) {
+            arena.close();
+            second = mapAt(place);
+            if (locked) {
+                call("mlock", second);
+            }
+        }
+
+        private void unmap() {
+            call("munmap", second);
+        }
+
+        private static MemorySegment mapAt(MemorySegment place) {
+            try {
+                MemorySegment memory = map(place);
+                assertThat(memory.address()).isEqualTo(place.address());
+                return memory;
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        private static void call(String function, MemorySegment memory) {
+            try {
+                assertThat(AdoptedMemoryTest.call(function, memory)).isZero();
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -47,13 +48,20 @@ final class AdoptedLocks {
     /** The memory of an adoption, and the locks that end with it. */
     static final class Claim {
 
+        private final MemorySegment memory;
         private final long start;
         private final long end;
         private final List<Lock> locks = new ArrayList<>();
 
-        private Claim(long start, long end) {
-            this.start = start;
-            this.end = end;
+        private Claim(MemorySegment memory) {
+            this.memory = memory;
+            this.start = memory.address();
+            this.end = start + memory.byteSize();
+        }
+
+        /** Returns the part of the memory that a lock of this claim is for. */
+        MemorySegment memory(Lock lock) {
+            return memory.asSlice(lock.address - start, lock.bytes);
         }
     }
 
@@ -62,8 +70,8 @@ final class AdoptedLocks {
      *
      * @param locked whether the memory has to be locked, by whomever
      */
-    synchronized Claim claim(long address, long bytes, boolean locked) {
-        Claim claim = new Claim(address, address + bytes);
+    synchronized Claim claim(MemorySegment memory, boolean locked) {
+        Claim claim = new Claim(memory);
         if (locked) {
             claims.add(claim);
         }
@@ -78,16 +86,12 @@ final class AdoptedLocks {
         claim.locks.remove(lock);
     }
 
-    /**
-     * Ends a claim, and unlocks what no other claim has.
-     *
-     * @param alive whether the memory is still mapped; otherwise its locks are left to it
-     */
-    synchronized void end(Claim claim, boolean alive) {
+    /** Ends a claim, and unlocks what no other claim has, unless its arena is closed. */
+    synchronized void end(Claim claim) {
         claims.remove(claim);
         for (Lock lock : claim.locks) {
-            if (alive) {
-                passOn(lock, 0);
+            if (claim.memory.scope().isAlive()) {
+                passOn(lock, claim, 0);
             } else {
                 lock.preflight.unlocked(lock.bytes);
             }
@@ -96,31 +100,31 @@ final class AdoptedLocks {
     }
 
     /** Passes the parts of a lock to the claims from an index on, and unlocks the rest. */
-    private void passOn(Lock lock, int first) {
+    private void passOn(Lock lock, Claim from, int first) {
         for (int i = first; i < claims.size(); i++) {
             Claim other = claims.get(i);
             if (other.start < lock.end() && lock.address < other.end) {
                 Lock common = lock;
                 if (lock.address < other.start) {
-                    passOn(lock.upTo(other.start), i + 1);
+                    passOn(lock.upTo(other.start), from, i + 1);
                     common = common.from(other.start);
                 }
                 if (other.end < lock.end()) {
-                    passOn(lock.from(other.end), i + 1);
+                    passOn(lock.from(other.end), from, i + 1);
                     common = common.upTo(other.end);
                 }
                 other.locks.add(common);
                 return;
             }
         }
-        unlock(lock);
+        unlock(lock, from.memory(lock));
     }
 
-    private static void unlock(Lock lock) {
+    private static void unlock(Lock lock, MemorySegment memory) {
         try (Arena scratch = Arena.ofConfined()) {
-            lock.os.unlock(lock.address, lock.bytes, scratch.allocate(CallState.LAYOUT));
-        } catch (Refusal unmapped) {
-            // Its lock ended with the mapping.
+            lock.os.unlock(memory, scratch.allocate(CallState.LAYOUT));
+        } catch (Refusal | IllegalStateException unmapped) {
+            // Its lock ended with the mapping, or its arena was closed just now.
         }
         lock.preflight.unlocked(lock.bytes);
     }

@@ -82,15 +82,15 @@ public final class Adoption {
     }
 
     /**
-     * Ends the pins, and the locks that no other adoption has.
+     * Ends the pins, and the locks that no other adoption has. Those of memory whose arena is
+     * closed are left to it.
      *
-     * @param alive whether the memory is still mapped; otherwise they are left to it
      * @return false if it had ended before
      */
-    public boolean end(boolean alive) {
+    public boolean end() {
         boolean first = use.end(); // before the pins: an audit in progress drops its findings
         if (first) {
-            adoptions.end(slab, claim, alive);
+            adoptions.end(slab, claim);
         }
         return first;
     }

@@ -39,19 +39,17 @@ final class Adoptions {
     /**
      * Populates, locks, pins and resolves memory that the program has mapped, in place.
      *
-     * @param address a multiple of the page size
-     * @param bytes a multiple of the page size, more than 0
+     * @param memory that begins and ends at pages, of at least one
      * @param request of which the size, and how pages are obtained, is not looked at
      * @throws Refusal if the memory does not meet the request; it is as before then, but populated
      */
-    Adoption adopt(long address, long bytes, PhysicalRequest request) throws Refusal {
+    Adoption adopt(MemorySegment memory, PhysicalRequest request) throws Refusal {
         AdoptedLocks.Claim claim =
-                AdoptedLocks.OF_PROCESS.claim(
-                        address, bytes, request.least().contains(Guarantee.LOCKED));
+                AdoptedLocks.OF_PROCESS.claim(memory, request.least().contains(Guarantee.LOCKED));
         try {
-            return adopt(address, bytes, request, claim);
+            return adopt(memory.address(), memory.byteSize(), request, claim);
         } catch (Refusal | RuntimeException | Error e) {
-            AdoptedLocks.OF_PROCESS.end(claim, true);
+            AdoptedLocks.OF_PROCESS.end(claim);
             throw e;
         }
     }
@@ -190,7 +188,7 @@ final class Adoptions {
                 preflight.requireLockable(lock.bytes());
                 AdoptedLocks.OF_PROCESS.add(claim, lock);
                 try {
-                    pages.lock(lock.address(), lock.bytes(), callState);
+                    pages.lock(claim.memory(lock), callState);
                 } catch (Refusal | RuntimeException | Error e) {
                     AdoptedLocks.OF_PROCESS.remove(claim, lock);
                     throw e;
@@ -230,11 +228,11 @@ final class Adoptions {
     }
 
     /** Ends what {@link #adopt} has begun. */
-    void end(FrameSlab slab, AdoptedLocks.Claim claim, boolean alive) {
+    void end(FrameSlab slab, AdoptedLocks.Claim claim) {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             pages.unpin(slab.pins(), slab.pins().length, callState);
         }
-        AdoptedLocks.OF_PROCESS.end(claim, alive);
+        AdoptedLocks.OF_PROCESS.end(claim);
     }
 }

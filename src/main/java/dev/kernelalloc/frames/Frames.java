@@ -325,8 +325,8 @@ public final class Frames {
     // ---- memory of the program ------------------------------------------------------------------
 
     /** Adopts memory of the program, as {@link Adoptions#adopt}. */
-    public Adoption adopt(long address, long bytes, PhysicalRequest request) throws Refusal {
-        return adoptions.adopt(address, bytes, request);
+    public Adoption adopt(MemorySegment memory, PhysicalRequest request) throws Refusal {
+        return adoptions.adopt(memory, request);
     }
 
     // ---- steps of preparation -------------------------------------------------------------------

@@ -167,6 +167,11 @@ public final class Pages {
         preflight.lock(address, bytes, callState);
     }
 
+    /** Locks pages that the program may unmap. */
+    void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        preflight.lock(memory, callState);
+    }
+
     /** Pins pages; all of them or none. */
     int[] pin(long address, long bytes, MemorySegment callState) throws Refusal {
         long most = OperatingSystem.MAX_PIN_BYTES;

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.LockBudget;
 import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
@@ -213,9 +214,15 @@ public final class Preflight {
 
     /** Locks pages, until {@link #unlocked}. */
     void lock(long address, long bytes, MemorySegment callState) throws Refusal {
+        lock(NativeMemory.segment(address, bytes), callState);
+    }
+
+    /** The same of pages that the program may unmap, as {@link OperatingSystem#lock}. */
+    void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        long bytes = memory.byteSize();
         lockRoom.locking(bytes);
         try {
-            os.lock(address, bytes, callState);
+            os.lock(memory, callState);
         } catch (Refusal | RuntimeException | Error e) {
             lockRoom.unlocked(bytes);
             lockRoom.readAgain();

@@ -1,5 +1,6 @@
 package dev.kernelalloc.os;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -30,7 +31,13 @@ final class Downcall {
     /** {@code int f(void *address, size_t bytes)}, as most functions on pages are. */
     static final FunctionDescriptor RANGE = FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG);
 
-    /** The same with an {@code int} at the end. */
+    /**
+     * {@code int f(void *address, size_t bytes)} of a segment, whose arena the linker keeps open
+     * until the function returns.
+     */
+    static final FunctionDescriptor SEGMENT = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG);
+
+    /** {@link #RANGE} with an {@code int} at the end. */
     static final FunctionDescriptor RANGE_AND_INT = RANGE.appendArgumentLayouts(JAVA_INT);
 
     /** RTLD_DEFAULT of dlsym(3), which differs. */
@@ -79,6 +86,14 @@ final class Downcall {
     static int call(MethodHandle function, MemorySegment callState, long address, long bytes) {
         try {
             return (int) function.invokeExact(callState, address, bytes);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    static int call(MethodHandle function, MemorySegment callState, MemorySegment memory) {
+        try {
+            return (int) function.invokeExact(callState, memory, memory.byteSize());
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }

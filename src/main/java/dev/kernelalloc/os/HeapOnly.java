@@ -77,12 +77,12 @@ record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
     }
 
     @Override
-    public void lock(long address, long bytes, MemorySegment callState) throws Refusal {
+    public void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
         throw missing("locking pages");
     }
 
     @Override
-    public void unlock(long address, long bytes, MemorySegment callState) throws Refusal {
+    public void unlock(MemorySegment memory, MemorySegment callState) throws Refusal {
         throw missing("unlocking pages");
     }
 

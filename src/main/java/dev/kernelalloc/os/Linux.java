@@ -281,15 +281,15 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
      * limit explains it.
      */
     @Override
-    public void lock(long address, long bytes, MemorySegment callState) throws Refusal {
-        if (calls.mlock(address, bytes, callState) == 0) {
+    public void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        if (calls.mlock(memory, callState) == 0) {
             return;
         }
         ErrorCode error = error(callState);
-        calls.munlock(address, bytes, callState);
+        calls.munlock(memory, callState);
         LockBudget budget = lockBudget();
-        String what = Posix.range("locking", address, bytes) + ": " + error;
-        if (bytes > budget.remainingBytes()) {
+        String what = Posix.range("locking", memory) + ": " + error;
+        if (memory.byteSize() > budget.remainingBytes()) {
             throw budget.exceeded(what, "locked", "lock");
         }
         throw switch (error.number()) {
@@ -440,7 +440,7 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
                         callState);
     }
 
-    private Refusal noHugePages(ErrorCode error, long bytes, long hugePageBytes) {
+    Refusal noHugePages(ErrorCode error, long bytes, long hugePageBytes) {
         String what =
                 String.format(
                         Locale.ROOT,

@@ -90,19 +90,19 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
 
     /** EAGAIN means any of three limits. */
     @Override
-    public void lock(long address, long bytes, MemorySegment callState) throws Refusal {
-        if (calls.mlock(address, bytes, callState) == 0) {
+    public void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        if (calls.mlock(memory, callState) == 0) {
             return;
         }
         ErrorCode error = error(callState);
-        Refusal refusal = refused(Posix.range("locking", address, bytes), callState);
-        calls.munlock(address, bytes, callState);
+        Refusal refusal = refused(Posix.range("locking", memory), callState);
+        calls.munlock(memory, callState);
         if (error.number() != EAGAIN) {
             throw refusal;
         }
         LockBudget budget = lockBudget();
         throw new Refusal.LockLimit(
-                Posix.range("locking", address, bytes)
+                Posix.range("locking", memory)
                         + ": "
                         + error
                         + ", this process may lock "

@@ -243,10 +243,28 @@ public interface OperatingSystem {
      * Keeps committed pages in memory until {@link #unlock} or {@link #release}. Locks do not nest.
      * Refused, no page of the range is locked. mlock(2), VirtualLock.
      */
-    void lock(long address, long bytes, MemorySegment callState) throws Refusal;
+    default void lock(long address, long bytes, MemorySegment callState) throws Refusal {
+        lock(NativeMemory.segment(address, bytes), callState);
+    }
+
+    /**
+     * The same of pages that the program may unmap: the call itself takes the segment, whose arena
+     * cannot be closed until it returns.
+     *
+     * @throws IllegalStateException if the segment's arena is closed; nothing was locked then
+     * @throws WrongThreadException if it is confined to another thread
+     */
+    void lock(MemorySegment memory, MemorySegment callState) throws Refusal;
 
     /** Allows pages to leave memory again, also those that are not locked. */
-    void unlock(long address, long bytes, MemorySegment callState) throws Refusal;
+    default void unlock(long address, long bytes, MemorySegment callState) throws Refusal {
+        unlock(NativeMemory.segment(address, bytes), callState);
+    }
+
+    /**
+     * The same of pages that the program may unmap, as {@link #lock(MemorySegment, MemorySegment)}.
+     */
+    void unlock(MemorySegment memory, MemorySegment callState) throws Refusal;
 
     /** Returns the parts of this process's mappings that lie in a range, ascending, as of now. */
     default List<Mapping> mappings(long start, long end) throws Refusal {

@@ -115,8 +115,10 @@ interface Posix extends CHeap {
     }
 
     @Override
-    default void unlock(long address, long bytes, MemorySegment callState) throws Refusal {
-        check(calls().munlock(address, bytes, callState), "unlocking", address, bytes, callState);
+    default void unlock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        if (calls().munlock(memory, callState) != 0) {
+            throw refused(Posix.range("unlocking", memory), callState);
+        }
     }
 
     default void check(int result, String verb, long address, long bytes, MemorySegment callState)
@@ -128,6 +130,10 @@ interface Posix extends CHeap {
 
     static String range(String verb, long address, long bytes) {
         return verb + " " + bytes + " bytes at 0x" + Long.toHexString(address);
+    }
+
+    static String range(String verb, MemorySegment memory) {
+        return range(verb, memory.address(), memory.byteSize());
     }
 
     default ErrorCode error(MemorySegment callState) {

@@ -32,12 +32,12 @@ interface PosixCalls extends HeapCalls {
         return Downcall.call(Mprotect.HANDLE, callState, address, bytes, protection);
     }
 
-    default int mlock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Mlock.HANDLE, callState, address, bytes);
+    default int mlock(MemorySegment memory, MemorySegment callState) {
+        return Downcall.call(Mlock.HANDLE, callState, memory);
     }
 
-    default int munlock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Munlock.HANDLE, callState, address, bytes);
+    default int munlock(MemorySegment memory, MemorySegment callState) {
+        return Downcall.call(Munlock.HANDLE, callState, memory);
     }
 
     default int getpagesize() {
@@ -84,13 +84,13 @@ interface PosixCalls extends HeapCalls {
     /** {@code munlock(2)}. */
     final class Munlock {
         private static final MethodHandle HANDLE =
-                Downcall.link("munlock", Downcall.RANGE, Downcall.ERRNO);
+                Downcall.link("munlock", Downcall.SEGMENT, Downcall.ERRNO);
 
         private Munlock() {}
 
         /** Links mlock(2), after what undoes it. */
         static MethodHandle linkMlock() {
-            return Downcall.link("mlock", Downcall.RANGE, Downcall.ERRNO);
+            return Downcall.link("mlock", Downcall.SEGMENT, Downcall.ERRNO);
         }
     }
 

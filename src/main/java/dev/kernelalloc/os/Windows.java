@@ -218,17 +218,17 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
 
     /** A process may lock about as much as its minimum working set, and may enlarge that. */
     @Override
-    public void lock(long address, long bytes, MemorySegment callState) throws Refusal {
-        if (calls.virtualLock(address, bytes, callState) != 0) {
+    public void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        if (calls.virtualLock(memory, callState) != 0) {
             return;
         }
         if (lastError(callState) == ERROR_WORKING_SET_QUOTA) {
-            growWorkingSet(address, bytes, callState);
-            if (calls.virtualLock(address, bytes, callState) != 0) {
+            growWorkingSet(memory.address(), memory.byteSize(), callState);
+            if (calls.virtualLock(memory, callState) != 0) {
                 return;
             }
         }
-        throw refused(Posix.range("locking", address, bytes), callState);
+        throw refused(Posix.range("locking", memory), callState);
     }
 
     private void growWorkingSet(long address, long bytes, MemorySegment callState) throws Refusal {
@@ -285,10 +285,10 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
 
     /** Pages that are not locked are unlocked, as elsewhere. */
     @Override
-    public void unlock(long address, long bytes, MemorySegment callState) throws Refusal {
-        if (calls.virtualUnlock(address, bytes, callState) == 0
+    public void unlock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        if (calls.virtualUnlock(memory, callState) == 0
                 && lastError(callState) != ERROR_NOT_LOCKED) {
-            throw refused(Posix.range("unlocking", address, bytes), callState);
+            throw refused(Posix.range("unlocking", memory), callState);
         }
     }
 

@@ -52,12 +52,12 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
         }
     }
 
-    default int virtualLock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Locking.LOCK, callState, address, bytes);
+    default int virtualLock(MemorySegment memory, MemorySegment callState) {
+        return Downcall.call(Locking.LOCK, callState, memory);
     }
 
-    default int virtualUnlock(long address, long bytes, MemorySegment callState) {
-        return Downcall.call(Locking.UNLOCK, callState, address, bytes);
+    default int virtualUnlock(MemorySegment memory, MemorySegment callState) {
+        return Downcall.call(Locking.UNLOCK, callState, memory);
     }
 
     default int getProcessWorkingSetSizeEx(
@@ -141,8 +141,8 @@ interface WindowsCalls extends HeapCalls, WindowsTokenCalls {
 
     /** Locked pages. */
     final class Locking {
-        private static final MethodHandle UNLOCK = Kernel.link("VirtualUnlock", Downcall.RANGE);
-        private static final MethodHandle LOCK = Kernel.link("VirtualLock", Downcall.RANGE);
+        private static final MethodHandle UNLOCK = Kernel.link("VirtualUnlock", Downcall.SEGMENT);
+        private static final MethodHandle LOCK = Kernel.link("VirtualLock", Downcall.SEGMENT);
 
         private Locking() {}
     }

@@ -737,8 +737,9 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
-    public synchronized void lock(long address, long bytes, MemorySegment callState)
-            throws Refusal {
+    public synchronized void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        long address = memory.address();
+        long bytes = memory.byteSize();
         enter(Operation.LOCK, address, bytes);
         expectCommitted(address, bytes);
         Set<Long> locked = new HashSet<>(lockedPages);
@@ -749,8 +750,9 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
-    public synchronized void unlock(long address, long bytes, MemorySegment callState)
-            throws Refusal {
+    public synchronized void unlock(MemorySegment memory, MemorySegment callState) throws Refusal {
+        long address = memory.address();
+        long bytes = memory.byteSize();
         enter(Operation.UNLOCK, address, bytes);
         expectReserved(address, bytes);
         lockedPages.removeAll(pages(address, bytes));

@@ -251,15 +251,15 @@ public final class FakeWindows implements WindowsCalls, AutoCloseable {
     }
 
     @Override
-    public synchronized int virtualLock(long address, long bytes, MemorySegment state) {
+    public synchronized int virtualLock(MemorySegment memory, MemorySegment state) {
         if (isRefused()) {
             return 0;
         }
-        List<Long> wanted = pages(address, bytes);
+        List<Long> wanted = pages(memory.address(), memory.byteSize());
         if (!committed.containsAll(wanted)) {
             return failed(Windows.ERROR_NOACCESS);
         }
-        if (lockedBytes() + bytes > workingSetBytes - WORKING_SET_OVERHEAD_BYTES) {
+        if (lockedBytes() + memory.byteSize() > workingSetBytes - WORKING_SET_OVERHEAD_BYTES) {
             return failed(Windows.ERROR_WORKING_SET_QUOTA);
         }
         locked.addAll(wanted);
@@ -267,11 +267,13 @@ public final class FakeWindows implements WindowsCalls, AutoCloseable {
     }
 
     @Override
-    public synchronized int virtualUnlock(long address, long bytes, MemorySegment state) {
+    public synchronized int virtualUnlock(MemorySegment memory, MemorySegment state) {
         if (isRefused()) {
             return 0;
         }
-        return locked.removeAll(pages(address, bytes)) ? 1 : failed(Windows.ERROR_NOT_LOCKED);
+        return locked.removeAll(pages(memory.address(), memory.byteSize()))
+                ? 1
+                : failed(Windows.ERROR_NOT_LOCKED);
     }
 
     @Override

@@ -162,13 +162,13 @@ class MacOsTest {
         }
 
         @Override
-        public int mlock(long address, long bytes, MemorySegment callState) {
-            return answer(callState, range("mlock", address, bytes));
+        public int mlock(MemorySegment memory, MemorySegment callState) {
+            return answer(callState, range("mlock", memory.address(), memory.byteSize()));
         }
 
         @Override
-        public int munlock(long address, long bytes, MemorySegment callState) {
-            return answer(callState, range("munlock", address, bytes));
+        public int munlock(MemorySegment memory, MemorySegment callState) {
+            return answer(callState, range("munlock", memory.address(), memory.byteSize()));
         }
 
         @Override

@@ -422,13 +422,13 @@ class WindowsTest {
         }
 
         @Override
-        public int virtualLock(long address, long bytes, MemorySegment callState) {
-            return answer(range("VirtualLock", address, bytes));
+        public int virtualLock(MemorySegment memory, MemorySegment callState) {
+            return answer(range("VirtualLock", memory.address(), memory.byteSize()));
         }
 
         @Override
-        public int virtualUnlock(long address, long bytes, MemorySegment callState) {
-            return answer(range("VirtualUnlock", address, bytes));
+        public int virtualUnlock(MemorySegment memory, MemorySegment callState) {
+            return answer(range("VirtualUnlock", memory.address(), memory.byteSize()));
         }
 
         @Override
