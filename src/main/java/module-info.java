@@ -15,6 +15,7 @@ module dev.kernelalloc {
     exports dev.kernelalloc;
     exports dev.kernelalloc.call;
     exports dev.kernelalloc.event;
+    exports dev.kernelalloc.map;
     exports dev.kernelalloc.observe;
     exports dev.kernelalloc.physical;
     exports dev.kernelalloc.source;

@@ -1,10 +1,12 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
 import java.util.Objects;
 import java.util.function.Consumer;
 
@@ -12,7 +14,7 @@ import java.util.function.Consumer;
 final class ArrayOf<T> extends NativeArray<T> {
 
     private static final CopyPerType COPIES =
-            new CopyPerType(ArrayOf.class, StructType.class, OwnedBlock.class, long.class);
+            new CopyPerType(MethodHandles.lookup(), StructType.class, OwnedBlock.class, long.class);
 
     private final StructType<T> type;
     private final OwnedBlock block;

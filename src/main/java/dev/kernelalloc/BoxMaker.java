@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.struct.StructType;

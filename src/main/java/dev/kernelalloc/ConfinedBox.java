@@ -2,6 +2,7 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.core.BoxedBlock;
 import dev.kernelalloc.core.CheckedBlocks;
+import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.Origin;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.core.Tracked;

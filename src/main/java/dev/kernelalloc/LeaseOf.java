@@ -1,10 +1,12 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -14,7 +16,11 @@ final class LeaseOf<T> extends ArrayLease<T> {
 
     private static final CopyPerType COPIES =
             new CopyPerType(
-                    LeaseOf.class, StructType.class, Lease.class, SharedArray.class, long.class);
+                    MethodHandles.lookup(),
+                    StructType.class,
+                    Lease.class,
+                    SharedArray.class,
+                    long.class);
 
     private final StructType<T> type;
     private final Lease<T> lease;

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;

@@ -1,9 +1,11 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
 import java.util.Objects;
 import java.util.function.Consumer;
 
@@ -12,7 +14,7 @@ final class SliceOf<T> extends NativeSlice<T> {
 
     private static final CopyPerType COPIES =
             new CopyPerType(
-                    SliceOf.class,
+                    MethodHandles.lookup(),
                     StructType.class,
                     MemorySegment.class,
                     long.class,

@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
 
@@ -13,7 +14,7 @@ import java.util.function.Consumer;
 final class VecOf<T> extends NativeVec<T> {
 
     private static final CopyPerType COPIES =
-            new CopyPerType(VecOf.class, StructType.class, OwnedBlock.class, long.class);
+            new CopyPerType(MethodHandles.lookup(), StructType.class, OwnedBlock.class, long.class);
 
     private static final @Nullable StructType<?> TYPE = CopyPerType.typeOf(MethodHandles.lookup());
 

@@ -16,6 +16,7 @@ import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.map.MapEntries;
 import dev.kernelalloc.observe.AllocatorMXBean;
 import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.source.MemorySource;
@@ -89,6 +90,7 @@ class HouseTest {
                                     "core",
                                     "source",
                                     "arena")),
+                    Map.entry("map", Set.of("", "bulk", "os", "heap", "struct", "core")),
                     Map.entry("observe", Set.of("", "heap")));
 
     /** The values of the public package that floors below it use. */
@@ -270,6 +272,7 @@ class HouseTest {
                         ROOT,
                         ROOT + ".call",
                         ROOT + ".event",
+                        ROOT + ".map",
                         ROOT + ".observe",
                         ROOT + ".source",
                         ROOT + ".struct",
@@ -301,6 +304,8 @@ class HouseTest {
                         StructType.class, // its constructor refuses every other subclass
                         ConfinedBox.class, // the same
                         ExtentVisitor.class, // called with addresses, returns nothing
+                        MapEntries.Action.class, // called with entries, returns nothing
+                        MapEntries.Condition.class, // called in the middle of one guarded operation
                         StructView.class, // where it comes from outside, its segment alone is used
                         MemorySource.class, // what it returns is checked
                         AllocatorMXBean.class); // management proxies implement it; nothing takes it

@@ -97,6 +97,7 @@ public sealed interface AllocationSite {
                         ROOT + ".frames",
                         ROOT + ".heap",
                         ROOT + ".leak",
+                        ROOT + ".map",
                         ROOT + ".observe",
                         ROOT + ".os",
                         ROOT + ".physical",

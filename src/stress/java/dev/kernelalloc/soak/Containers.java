@@ -18,9 +18,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Arrays, vecs, slices, strings and their builders compared with {@code java.util}. A round has an
- * allocator, one thread or three, and for each some containers that take turns, so that they use
- * memory that others have just freed.
+ * Arrays, vecs, slices, maps, strings and their builders compared with {@code java.util}. A round
+ * has an allocator, one thread or three, and for each some containers that take turns, so that they
+ * use memory that others have just freed.
  */
 final class Containers implements Scenario {
 
@@ -199,9 +199,11 @@ final class Containers implements Scenario {
         }
         Elements<?> elements = Elements.any(random.nextInt());
         try {
-            return random.nextBoolean()
-                    ? new VecSubject<>(allocator, elements, random)
-                    : new ArraySubject<>(allocator, elements, random);
+            return switch (random.nextInt(3)) {
+                case 0 -> new VecSubject<>(allocator, elements, random);
+                case 1 -> new ArraySubject<>(allocator, elements, random);
+                default -> new MapSubject<>(allocator, elements, random);
+            };
         } catch (AllocationException e) {
             elements.close();
             throw e;

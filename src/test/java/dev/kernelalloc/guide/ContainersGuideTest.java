@@ -18,6 +18,9 @@ import dev.kernelalloc.NativeVec;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.SharedArray;
+import dev.kernelalloc.map.MapLease;
+import dev.kernelalloc.map.NativeMap;
+import dev.kernelalloc.map.SharedMap;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
@@ -227,6 +230,40 @@ class ContainersGuideTest {
             counters.reserve(1000); // moves
             assertThatIllegalStateException().isThrownBy(first::value); // not the old memory
             assertThat(counters.view(0).value()).isZero();
+        }
+        // end
+    }
+
+    @Test
+    void maps() {
+        // guide: maps
+        try (NativeMap<Point> points = NativeMap.create(POINT);
+                NativeMap<Counter> counters = NativeMap.create(COUNTER)) {
+            points.put(42, new Point(1, 2));
+            points.update(42, point -> new Point(point.x(), 3));
+            assertThat(points.get(42)).isEqualTo(new Point(1, 3));
+            assertThat(points.get(7)).isNull();
+
+            Counter counter = counters.getOrAdd(42); // zeros, in place
+            counter.value(counter.value() + 1);
+            counters.removeIf((key, value) -> value.value() == 0);
+            long sum = counters.keys().map(key -> counters.get(key).value()).sum();
+            assertThat(sum).isEqualTo(1);
+        }
+        // end
+    }
+
+    @Test
+    void sharedMaps() {
+        // guide: shared-maps
+        NativeMap<Counter> built = NativeMap.create(COUNTER);
+        built.getOrAdd(42).value(1);
+        SharedMap<Counter> shared = built.share();
+        try (MapLease<Counter> lease = shared.lease()) { // in any thread
+            assertThat(lease.get(42).value()).isEqualTo(1);
+        }
+        try (NativeMap<Counter> again = shared.attach()) {
+            again.remove(42);
         }
         // end
     }

@@ -1,4 +1,4 @@
-package dev.kernelalloc;
+package dev.kernelalloc.core;
 
 import dev.kernelalloc.struct.StructType;
 
@@ -24,19 +24,19 @@ import java.util.Objects;
  * <p>So a class that is copied makes no object of itself and has no method that takes or returns
  * it, as its name leads to the original.
  */
-final class CopyPerType extends ClassValue<CopyPerType.Copy> {
+public final class CopyPerType extends ClassValue<CopyPerType.Copy> {
 
-    private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
-
+    private final MethodHandles.Lookup lookup;
     private final Class<?> original;
     private final MethodType constructor;
 
     /**
-     * @param original of this package
-     * @param parameters of its constructor
+     * @param original the class to copy, as it looks itself up
+     * @param parameters the parameters of its constructor
      */
-    CopyPerType(Class<?> original, Class<?>... parameters) {
-        this.original = original;
+    public CopyPerType(MethodHandles.Lookup original, Class<?>... parameters) {
+        this.lookup = original;
+        this.original = original.lookupClass();
         this.constructor = MethodType.methodType(void.class, parameters);
     }
 
@@ -44,7 +44,7 @@ final class CopyPerType extends ClassValue<CopyPerType.Copy> {
      * The constructor of the copy for a type: it takes what the original's takes, and returns an
      * {@code Object}.
      */
-    MethodHandle constructor(StructType<?> type) {
+    public MethodHandle constructor(StructType<?> type) {
         return get(type.getClass()).constructor(type);
     }
 
@@ -52,7 +52,7 @@ final class CopyPerType extends ClassValue<CopyPerType.Copy> {
      * For a class that is copied: the type that it is a copy for, as a constant of its own, which
      * costs the JIT's code neither a load nor a check; null in the original.
      */
-    static @Nullable StructType<?> typeOf(MethodHandles.Lookup copy) {
+    public static @Nullable StructType<?> typeOf(MethodHandles.Lookup copy) {
         try {
             return MethodHandles.classData(copy, ConstantDescs.DEFAULT_NAME, StructType.class);
         } catch (IllegalAccessException e) {
@@ -84,11 +84,11 @@ final class CopyPerType extends ClassValue<CopyPerType.Copy> {
             try {
                 Class<?> copy =
                         type.getClass().isHidden()
-                                ? LOOKUP.defineHiddenClassWithClassData(code(), type, false)
+                                ? lookup.defineHiddenClassWithClassData(code(), type, false)
                                         .lookupClass()
                                 : original;
                 known =
-                        LOOKUP.findConstructor(copy, constructor)
+                        lookup.findConstructor(copy, constructor)
                                 .asType(constructor.changeReturnType(Object.class));
                 made = known;
                 return known;
@@ -106,7 +106,7 @@ final class CopyPerType extends ClassValue<CopyPerType.Copy> {
     }
 
     /** A constructor declares what any handle may throw; ours throw no checked exception. */
-    static RuntimeException unchecked(Throwable thrown) {
+    public static RuntimeException unchecked(Throwable thrown) {
         if (thrown instanceof Error error) {
             throw error;
         }

@@ -1,0 +1,81 @@
+package dev.kernelalloc.map;
+
+import dev.kernelalloc.ArrayLease;
+import dev.kernelalloc.core.CopyPerType;
+import dev.kernelalloc.struct.StructType;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+
+/** A lease of a map. Copied by {@link CopyPerType}. */
+final class MapLeaseOf<V> extends MapLease<V> {
+
+    private static final CopyPerType COPIES =
+            new CopyPerType(
+                    MethodHandles.lookup(),
+                    StructType.class,
+                    ArrayLease.class,
+                    LongTable.class,
+                    long.class);
+
+    private final StructType<V> type;
+    private final ArrayLease<MemorySegment> lease;
+
+    MapLeaseOf(StructType<V> type, ArrayLease<MemorySegment> lease, LongTable table, long size) {
+        super(type, table, size);
+        this.type = type;
+        this.lease = lease;
+    }
+
+    /**
+     * @param lease the caller's still where this throws
+     */
+    @SuppressWarnings("unchecked") // a copy for V
+    static <V> MapLease<V> make(
+            StructType<V> type, ArrayLease<MemorySegment> lease, LongTable table, long size) {
+        try {
+            return (MapLease<V>)
+                    (Object) COPIES.constructor(type).invokeExact(type, lease, table, size);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
+    }
+
+    @Override
+    public @Nullable V get(long key) {
+        long place = table.find(key);
+        return place < 0 ? null : read(place);
+    }
+
+    @Override
+    public boolean replace(long key, V value) {
+        long place = table.find(key);
+        if (place >= 0) {
+            write(place, value);
+        }
+        return place >= 0;
+    }
+
+    @Override
+    V read(long place) {
+        return type.get(table.memory(), table.value(place));
+    }
+
+    @Override
+    void write(long place, V value) {
+        guard.enter();
+        try {
+            type.set(table.memory(), table.value(place), value);
+        } finally {
+            guard.exit();
+        }
+    }
+
+    @Override
+    public void close() {
+        guard.requireEndable();
+        lease.close();
+    }
+}

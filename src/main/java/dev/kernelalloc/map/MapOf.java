@@ -1,0 +1,100 @@
+package dev.kernelalloc.map;
+
+import dev.kernelalloc.KernelAllocator;
+import dev.kernelalloc.NativeArray;
+import dev.kernelalloc.core.CopyPerType;
+import dev.kernelalloc.struct.StructType;
+
+import org.jspecify.annotations.Nullable;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+
+/** The methods of a map that reach values. Copied by {@link CopyPerType}. */
+final class MapOf<V> extends NativeMap<V> {
+
+    private static final CopyPerType COPIES =
+            new CopyPerType(
+                    MethodHandles.lookup(),
+                    StructType.class,
+                    StructType.class,
+                    KernelAllocator.class,
+                    NativeArray.class,
+                    LongTable.class,
+                    long.class);
+
+    private final StructType<V> type;
+
+    MapOf(
+            StructType<V> type,
+            StructType<MemorySegment> slot,
+            KernelAllocator allocator,
+            NativeArray<MemorySegment> memory,
+            LongTable table,
+            long size) {
+        super(type, slot, allocator, memory, table, size);
+        this.type = type;
+    }
+
+    /** A map over memory, which is the caller's still where this throws. */
+    @SuppressWarnings("unchecked") // a copy for V
+    static <V> NativeMap<V> make(
+            StructType<V> type,
+            StructType<MemorySegment> slot,
+            KernelAllocator allocator,
+            NativeArray<MemorySegment> memory,
+            LongTable table,
+            long size) {
+        try {
+            return (NativeMap<V>)
+                    (Object)
+                            COPIES.constructor(type)
+                                    .invokeExact(type, slot, allocator, memory, table, size);
+        } catch (Throwable e) {
+            throw CopyPerType.unchecked(e);
+        }
+    }
+
+    @Override
+    public @Nullable V get(long key) {
+        long place = table.find(key);
+        return place < 0 ? null : type.get(values(), table.value(place));
+    }
+
+    @Override
+    public boolean put(long key, V value) {
+        long place = table.find(key);
+        if (place >= 0) {
+            write(place, value);
+            return false;
+        }
+        guard.requireFree();
+        write(table.spare(), value);
+        addSpare(key, ~place);
+        return true;
+    }
+
+    @Override
+    public boolean replace(long key, V value) {
+        long place = table.find(key);
+        if (place >= 0) {
+            write(place, value);
+        }
+        return place >= 0;
+    }
+
+    @Override
+    V read(long place) {
+        return type.get(values(), table.value(place));
+    }
+
+    @Override
+    void write(long place, V value) {
+        guard.enter();
+        try {
+            type.set(table.memory(), table.value(place), value);
+        } finally {
+            guard.exit();
+        }
+    }
+}
