@@ -93,24 +93,18 @@ public final class ChildJvm {
 
     /** Runs {@code main} to its end, or kills it at the time limit. */
     public Result run(Class<?> main, String... arguments) throws InterruptedException {
-        return inCopyOfTheBuild(
-                directory -> {
-                    Path classes = directory.resolve("classes");
-                    Path tests = directory.resolve("test-classes");
-                    return run(command(classes, tests, main, arguments), directory);
-                });
+        return inOwnDirectory(directory -> run(command(main, arguments), directory));
     }
 
     /** Runs a source file of the project, which sees the library and the JDK, as {@link #run}. */
     public Result runSource(String source, String... arguments) throws InterruptedException {
-        return inCopyOfTheBuild(
+        return inOwnDirectory(
                 directory -> {
                     Path project = Path.of(System.getProperty("project.basedir"));
                     Path copy = directory.resolve(Path.of(source).getFileName());
                     copyReadable(project.resolve(source), copy);
                     List<String> command = launcher();
-                    command.addAll(
-                            List.of("--class-path", directory.resolve("classes").toString()));
+                    command.addAll(List.of("--class-path", Build.CLASSES.toString()));
                     command.add(copy.toString());
                     command.addAll(List.of(arguments));
                     return run(command, directory);
@@ -121,21 +115,48 @@ public final class ChildJvm {
         Result run(Path directory) throws IOException, InterruptedException;
     }
 
-    private static Result inCopyOfTheBuild(Body body) throws InterruptedException {
+    private static Result inOwnDirectory(Body body) throws InterruptedException {
         try {
             Path directory = Files.createTempDirectory("child-jvm");
             try {
                 allowEveryone(directory);
-                Path build = Path.of(System.getProperty("project.basedir"), "target");
-                for (String classes : List.of("classes", "test-classes")) {
-                    copyReadable(build.resolve(classes), directory.resolve(classes));
-                }
                 return body.run(directory);
             } finally {
                 delete(directory);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The copies, for all children of this process; they are deleted when it ends. */
+    private static final class Build {
+
+        private static final Path DIRECTORY = copy();
+        static final Path CLASSES = DIRECTORY.resolve("classes");
+        static final Path TEST_CLASSES = DIRECTORY.resolve("test-classes");
+
+        private static Path copy() {
+            try {
+                Path directory = Files.createTempDirectory("child-jvm-classes");
+                Runtime.getRuntime().addShutdownHook(new Thread(() -> deleted(directory)));
+                allowEveryone(directory);
+                Path build = Path.of(System.getProperty("project.basedir"), "target");
+                for (String classes : List.of("classes", "test-classes")) {
+                    copyReadable(build.resolve(classes), directory.resolve(classes));
+                }
+                return directory;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        private static void deleted(Path directory) {
+            try {
+                delete(directory);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
     }
 
@@ -146,19 +167,22 @@ public final class ChildJvm {
         return command;
     }
 
-    private List<String> command(Path classes, Path tests, Class<?> main, String... arguments) {
+    private List<String> command(Class<?> main, String... arguments) {
         List<String> command = launcher();
         if (onModulePath) {
             command.addAll(
                     List.of(
                             "--module-path",
-                            classes.toString(),
+                            Build.CLASSES.toString(),
                             "--patch-module",
-                            MODULE + "=" + tests));
+                            MODULE + "=" + Build.TEST_CLASSES));
             command.addAll(List.of("--module", MODULE + "/" + main.getName()));
         } else {
             command.addAll(
-                    List.of("--class-path", classes + File.pathSeparator + tests, main.getName()));
+                    List.of(
+                            "--class-path",
+                            Build.CLASSES + File.pathSeparator + Build.TEST_CLASSES,
+                            main.getName()));
         }
         command.addAll(List.of(arguments));
         return command;

@@ -13,7 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Decides whether a {@link HostTest} may run, and holds the lock while some do. */
+/** Decides whether a {@link HostTest} may run, and holds the lock while it does. */
 final class HostPermission implements ExecutionCondition, BeforeAllCallback, BeforeEachCallback {
 
     private static final String VARIABLE = "KERNELALLOC_HOST_TESTS";
@@ -59,10 +59,9 @@ final class HostPermission implements ExecutionCondition, BeforeAllCallback, Bef
         holdLock(context);
     }
 
-    /** Once; the root context closes it after the last test. */
+    /** For a marked class until its last test, otherwise for the one test. */
     private static void holdLock(ExtensionContext context) {
-        context.getRoot()
-                .getStore(Namespace.create(HostPermission.class))
+        context.getStore(Namespace.create(HostPermission.class))
                 .getOrComputeIfAbsent(HostLock.class, _ -> HostLock.take());
     }
 }
