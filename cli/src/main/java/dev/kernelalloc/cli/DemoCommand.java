@@ -8,6 +8,7 @@ import dev.kernelalloc.physical.PhysicalRequest;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 import java.io.PrintWriter;
@@ -40,6 +41,9 @@ final class DemoCommand implements Callable<Integer> {
 
     private static final int MOST_ROUNDS = 20;
 
+    @Option(names = "--json", description = "For machines: one JSON object.")
+    private boolean json;
+
     @Spec private CommandSpec spec;
 
     /** Why something could not be shown; each reason once. */
@@ -47,14 +51,39 @@ final class DemoCommand implements Callable<Integer> {
 
     private boolean refused;
 
+    /** The object printed by {@code --json}. */
+    private record Report(String version, List<Line> memory, Set<String> notes) {}
+
+    /** A line of the table; the ratio is that to the first. */
+    private record Line(
+            String kind,
+            long bytes,
+            String virtualAddress,
+            String physicalAddress,
+            String guarantee,
+            double nanos,
+            double ratio) {
+
+        Object[] cells() {
+            return new Object[] {
+                kind,
+                bytes,
+                virtualAddress,
+                physicalAddress,
+                guarantee,
+                String.format(Locale.ROOT, nanos < 1000 ? "%.1f" : "%,.0f", nanos),
+                String.format(Locale.ROOT, ratio < 100 ? "%.2f" : "%,.0f", ratio)
+            };
+        }
+    }
+
     /** An address, as printed. */
     private record Place(long bytes, long virtual, String physical, String guarantee) {}
 
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        Table table =
-                new Table("memory", ">bytes", "virtual", "physical", "guarantee", ">ns", ">ratio");
+        List<Line> lines;
         try (PhysicalAllocator physical = PhysicalAllocator.create()) {
             List<MemoryWay> ways =
                     List.of(
@@ -65,8 +94,21 @@ final class DemoCommand implements Callable<Integer> {
                             new MemoryWay.BlockOf(physical, "locked memory"),
                             new MemoryWay.BoxIn(physical, "locked memory"),
                             new MemoryWay.Requested(physical, TWO_MEBIBYTES));
-            measure(ways, physical).forEach(line -> table.add(line.toArray()));
+            lines = measure(ways, physical);
         }
+        if (json) {
+            out.println(Json.of(new Report(Tool.Version.number(), lines, notes)));
+        } else {
+            print(lines, out);
+        }
+        out.flush();
+        return refused ? Tool.NOT_HAD : Tool.DONE;
+    }
+
+    private void print(List<Line> lines, PrintWriter out) {
+        Table table =
+                new Table("memory", ">bytes", "virtual", "physical", "guarantee", ">ns", ">ratio");
+        lines.forEach(line -> table.add(line.cells()));
         table.print(out);
         out.println();
         notes.forEach(out::println);
@@ -80,18 +122,16 @@ final class DemoCommand implements Callable<Integer> {
                                 + " benchmark, those are in benchmarks/.",
                         QuickLook.AGREEING,
                         100 * QuickLook.MOST_SPREAD));
-        out.flush();
-        return refused ? Tool.NOT_HAD : Tool.DONE;
     }
 
     /**
      * The lines of the table. All is warmed up first: the JIT compiles while others warm up, and
      * what makes it give code up again, such as a class that is loaded, comes before the rounds.
      */
-    private List<List<Object>> measure(List<MemoryWay> ways, PhysicalAllocator physical) {
+    private List<Line> measure(List<MemoryWay> ways, PhysicalAllocator physical) {
         Map<MemoryWay, QuickLook> looks = new LinkedHashMap<>();
         Map<MemoryWay, Place> places = new LinkedHashMap<>();
-        List<List<Object>> lines = new ArrayList<>();
+        List<Line> lines = new ArrayList<>();
         try (Progress progress = new Progress("measuring", (1L + ROUNDS) * ways.size())) {
             for (MemoryWay way : ways) {
                 try {
@@ -165,15 +205,15 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private static List<Object> line(MemoryWay way, Place place, double nanos, double ratio) {
-        return List.of(
+    private static Line line(MemoryWay way, Place place, double nanos, double ratio) {
+        return new Line(
                 way.name(),
                 place.bytes(),
                 String.format(Locale.ROOT, "0x%016x", place.virtual()),
                 place.physical(),
                 place.guarantee(),
-                String.format(Locale.ROOT, nanos < 1000 ? "%.1f" : "%,.0f", nanos),
-                String.format(Locale.ROOT, ratio < 100 ? "%.2f" : "%,.0f", ratio));
+                nanos,
+                ratio);
     }
 
     private Place place(MemoryWay way, MemorySegment memory, PhysicalAllocator physical) {

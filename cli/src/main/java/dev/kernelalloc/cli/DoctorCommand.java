@@ -1,8 +1,5 @@
 package dev.kernelalloc.cli;
 
-import com.google.gson.FieldNamingPolicy;
-import com.google.gson.GsonBuilder;
-
 import dev.kernelalloc.cli.Finding.State;
 import dev.kernelalloc.cli.Finding.Topic;
 
@@ -90,9 +87,9 @@ final class DoctorCommand implements Callable<Integer> {
         for (Finding finding : examination.findings()) {
             lines.add(
                     new Line(
-                            lower(finding.topic()),
+                            Names.lower(finding.topic()),
                             finding.name(),
-                            lower(finding.state()),
+                            Names.lower(finding.state()),
                             finding.fact(),
                             finding.source(),
                             finding.remedies()));
@@ -107,16 +104,7 @@ final class DoctorCommand implements Callable<Integer> {
                             trial.found(),
                             trial.declined()));
         }
-        return new GsonBuilder()
-                .setPrettyPrinting()
-                .disableHtmlEscaping()
-                .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
-                .create()
-                .toJson(new Report(Tool.Version.number(), lines, outcomes, met));
-    }
-
-    private static String lower(Enum<?> constant) {
-        return constant.name().toLowerCase(Locale.ROOT);
+        return Json.of(new Report(Tool.Version.number(), lines, outcomes, met));
     }
 
     private void print(Examination examination, PrintWriter out) {
@@ -142,7 +130,7 @@ final class DoctorCommand implements Callable<Integer> {
                                 state ->
                                         findings.stream().filter(f -> f.state() == state).count()
                                                 + " "
-                                                + lower(state))
+                                                + Names.lower(state))
                         .collect(Collectors.joining(", ")));
     }
 
@@ -159,7 +147,8 @@ final class DoctorCommand implements Callable<Integer> {
                         Locale.ROOT,
                         "  %s  %s  %s %s",
                         coloured(
-                                colour, String.format(Locale.ROOT, "%-7s", lower(finding.state()))),
+                                colour,
+                                String.format(Locale.ROOT, "%-7s", Names.lower(finding.state()))),
                         String.format(Locale.ROOT, "%-" + widest + "s", finding.name()),
                         finding.fact(),
                         coloured("faint", "[" + finding.source() + "]")));

@@ -143,7 +143,30 @@ final class MapCommand implements Callable<Integer> {
             description = "Number of checks of --watch, 0 for ever (default: ${DEFAULT-VALUE}).")
     private int times;
 
+    @Option(names = "--json", description = "For machines: one JSON object; not with --watch.")
+    private boolean json;
+
     @Spec private CommandSpec spec;
+
+    /** The object printed by {@code --json}; what is unknown is left out. */
+    private record Report(
+            String version,
+            List<Block> blocks,
+            List<String> declined,
+            List<Piece> runs,
+            @Nullable String scope,
+            @Nullable String hidden,
+            @Nullable String picture) {}
+
+    private record Block(
+            int block, long bytes, String virtualAddress, String guarantee, String from) {}
+
+    private record Piece(
+            int block,
+            String virtualAddress,
+            @Nullable String physicalAddress,
+            long bytes,
+            @Nullable Integer node) {}
 
     @Override
     public Integer call() throws InterruptedException {
@@ -168,6 +191,9 @@ final class MapCommand implements Callable<Integer> {
     private PhysicalRequest request() {
         if (count < 1 || lines < 0 || times < 0 || size.bytes() == 0) {
             throw wrong("--size and --blocks must be at least 1, --runs and --times at least 0");
+        }
+        if (json && interval != null) {
+            throw wrong("--json and --watch exclude each other");
         }
         if (picture != null && PictureFormat.of(picture).isEmpty()) {
             throw wrong(
@@ -236,6 +262,14 @@ final class MapCommand implements Callable<Integer> {
 
     private int show(PhysicalAllocator physical, List<MemorySegment> blocks, PrintWriter out)
             throws InterruptedException {
+        if (json) {
+            List<Run> runs = Run.of(physical, blocks);
+            if (picture != null) {
+                draw(picture, runs);
+            }
+            out.println(Json.of(report(physical, blocks, runs)));
+            return Tool.DONE;
+        }
         printBlocks(physical, blocks, out);
         List<Run> runs = Run.of(physical, blocks);
         out.println();
@@ -249,6 +283,46 @@ final class MapCommand implements Callable<Integer> {
         return interval == null
                 ? Tool.DONE
                 : new Watch(physical::verify, interval, times, out).run();
+    }
+
+    private Report report(PhysicalAllocator physical, List<MemorySegment> blocks, List<Run> runs) {
+        List<Block> places = new ArrayList<>();
+        for (MemorySegment block : blocks) {
+            places.add(
+                    new Block(
+                            places.size(),
+                            block.byteSize(),
+                            hex(block.address()),
+                            Guarantees.text(physical.guarantee(block)),
+                            physical.provenance(block).way().toString()));
+        }
+        List<Piece> pieces = new ArrayList<>();
+        for (Run run : runs) {
+            pieces.add(
+                    new Piece(
+                            run.block(),
+                            hex(run.virtual()),
+                            run.physical().map(extent -> extent.start().toString()).orElse(null),
+                            run.bytes(),
+                            run.node().isPresent() ? run.node().getAsInt() : null));
+        }
+        String scope = null;
+        String hidden = null;
+        try {
+            scope = Names.lower(physical.addressOf(blocks.getFirst()).scope());
+        } catch (PhysicalAddressException e) {
+            hidden = e.getMessage();
+        }
+        return new Report(
+                Tool.Version.number(),
+                places,
+                physical.provenance(blocks.getFirst()).declined().stream()
+                        .map(Provenance.Declined::toString)
+                        .toList(),
+                pieces,
+                scope,
+                hidden,
+                picture == null ? null : picture.toString());
     }
 
     /** A Java may come without what draws, or a system without fonts. */

@@ -12,10 +12,14 @@ final class Names {
 
     private Names() {}
 
+    static String lower(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
+    }
+
     private static List<String> of(Enum<?>[] constants) {
         List<String> names = new ArrayList<>();
         for (Enum<?> constant : constants) {
-            names.add(constant.name().toLowerCase(Locale.ROOT));
+            names.add(lower(constant));
         }
         return names;
     }

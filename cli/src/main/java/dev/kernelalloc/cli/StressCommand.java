@@ -5,6 +5,7 @@ import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
 
 import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,6 +19,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 @Command(
         name = "stress",
@@ -42,8 +45,6 @@ final class StressCommand implements Callable<Integer> {
 
     /** The bytes of the Java heap per live block: its segment, and the reference to it. */
     private static final int BLOCK_HEAP_BYTES = 64;
-
-    private static final double[] PERCENTILES = {50, 90, 99, 99.9};
 
     /** The allocator that is tried. */
     private enum Source {
@@ -120,11 +121,63 @@ final class StressCommand implements Callable<Integer> {
                             + " ${DEFAULT-VALUE}).")
     private int shared;
 
+    @Option(names = "--json", description = "For machines: one JSON object.")
+    private boolean json;
+
     @Spec private CommandSpec spec;
+
+    /** What is reported; the components are the names of {@code --json}. */
+    private record Report(
+            String version,
+            String allocator,
+            int threads,
+            long smallestBytes,
+            long largestBytes,
+            double seconds,
+            boolean interrupted,
+            long operations,
+            double operationsPerSecond,
+            long peakLiveBytes,
+            long peakCapacityBytes,
+            long peakResidentBytes,
+            long refusedAllocations,
+            long damagedBlocks,
+            long blocksLeftAlive,
+            Latency allocateNanos,
+            Latency freeNanos,
+            @Nullable String firstRefusal,
+            @Nullable String endedEarly) {}
+
+    private record Latency(long timed, long p50, long p90, long p99, long p999, long most) {
+
+        static Latency of(Histogram nanos) {
+            return new Latency(
+                    nanos.getTotalCount(),
+                    nanos.getValueAtPercentile(50),
+                    nanos.getValueAtPercentile(90),
+                    nanos.getValueAtPercentile(99),
+                    nanos.getValueAtPercentile(99.9),
+                    nanos.getMaxValue());
+        }
+
+        Object[] row(String name) {
+            return Stream.concat(
+                            Stream.of(name),
+                            LongStream.of(timed, p50, p90, p99, p999, most)
+                                    .mapToObj(value -> String.format(Locale.ROOT, "%,d", value)))
+                    .toArray();
+        }
+    }
 
     @Override
     public Integer call() throws InterruptedException {
         check();
+        try (Interruption interruption = new Interruption()) {
+            return run(interruption);
+        }
+    }
+
+    private int run(Interruption interruption) throws InterruptedException {
         KernelAllocator allocator = source.open();
         Workload workload =
                 new Workload(
@@ -133,7 +186,7 @@ final class StressCommand implements Callable<Integer> {
         long start = System.nanoTime();
         try {
             workload.start(threads);
-            watch(workload, allocator, peaks, start);
+            watch(workload, allocator, peaks, start, interruption);
         } catch (
                 Throwable e) { // a full Java heap, most likely: the blocks of the threads are freed
             workload.fail(e);
@@ -146,7 +199,14 @@ final class StressCommand implements Callable<Integer> {
         if (source.isClosable()) {
             allocator.close();
         }
-        print(workload, peaks, seconds, left);
+        Report report = report(workload, peaks, seconds, left, interruption.isRequested());
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(Json.of(report));
+        } else {
+            print(report, out);
+        }
+        out.flush();
         boolean isGood =
                 workload.damaged() == 0
                         && workload.refusals() == 0
@@ -204,61 +264,93 @@ final class StressCommand implements Callable<Integer> {
     }
 
     /** Until the time is over. */
-    private void watch(Workload workload, KernelAllocator allocator, Peaks peaks, long start)
+    private void watch(
+            Workload workload,
+            KernelAllocator allocator,
+            Peaks peaks,
+            long start,
+            Interruption interruption)
             throws InterruptedException {
         long millis = time.toMillis();
         try (Progress progress = new Progress("stress", millis)) {
             long spent = 0;
-            while (spent < millis && !workload.isOver()) {
-                Thread.sleep(Math.min(LOOK_MILLIS, millis - spent));
+            while (spent < millis
+                    && !workload.isOver()
+                    && interruption.sleep(
+                            Duration.ofMillis(Math.min(LOOK_MILLIS, millis - spent)))) {
                 peaks.look(allocator);
                 spent = (System.nanoTime() - start) / 1_000_000;
                 progress.stepTo(
-                        Math.min(spent, millis), perSecond(workload.operations(), spent / 1e3));
+                        Math.min(spent, millis), perSecond(workload.operations() / (spent / 1e3)));
             }
         }
     }
 
-    private static String perSecond(long operations, double seconds) {
-        return String.format(Locale.ROOT, "%.1f M/s", operations / seconds / 1e6);
+    private static String perSecond(double operations) {
+        return String.format(Locale.ROOT, "%.1f M/s", operations / 1e6);
     }
 
-    private void print(Workload workload, Peaks peaks, double seconds, long left) {
-        PrintWriter out = spec.commandLine().getOut();
+    private Report report(
+            Workload workload, Peaks peaks, double seconds, long left, boolean interrupted) {
+        return new Report(
+                Tool.Version.number(),
+                source.toString(),
+                threads,
+                sizes.getFirst().bytes(),
+                sizes.getLast().bytes(),
+                seconds,
+                interrupted,
+                workload.operations(),
+                workload.operations() / seconds,
+                peaks.liveBytes,
+                peaks.capacityBytes,
+                peaks.residentBytes,
+                workload.refusals(),
+                workload.damaged(),
+                left,
+                Latency.of(workload.allocateNanos()),
+                Latency.of(workload.freeNanos()),
+                workload.firstRefusal().orElse(null),
+                workload.failure().map(Throwable::toString).orElse(null));
+    }
+
+    private static void print(Report report, PrintWriter out) {
         Table what = new Table("stress", "");
-        what.add("allocator", source);
-        what.add("threads", threads);
-        what.add("sizes", sizes.getFirst() + " to " + sizes.getLast());
-        what.add("time", String.format(Locale.ROOT, "%.1f s", seconds));
-        what.add("operations", String.format(Locale.ROOT, "%,d", workload.operations()));
-        what.add("rate", perSecond(workload.operations(), seconds));
-        what.add("live at most", ByteCount.text(peaks.liveBytes));
-        what.add("capacity at most", ByteCount.text(peaks.capacityBytes));
-        what.add("resident at most", ByteCount.text(peaks.residentBytes) + ", with the JVM");
-        what.add("refused", workload.refusals());
-        what.add("damaged", workload.damaged());
-        what.add("left alive", left);
+        what.add("allocator", report.allocator());
+        what.add("threads", report.threads());
+        what.add(
+                "sizes",
+                ByteCount.text(report.smallestBytes())
+                        + " to "
+                        + ByteCount.text(report.largestBytes()));
+        what.add(
+                "time",
+                String.format(Locale.ROOT, "%.1f s", report.seconds())
+                        + (report.interrupted() ? ", interrupted" : ""));
+        what.add("operations", String.format(Locale.ROOT, "%,d", report.operations()));
+        what.add("rate", perSecond(report.operationsPerSecond()));
+        what.add("live at most", ByteCount.text(report.peakLiveBytes()));
+        what.add("capacity at most", ByteCount.text(report.peakCapacityBytes()));
+        what.add("resident at most", ByteCount.text(report.peakResidentBytes()) + ", with the JVM");
+        what.add("refused", counted(report.refusedAllocations(), "allocation"));
+        what.add("damaged", counted(report.damagedBlocks(), "block"));
+        what.add("left alive", counted(report.blocksLeftAlive(), "block"));
         what.print(out);
         out.println();
         Table latencies = new Table("ns", ">timed", ">50 %", ">90 %", ">99 %", ">99.9 %", ">most");
-        addRow(latencies, "allocate", workload.allocateNanos());
-        addRow(latencies, "free", workload.freeNanos());
+        latencies.add(report.allocateNanos().row("allocate"));
+        latencies.add(report.freeNanos().row("free"));
         latencies.print(out);
         out.println("Times include looking at the clock, some 25 ns.");
-        workload.firstRefusal().ifPresent(why -> out.println("first refusal: " + why));
-        workload.failure().ifPresent(why -> out.println("ended early: " + why));
-        out.flush();
+        if (report.firstRefusal() != null) {
+            out.println("first refusal: " + report.firstRefusal());
+        }
+        if (report.endedEarly() != null) {
+            out.println("ended early: " + report.endedEarly());
+        }
     }
 
-    private static void addRow(Table table, String name, Histogram nanos) {
-        Object[] cells = new Object[PERCENTILES.length + 3];
-        cells[0] = name;
-        cells[1] = String.format(Locale.ROOT, "%,d", nanos.getTotalCount());
-        for (int i = 0; i < PERCENTILES.length; i++) {
-            cells[i + 2] =
-                    String.format(Locale.ROOT, "%,d", nanos.getValueAtPercentile(PERCENTILES[i]));
-        }
-        cells[cells.length - 1] = String.format(Locale.ROOT, "%,d", nanos.getMaxValue());
-        table.add(cells);
+    private static String counted(long count, String what) {
+        return String.format(Locale.ROOT, "%,d %s%s", count, what, count == 1 ? "" : "s");
     }
 }

@@ -101,17 +101,17 @@ final class TopCommand implements Callable<Integer> {
                     out.println(
                             String.format(
                                     Locale.ROOT,
-                                    "%-24s %10d %12d %12d %12d  %s",
+                                    "%-24s %,10d %12s %12s %12s  %s",
                                     name,
                                     stats.liveBlocks(),
-                                    stats.liveBytes(),
-                                    stats.capacityBytes(),
-                                    stats.peakBytes(),
+                                    ByteCount.text(stats.liveBytes()),
+                                    ByteCount.text(stats.capacityBytes()),
+                                    ByteCount.text(stats.peakBytes()),
                                     allocator.getTracking()));
                     allocator.liveStacks().lines().forEach(line -> add(bySite, line));
                 });
         if (!bySite.isEmpty() && sites > 0) {
-            out.println(String.format(Locale.ROOT, "%n%12s  %s", "bytes", "tracked site"));
+            out.println(String.format(Locale.ROOT, "%n%12s  %s", "live", "tracked site"));
             bySite.entrySet().stream()
                     .sorted(
                             Map.Entry.<String, Long>comparingByValue(Comparator.reverseOrder())
@@ -122,8 +122,8 @@ final class TopCommand implements Callable<Integer> {
                                     out.println(
                                             String.format(
                                                     Locale.ROOT,
-                                                    "%12d  %s",
-                                                    site.getValue(),
+                                                    "%12s  %s",
+                                                    ByteCount.text(site.getValue()),
                                                     site.getKey())));
         }
     }

@@ -42,6 +42,12 @@ final class Watch {
 
     /** Keeps it; returns the exit code. */
     int run() throws InterruptedException {
+        try (Interruption interruption = new Interruption()) {
+            return run(interruption);
+        }
+    }
+
+    private int run(Interruption interruption) throws InterruptedException {
         out.println(
                 String.format(
                         Locale.ROOT,
@@ -50,14 +56,21 @@ final class Watch {
                         times == 0 ? "" : ", " + times + " times"));
         int looks = 0;
         try (Progress progress = new Progress("looking", times == 0 ? -1 : times)) {
-            while ((times == 0 || looks < times) && !out.checkError()) {
-                Thread.sleep(interval);
+            while ((times == 0 || looks < times)
+                    && !out.checkError()
+                    && interruption.sleep(interval)) {
                 looks++;
                 look(looks, progress);
                 progress.stepTo(looks, drifts + " drifted");
             }
         }
-        out.println(String.format(Locale.ROOT, "looked %d times: %s", looks, summary()));
+        out.println(
+                String.format(
+                        Locale.ROOT,
+                        "looked %d time%s: %s",
+                        looks,
+                        looks == 1 ? "" : "s",
+                        summary()));
         out.flush();
         return drifts == 0 && known.isEmpty() ? Tool.DONE : Tool.DRIFTED;
     }

@@ -3,6 +3,11 @@ package dev.kernelalloc.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
+
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 class DemoTest {
@@ -35,6 +40,23 @@ class DemoTest {
                                     + COST);
         }
         assertThat(demo.out()).containsPattern("ofConfined.* 1\\.00\n").contains("no benchmark");
+    }
+
+    @Test
+    @DisplayName("--json prints one object with the lines of the table")
+    void demo_json_hasTheLinesOfTheTable() {
+        ToolProcess.Result demo = ToolProcess.run("demo", "--json");
+        assertThat(demo.exitCode()).describedAs(demo.toString()).isEqualTo(Tool.DONE);
+        JsonArray memory =
+                JsonParser.parseString(demo.out()).getAsJsonObject().getAsJsonArray("memory");
+        assertThat(memory).hasSize(7);
+        for (JsonElement line : memory) {
+            assertThat(line.getAsJsonObject().get("bytes").getAsLong()).isPositive();
+            assertThat(line.getAsJsonObject().get("nanos").getAsDouble()).isPositive();
+            assertThat(line.getAsJsonObject().get("virtual_address").getAsString())
+                    .matches("0x[0-9a-f]{16}");
+        }
+        assertThat(memory.get(0).getAsJsonObject().get("ratio").getAsDouble()).isEqualTo(1);
     }
 
     @Test

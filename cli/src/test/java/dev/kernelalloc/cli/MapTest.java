@@ -2,6 +2,11 @@ package dev.kernelalloc.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -113,6 +118,33 @@ class MapTest {
     }
 
     @Test
+    @DisplayName("A watch that is interrupted reports what it has found until then")
+    void watch_interrupted_printsItsSummary() {
+        ToolProcess.Result map =
+                new ToolProcess()
+                        .interruptedWhen((_, out) -> Files.readString(out).contains("look 2:"))
+                        .start("map", "--size=64K", "--watch=10ms", "--times=0");
+        assertThat(map.exitCode()).describedAs(map.toString()).isEqualTo(128 + 15);
+        assertThat(map.out()).containsPattern("looked \\d+ times: ");
+        assertThat(map.err()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("--json prints one object with the blocks and their runs")
+    void map_json_hasBlocksAndRuns() {
+        ToolProcess.Result map = ToolProcess.run("map", "--json", "--size=64K", "--blocks=2");
+        assertThat(map.exitCode()).describedAs(map.toString()).isEqualTo(Tool.DONE);
+        JsonObject report = JsonParser.parseString(map.out()).getAsJsonObject();
+        assertThat(report.getAsJsonArray("blocks")).hasSize(2);
+        long bytes = 0;
+        for (JsonElement run : report.getAsJsonArray("runs")) {
+            bytes += run.getAsJsonObject().get("bytes").getAsLong();
+        }
+        assertThat(bytes).isEqualTo(2 * 64 << 10);
+        assertThat(report.has("scope")).isNotEqualTo(report.has("hidden"));
+    }
+
+    @Test
     void aWatchForEverEndsWithItsReader() {
         ToolProcess.Result map =
                 new ToolProcess()
@@ -149,7 +181,8 @@ class MapTest {
                 "--below=4G",
                 "--below=0 --contiguous",
                 "--picture=map.jpg",
-                "--watch=never"
+                "--watch=never",
+                "--json --watch"
             })
     void wrongUsageIsExplainedOnTheErrorOutput(String options) {
         ToolProcess.Result map = ToolProcess.runHere(("map " + options).split(" "));

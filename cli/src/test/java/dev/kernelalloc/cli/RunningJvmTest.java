@@ -77,8 +77,8 @@ class RunningJvmTest {
         assertThat(top.err()).isEmpty();
         assertThat(top.exitCode()).isEqualTo(Tool.DONE);
         assertThat(top.out())
-                .containsPattern("held, by me +1 +\\d+ +\\d+ +\\d+  ALL")
-                .contains("3000  " + Holder.class.getName() + ".hold [raw block]");
+                .containsPattern("held, by me +1 +[0-9.]+ KiB +[0-9.]+ [KM]iB +[0-9.]+ [KM]iB  ALL")
+                .contains("2.9 KiB  " + Holder.class.getName() + ".hold [raw block]");
         assertThat(ToolProcess.runHere("top", pid, "--sites", "0").out()).doesNotContain("hold [");
     }
 

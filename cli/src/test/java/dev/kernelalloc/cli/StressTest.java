@@ -3,12 +3,23 @@ package dev.kernelalloc.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+
 import dev.kernelalloc.PoolAllocator;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 
 class StressTest {
 
@@ -31,9 +42,9 @@ class StressTest {
                 .containsPattern("allocator +" + allocator)
                 .containsPattern("operations +[1-9]")
                 .containsPattern("resident at most +[1-9]")
-                .containsPattern("refused +0\n")
-                .containsPattern("damaged +0\n")
-                .containsPattern("left alive +0\n")
+                .containsPattern("refused +0 allocations\n")
+                .containsPattern("damaged +0 blocks\n")
+                .containsPattern("left alive +0 blocks\n")
                 .containsPattern("allocate +[1-9][0-9,]*( +[1-9][0-9,]*){5}\n")
                 .containsPattern("free +[1-9][0-9,]*( +[1-9][0-9,]*){5}\n");
     }
@@ -50,8 +61,59 @@ class StressTest {
         assertThat(stress.out())
                 .containsPattern("refused +[1-9]")
                 .contains("first refusal: ", "ulimit -l")
-                .containsPattern("left alive +0\n");
+                .containsPattern("left alive +0 blocks\n");
         assertThat(stress.err()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("Interrupted, stress reports what was done until then")
+    void stress_interrupted_printsItsSummary() {
+        assumeTrue(Files.isDirectory(Path.of("/proc/self/task")), "skipped: needs /proc");
+        ToolProcess.Result stress =
+                new ToolProcess()
+                        .interruptedWhen((process, _) -> hasThread(process, "stress-0"))
+                        .start("stress", "--seconds=50", "--threads=1");
+        assertThat(stress.exitCode()).describedAs(stress.toString()).isEqualTo(128 + 15);
+        assertThat(stress.out())
+                .containsPattern("time +[0-9.]+ s, interrupted\n")
+                .containsPattern("left alive +0 blocks\n")
+                .contains("allocate ");
+        assertThat(stress.err()).isEmpty();
+    }
+
+    private static boolean hasThread(Process process, String name) throws IOException {
+        try (Stream<Path> threads = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
+            for (Path thread : threads.toList()) {
+                if (Files.readString(thread.resolve("comm")).strip().equals(name)) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (NoSuchFileException ended) { // a thread, or the process
+            return false;
+        }
+    }
+
+    @Test
+    @DisplayName("--json prints one object with everything that is counted")
+    void stress_json_isOneObject() {
+        ToolProcess.Result stress =
+                ToolProcess.run("stress", "--json", "--seconds=200ms", "--threads=2", "--live=10");
+        assertThat(stress.exitCode()).describedAs(stress.toString()).isEqualTo(Tool.DONE);
+        JsonObject report = JsonParser.parseString(stress.out()).getAsJsonObject();
+        assertThat(report.get("allocator").getAsString()).isEqualTo("pool");
+        assertThat(report.get("threads").getAsInt()).isEqualTo(2);
+        assertThat(report.get("interrupted").getAsBoolean()).isFalse();
+        assertThat(report.get("operations").getAsLong()).isPositive();
+        assertThat(report.get("peak_resident_bytes").getAsLong()).isPositive();
+        for (String name : List.of("refused_allocations", "damaged_blocks", "blocks_left_alive")) {
+            assertThat(report.get(name).getAsLong()).as(name).isZero();
+        }
+        JsonObject nanos = report.getAsJsonObject("allocate_nanos");
+        assertThat(nanos.get("timed").getAsLong()).isPositive();
+        assertThat(nanos.get("most").getAsLong())
+                .isGreaterThanOrEqualTo(nanos.get("p999").getAsLong());
+        assertThat(report.has("ended_early")).isFalse();
     }
 
     @Test

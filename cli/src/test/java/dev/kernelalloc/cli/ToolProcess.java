@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -30,6 +31,12 @@ final class ToolProcess {
     private final List<String> flags =
             new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
     private final Map<String, String> environment = new HashMap<>();
+    private Optional<Moment> interruption = Optional.empty();
+
+    /** When the program is interrupted. */
+    interface Moment {
+        boolean isReached(Process process, Path out) throws IOException;
+    }
 
     /** What came of it. */
     record Result(int exitCode, String out, String err) {
@@ -97,6 +104,15 @@ final class ToolProcess {
                 "--clear-groups",
                 "--inh-caps=-all",
                 "--bounding-set=-all");
+    }
+
+    /**
+     * Ends the program once by SIGTERM, which the JVM treats as it does Ctrl-C. SIGINT itself is
+     * ignored in the children of a shell's background job.
+     */
+    ToolProcess interruptedWhen(Moment moment) {
+        interruption = Optional.of(moment);
+        return this;
     }
 
     static boolean isInstalled(String program) {
@@ -176,6 +192,13 @@ final class ToolProcess {
         builder.environment().put("TERM", "xterm");
         builder.environment().putAll(environment);
         Process process = builder.start();
+        if (interruption.isPresent()) {
+            while (!interruption.get().isReached(process, out)
+                    && !process.waitFor(10, TimeUnit.MILLISECONDS)) {
+                // not yet
+            }
+            process.destroy();
+        }
         if (!process.waitFor(TIME_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
             process.descendants().forEach(ProcessHandle::destroyForcibly);
             process.destroyForcibly().waitFor();
