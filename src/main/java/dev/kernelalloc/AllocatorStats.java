@@ -2,6 +2,8 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.physical.Guarantee;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -21,47 +23,157 @@ import java.util.stream.Collectors;
  * in blocks and in bytes, as a whole and for each size. Allocating and freeing count nothing: the
  * numbers are computed on request from the allocator's own structures, which takes some
  * microseconds for each MiB of slabs.
- *
- * @param tag the allocator's tag
- * @param allocators the number of allocators with that tag that are added up here; 1 for one
- *     allocator
- * @param live blocks in use: raw ones, and those of boxes and arenas, with the bytes taken for
- *     them, which is their usable size
- * @param cached free blocks in the caches of threads
- * @param remote blocks freed by another thread than the owner of the slab, which has not collected
- *     them yet
- * @param free all other free blocks
- * @param quarantined freed blocks that a hardened allocator withholds from use
- * @param capacity the sum of the above; free pages of it may have been returned to the system
- * @param peakBytes the largest number of bytes of {@code capacity} so far; of several allocators
- *     the sum
- * @param sizeClasses the blocks that are cut from slabs, by size, smallest first; only sizes that
- *     exist
- * @param large the blocks that are not cut from slabs
- * @param chunks the memory taken from the system for all of them, by its kind and guarantees
- * @param refusals requests that ended in an {@link AllocationException}, or in an empty result of
- *     {@link KernelAllocator#tryAllocate}, by reason; reasons without any are absent
  */
-public record AllocatorStats(
-        String tag,
-        int allocators,
-        Amount live,
-        Amount cached,
-        Amount remote,
-        Amount free,
-        Amount quarantined,
-        Amount capacity,
-        long peakBytes,
-        List<SizeClass> sizeClasses,
-        Large large,
-        List<Chunks> chunks,
-        Map<AllocationException.Reason, Long> refusals) {
+public final class AllocatorStats {
 
-    /** Copies its collections. */
-    public AllocatorStats {
-        sizeClasses = List.copyOf(sizeClasses);
-        chunks = List.copyOf(chunks);
-        refusals = Map.copyOf(refusals);
+    private final Values values;
+
+    private AllocatorStats(Values values) {
+        this.values = values;
+    }
+
+    private record Values(
+            String tag,
+            int allocators,
+            Amount live,
+            Amount cached,
+            Amount remote,
+            Amount free,
+            Amount quarantined,
+            Amount capacity,
+            long peakBytes,
+            List<SizeClass> sizeClasses,
+            Large large,
+            List<Chunks> chunks,
+            Map<AllocationException.Reason, Long> refusals) {
+
+        private Values {
+            sizeClasses = List.copyOf(sizeClasses);
+            chunks = List.copyOf(chunks);
+            refusals = Map.copyOf(refusals);
+        }
+    }
+
+    /**
+     * Returns the tag of the allocator.
+     *
+     * @return the tag
+     */
+    public String tag() {
+        return values.tag;
+    }
+
+    /**
+     * Returns the number of allocators with that tag that are added up here.
+     *
+     * @return 1 for one allocator
+     */
+    public int allocators() {
+        return values.allocators;
+    }
+
+    /**
+     * Returns the blocks in use: raw ones, and those of boxes and arenas, with the bytes taken for
+     * them, which is their usable size.
+     *
+     * @return the number and the bytes
+     */
+    public Amount live() {
+        return values.live;
+    }
+
+    /**
+     * Returns the free blocks in the caches of threads.
+     *
+     * @return the number and the bytes
+     */
+    public Amount cached() {
+        return values.cached;
+    }
+
+    /**
+     * Returns the blocks freed by another thread than the owner of the slab, which has not
+     * collected them yet.
+     *
+     * @return the number and the bytes
+     */
+    public Amount remote() {
+        return values.remote;
+    }
+
+    /**
+     * Returns all other free blocks.
+     *
+     * @return the number and the bytes
+     */
+    public Amount free() {
+        return values.free;
+    }
+
+    /**
+     * Returns the freed blocks that a hardened allocator withholds from use.
+     *
+     * @return the number and the bytes
+     */
+    public Amount quarantined() {
+        return values.quarantined;
+    }
+
+    /**
+     * Returns the sum of {@link #live}, {@link #cached}, {@link #remote}, {@link #free} and {@link
+     * #quarantined}; free pages of it may have been returned to the system.
+     *
+     * @return the number and the bytes
+     */
+    public Amount capacity() {
+        return values.capacity;
+    }
+
+    /**
+     * Returns the largest number of bytes of {@link #capacity} so far; of several allocators the
+     * sum.
+     *
+     * @return the number of bytes
+     */
+    public long peakBytes() {
+        return values.peakBytes;
+    }
+
+    /**
+     * Returns the blocks that are cut from slabs, by size.
+     *
+     * @return the sizes that exist, the smallest first
+     */
+    public List<SizeClass> sizeClasses() {
+        return values.sizeClasses;
+    }
+
+    /**
+     * Returns the blocks that are not cut from slabs.
+     *
+     * @return the numbers of blocks and their bytes
+     */
+    public Large large() {
+        return values.large;
+    }
+
+    /**
+     * Returns the memory taken from the system, by its kind and guarantees.
+     *
+     * @return the kinds that exist
+     */
+    public List<Chunks> chunks() {
+        return values.chunks;
+    }
+
+    /**
+     * Returns the requests that ended in an {@link AllocationException}, or in an empty result of
+     * {@link KernelAllocator#tryAllocate}, by reason.
+     *
+     * @return the numbers of requests; reasons without any are absent
+     */
+    public Map<AllocationException.Reason, Long> refusals() {
+        return values.refusals;
     }
 
     /**
@@ -190,20 +302,22 @@ public record AllocatorStats(
         Amount remote = sum(sizeClasses, SizeClass::remote);
         Amount free = sum(sizeClasses, SizeClass::free).plus(large.free);
         Amount quarantined = sum(sizeClasses, SizeClass::quarantined).plus(large.quarantined);
-        return new AllocatorStats(
-                tag,
-                allocators,
-                live,
-                cached,
-                remote,
-                free,
-                quarantined,
-                live.plus(cached).plus(remote).plus(free).plus(quarantined),
-                peakBytes,
-                bySize(sizeClasses),
-                large,
-                byKind(chunks),
-                refusals);
+        Values values =
+                new Values(
+                        tag,
+                        allocators,
+                        live,
+                        cached,
+                        remote,
+                        free,
+                        quarantined,
+                        live.plus(cached).plus(remote).plus(free).plus(quarantined),
+                        peakBytes,
+                        bySize(sizeClasses),
+                        large,
+                        byKind(chunks),
+                        refusals);
+        return new AllocatorStats(values);
     }
 
     private static Amount sum(List<SizeClass> sizeClasses, Function<SizeClass, Long> place) {
@@ -248,15 +362,16 @@ public record AllocatorStats(
     AllocatorStats plus(AllocatorStats other) {
         Map<AllocationException.Reason, Long> bothRefused =
                 new EnumMap<>(AllocationException.Reason.class);
-        bothRefused.putAll(refusals);
-        other.refusals.forEach((reason, count) -> bothRefused.merge(reason, count, Long::sum));
+        bothRefused.putAll(values.refusals);
+        other.values.refusals.forEach(
+                (reason, count) -> bothRefused.merge(reason, count, Long::sum));
         return of(
-                tag,
-                allocators + other.allocators,
-                joined(sizeClasses, other.sizeClasses),
-                large.plus(other.large),
-                peakBytes + other.peakBytes,
-                joined(chunks, other.chunks),
+                values.tag,
+                values.allocators + other.values.allocators,
+                joined(values.sizeClasses, other.values.sizeClasses),
+                values.large.plus(other.values.large),
+                values.peakBytes + other.values.peakBytes,
+                joined(values.chunks, other.values.chunks),
                 bothRefused);
     }
 
@@ -274,7 +389,7 @@ public record AllocatorStats(
      * @return {@code live().blocks()}
      */
     public long liveBlocks() {
-        return live.blocks;
+        return values.live.blocks;
     }
 
     /**
@@ -283,7 +398,7 @@ public record AllocatorStats(
      * @return {@code live().bytes()}
      */
     public long liveBytes() {
-        return live.bytes;
+        return values.live.bytes;
     }
 
     /**
@@ -292,7 +407,7 @@ public record AllocatorStats(
      * @return {@code cached().bytes()}
      */
     public long cachedBytes() {
-        return cached.bytes;
+        return values.cached.bytes;
     }
 
     /**
@@ -301,7 +416,7 @@ public record AllocatorStats(
      * @return {@code remote().bytes()}
      */
     public long remoteBytes() {
-        return remote.bytes;
+        return values.remote.bytes;
     }
 
     /**
@@ -310,7 +425,7 @@ public record AllocatorStats(
      * @return {@code free().bytes()}
      */
     public long freeBytes() {
-        return free.bytes;
+        return values.free.bytes;
     }
 
     /**
@@ -319,7 +434,7 @@ public record AllocatorStats(
      * @return {@code quarantined().bytes()}
      */
     public long quarantinedBytes() {
-        return quarantined.bytes;
+        return values.quarantined.bytes;
     }
 
     /**
@@ -328,7 +443,7 @@ public record AllocatorStats(
      * @return {@code capacity().bytes()}
      */
     public long capacityBytes() {
-        return capacity.bytes;
+        return values.capacity.bytes;
     }
 
     /**
@@ -337,7 +452,7 @@ public record AllocatorStats(
      * @return the sum over {@link #chunks}
      */
     public long reservedBytes() {
-        return chunks.stream().mapToLong(Chunks::bytes).sum();
+        return values.chunks.stream().mapToLong(Chunks::bytes).sum();
     }
 
     /**
@@ -346,7 +461,7 @@ public record AllocatorStats(
      * @return the sum over {@link #refusals}
      */
     public long refusedRequests() {
-        return refusals.values().stream().mapToLong(Long::longValue).sum();
+        return values.refusals.values().stream().mapToLong(Long::longValue).sum();
     }
 
     // ---- for people ---------------------------------------------------------------------------
@@ -360,24 +475,35 @@ public record AllocatorStats(
         return new StatsTable(this).toString();
     }
 
+    /** Returns whether another object has the same numbers. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof AllocatorStats stats && values.equals(stats.values);
+    }
+
+    @Override
+    public int hashCode() {
+        return values.hashCode();
+    }
+
     /** Returns the main numbers in one line. */
     @Override
     public String toString() {
         String refused =
-                refusals.isEmpty()
+                values.refusals.isEmpty()
                         ? ""
-                        : new TreeMap<>(refusals)
+                        : new TreeMap<>(values.refusals)
                                 .entrySet().stream()
                                         .map(one -> one.getKey() + "=" + one.getValue())
                                         .collect(Collectors.joining(", ", ", refused ", ""));
         return String.format(
                 Locale.ROOT,
                 "%s: %d live blocks of %d bytes, capacity %d, at most %d, reserved %d bytes%s",
-                tag,
-                live.blocks,
-                live.bytes,
-                capacity.bytes,
-                peakBytes,
+                values.tag,
+                values.live.blocks,
+                values.live.bytes,
+                values.capacity.bytes,
+                values.peakBytes,
                 reservedBytes(),
                 refused);
     }

@@ -311,6 +311,24 @@ class HouseTest {
                         AllocatorMXBean.class); // management proxies implement it; nothing takes it
     }
 
+    /** A record, or a constructor, with many values cannot get another one compatibly. */
+    @Test
+    void noConstructorThatUsersCallHasManyParameters() {
+        Set<String> exported =
+                KernelAllocator.class.getModule().getDescriptor().exports().stream()
+                        .map(ModuleDescriptor.Exports::source)
+                        .collect(Collectors.toSet());
+        assertThat(
+                        HOUSE.stream()
+                                .filter(type -> exported.contains(type.getPackageName()))
+                                .map(JavaClass::reflect)
+                                .filter(type -> isVisible(type.getModifiers()))
+                                .flatMap(type -> Arrays.stream(type.getDeclaredConstructors()))
+                                .filter(constructor -> isVisible(constructor.getModifiers()))
+                                .filter(constructor -> constructor.getParameterCount() > 8))
+                .isEmpty();
+    }
+
     private static boolean isExtensible(Class<?> type) {
         boolean visible =
                 Stream.<Class<?>>iterate(type, Objects::nonNull, Class::getEnclosingClass)

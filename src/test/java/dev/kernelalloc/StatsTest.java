@@ -224,6 +224,17 @@ class StatsTest {
     // ---- the process --------------------------------------------------------------------------
 
     @Test
+    void twoSnapshotsOfAnIdleAllocatorAreEqual() {
+        try (PoolAllocator pool = PoolAllocator.create()) {
+            AllocatorStats before = pool.stats();
+            assertThat(pool.stats()).isEqualTo(before).hasSameHashCodeAs(before);
+            MemorySegment block = pool.allocate(64, 8);
+            assertThat(pool.stats()).isNotEqualTo(before);
+            pool.free(block);
+        }
+    }
+
+    @Test
     void allocatorsWithOneTagAreAddedUp() {
         try (PoolAllocator first = PoolAllocator.builder().tag("added up").build();
                 PoolAllocator second = PoolAllocator.builder().tag("added up").build();

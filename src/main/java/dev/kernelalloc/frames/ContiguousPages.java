@@ -495,19 +495,6 @@ final class ContiguousPages {
     }
 
     private static PhysicalRequest unguarded(PhysicalRequest request) {
-        return new PhysicalRequest(
-                request.size(),
-                request.alignment(),
-                request.contiguous(),
-                request.lowest(),
-                request.highest(),
-                request.boundary(),
-                request.node(),
-                request.nodeRequired(),
-                request.pages(),
-                request.least(),
-                false,
-                request.fork(),
-                request.dumped());
+        return request.toBuilder().guarded(false).build();
     }
 }

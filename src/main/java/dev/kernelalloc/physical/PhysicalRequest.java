@@ -1,5 +1,7 @@
 package dev.kernelalloc.physical;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumSet;
@@ -15,37 +17,8 @@ import java.util.Set;
  * <p>Alignment, boundary and window apply to <b>physical</b> addresses if the request is
  * {@linkplain Builder#contiguous contiguous}; otherwise the alignment applies to the virtual
  * address, and there is neither boundary nor window.
- *
- * @param size the size in bytes; 0 is legal
- * @param alignment the alignment in bytes, a power of two
- * @param contiguous whether all bytes must be physically contiguous; always if {@code least} has
- *     {@link Guarantee#CONTIGUOUS}
- * @param lowest the lowest physical address allowed
- * @param highest the highest physical address allowed
- * @param boundary a power of two, of which no multiple is between two bytes; 0 for none
- * @param node the preferred NUMA node; empty for any
- * @param nodeRequired whether no other node is allowed
- * @param pages the pages accepted
- * @param least the required guarantees; always {@link Guarantee#RESIDENT}, and {@link
- *     Guarantee#CONTIGUOUS} if {@code contiguous}
- * @param guarded whether there is an inaccessible page before the first and behind the last page
- * @param fork what a child process has in place of the memory
- * @param dumped whether core dumps have the contents
  */
-public record PhysicalRequest(
-        long size,
-        long alignment,
-        boolean contiguous,
-        long lowest,
-        long highest,
-        long boundary,
-        OptionalInt node,
-        boolean nodeRequired,
-        PagePolicy pages,
-        Set<Guarantee> least,
-        boolean guarded,
-        ForkBehaviour fork,
-        boolean dumped) {
+public final class PhysicalRequest {
 
     /** The value of {@link #highest} in a request without limit. */
     public static final long NO_LIMIT = Long.MAX_VALUE;
@@ -53,60 +26,77 @@ public record PhysicalRequest(
     /** Locked memory of any size without further requirements: the default of allocators. */
     public static final PhysicalRequest DEFAULT = builder().build();
 
-    /**
-     * Checks the values.
-     *
-     * @throws IllegalArgumentException if they contradict each other or are out of range; the
-     *     message names them
-     */
-    public PhysicalRequest {
-        contiguous |= least.contains(Guarantee.CONTIGUOUS);
-        require(size >= 0, "size=%d must not be negative", size);
-        require(isPowerOfTwo(alignment), "alignment=%d must be a power of two", alignment);
-        require(
-                size <= Long.MAX_VALUE - alignment,
-                "size=%d and alignment=%d together exceed Long.MAX_VALUE",
-                size,
-                alignment);
-        require(
-                boundary == 0 || isPowerOfTwo(boundary),
-                "boundary=%d must be 0 or a power of two",
-                boundary);
-        require(
-                boundary == 0 || size <= boundary,
-                "size=%d does not fit between multiples of boundary=%d",
-                size,
-                boundary);
-        require(
-                lowest >= 0 && lowest <= highest,
-                "lowest=%d and highest=%d are no window",
-                lowest,
-                highest);
-        require(
-                highest - lowest >= size - 1,
-                "size=%d does not fit between lowest=%d and highest=%d",
-                size,
-                lowest,
-                highest);
-        require(
-                contiguous || boundary == 0 && lowest == 0 && highest == NO_LIMIT,
-                "boundary, lowest and highest need contiguous(): boundary=%d lowest=%d highest=%d",
-                boundary,
-                lowest,
-                highest);
-        require(node.orElse(0) >= 0, "node=%d must not be negative", node.orElse(0));
-        require(
-                !least.contains(Guarantee.HUGE) || pages != PagePolicy.BASE,
-                "least=%s is not available with base pages",
-                least);
-        EnumSet<Guarantee> all = EnumSet.of(Guarantee.RESIDENT);
-        all.addAll(least);
-        if (contiguous) {
-            all.add(Guarantee.CONTIGUOUS);
+    private final Values values;
+
+    private PhysicalRequest(Values values) {
+        this.values = values;
+    }
+
+    private record Values(
+            long size,
+            long alignment,
+            boolean contiguous,
+            long lowest,
+            long highest,
+            long boundary,
+            OptionalInt node,
+            boolean nodeRequired,
+            PagePolicy pages,
+            Set<Guarantee> least,
+            boolean guarded,
+            ForkBehaviour fork,
+            boolean dumped) {
+
+        private Values {
+            contiguous |= least.contains(Guarantee.CONTIGUOUS);
+            require(size >= 0, "size=%d must not be negative", size);
+            require(isPowerOfTwo(alignment), "alignment=%d must be a power of two", alignment);
+            require(
+                    size <= Long.MAX_VALUE - alignment,
+                    "size=%d and alignment=%d together exceed Long.MAX_VALUE",
+                    size,
+                    alignment);
+            require(
+                    boundary == 0 || isPowerOfTwo(boundary),
+                    "boundary=%d must be 0 or a power of two",
+                    boundary);
+            require(
+                    boundary == 0 || size <= boundary,
+                    "size=%d does not fit between multiples of boundary=%d",
+                    size,
+                    boundary);
+            require(
+                    lowest >= 0 && lowest <= highest,
+                    "lowest=%d and highest=%d are no window",
+                    lowest,
+                    highest);
+            require(
+                    highest - lowest >= size - 1,
+                    "size=%d does not fit between lowest=%d and highest=%d",
+                    size,
+                    lowest,
+                    highest);
+            require(
+                    contiguous || boundary == 0 && lowest == 0 && highest == NO_LIMIT,
+                    "boundary, lowest and highest need contiguous(): boundary=%d lowest=%d"
+                            + " highest=%d",
+                    boundary,
+                    lowest,
+                    highest);
+            require(node.orElse(0) >= 0, "node=%d must not be negative", node.orElse(0));
+            require(
+                    !least.contains(Guarantee.HUGE) || pages != PagePolicy.BASE,
+                    "least=%s is not available with base pages",
+                    least);
+            EnumSet<Guarantee> all = EnumSet.of(Guarantee.RESIDENT);
+            all.addAll(least);
+            if (contiguous) {
+                all.add(Guarantee.CONTIGUOUS);
+            }
+            least = Set.copyOf(all);
+            Objects.requireNonNull(pages, "pages");
+            Objects.requireNonNull(fork, "fork");
         }
-        least = Set.copyOf(all);
-        Objects.requireNonNull(pages, "pages");
-        Objects.requireNonNull(fork, "fork");
     }
 
     private static boolean isPowerOfTwo(long value) {
@@ -120,12 +110,130 @@ public record PhysicalRequest(
     }
 
     /**
+     * Returns the size in bytes.
+     *
+     * @return the number of bytes; 0 is legal
+     */
+    public long size() {
+        return values.size;
+    }
+
+    /**
+     * Returns the alignment.
+     *
+     * @return a power of two, in bytes
+     */
+    public long alignment() {
+        return values.alignment;
+    }
+
+    /**
+     * Returns whether all bytes must be physically contiguous.
+     *
+     * @return true if so; always if {@link #least} has {@link Guarantee#CONTIGUOUS}
+     */
+    public boolean contiguous() {
+        return values.contiguous;
+    }
+
+    /**
+     * Returns the lowest physical address allowed.
+     *
+     * @return the address
+     */
+    public long lowest() {
+        return values.lowest;
+    }
+
+    /**
+     * Returns the highest physical address allowed.
+     *
+     * @return the address; {@link #NO_LIMIT} without a limit
+     */
+    public long highest() {
+        return values.highest;
+    }
+
+    /**
+     * Returns the boundary, of which no multiple is between two bytes.
+     *
+     * @return a power of two, in bytes; 0 for none
+     */
+    public long boundary() {
+        return values.boundary;
+    }
+
+    /**
+     * Returns the preferred NUMA node.
+     *
+     * @return the number of the node; empty for any
+     */
+    public OptionalInt node() {
+        return values.node;
+    }
+
+    /**
+     * Returns whether no other node is allowed.
+     *
+     * @return true if so
+     */
+    public boolean nodeRequired() {
+        return values.nodeRequired;
+    }
+
+    /**
+     * Returns the pages accepted.
+     *
+     * @return the policy
+     */
+    public PagePolicy pages() {
+        return values.pages;
+    }
+
+    /**
+     * Returns the required guarantees.
+     *
+     * @return always {@link Guarantee#RESIDENT}, and {@link Guarantee#CONTIGUOUS} if {@link
+     *     #contiguous}
+     */
+    public Set<Guarantee> least() {
+        return values.least;
+    }
+
+    /**
+     * Returns whether there is an inaccessible page before the first and behind the last page.
+     *
+     * @return true if there is
+     */
+    public boolean guarded() {
+        return values.guarded;
+    }
+
+    /**
+     * Returns what a child process has in place of the memory.
+     *
+     * @return the behaviour
+     */
+    public ForkBehaviour fork() {
+        return values.fork;
+    }
+
+    /**
+     * Returns whether core dumps have the contents.
+     *
+     * @return true if they have
+     */
+    public boolean dumped() {
+        return values.dumped;
+    }
+
+    /**
      * Returns whether the window excludes any address.
      *
      * @return true if it does
      */
     public boolean hasWindow() {
-        return lowest > 0 || highest < NO_LIMIT;
+        return values.lowest > 0 || values.highest < NO_LIMIT;
     }
 
     /**
@@ -138,20 +246,47 @@ public record PhysicalRequest(
      * @throws IllegalArgumentException if the size does not fit the window or boundary
      */
     public PhysicalRequest of(long size, long alignment) {
-        return new PhysicalRequest(
-                size,
-                Math.max(alignment, this.alignment),
-                contiguous,
-                lowest,
-                highest,
-                boundary,
-                node,
-                nodeRequired,
-                pages,
-                least,
-                guarded,
-                fork,
-                dumped);
+        return toBuilder().size(size).aligned(Math.max(alignment, values.alignment)).build();
+    }
+
+    /**
+     * Returns a builder with the settings of this request.
+     *
+     * @return a builder, whose changes do not change this request
+     */
+    public Builder toBuilder() {
+        Builder builder = new Builder();
+        builder.size = values.size;
+        builder.alignment = values.alignment;
+        builder.contiguous = values.contiguous;
+        builder.lowest = values.lowest;
+        builder.highest = values.highest;
+        builder.boundary = values.boundary;
+        builder.node = values.node;
+        builder.nodeRequired = values.nodeRequired;
+        builder.pages = values.pages;
+        builder.least = values.least;
+        builder.guarded = values.guarded;
+        builder.fork = values.fork;
+        builder.dumped = values.dumped;
+        return builder;
+    }
+
+    /** Returns whether another object is a request with the same settings. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof PhysicalRequest request && values.equals(request.values);
+    }
+
+    @Override
+    public int hashCode() {
+        return values.hashCode();
+    }
+
+    /** Returns all settings with their names. */
+    @Override
+    public String toString() {
+        return "PhysicalRequest" + values.toString().substring("Values".length());
     }
 
     /**
@@ -318,7 +453,17 @@ public record PhysicalRequest(
          * @return this builder
          */
         public Builder guarded() {
-            guarded = true;
+            return guarded(true);
+        }
+
+        /**
+         * Sets whether there is an inaccessible page before the first page and one behind the last.
+         *
+         * @param guarded true to add them, as {@link #guarded()} does
+         * @return this builder
+         */
+        public Builder guarded(boolean guarded) {
+            this.guarded = guarded;
             return this;
         }
 
@@ -351,19 +496,20 @@ public record PhysicalRequest(
          */
         public PhysicalRequest build() {
             return new PhysicalRequest(
-                    size,
-                    alignment,
-                    contiguous,
-                    lowest,
-                    highest,
-                    boundary,
-                    node,
-                    nodeRequired,
-                    pages,
-                    least,
-                    guarded,
-                    fork,
-                    dumped);
+                    new Values(
+                            size,
+                            alignment,
+                            contiguous,
+                            lowest,
+                            highest,
+                            boundary,
+                            node,
+                            nodeRequired,
+                            pages,
+                            least,
+                            guarded,
+                            fork,
+                            dumped));
         }
     }
 }
