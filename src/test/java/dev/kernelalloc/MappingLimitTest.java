@@ -52,6 +52,14 @@ class MappingLimitTest {
             this.request = request.build();
         }
 
+        private PhysicalRequest notDumped() {
+            PhysicalRequest.Builder builder = request(request.size()).notDumped();
+            if (request.guarded()) {
+                builder.guarded();
+            }
+            return builder.atLeast(request.least()).build();
+        }
+
         private static PhysicalRequest.Builder request(long bytes) {
             return PhysicalRequest.ofBytes(bytes)
                     .pages(PagePolicy.BASE)
@@ -106,7 +114,12 @@ class MappingLimitTest {
                 fill(kept, MOST_CONTIGUOUS, () -> physical.allocate(kind.request));
                 fill(kept, ALL, () -> physical.allocate(Kind.GUARDED.request));
             } else {
-                fill(kept, ALL, () -> physical.allocate(kind.request));
+                // Neighbours that differ are mappings of their own; the kernel joins others.
+                PhysicalRequest other = kind.notDumped();
+                fill(
+                        kept,
+                        ALL,
+                        () -> physical.allocate(kept.size() % 2 == 0 ? kind.request : other));
             }
             if (kind == Kind.SECRETS) {
                 fill(kept, ALL, () -> SecretMemory.allocate(32));

@@ -29,8 +29,8 @@ final class Backings {
     private final List<PageSource> regions;
     private final List<PageSource> base;
 
-    Backings(OperatingSystem os, Reservations reservations, Pages pages) {
-        this.base = List.of(new BasePages(os, reservations, pages));
+    Backings(OperatingSystem os, Reservations reservations, SmallReservations small, Pages pages) {
+        this.base = List.of(new BasePages(os, reservations, small, pages));
         long largePageBytes = os.largePageBytes();
         if (largePageBytes > 0) {
             this.huge2M = List.of(new LargePages(os, reservations, pages, largePageBytes));

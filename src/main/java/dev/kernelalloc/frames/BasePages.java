@@ -10,7 +10,9 @@ import dev.kernelalloc.physical.PhysicalRequest;
 import java.lang.foreign.MemorySegment;
 
 /** Pages of the base size, which every system has. */
-record BasePages(OperatingSystem os, Reservations reservations, Pages pages) implements PageSource {
+record BasePages(
+        OperatingSystem os, Reservations reservations, SmallReservations small, Pages pages)
+        implements PageSource {
 
     @Override
     public Backing backing() {
@@ -24,12 +26,18 @@ record BasePages(OperatingSystem os, Reservations reservations, Pages pages) imp
 
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
+        boolean shared = sharesHugePage(request, bytes);
         Ground ground =
-                Ground.reserve(os, reservations, request, bytes, Pages.HUGE_BYTES, 1, callState);
+                shared
+                        ? Ground.reserveSmall(os, small, request, bytes, callState)
+                        : Ground.reserve(
+                                os, reservations, request, bytes, Pages.HUGE_BYTES, 1, callState);
         try {
             os.commit(ground.address(), bytes, callState);
             pages.name(ground.address(), bytes);
-            boolean baseAlone = request.pages() == PagePolicy.BASE || request.contiguous();
+            // Nor may the kernel make a huge page of neighbours, which moves those not pinned.
+            boolean baseAlone =
+                    request.pages() == PagePolicy.BASE || request.contiguous() || shared;
             pages.advise(
                     ground.address(),
                     bytes,
@@ -42,5 +50,14 @@ record BasePages(OperatingSystem os, Reservations reservations, Pages pages) imp
             reservations.release(ground.reservation(), callState);
             throw e;
         }
+    }
+
+    /** Whether the pages and their guards take less than 2 MiB, beside those of others. */
+    private boolean sharesHugePage(PhysicalRequest request, long bytes) {
+        long alignment = Math.max(os.pageBytes(), request.alignment());
+        long guards = request.guarded() ? 2 * alignment : 0;
+        return !request.contiguous()
+                && alignment < Pages.HUGE_BYTES
+                && small.serve(bytes + guards, alignment);
     }
 }

@@ -38,7 +38,7 @@ public final class FrameChunks implements ChunkSource {
      */
     public FrameChunks(Frames frames, PhysicalRequest request) {
         this.frames = frames;
-        this.request = request;
+        this.request = request.of(request.size(), Pages.HUGE_BYTES); // beside no other slab
     }
 
     /**

@@ -4,8 +4,10 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.Consumer;
@@ -14,9 +16,10 @@ import java.util.function.Consumer;
  * Maps an address to its slab, and one in a huge page to its physical address.
  *
  * <p>The address space is divided into windows of 2 MiB. Slabs begin at multiples of that, so that
- * two loads find the one of an address; those at other addresses are found by a search. A window
- * that is a huge page has its physical address in a table of the same shape, so that a translation
- * takes three loads and 8 bytes for each huge page: what SPDK's memory map does.
+ * two loads find the one of an address. Small blocks by request share windows: a third load finds
+ * theirs by its page. Slabs at other addresses are found by a search. A window that is a huge page
+ * has its physical address in a table of the same shape, so that a translation takes three loads
+ * and 8 bytes for each huge page: what SPDK's memory map does.
  *
  * <p><b>Concurrency.</b> Changes hold the lock; look-ups do not. Their loads are plain or opaque: a
  * slab is entered before any of its blocks is published, and the hand-over of a block to another
@@ -28,13 +31,21 @@ final class FrameTable {
     private static final int LEAF_BITS = 14;
     private static final int DIRECTORY_BITS = 13;
     private static final int LEAF_MASK = (1 << LEAF_BITS) - 1;
+    private static final int DIRECTORY_MASK = (1 << DIRECTORY_BITS) - 1;
 
     private static final VarHandle SLABS = MethodHandles.arrayElementVarHandle(FrameSlab[][].class);
     private static final VarHandle SLAB = MethodHandles.arrayElementVarHandle(FrameSlab[].class);
+    private static final VarHandle SMALL =
+            MethodHandles.arrayElementVarHandle(FrameSlab[][][].class);
     private static final VarHandle ADDRESSES = MethodHandles.arrayElementVarHandle(long[][].class);
     private static final VarHandle ADDRESS = MethodHandles.arrayElementVarHandle(long[].class);
 
     private final @Nullable FrameSlab[][] slabs = new FrameSlab[1 << DIRECTORY_BITS][];
+
+    /** Of each window, the small slab of each page. */
+    private final @Nullable FrameSlab[][][] small = new FrameSlab[1 << DIRECTORY_BITS][][];
+
+    private final int pageShift;
 
     /** The physical address of each window that is a huge page, else 0 or less. */
     private final long[] @Nullable [] addresses = new long[1 << DIRECTORY_BITS][];
@@ -46,6 +57,7 @@ final class FrameTable {
     private volatile boolean unread;
 
     FrameTable(long pageBytes) {
+        this.pageShift = Long.numberOfTrailingZeros(pageBytes);
         this.reverse = new ReverseTable(pageBytes);
     }
 
@@ -57,6 +69,9 @@ final class FrameTable {
     /** The slab that all those bytes, at least 1, lie in; or null. */
     @Nullable FrameSlab find(long address, long bytes) {
         FrameSlab slab = atWindow(address >>> WINDOW_BITS);
+        if (slab == null) {
+            slab = atPage(address);
+        }
         return slab != null && slab.covers(address, bytes) ? slab : search(address, bytes);
     }
 
@@ -102,8 +117,16 @@ final class FrameTable {
      * is final.
      */
     private @Nullable FrameSlab atWindow(long window) {
-        FrameSlab[] leaf = slabs[(int) (window >>> LEAF_BITS) & (1 << DIRECTORY_BITS) - 1];
+        FrameSlab[] leaf = slabs[(int) (window >>> LEAF_BITS) & DIRECTORY_MASK];
         return leaf == null ? null : leaf[(int) window & LEAF_MASK];
+    }
+
+    /** Returns the small slab of a page, or null; for a foreign address perhaps another. */
+    private @Nullable FrameSlab atPage(long address) {
+        long window = address >>> WINDOW_BITS;
+        FrameSlab[][] leaf = small[(int) (window >>> LEAF_BITS) & DIRECTORY_MASK];
+        FrameSlab[] ofPages = leaf == null ? null : leaf[(int) window & LEAF_MASK];
+        return ofPages == null ? null : ofPages[pageInWindow(address)];
     }
 
     private @Nullable FrameSlab search(long address, long bytes) {
@@ -166,7 +189,15 @@ final class FrameTable {
         }
     }
 
+    private int pageInWindow(long address) {
+        return (int) ((address & Pages.HUGE_BYTES - 1) >>> pageShift);
+    }
+
     private void setSlab(FrameSlab slab, @Nullable FrameSlab value) {
+        if (isSmall(slab)) {
+            setSmall(slab, value);
+            return;
+        }
         long last = lastWindow(slab);
         for (long window = firstWindow(slab); window <= last; window++) {
             int index = (int) (window >>> LEAF_BITS);
@@ -179,6 +210,41 @@ final class FrameTable {
                 SLAB.setRelease(leaf, (int) window & LEAF_MASK, value);
             }
         }
+    }
+
+    /** The pages of a window have a table as long as one of them is in a small slab. */
+    private void setSmall(FrameSlab slab, @Nullable FrameSlab value) {
+        long window = firstWindow(slab);
+        int index = (int) (window >>> LEAF_BITS);
+        if (index > DIRECTORY_MASK) {
+            return; // left to the search
+        }
+        FrameSlab[][] leaf = small[index];
+        if (leaf == null) {
+            leaf = new FrameSlab[1 << LEAF_BITS][];
+            SMALL.setRelease(small, index, leaf);
+        }
+        FrameSlab[] ofPages = leaf[(int) window & LEAF_MASK];
+        if (ofPages == null) {
+            ofPages = new FrameSlab[1 << WINDOW_BITS - pageShift];
+            SLABS.setRelease(leaf, (int) window & LEAF_MASK, ofPages);
+        }
+        int last = pageInWindow(slab.address() + slab.bytes() - 1);
+        for (int page = pageInWindow(slab.address()); page <= last; page++) {
+            SLAB.setRelease(ofPages, page, value);
+        }
+        if (value == null && Arrays.stream(ofPages).allMatch(Objects::isNull)) {
+            SLABS.setRelease(leaf, (int) window & LEAF_MASK, null);
+        }
+    }
+
+    /** Whether it may share its window with others. */
+    private static boolean isSmall(FrameSlab slab) {
+        long last = slab.address() + slab.bytes() - 1;
+        return slab.use() == FrameSlab.Use.BLOCK
+                && !slab.request().contiguous()
+                && slab.bytes() < Pages.HUGE_BYTES
+                && slab.address() >>> WINDOW_BITS == last >>> WINDOW_BITS;
     }
 
     /** A table of a range without huge pages is not made. */
@@ -202,8 +268,11 @@ final class FrameTable {
         return slab.address() >>> WINDOW_BITS;
     }
 
-    /** Returns -1 for a slab that is left to the search: off a window, or beyond the tables. */
+    /** Returns -1 for a slab that has no window of its own, or is left to the search. */
     private static long lastWindow(FrameSlab slab) {
+        if (isSmall(slab)) {
+            return -1;
+        }
         long last = slab.address() + slab.bytes() - 1 >>> WINDOW_BITS;
         boolean served =
                 (slab.address() & Pages.HUGE_BYTES - 1) == 0

@@ -39,6 +39,7 @@ public final class Frames {
     private final Budget budget;
     private final FrameTable table;
     private final Reservations reservations;
+    private final SmallReservations smallReservations;
     private final Preflight preflight;
     private final PageMap pageMap;
     private final Pages pages;
@@ -76,7 +77,8 @@ public final class Frames {
         this.preflight = Preflight.of(os);
         this.pageMap = new PageMap(os, givenPageMap);
         this.pages = new Pages(os, preflight, pageMap, new MappingName(os, tag));
-        this.backings = new Backings(os, reservations, pages);
+        this.smallReservations = new SmallReservations(os, reservations);
+        this.backings = new Backings(os, reservations, smallReservations, pages);
         this.contiguous = new ContiguousPages(os, reservations, preflight, pages, budget);
         this.held = new HeldRuns(os.pageBytes());
         this.map = new FrameMap(os, pages, table, listener);
@@ -537,6 +539,9 @@ public final class Frames {
     public void close() {
         closed = true;
         trim();
+        try (Arena scratch = Arena.ofConfined()) {
+            smallReservations.close(scratch.allocate(CallState.LAYOUT));
+        }
         closeIfDone();
     }
 

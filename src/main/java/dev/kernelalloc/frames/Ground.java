@@ -41,6 +41,21 @@ record Ground(Reservation reservation, long address) {
         return new Ground(reservation, reservation.address() + guard);
     }
 
+    /** The same beside others, where pages take less than a huge page. */
+    static Ground reserveSmall(
+            OperatingSystem os,
+            SmallReservations small,
+            PhysicalRequest request,
+            long bytes,
+            MemorySegment callState)
+            throws Refusal {
+        long alignment = alignment(request, os.pageBytes());
+        long guard = guardBytes(request, alignment, bytes);
+        Reservation reservation =
+                small.make(bytes + 2 * guard, alignment, mappings(request, 1), callState);
+        return new Ground(reservation, reservation.address() + guard);
+    }
+
     /** The same with pages of the huge page pool in it. */
     static Ground reserveHuge(
             OperatingSystem os,

@@ -58,6 +58,12 @@ final class Reservations {
         }
     }
 
+    /** Counts the mappings of a part of a reservation. */
+    Reservation make(long bytes, int mappings, long address) throws Refusal {
+        count(mappings);
+        return new Reservation(address, bytes, true, mappings);
+    }
+
     /** Counts mappings that are about to be made; {@link #uncount} undoes it. */
     void count(int mappings) throws Refusal {
         long now = MAPPINGS.addAndGet(mappings);

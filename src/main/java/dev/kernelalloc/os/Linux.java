@@ -473,6 +473,11 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
         }
     }
 
+    @Override
+    public boolean releasesParts() {
+        return true;
+    }
+
     /**
      * Pages of the pool are those of a file without a name, and stay taken as long as any part of
      * it is mapped: they are removed from it first. Pages of other kinds refuse that, and need

@@ -118,6 +118,11 @@ public interface OperatingSystem {
         throw new Refusal.NotSupported(name() + " cannot move pages");
     }
 
+    /** Whether {@link #releasePart} is supported. */
+    default boolean releasesParts() {
+        return false;
+    }
+
     /**
      * Releases a part of a reservation; the rest can be released in parts, too. Only if {@link
      * #move} is supported.

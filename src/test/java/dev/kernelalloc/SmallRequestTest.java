@@ -1,0 +1,148 @@
+package dev.kernelalloc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalRequest;
+import dev.kernelalloc.physical.Verification;
+import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.LinuxProcess;
+
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+
+/** Blocks of a few pages by request lie side by side. */
+@EnabledOnOs(OS.LINUX)
+class SmallRequestTest {
+
+    private static final long PAGE_BYTES = 4096;
+
+    private static PhysicalRequest request(long bytes, boolean guarded) {
+        PhysicalRequest.Builder request =
+                PhysicalRequest.ofBytes(bytes).atLeast(Guarantee.RESIDENT);
+        return (guarded ? request.guarded() : request).build();
+    }
+
+    @ParameterizedTest(name = "guarded {0}")
+    @ValueSource(booleans = {false, true})
+    @DisplayName("A block of a page costs its pages of address space, and no page table of its own")
+    void allocate_aThousandPages_costNoPageTableEach(boolean guarded) throws Exception {
+        ChildJvm.Result result =
+                ChildJvm.onModulePath()
+                        .withNativeAccess()
+                        .with("-Xms64m", "-Xmx64m", "-XX:+UseSerialGC", "-XX:+AlwaysPreTouch")
+                        .run(Thousand.class, Boolean.toString(guarded));
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        long[] numbers =
+                Stream.of(result.output().strip().split(" ")).mapToLong(Long::parseLong).toArray();
+        assertThat(numbers[0]).as("bytes of page tables for each").isLessThan(PAGE_BYTES / 2);
+        long pages = guarded ? 4 : 2; // with the rest of a range
+        assertThat(numbers[1]).as("address space for each").isLessThan(pages * PAGE_BYTES);
+        assertThat(numbers[2]).as("address space that is left").isLessThan(PAGE_BYTES);
+    }
+
+    /** Prints what a block costs in page tables and address space, and what is left of it. */
+    static final class Thousand {
+
+        private static final int BLOCKS = 1000;
+
+        private Thousand() {}
+
+        static void main(String[] guarded) throws IOException {
+            PhysicalRequest request = request(PAGE_BYTES, Boolean.parseBoolean(guarded[0]));
+            PhysicalAllocator physical = PhysicalAllocator.create();
+            physical.free(physical.allocate(request));
+            List<MemorySegment> blocks = new ArrayList<>(BLOCKS);
+            long tables = status("VmPTE");
+            long space = status("VmSize");
+            for (int i = 0; i < BLOCKS; i++) {
+                blocks.add(physical.allocate(request));
+            }
+            long tablesEach = (status("VmPTE") - tables) / BLOCKS;
+            long spaceEach = (status("VmSize") - space) / BLOCKS;
+            blocks.forEach(physical::free);
+            physical.close();
+            long left = (status("VmSize") - space) / BLOCKS;
+            IO.println(tablesEach + " " + spaceEach + " " + left);
+        }
+
+        private static long status(String name) throws IOException {
+            for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+                if (line.startsWith(name + ":")) {
+                    return Long.parseLong(line.replaceAll("\\D", "")) << 10;
+                }
+            }
+            throw new AssertionError(name);
+        }
+    }
+
+    @Test
+    @DisplayName("Neighbours keep contents and addresses while others are allocated and freed")
+    void free_anyOfTheNeighbours_leavesTheOthers() {
+        assumeTrue(LinuxProcess.seesFrames(), "skipped: frames are hidden from this process");
+        Random random = new Random(1);
+        List<MemorySegment> blocks = new ArrayList<>();
+        PhysicalAllocator physical = PhysicalAllocator.create();
+        for (int step = 0; step < 3000; step++) {
+            if (blocks.size() < 500 && random.nextInt(5) < 3) {
+                long bytes = (1 + random.nextInt(3)) * PAGE_BYTES;
+                MemorySegment block = physical.allocate(request(bytes, random.nextInt(4) == 0));
+                blocks.add(block.fill((byte) block.address()));
+            } else if (!blocks.isEmpty()) {
+                MemorySegment block = blocks.remove(random.nextInt(blocks.size()));
+                assertKept(physical, block);
+                physical.free(block);
+            }
+        }
+        blocks.forEach(block -> assertKept(physical, block));
+        assertThat(physical.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+        long last = blocks.getLast().address();
+        blocks.forEach(physical::free);
+        physical.close();
+        assertThat(LinuxProcess.isMapped(last)).isFalse();
+    }
+
+    private static void assertKept(PhysicalAllocator physical, MemorySegment block) {
+        for (long offset = 0; offset < block.byteSize(); offset += PAGE_BYTES) {
+            assertThat(block.get(JAVA_BYTE, offset + 7)).isEqualTo((byte) block.address());
+            assertThat(physical.addressOf(block, offset).value())
+                    .isEqualTo(LinuxProcess.physicalAddress(block.address() + offset));
+        }
+    }
+
+    @ParameterizedTest(name = "aligned {0}")
+    @ValueSource(longs = {8 << 10, 64 << 10, 1 << 20, 2 << 20})
+    @DisplayName("A block is aligned as requested")
+    void allocate_aligned_isAligned(long alignment) {
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            List<MemorySegment> blocks = new ArrayList<>();
+            for (int i = 0; i < 10; i++) {
+                PhysicalRequest request =
+                        PhysicalRequest.ofBytes(PAGE_BYTES)
+                                .aligned(alignment)
+                                .atLeast(Guarantee.RESIDENT)
+                                .build();
+                blocks.add(physical.allocate(request));
+                blocks.add(physical.allocate(request(PAGE_BYTES, false)));
+                assertThat(blocks.get(2 * i).address() % alignment).isZero();
+            }
+            blocks.forEach(physical::free);
+        }
+    }
+}
