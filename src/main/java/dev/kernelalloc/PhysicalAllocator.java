@@ -16,6 +16,7 @@ import dev.kernelalloc.heap.Counters;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.HighWater;
 import dev.kernelalloc.heap.LiveBlocks;
+import dev.kernelalloc.heap.Retry;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.leak.AllocatorGuard;
 import dev.kernelalloc.leak.EventRecorder;
@@ -303,21 +304,9 @@ public final class PhysicalAllocator extends AbstractAllocator {
                             + " is neither contiguous, guarded nor aligned, and raise ulimit -l");
         }
         try {
-            reserve(chunks, bytes);
+            chunks.reserve(bytes, new IdleMemory());
         } catch (Refusal e) {
             throw requestedBlocks.explained(e, bytes, 1);
-        }
-    }
-
-    /** Releases idle memory, which may be the memory that is missing. */
-    private void reserve(FrameChunks from, long bytes) throws Refusal {
-        try {
-            from.reserve(bytes);
-        } catch (Refusal.OverBudget e) {
-            throw e; // idle memory has been released
-        } catch (Refusal first) {
-            trim();
-            from.reserve(bytes);
         }
     }
 
@@ -355,20 +344,28 @@ public final class PhysicalAllocator extends AbstractAllocator {
         return segment;
     }
 
-    /** Releases idle memory, which may be the memory that is missing. */
     private Block obtain(PhysicalRequest request) {
         try {
-            return source.obtain(request, false);
-        } catch (Refusal.OverBudget e) {
-            // Idle memory has been released.
-            throw requestedBlocks.explained(e, request.size(), request.alignment());
-        } catch (Refusal first) {
-            trim();
-        }
-        try {
-            return source.obtain(request, false);
+            return source.obtain(request, false, new IdleMemory());
         } catch (Refusal e) {
             throw requestedBlocks.explained(e, request.size(), request.alignment());
+        }
+    }
+
+    /** The idle memory of this allocator, released for one request. */
+    private final class IdleMemory implements Retry.Remedy {
+
+        private boolean trimmed;
+
+        /** Trims once, unless a limit was exceeded, whose remedies include that. */
+        @Override
+        public boolean apply(Refusal refusal) {
+            if (trimmed || refusal instanceof Refusal.OverBudget) {
+                return false;
+            }
+            trimmed = true;
+            trim();
+            return true;
         }
     }
 

@@ -2,7 +2,7 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.BlockSource;
-import dev.kernelalloc.heap.Budget;
+import dev.kernelalloc.heap.Retry;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -16,9 +16,6 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class FrameBlocks implements BlockSource {
 
-    /** No more: looking for pages side by side takes milliseconds each time. */
-    static final int MOST_ATTEMPTS = 2;
-
     private final Frames frames;
     private final PhysicalRequest request;
 
@@ -27,7 +24,7 @@ public final class FrameBlocks implements BlockSource {
 
     /**
      * Blocks by a request, of which the size is not looked at, unless {@link
-     * #obtain(PhysicalRequest, boolean)} is given another.
+     * #obtain(PhysicalRequest, boolean, Retry.Remedy)} is given another.
      */
     public FrameBlocks(Frames frames, PhysicalRequest request) {
         this.frames = frames;
@@ -36,12 +33,12 @@ public final class FrameBlocks implements BlockSource {
 
     @Override
     public Block obtain(long bytes, long alignment, boolean zeroed) throws Refusal {
-        return obtain(resized(request, bytes, alignment), zeroed);
+        return obtain(resized(request, bytes, alignment), zeroed, Retry.Remedy.NONE);
     }
 
     /** A block by a request of its own. */
-    public Block obtain(PhysicalRequest wanted, boolean zeroed) throws Refusal {
-        Frames.Memory memory = obtainMemory(wanted);
+    public Block obtain(PhysicalRequest wanted, boolean zeroed, Retry.Remedy own) throws Refusal {
+        Frames.Memory memory = obtainMemory(wanted, own);
         try {
             if (zeroed && !memory.zeroed()) {
                 NativeMemory.zero(memory.address(), memory.bytes());
@@ -54,18 +51,16 @@ public final class FrameBlocks implements BlockSource {
         }
     }
 
-    private Frames.Memory obtainMemory(PhysicalRequest wanted) throws Refusal {
-        Budget.Relief relief = null;
-        for (int attempt = 0; ; attempt++) {
+    private Frames.Memory obtainMemory(PhysicalRequest wanted, Retry.Remedy own) throws Refusal {
+        Retry retry = null;
+        while (true) {
             try {
                 return frames.obtain(wanted);
             } catch (Refusal e) {
-                if (relief == null) {
-                    relief = frames.budget().relief();
+                if (retry == null) {
+                    retry = new Retry(own, frames.budget().relief(), Retry.WITHOUT_WAITING);
                 }
-                if (attempt == MOST_ATTEMPTS || !relief.relieve(e)) {
-                    throw e;
-                }
+                retry.after(e);
             }
         }
     }
@@ -91,7 +86,7 @@ public final class FrameBlocks implements BlockSource {
             requests.put(block.address(), wanted);
             return new Block(block.address(), bytes, block.capacityBytes(), block.origin());
         }
-        Block moved = obtain(wanted, false);
+        Block moved = obtain(wanted, false, Retry.Remedy.NONE);
         NativeMemory.copy(block.address(), moved.address(), Math.min(block.bytes(), bytes));
         try {
             release(block);

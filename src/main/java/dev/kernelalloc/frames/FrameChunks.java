@@ -2,6 +2,7 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
+import dev.kernelalloc.heap.Retry;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -45,9 +46,10 @@ public final class FrameChunks implements ChunkSource {
      * Prepares memory ahead: from now on chunks of 2 MiB, in use and idle, come to a minimum.
      *
      * @param bytes the minimum, rounded up to 2 MiB; 0 releases idle chunks
+     * @param own the remedies of the allocator
      * @throws Refusal if there is not as much; the minimum is as before then
      */
-    public void reserve(long bytes) throws Refusal {
+    public void reserve(long bytes, Retry.Remedy own) throws Refusal {
         if (request.pages() == PagePolicy.HUGE_1G) {
             throw new Refusal.NotSupported("pages of 1 GiB are not reserved in units of 2 MiB");
         }
@@ -57,15 +59,12 @@ public final class FrameChunks implements ChunkSource {
         long before = reserve.minimum();
         reserve.minimum(bytes).forEach(this::releaseSlab);
         try {
-            Relief relief = relief();
-            int attempts = 0;
+            Retry retry = new Retry(own, relief(), Retry.WITHOUT_WAITING);
             while (reserve.missing() > 0) {
                 try {
                     keep(made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES));
                 } catch (Refusal e) {
-                    if (++attempts > FrameBlocks.MOST_ATTEMPTS || !relief.relieve(e)) {
-                        throw e;
-                    }
+                    retry.after(e);
                 }
             }
         } catch (Refusal | RuntimeException | Error e) {
@@ -181,13 +180,8 @@ public final class FrameChunks implements ChunkSource {
     }
 
     @Override
-    public Relief relief() {
+    public Retry.Remedy relief() {
         return frames.budget().relief();
-    }
-
-    @Override
-    public boolean isFinal(Refusal refusal) {
-        return frames.budget().isFinal(refusal);
     }
 
     @Override

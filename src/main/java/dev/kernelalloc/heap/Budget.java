@@ -257,16 +257,6 @@ public final class Budget {
         }
     }
 
-    /**
-     * Returns whether a refusal is final: the request exceeds a limit by itself, and there is no
-     * listener that could raise the limit.
-     */
-    public boolean isFinal(Refusal refusal) {
-        return refusal instanceof Refusal.OverBudget over
-                && over.askedBytes() > leastLimit()
-                && listenerToCall() == null;
-    }
-
     /** Returns the remedies for the refusals of one request. */
     public Relief relief() {
         return new Relief();
@@ -293,7 +283,7 @@ public final class Budget {
      * <p>During these steps the caller is not {@linkplain #enter inside}, and holds no resource of
      * a heap: no block, token, stripe or lock.
      */
-    public final class Relief implements ChunkSource.Relief {
+    public final class Relief implements Retry.Remedy {
 
         private boolean releasedIdle;
         private boolean notified;
@@ -307,8 +297,19 @@ public final class Budget {
 
         private Relief() {}
 
+        /**
+         * Returns whether the request exceeds a limit by itself, and there is no listener that
+         * could raise the limit.
+         */
         @Override
-        public boolean relieve(Refusal refusal) {
+        public boolean isFinal(Refusal refusal) {
+            return refusal instanceof Refusal.OverBudget over
+                    && over.askedBytes() > leastLimit()
+                    && listenerToCall() == null;
+        }
+
+        @Override
+        public boolean apply(Refusal refusal) {
             if (!(refusal instanceof Refusal.OverBudget over)) {
                 return false;
             }

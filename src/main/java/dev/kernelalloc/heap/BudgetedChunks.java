@@ -146,13 +146,8 @@ public final class BudgetedChunks implements ChunkSource {
     }
 
     @Override
-    public Relief relief() {
+    public Retry.Remedy relief() {
         return budget.relief();
-    }
-
-    @Override
-    public boolean isFinal(Refusal refusal) {
-        return budget.isFinal(refusal);
     }
 
     @Override

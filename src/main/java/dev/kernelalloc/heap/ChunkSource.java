@@ -112,32 +112,9 @@ public interface ChunkSource {
      */
     default void prepare(long address, int stride, int strides) throws Refusal {}
 
-    /** The remedies for the refusals of one request. */
-    interface Relief {
-
-        /** No remedy. */
-        Relief NONE = _ -> false;
-
-        /**
-         * Executes the next step. The caller holds no resource of its heap and is not {@link
-         * ChunkSource#enter inside}: a callback may use the heap.
-         *
-         * @return whether to try again
-         */
-        boolean relieve(Refusal refusal);
-    }
-
     /** Returns the remedies for the refusals of one request by any heap of this source. */
-    default Relief relief() {
-        return Relief.NONE;
-    }
-
-    /**
-     * Returns whether a refusal is final, whatever the heap reclaims and whichever listener is
-     * called.
-     */
-    default boolean isFinal(Refusal refusal) {
-        return false;
+    default Retry.Remedy relief() {
+        return Retry.Remedy.NONE;
     }
 
     /**

@@ -133,13 +133,8 @@ final class NotifyingChunks implements ChunkSource {
     }
 
     @Override
-    public Relief relief() {
+    public Retry.Remedy relief() {
         return source.relief();
-    }
-
-    @Override
-    public boolean isFinal(Refusal refusal) {
-        return source.isFinal(refusal);
     }
 
     @Override

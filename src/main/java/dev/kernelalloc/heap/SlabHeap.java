@@ -501,20 +501,13 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     }
 
     private long grow(LargeBlocks.Large block, long address, long bytes) throws Refusal {
-        try {
-            return large.enlarge(address, bytes);
-        } catch (Refusal e) {
-            reclaimFor(e);
-            releaseRanges();
-        }
-        ChunkSource.Relief relief = source.relief();
+        Retry retry = null;
         while (true) {
             try {
                 return large.enlarge(address, bytes);
             } catch (Refusal e) {
-                if (!relief.relieve(e)) {
-                    throw e;
-                }
+                retry = retry != null ? retry : retry();
+                retry.after(e);
             }
             if (large.at(address, false) != block) {
                 throw new IllegalStateException(
@@ -535,7 +528,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         int sizeClass = SizeClasses.of(bytes, alignment);
         long block;
         try {
-            block = allocateOrReclaim(sizeClass, bytes, alignment, state);
+            block = allocateOrRetry(sizeClass, bytes, alignment, state);
         } catch (OutOfMemoryError e) {
             throw javaHeapExhausted();
         }
@@ -551,52 +544,48 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         return zeroed ? zeroed(block, bytes) : block;
     }
 
-    private long allocateOrReclaim(int sizeClass, long bytes, long alignment, char state)
+    private long allocateOrRetry(int sizeClass, long bytes, long alignment, char state)
             throws Refusal {
-        try {
-            return allocateInside(sizeClass, bytes, alignment, state, false);
-        } catch (Refusal e) {
-            reclaimFor(e);
-        }
-        ChunkSource.Relief relief = source.relief();
-        boolean released = false;
+        Retry retry = null;
         while (true) {
             try {
-                return allocateInside(sizeClass, bytes, alignment, state, true);
+                return allocateInside(sizeClass, bytes, alignment, state, retry != null);
             } catch (Refusal e) {
-                boolean again = !released && releaseRanges();
-                released = true;
-                if (!again && !relief.relieve(e)) {
-                    throw e;
-                }
+                retry = retry != null ? retry : retry();
+                retry.after(e);
             }
         }
     }
 
-    /** Returns ranges without slabs to the source; whether there was one. */
-    private boolean releaseRanges() {
-        boolean entered = source.enter();
-        try {
-            return slabs.releaseRanges();
-        } finally {
-            source.leave(entered, true);
-        }
+    private Retry retry() {
+        return new Retry(new IdleMemory(), source.relief(), Integer.MAX_VALUE);
     }
 
-    /**
-     * Reclaims idle blocks into the existing ranges after a refusal, unless the refusal is final.
-     * Ranges are kept: returning one and obtaining another costs a dozen system calls.
-     */
-    private void reclaimFor(Refusal refusal) throws Refusal {
-        if (source.isFinal(refusal)) {
-            throw refusal;
-        }
-        Warmup.ofTrimming();
-        boolean entered = source.enter();
-        try {
-            reclaimIntoRanges(false);
-        } finally {
-            source.leave(entered, true);
+    /** The idle memory of this heap, reclaimed for one request. */
+    private final class IdleMemory implements Retry.Remedy {
+
+        private int steps;
+
+        /**
+         * Reclaims idle blocks into the ranges, then releases the ranges without slabs. They are
+         * kept at first: releasing one and obtaining another costs a dozen system calls.
+         */
+        @Override
+        public boolean apply(Refusal refusal) {
+            if (steps == 2) {
+                return false;
+            }
+            Warmup.ofTrimming();
+            boolean entered = source.enter();
+            try {
+                if (steps++ == 0) {
+                    reclaimIntoRanges(false);
+                    return true;
+                }
+                return slabs.releaseRanges();
+            } finally {
+                source.leave(entered, true);
+            }
         }
     }
 

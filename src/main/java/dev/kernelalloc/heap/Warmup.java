@@ -183,12 +183,19 @@ final class Warmup {
         try {
             chunks.obtain(1, 1);
         } catch (Refusal e) {
-            ChunkSource.Relief relief = chunks.relief();
-            while (relief.relieve(e)) {
-                chunks.rangeBytes();
-            }
+            exhaust(new Retry(Retry.Remedy.NONE, chunks.relief(), Integer.MAX_VALUE), e);
         } finally {
             chunks.release(all);
+        }
+    }
+
+    private static void exhaust(Retry retry, Refusal refusal) {
+        try {
+            while (true) {
+                retry.after(refusal);
+            }
+        } catch (Refusal _) {
+            // Every step has been executed.
         }
     }
 

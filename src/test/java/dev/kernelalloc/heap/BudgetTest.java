@@ -179,7 +179,7 @@ class BudgetTest {
     private static int retries(Budget budget, long bytes) {
         Budget.Relief relief = budget.relief();
         int retries = 0;
-        while (relief.relieve(refused(budget, bytes))) {
+        while (relief.apply(refused(budget, bytes))) {
             retries++;
         }
         return retries;
@@ -191,8 +191,8 @@ class BudgetTest {
         CountingHolder holder = new CountingHolder(0);
         parent.setHolder(holder);
         child.setHolder(holder);
-        assertThat(child.isFinal(refused(child, 61))).isTrue();
-        assertThat(child.isFinal(refused(child, 101))).isTrue();
+        assertThat(child.relief().isFinal(refused(child, 61))).isTrue();
+        assertThat(child.relief().isFinal(refused(child, 101))).isTrue();
         assertThat(retries(child, 61)).isZero();
         assertThat(retries(child, 101)).isZero();
         assertThat(holder.givenUp).isZero();
@@ -206,8 +206,8 @@ class BudgetTest {
         Budget listened = Budget.of("listened", 10, (_, asked) -> raised[0].limit(asked));
         raised[0] = listened;
         Refusal refusal = refused(listened, 11);
-        assertThat(listened.isFinal(refusal)).isFalse();
-        assertThat(listened.relief().relieve(refusal)).isTrue();
+        assertThat(listened.relief().isFinal(refusal)).isFalse();
+        assertThat(listened.relief().apply(refusal)).isTrue();
         listened.charge(11);
 
         int[] told = {0};
@@ -231,9 +231,9 @@ class BudgetTest {
     void refusal_afterFruitlessLooksOfOthers_isTriedOnceMore() throws Refusal {
         child.charge(60);
         Budget.Relief relief = child.relief();
-        assertThat(relief.relieve(refused(child, 1))).isTrue();
+        assertThat(relief.apply(refused(child, 1))).isTrue();
         parent.leave(parent.enter(), false);
-        assertThat(relief.relieve(refused(child, 1))).isFalse();
+        assertThat(relief.apply(refused(child, 1))).isFalse();
     }
 
     @Test
@@ -241,10 +241,10 @@ class BudgetTest {
     void refusal_afterADeparture_isTriedAgain() throws Refusal {
         child.charge(60);
         Budget.Relief relief = child.relief();
-        assertThat(relief.relieve(refused(child, 1))).isTrue();
+        assertThat(relief.apply(refused(child, 1))).isTrue();
         parent.leave(parent.enter(), true);
-        assertThat(relief.relieve(refused(child, 1))).isTrue();
-        assertThat(relief.relieve(refused(child, 1))).isFalse();
+        assertThat(relief.apply(refused(child, 1))).isTrue();
+        assertThat(relief.apply(refused(child, 1))).isFalse();
     }
 
     @ParameterizedTest
@@ -262,8 +262,8 @@ class BudgetTest {
                     child.leave(entered, true);
                 };
         Budget.Relief relief = child.relief();
-        assertThat(relief.relieve(refused(child, 1))).isTrue();
-        assertThat(relief.relieve(refused(child, 1))).isEqualTo(again);
+        assertThat(relief.apply(refused(child, 1))).isTrue();
+        assertThat(relief.apply(refused(child, 1))).isEqualTo(again);
         assertThat(holder.estimates).isPositive();
     }
 
