@@ -308,6 +308,7 @@ class HouseTest {
                         MapEntries.Condition.class, // called in the middle of one guarded operation
                         StructView.class, // where it comes from outside, its segment alone is used
                         MemorySource.class, // what it returns is checked
+                        AllocatorMXBean.Statistics.class, // the same
                         AllocatorMXBean.class); // management proxies implement it; nothing takes it
     }
 

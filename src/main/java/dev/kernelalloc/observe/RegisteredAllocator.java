@@ -1,6 +1,5 @@
 package dev.kernelalloc.observe;
 
-import dev.kernelalloc.AllocatorStats;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.Tracking;
 import dev.kernelalloc.heap.BackgroundThread;
@@ -77,18 +76,18 @@ final class RegisteredAllocator extends PhantomReference<KernelAllocator>
         }
 
         @Override
-        public AllocatorStats getStatistics() {
-            return allocator().stats();
+        public Statistics getStatistics() {
+            return new BeanStatistics(allocator().stats());
         }
 
         @Override
         public long getLiveBytes() {
-            return getStatistics().liveBytes();
+            return allocator().stats().liveBytes();
         }
 
         @Override
         public long getCapacityBytes() {
-            return getStatistics().capacityBytes();
+            return allocator().stats().capacityBytes();
         }
 
         @Override
@@ -118,7 +117,7 @@ final class RegisteredAllocator extends PhantomReference<KernelAllocator>
 
         @Override
         public String describe() {
-            return getStatistics().describe();
+            return allocator().stats().describe();
         }
     }
 

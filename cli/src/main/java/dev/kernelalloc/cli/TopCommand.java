@@ -1,6 +1,5 @@
 package dev.kernelalloc.cli;
 
-import dev.kernelalloc.AllocatorStats;
 import dev.kernelalloc.observe.AllocatorMXBean;
 
 import picocli.CommandLine.Command;
@@ -97,16 +96,16 @@ final class TopCommand implements Callable<Integer> {
         Map<String, Long> bySite = new HashMap<>();
         allocators.forEach(
                 (name, allocator) -> {
-                    AllocatorStats stats = allocator.getStatistics();
+                    AllocatorMXBean.Statistics stats = allocator.getStatistics();
                     out.println(
                             String.format(
                                     Locale.ROOT,
                                     "%-24s %,10d %12s %12s %12s  %s",
                                     name,
-                                    stats.liveBlocks(),
-                                    ByteCount.text(stats.liveBytes()),
-                                    ByteCount.text(stats.capacityBytes()),
-                                    ByteCount.text(stats.peakBytes()),
+                                    stats.getLive().blocks(),
+                                    ByteCount.text(stats.getLive().bytes()),
+                                    ByteCount.text(stats.getCapacity().bytes()),
+                                    ByteCount.text(stats.getPeakBytes()),
                                     allocator.getTracking()));
                     allocator.liveStacks().lines().forEach(line -> add(bySite, line));
                 });
