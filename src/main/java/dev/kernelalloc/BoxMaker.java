@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.CopyPerType;
+import dev.kernelalloc.core.Origin;
 import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.struct.StructType;
@@ -20,8 +21,7 @@ import java.util.function.Function;
  * own.
  *
  * <p><b>Inlining.</b> A box costs nothing beyond its block when HotSpot inlines everything that is
- * called on it, because only then does escape analysis remove the object. Three limits prevent
- * that.
+ * called on it, because only then does escape analysis remove the object. Four limits prevent that.
  *
  * <ul>
  *   <li>{@code MaxInlineLevel} ends inlining at 15 nested calls, counted from the method that is
@@ -31,15 +31,22 @@ import java.util.function.Function;
  *       are called that way, and call only methods that call nothing further.
  *   <li>{@code NodeCountInliningCutoff} ends it when the compiled method has come to 18,000 nodes.
  *       An access to a segment takes 750, an exact call of a handle 130, a call site 20.
+ *   <li>{@code InlineSmallCode} ends it where a method was compiled by itself, because it is called
+ *       with several types, to more than 2,500 bytes. {@link ConfinedBox#make} comes to 1,800: so
+ *       zeroing is a call of the box, and the fields of a box are set by its constructor, where
+ *       they need no barriers of the collector.
  *   <li>A handle has no type profile: its target must be a static method, a method of a final
  *       class, or a method of a box whose class is known.
  * </ul>
  */
 final class BoxMaker {
 
-    private static final MethodType OF_OBJECT = MethodType.methodType(Object.class);
+    /** Of the constructors of boxes: key, slab, origin and address. */
+    private static final MethodType CONSTRUCTOR =
+            MethodType.methodType(
+                    Object.class, Object.class, Object.class, Object.class, long.class);
 
-    /** The argument of a box's constructor. */
+    /** The first argument of a box's constructor. */
     static final Object KEY = new Object();
 
     /** {@link ConfinedBox#make}. */
@@ -54,8 +61,11 @@ final class BoxMaker {
     /** {@link StructType#newBox}, of a type that is not known by its layout alone. */
     static final MethodHandle NEW_BOX;
 
-    /** The constructor of {@link SegmentBox}. */
+    /** {@link SegmentBox#make}. */
     private static final MethodHandle SEGMENT_BOX;
+
+    /** {@link ConfinedBox#clear}. */
+    private static final MethodHandle CLEAR;
 
     /** Generates the class of boxes of a type: its constructor, or null. */
     private static final MethodHandle BOX_CLASS;
@@ -81,13 +91,20 @@ final class BoxMaker {
                     own.findVirtual(
                             Slab.class,
                             "tryFreeOwned",
-                            MethodType.methodType(boolean.class, int.class));
+                            MethodType.methodType(boolean.class, long.class));
+            CLEAR =
+                    own.findStatic(
+                            ConfinedBox.class,
+                            "clear",
+                            MethodType.methodType(void.class, ConfinedBox.class, long.class));
             SEGMENT_BOX =
-                    own.findConstructor(
-                            SegmentBox.class, MethodType.methodType(void.class, StructType.class));
+                    own.findStatic(
+                            SegmentBox.class,
+                            "make",
+                            CONSTRUCTOR.insertParameterTypes(0, StructType.class));
             MethodHandles.Lookup struct =
                     MethodHandles.privateLookupIn(StructType.class, MethodHandles.lookup());
-            NEW_BOX = struct.findVirtual(StructType.class, "newBox", OF_OBJECT);
+            NEW_BOX = struct.findVirtual(StructType.class, "newBox", CONSTRUCTOR);
             BOX_CLASS =
                     struct.findStatic(
                             StructType.class,
@@ -96,8 +113,8 @@ final class BoxMaker {
                                     MethodHandle.class,
                                     StructType.class,
                                     Class.class,
-                                    Object.class,
-                                    BiFunction.class));
+                                    BiFunction.class,
+                                    MethodHandle.class));
             Function<StructType<?>, MethodHandle> constructors = new Constructors();
             struct.findStaticVarHandle(StructType.class, "boxes", Function.class)
                     .setVolatile(constructors);
@@ -114,26 +131,34 @@ final class BoxMaker {
         }
     }
 
-    /** Creates a box that is not open. */
+    /** Creates a box of the calling thread. */
     @SuppressWarnings("unchecked") // a box of the type
-    static <T> ConfinedBox<T> closed(StructType<T> type) {
+    static <T> ConfinedBox<T> box(StructType<T> type, Origin origin, long address) {
         try {
-            return type.type() == MemorySegment.class
-                    ? new SegmentBox<>(type)
-                    : (ConfinedBox<T>) (Object) NEW_BOX.invokeExact(type);
+            return (ConfinedBox<T>)
+                    (type.type() == MemorySegment.class
+                            ? SegmentBox.make(type, KEY, Slab.ABSENT, origin, address)
+                            : (Object)
+                                    NEW_BOX.invokeExact(
+                                            type,
+                                            KEY,
+                                            (Object) Slab.ABSENT,
+                                            (Object) origin,
+                                            address));
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }
     }
 
-    /** Makes the constructor of the boxes of a type, {@code ()Object}; called once for each. */
+    /** Makes the constructor of the boxes of a type; called once for each. */
     private static final class Constructors implements Function<StructType<?>, MethodHandle> {
         @Override
         public MethodHandle apply(StructType<?> type) {
             BiFunction<MethodHandle, Long, MethodHandle> access = new Access();
             try {
                 MethodHandle constructor =
-                        (MethodHandle) BOX_CLASS.invokeExact(type, ConfinedBox.class, KEY, access);
+                        (MethodHandle)
+                                BOX_CLASS.invokeExact(type, ConfinedBox.class, access, CLEAR);
                 return constructor == null ? ofSegmentBox(type) : constructor;
             } catch (OutOfMemoryError | LinkageError e) {
                 return ofSegmentBox(type); // slower
@@ -143,7 +168,7 @@ final class BoxMaker {
         }
 
         private static MethodHandle ofSegmentBox(StructType<?> type) {
-            return SEGMENT_BOX.bindTo(type).asType(OF_OBJECT);
+            return SEGMENT_BOX.bindTo(type);
         }
     }
 

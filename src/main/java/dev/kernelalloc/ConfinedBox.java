@@ -34,12 +34,11 @@ import java.util.function.UnaryOperator;
  * A box of one thread, with a life of its own. The superclass of generated classes; programs use
  * {@link NativeBox}.
  *
- * <p><b>Life.</b> A box is created closed and opened once, by this package, which sets its owner,
- * its address and the origin of its block. {@code address} is positive while the box is open, 0
- * before, and the complement of that number, which is negative, once it is closed. Only the owner
- * uses {@code address} to reach memory and only the owner changes it, so no access needs an atomic
- * operation: any other thread fails the comparison of threads, whatever it reads from the other
- * fields. A box is never opened again, so a stale view cannot reach the next owner of its block.
+ * <p><b>Life.</b> A box belongs to the thread that creates it. Closing it sets {@code owner} to
+ * null. So one comparison checks life and thread: {@code owner} is the calling thread only if that
+ * thread has created the box and not closed it since. No access needs an atomic operation, as any
+ * other thread fails that comparison whatever it reads from the fields. A box is never opened
+ * again, so a stale view cannot reach the next owner of its block.
  *
  * <p><b>Segments.</b> An arena bounds the segments that a box hands out. It is created when the
  * first one is requested, and closed before anything else when the box ends: if a downcall is using
@@ -49,7 +48,7 @@ import java.util.function.UnaryOperator;
  * the module of the user's type and hold no access to memory: their accessors call constant handles
  * of {@link BoxAccess}, which check the owner, the life and the bounds of the box they are given.
  * Code that reaches the private parts of a generated class reaches only bytes of open boxes of its
- * own thread. A box that it creates is closed.
+ * own thread. It cannot create a box, as it has not got the key.
  *
  * <p><b>No user code between check and access.</b> The constructor or accessor of a record, or a
  * foreign implementation of a view, could close the box. Each access is therefore one handle, and
@@ -62,21 +61,16 @@ import java.util.function.UnaryOperator;
  */
 public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
-    /** Of an address: it is at least 0, and the JIT knows. */
-    private static final long POSITIVE = (1L << 56) - 1;
-
+    /** The thread that may use this box; null once it is closed. */
     private @Nullable Thread owner;
 
-    /** Positive while open; the complement of what it was once closed; 0 before. */
-    private long address;
+    /** Where the block is, or was. */
+    private final long address;
 
-    private @Nullable Origin origin;
+    private final Origin origin;
 
-    /** Where the block was taken from, so that closing looks nothing up; else NOTHING. */
-    private Slab slab = Slab.ABSENT;
-
-    /** The result of {@link Slab#popOwned}. */
-    private int taken;
+    /** Where the block was taken from, so that closing looks nothing up; else ABSENT. */
+    private final Slab slab;
 
     private @Nullable Life life;
 
@@ -84,14 +78,22 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     private record Life(Arena arena, MemorySegment segment) {}
 
     /**
-     * Creates a closed box. Only generated subclasses have the argument.
+     * Creates a box of the calling thread.
      *
      * @param key the proof that the library creates the box
-     * @throws IllegalCallerException if it is anything else
+     * @param slab the {@link Slab} of the block, or {@link Slab#ABSENT}; not a type that other
+     *     modules need
+     * @param origin the {@link Origin} of the block; likewise
+     * @param address the address of the block
+     * @throws IllegalCallerException if {@code key} is anything else
      */
-    protected ConfinedBox(Object key) {
+    protected ConfinedBox(Object key, Object slab, Object origin, long address) {
         BoxMaker.requireKey(key);
         super();
+        this.slab = (Slab) slab;
+        this.origin = (Origin) origin;
+        this.address = address;
+        this.owner = Thread.currentThread();
     }
 
     /** Refuses: a copy of an open box would outlive it. An interface can make a box cloneable. */
@@ -116,6 +118,9 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
      * @return the value of a constant or of a final field
      */
     protected abstract long byteAlignment$();
+
+    /** Writes zeros, by a size that the JIT knows. Called for boxes that are open. */
+    protected abstract void clear$();
 
     /** Whether the memory must not be written. */
     boolean isReadOnly() {
@@ -150,33 +155,42 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
      * @throws IndexOutOfBoundsException if they do not lie within it
      */
     static long at(ConfinedBox<?> box, long offset, long offsets) {
-        long start = box.address;
-        if (box.owner != Thread.currentThread() || start < 0) {
+        if (box.owner != Thread.currentThread()) {
             throw box.unusable();
         }
-        return start + Objects.checkIndex(offset, offsets);
+        return box.address + Objects.checkIndex(offset, offsets);
+    }
+
+    /**
+     * Writes zeros to a block of a slab, whose size is a multiple of 8 bytes. Blocks from elsewhere
+     * may be smaller, and are zeroed by those who allocate them.
+     */
+    static void clear(ConfinedBox<?> box, long bytes) {
+        long start = box.start();
+        if (box.slab != Slab.ABSENT) {
+            NativeMemory.zero(start, bytes + 7 & -8);
+        }
     }
 
     /** Returns the address of this box, for the thread that owns it. */
     private long start() {
-        long start = address;
-        if (owner != Thread.currentThread() || start < 0) {
+        if (owner != Thread.currentThread()) {
             throw unusable();
         }
-        return start;
+        return address;
     }
 
     /** Ends this box; its block is the caller's. */
     private void end() {
-        long start = start();
+        start();
         if (life != null) {
             life.arena.close(); // first, because it may throw
         }
-        address = ~start;
+        owner = null;
     }
 
     private RuntimeException unusable() {
-        return owner == Thread.currentThread() || owner == null
+        return owner == null
                 ? new IllegalStateException(this + " can no longer be used")
                 : new WrongThreadException(
                         String.format(
@@ -186,52 +200,63 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                                 Thread.currentThread()));
     }
 
-    private Origin origin() {
-        return Objects.requireNonNull(origin, "not open");
-    }
-
     // ---- made and ended -----------------------------------------------------------------------
 
     /**
      * Creates a box over a new block. Called by a handle, as some of what it calls: see {@link
-     * BoxMaker}. The box exists before the block, so that no memory is lost with a full Java heap.
+     * BoxMaker}. The box comes after the block, so that its fields are set where it is created:
+     * there a store needs no barrier of the collector.
      */
     static ConfinedBox<?> make(KernelAllocator allocator, StructType<?> type, boolean zeroed)
             throws Throwable {
-        // type() has a profile, which a call through a handle has not.
-        ConfinedBox<?> box =
-                type.type() == MemorySegment.class
-                        ? new SegmentBox<>(type)
-                        : (ConfinedBox<?>) (Object) BoxMaker.NEW_BOX.invokeExact(type);
         CheckedBlocks blocks = ((AbstractAllocator) allocator).blocks;
-        long size = box.byteSize$();
-        long alignment = box.byteAlignment$();
+        // type() has a profile, which a call through a handle has not.
+        boolean generated = type.type() != MemorySegment.class;
+        long size = type.byteSize();
+        long alignment = type.byteAlignment();
         SlabHeap engine = blocks.engine();
         Slab slab =
                 engine == null
                         ? null
                         : (Slab) BoxMaker.CURRENT.invokeExact(engine, size, alignment);
-        long marks;
+        Origin origin = blocks;
+        long address;
+        long marks = 0;
         if (slab != null) {
-            int taken = slab.popOwned();
-            box.address = slab.addressOf(taken) & POSITIVE;
-            box.slab = slab;
-            box.taken = taken;
-            box.origin = blocks;
-            marks = Slab.marksOf(taken);
+            address = slab.popLastFreed();
+            if (address == 0) {
+                int popped = slab.popOwned();
+                address = slab.addressOf(popped);
+                marks = Slab.marksOf(popped);
+            }
         } else {
-            long block = blocks.allocateMarkedSlow(size, alignment, zeroed);
-            box.address = block & Blocks.ADDRESS & POSITIVE;
-            box.origin =
-                    (block & Blocks.SAMPLED) != 0
-                            ? Tracked.of(blocks, block & Blocks.ADDRESS, size, LeakReport.Kind.BOX)
-                            : blocks;
-            marks = block;
+            marks = blocks.allocateMarkedSlow(size, alignment, zeroed);
+            address = marks & Blocks.ADDRESS;
+            slab = Slab.ABSENT;
+            if ((marks & Blocks.SAMPLED) != 0) {
+                origin = Tracked.of(blocks, address, size, LeakReport.Kind.BOX);
+            }
         }
-        box.owner = Thread.currentThread();
+        ConfinedBox<?> box;
+        try {
+            box =
+                    generated
+                            ? (ConfinedBox<?>)
+                                    (Object)
+                                            BoxMaker.NEW_BOX.invokeExact(
+                                                    type,
+                                                    BoxMaker.KEY,
+                                                    (Object) slab,
+                                                    (Object) origin,
+                                                    address)
+                            : new SegmentBox<>(type, slab, origin, address);
+        } catch (Throwable e) {
+            origin.freeOwned(address, size, alignment); // the Java heap or stack is exhausted
+            throw e;
+        }
         if (zeroed && (marks & Blocks.ZEROED) == 0) {
             try {
-                NativeMemory.zero(box.address, size + 7 & -8);
+                box.clear$();
             } catch (Throwable e) {
                 box.close(); // the Java heap or stack is exhausted
                 throw e;
@@ -326,14 +351,9 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     /** A box of the calling thread for memory that is no box's; it is the caller's on failure. */
     static <T> ConfinedBox<T> attach(StructType<T> type, BoxedBlock block) {
-        ConfinedBox<T> box =
-                block.elements() == 0 && !block.readOnly()
-                        ? BoxMaker.closed(type)
-                        : new SegmentBox<>(type, block);
-        box.owner = Thread.currentThread();
-        box.origin = block.origin();
-        box.address = block.address();
-        return box;
+        return block.elements() == 0 && !block.readOnly()
+                ? BoxMaker.box(type, block.origin(), block.address())
+                : new SegmentBox<>(type, block);
     }
 
     /** As {@link #attach}; the memory is freed on failure. */
@@ -383,17 +403,16 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     @Override
     public final void close() {
-        long start = address;
-        if (owner != Thread.currentThread() || start < 0) {
+        if (owner != Thread.currentThread()) {
             throw unusable();
         }
         if (life != null) {
             life.arena.close(); // first, because it may throw
         }
-        address = ~start;
+        owner = null;
         try {
-            if (!(boolean) BoxMaker.GIVE.invokeExact(slab, taken)) {
-                origin.freeOwned(start, byteSize$(), byteAlignment$());
+            if (!(boolean) BoxMaker.GIVE.invokeExact(slab, address)) {
+                origin.freeOwned(address, byteSize$(), byteAlignment$());
             }
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
@@ -403,7 +422,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     @Override
     public final MemorySegment release() {
-        Origin from = origin();
+        Origin from = origin;
         MemorySegment raw = from.raw(segment());
         end();
         from.makeRaw(raw.address());
@@ -415,7 +434,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         start();
         Handoff<T> handoff = new Handoff<>(type(), block());
         end();
-        origin().passTo(LeakReport.Kind.HANDOFF);
+        origin.passTo(LeakReport.Kind.HANDOFF);
         return handoff;
     }
 
@@ -516,19 +535,13 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     @Override
     public final List<PhysicalExtent> extents() {
-        return origin().extents(start(), byteSize$());
+        return origin.extents(start(), byteSize$());
     }
 
     /** The memory, to be handed over. */
     private BoxedBlock block() {
-        long place = address;
         return new BoxedBlock(
-                origin(),
-                place < 0 ? ~place : place,
-                byteSize$(),
-                byteAlignment$(),
-                elements(),
-                isReadOnly());
+                origin, address, byteSize$(), byteAlignment$(), elements(), isReadOnly());
     }
 
     /**
@@ -538,14 +551,12 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     @Override
     public final String toString() {
         String name = type().type().getSimpleName();
-        if (owner == null) {
-            return String.format(Locale.ROOT, "NativeBox[%s, never opened]", name);
-        }
+        Thread user = owner; // another thread may close this box meanwhile
         String place = block().location();
-        if (address < 0) {
+        if (user == null) {
             return OwnerText.closed("NativeBox", name, place);
         }
-        return owner == Thread.currentThread()
+        return user == Thread.currentThread()
                 ? OwnerText.open("NativeBox", type().toString(segment()), place)
                 : OwnerText.ofAnotherThread("NativeBox", name, place);
     }

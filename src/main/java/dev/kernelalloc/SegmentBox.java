@@ -1,6 +1,8 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.BoxedBlock;
+import dev.kernelalloc.core.Origin;
+import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.struct.StructType;
 
 /**
@@ -16,21 +18,27 @@ final class SegmentBox<T> extends ConfinedBox<T> {
     private final boolean readOnly;
 
     /** For a block of the size of the type. */
-    SegmentBox(StructType<T> type) {
-        this(type, type.byteSize(), 0, false);
+    SegmentBox(StructType<T> type, Slab slab, Origin origin, long address) {
+        super(BoxMaker.KEY, slab, origin, address);
+        this.type = type;
+        this.bytes = type.byteSize();
+        this.elements = 0;
+        this.readOnly = false;
     }
 
     /** For a block of any size. */
     SegmentBox(StructType<T> type, BoxedBlock block) {
-        this(type, block.bytes(), block.elements(), block.readOnly());
+        super(BoxMaker.KEY, Slab.ABSENT, block.origin(), block.address());
+        this.type = type;
+        this.bytes = block.bytes();
+        this.elements = block.elements();
+        this.readOnly = block.readOnly();
     }
 
-    private SegmentBox(StructType<T> type, long bytes, long elements, boolean readOnly) {
-        super(BoxMaker.KEY);
-        this.type = type;
-        this.bytes = bytes;
-        this.elements = elements;
-        this.readOnly = readOnly;
+    /** The constructor, with the parameters of {@link StructType#newBox}. */
+    static Object make(StructType<?> type, Object key, Object slab, Object origin, long address) {
+        BoxMaker.requireKey(key);
+        return new SegmentBox<>(type, (Slab) slab, (Origin) origin, address);
     }
 
     @Override
@@ -41,6 +49,11 @@ final class SegmentBox<T> extends ConfinedBox<T> {
     @Override
     protected long byteAlignment$() {
         return type.byteAlignment();
+    }
+
+    @Override
+    protected void clear$() {
+        clear(this, bytes);
     }
 
     @Override

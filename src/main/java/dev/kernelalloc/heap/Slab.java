@@ -101,6 +101,12 @@ abstract class SlabHead extends SlabMapPadding {
     /** The number of owned blocks to allocate until one is sampled. */
     int untilSampled = Integer.MAX_VALUE;
 
+    /**
+     * The address of the owned block freed last, which the next box gets; 0 if there is none. Only
+     * a current slab has one. Its state stays OWNED, so it counts as used until it is put back.
+     */
+    long lastFreed;
+
     SlabHead(long first, int stride, int blocks) {
         super(first, stride, blocks);
     }
@@ -479,14 +485,41 @@ public final class Slab extends SlabRemotePadding {
     }
 
     /**
-     * Frees a popped block from this slab, for its owner, once. The caller passes its index, since
-     * computing it takes longer than all the rest.
+     * Takes the block freed last, for the thread whose current slab this is.
+     *
+     * @return its address; 0 if there is none
+     */
+    public long popLastFreed() {
+        long block = lastFreed;
+        if (block != 0) {
+            lastFreed = 0;
+        }
+        return block;
+    }
+
+    /**
+     * Frees an owned block of this slab, once. The thread whose current slab this is sets it aside
+     * for its next box, which spares both the free list.
      *
      * @return false if the calling thread is not the slab's owner, or the slab must change its
      *     queue
      */
-    public boolean tryFreeOwned(int popped) {
-        return owner == Thread.currentThread().threadId() && tryPush(link, popped & INDEX);
+    public boolean tryFreeOwned(long block) {
+        long id = Thread.currentThread().threadId();
+        if (user == id && lastFreed == 0) {
+            lastFreed = block;
+            return true;
+        }
+        return owner == id && tryPush(link, (int) indexOf(block));
+    }
+
+    /** Puts the block freed last on the free list. */
+    void listLastFreed() {
+        long block = lastFreed;
+        if (block != 0) {
+            lastFreed = 0;
+            push((int) indexOf(block));
+        }
     }
 
     /** Pushes a block on the free list; false if the slab must change its queue then. */
@@ -540,8 +573,9 @@ public final class Slab extends SlabRemotePadding {
 
     /** Makes the free slow that leaves at most that many blocks in use. */
     private void slowFreeAt(int blocksInUse) {
-        int used = used();
         user(UNOWNED);
+        listLastFreed();
+        int used = used();
         base = blocksInUse + 1;
         left = used - base;
     }
@@ -684,6 +718,9 @@ public final class Slab extends SlabRemotePadding {
                 default -> {}
             }
         }
+        if (lastFreed != 0) {
+            live--;
+        }
         int free = blocks - live - remotelyFreed - held;
         SlabCache of = cache;
         int cached = of != null && of.caches(this) ? free : 0;
@@ -695,19 +732,21 @@ public final class Slab extends SlabRemotePadding {
      * Throws if an invariant does not hold; no thread may use the slab during the call.
      *
      * <pre>
-     * used = live + held + remotely freed
+     * used = live + last freed + held + remotely freed
      * blocks = used + length of the free list, which has no block twice and none in use
      * remote = NONE iff no block is remotely freed and the slab is not pending
      * </pre>
      */
     void checkInvariants() {
         Counters.OfClass now = count();
-        require(used() == now.live() + now.quarantined() + now.remote(), "used");
+        int last = lastFreed == 0 ? 0 : 1;
+        require(used() == now.live() + now.quarantined() + now.remote() + last, "used");
         int length = 0;
         for (int at = head; at != END; at = link[at & INDEX]) {
             require((at & INDEX) < blocks && ++length <= blocks, "free list");
         }
-        require(length == now.cached() + now.free(), "free list");
+        require(length == now.cached() + now.free() - last, "free list");
+        require(lastFreed == 0 || queue == Queue.CURRENT, "lastFreed");
         require(remote != NONE || now.remote() == 0, "remote");
     }
 

@@ -228,6 +228,7 @@ final class SlabCache {
      */
     @Nullable Slab find(int sizeClass) {
         Slab slab = current[sizeClass];
+        slab.listLastFreed();
         if (slab.isWithdrawn()) {
             retire(slab);
             slab = Slab.ABSENT;

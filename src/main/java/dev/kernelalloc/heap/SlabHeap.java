@@ -58,6 +58,10 @@ import java.util.concurrent.ThreadLocalRandom;
  * {@code remote} from NONE to PENDING, so no other thread posts the slab, and has cleared its
  * {@code cache} field. A new slab begins in this state. Posting the slab to its new cache ends it.
  *
+ * <p><b>The block freed last.</b> A current slab sets the block of the box that its user closed
+ * last aside for the next box. Only the owner reads and writes {@link Slab#lastFreed}, and puts the
+ * block back before anything else happens to the slab.
+ *
  * <p><b>Concurrent frees of one block</b> may both succeed if one is the owner's: its check and its
  * plain store enclose the other thread's CAS. The block is free once all the same, as collecting
  * trusts the states alone. Two remote frees meet at the CAS, and one is rejected.
@@ -103,7 +107,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * <p><b>Invariants</b>, verified by {@link #checkInvariants} while nobody uses the heap:
  *
  * <pre>
- *   each slab:   used = live + held + remote        blocks = used + length of the free list
+ *   each slab:   used = live + last + held + remote   blocks = used + length of the free list
  *   each cache:  reserved = bytes of current slabs and of empty ones that are kept ≤ limit
  *   the heap:    live + cached + remote + free + held = capacity
  * </pre>
@@ -315,7 +319,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     public @Nullable Slab slabForOwned(long bytes, long alignment) {
         long id = Thread.currentThread().threadId();
         Slab slab = current(id, SizeClasses.of(bytes, alignment));
-        return slab.isCurrentOf(id) && slab.hasFree() && --slab.untilSampled > 0 ? slab : null;
+        return slab.isCurrentOf(id)
+                        && (slab.lastFreed != 0 || slab.hasFree())
+                        && --slab.untilSampled > 0
+                ? slab
+                : null;
     }
 
     /**
@@ -327,7 +335,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
      */
     public long tryAllocateOwned(long bytes, long alignment) {
         Slab slab = slabForOwned(bytes, alignment);
-        return slab != null ? slab.popOfCurrent(Slab.OWNED) : 0;
+        if (slab == null) {
+            return 0;
+        }
+        long last = slab.popLastFreed();
+        return last != 0 ? last : slab.popOfCurrent(Slab.OWNED);
     }
 
     /**

@@ -14,12 +14,13 @@ import java.util.stream.Stream;
 /**
  * The parts that the package of boxes provides for the classes of boxes generated here.
  *
- * @param type their superclass
- * @param key the argument of its constructor
+ * @param type their superclass, whose constructor has the parameters of {@link StructType#newBox}
  * @param access turns {@code (MemorySegment, long offset, …)} into {@code (type, long offset, …)},
  *     which accepts as many offsets, from 0 on
+ * @param clear {@code (type, long bytes)}, which writes zeros
  */
-record BoxBase(Class<?> type, Object key, BiFunction<MethodHandle, Long, MethodHandle> access) {
+record BoxBase(
+        Class<?> type, BiFunction<MethodHandle, Long, MethodHandle> access, MethodHandle clear) {
 
     /**
      * Whether a class can be a box and a view of a struct at once: no method of the interface, not

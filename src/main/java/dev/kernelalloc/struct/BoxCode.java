@@ -7,7 +7,6 @@ import static java.lang.constant.ConstantDescs.CD_Object;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 import static java.lang.constant.ConstantDescs.INIT_NAME;
-import static java.lang.constant.ConstantDescs.MTD_void;
 
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +22,7 @@ import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.CallSite;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
@@ -75,6 +75,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         CONSTRUCTOR,
         BYTE_SIZE,
         BYTE_ALIGNMENT,
+        CLEAR,
         TYPE,
         GET_VIEW,
         AS_SEGMENT,
@@ -86,9 +87,10 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
     @Override
     public void accept(ClassBuilder builder) {
         builder.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SYNTHETIC).withSuperclass(superclass);
-        builder.withMethodBody(INIT_NAME, MTD_void, 0, new Writer(Method.CONSTRUCTOR));
+        builder.withMethodBody(INIT_NAME, TypeCode.INIT_BOX, 0, new Writer(Method.CONSTRUCTOR));
         add(builder, "byteSize$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_SIZE);
         add(builder, "byteAlignment$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_ALIGNMENT);
+        add(builder, "clear$", ClassFile.ACC_PROTECTED, CD_void, Method.CLEAR);
         add(builder, "type", ClassFile.ACC_PUBLIC, STRUCT_TYPE, Method.TYPE);
         if (model.isView()) {
             builder.withInterfaceSymbols(desc(model.type()), desc(StructView.class));
@@ -129,14 +131,16 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         public void accept(CodeBuilder code) {
             switch (method) {
                 case CONSTRUCTOR -> {
-                    code.aload(0);
-                    access.load(code, base.key(), Object.class);
-                    code.invokespecial(
-                            superclass, INIT_NAME, MethodTypeDesc.of(CD_void, CD_Object));
-                    code.return_();
+                    code.aload(0).aload(1).aload(2).aload(3).lload(4);
+                    code.invokespecial(superclass, INIT_NAME, TypeCode.INIT_BOX).return_();
                 }
                 case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
                 case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();
+                case CLEAR -> {
+                    long bytes = model.layout().byteSize();
+                    invoke(code.aload(0), MethodHandles.insertArguments(base.clear(), 1, bytes));
+                    code.return_();
+                }
                 case TYPE -> {
                     access.load(code, model.structType(), StructType.class);
                     code.areturn();
@@ -289,6 +293,16 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         return MethodTypeDesc.of(AccessCode.component(member), CD_long);
     }
 
+    /** Calls a handle with what is on the stack: first the box. */
+    private void invoke(CodeBuilder code, MethodHandle ofBox) {
+        code.invokedynamic(
+                DynamicCallSiteDesc.of(
+                        link,
+                        "access",
+                        ofBox.type().describeConstable().orElseThrow(),
+                        data.constant(ofBox, MethodHandle.class)));
+    }
+
     // ---- places ---------------------------------------------------------------------------------
 
     @Override
@@ -332,12 +346,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
             for (Push argument : arguments) {
                 argument.on(code);
             }
-            code.invokedynamic(
-                    DynamicCallSiteDesc.of(
-                            link,
-                            "access",
-                            ofBox.type().describeConstable().orElseThrow(),
-                            data.constant(ofBox, MethodHandle.class)));
+            BoxCode.this.invoke(code, ofBox);
         }
 
         @Override

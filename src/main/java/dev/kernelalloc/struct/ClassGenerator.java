@@ -57,10 +57,10 @@ final class ClassGenerator {
     /**
      * A class of boxes, defined when the first box is made.
      *
-     * @return its constructor, {@code ()Object}; null where accessors have names that boxes need,
-     *     where the bytes of a box are not those of the struct alone, and where the class would not
-     *     extend {@code base}: its class loader may have a class of the same name, which would get
-     *     the key and the handles
+     * @return its constructor, as {@link StructType#newBox}; null where accessors have names that
+     *     boxes need, where the bytes of a box are not those of the struct alone, and where the
+     *     class would not extend {@code base}: its class loader may have a class of the same name,
+     *     which would get the key and the handles
      */
     static @Nullable MethodHandle generateBox(StructModel model, BoxBase base) {
         MethodHandles.Lookup lookup = model.lookup();
@@ -78,8 +78,16 @@ final class ClassGenerator {
             if (model.isView()) {
                 ViewStructs.put(box.lookupClass(), model);
             }
-            return box.findConstructor(box.lookupClass(), MethodType.methodType(void.class))
-                    .asType(MethodType.methodType(Object.class));
+            MethodHandle constructor =
+                    box.findConstructor(
+                            box.lookupClass(),
+                            MethodType.methodType(
+                                    void.class,
+                                    Object.class,
+                                    Object.class,
+                                    Object.class,
+                                    long.class));
+            return constructor.asType(constructor.type().changeReturnType(Object.class));
         } catch (ReflectiveOperationException e) {
             throw new LinkageError("generating the boxes of " + model.type(), e);
         }

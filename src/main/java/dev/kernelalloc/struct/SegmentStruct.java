@@ -127,6 +127,11 @@ final class SegmentStruct extends StructType<MemorySegment> {
     }
 
     @Override
+    public boolean followsPointers() {
+        return false;
+    }
+
+    @Override
     public MemorySegment get(MemorySegment segment) {
         return segment.byteSize() == byteSize ? segment : segment.asSlice(0, byteSize);
     }

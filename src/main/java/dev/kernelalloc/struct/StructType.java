@@ -71,7 +71,6 @@ public abstract class StructType<T> {
     private static volatile boolean initialised;
 
     private final StructModel model;
-    private final boolean followsPointers;
 
     /**
      * Creates a type. Only generated subclasses have the argument: owners of memory trust the sizes
@@ -86,7 +85,6 @@ public abstract class StructType<T> {
         StructModel unlinked = StructModel.requireUnlinked(model);
         super();
         this.model = unlinked;
-        this.followsPointers = unlinked.followsPointers();
     }
 
     /**
@@ -242,9 +240,7 @@ public abstract class StructType<T> {
      *
      * @return false for a struct known by its layout alone
      */
-    public final boolean followsPointers() {
-        return followsPointers;
-    }
+    public abstract boolean followsPointers();
 
     // ---- memory ---------------------------------------------------------------------------------
 
@@ -457,22 +453,26 @@ public abstract class StructType<T> {
     }
 
     /**
-     * Creates a box of this type that is not open, by a constructor that is a constant of the
-     * type's code: so the JIT knows the class of the box wherever it knows the type.
+     * Creates a box of this type, by a constructor that is a constant of the type's code: so the
+     * JIT knows the class of the box wherever it knows the type.
      *
+     * @param key the proof that the library creates the box
+     * @param slab what the constructor of boxes needs, as the following parameters
+     * @param origin the origin of the block
+     * @param address the address of the block
      * @return null for a struct known by its layout alone
      * @hidden
      */
-    protected @Nullable Object newBox() {
+    protected @Nullable Object newBox(Object key, Object slab, Object origin, long address) {
         return null;
     }
 
     /**
-     * Links the call of the constructor in {@link #newBox()} of a generated subclass.
+     * Links the call of the constructor in {@link #newBox} of a generated subclass.
      *
      * @param caller the lookup of the generated class
      * @param name not used
-     * @param type {@code ()Object}
+     * @param type the type of the constructor
      * @return the call site
      * @throws IllegalCallerException if {@code caller} is no generated class
      * @hidden
@@ -509,7 +509,7 @@ public abstract class StructType<T> {
         return new ConstantCallSite(target);
     }
 
-    /** Returns the constructor of the boxes of a struct, {@code ()Object}; called once for each. */
+    /** Returns the constructor of the boxes of a struct; called once for each. */
     static MethodHandle newBoxOf(StructModel model) {
         return Objects.requireNonNull(boxes, "not set").apply(model.structType());
     }
@@ -517,18 +517,19 @@ public abstract class StructType<T> {
     /**
      * Generates the class of boxes of a struct, for the package of boxes.
      *
-     * @param base its superclass, with a constructor that takes {@code key}
+     * @param base its superclass, whose constructor has the parameters of {@link #newBox}
      * @param access turns {@code (MemorySegment, long offset, …)} into {@code (base, long offset,
      *     …)}, for as many offsets from 0 on
-     * @return its constructor, {@code ()Object}; null where the struct has no boxes of its own
+     * @param clear {@code (base, long bytes)}, which writes zeros
+     * @return its constructor; null where the struct has no boxes of its own
      */
     @SuppressWarnings("unused") // by the package of boxes
     private static @Nullable MethodHandle boxClass(
             StructType<?> type,
             Class<?> base,
-            Object key,
-            BiFunction<MethodHandle, Long, MethodHandle> access) {
-        return ClassGenerator.generateBox(type.model, new BoxBase(base, key, access));
+            BiFunction<MethodHandle, Long, MethodHandle> access,
+            MethodHandle clear) {
+        return ClassGenerator.generateBox(type.model, new BoxBase(base, access, clear));
     }
 
     final StructModel model() {

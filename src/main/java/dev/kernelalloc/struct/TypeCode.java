@@ -36,7 +36,12 @@ final class TypeCode implements Consumer<ClassBuilder> {
                     STRUCT_TYPE, "link", desc(CallSite.class), desc(MethodHandle.class));
     private static final DirectMethodHandleDesc LINK_NEW_BOX =
             ConstantDescs.ofCallsiteBootstrap(STRUCT_TYPE, "linkNewBox", desc(CallSite.class));
-    private static final MethodTypeDesc NEW_BOX = MethodTypeDesc.of(CD_Object);
+    private static final MethodTypeDesc NEW_BOX =
+            MethodTypeDesc.of(CD_Object, CD_Object, CD_Object, CD_Object, CD_long);
+
+    /** Of the constructors of boxes. */
+    static final MethodTypeDesc INIT_BOX = NEW_BOX.changeReturnType(CD_void);
+
     private static final MethodTypeDesc MEMORY = MethodTypeDesc.of(SEGMENT, CD_long, CD_long);
     private static final MethodTypeDesc REINTERPRET = MethodTypeDesc.of(SEGMENT, CD_long);
     private static final MethodTypeDesc NEW_VIEW = MethodTypeDesc.of(CD_Object, SEGMENT, CD_long);
@@ -99,6 +104,7 @@ final class TypeCode implements Consumer<ClassBuilder> {
         IS_VIEW,
         BYTE_SIZE,
         BYTE_ALIGNMENT,
+        FOLLOWS_POINTERS,
         CLEAR,
         MEMORY,
         GET,
@@ -120,6 +126,7 @@ final class TypeCode implements Consumer<ClassBuilder> {
         add(builder, "isView", MethodTypeDesc.of(CD_boolean), Method.IS_VIEW);
         add(builder, "byteSize", MethodTypeDesc.of(CD_long), Method.BYTE_SIZE);
         add(builder, "byteAlignment", MethodTypeDesc.of(CD_long), Method.BYTE_ALIGNMENT);
+        add(builder, "followsPointers", MethodTypeDesc.of(CD_boolean), Method.FOLLOWS_POINTERS);
         if (model.layout().byteSize() <= MAX_BYTES_CLEARED_BY_WORDS) {
             add(builder, "clear", MethodTypeDesc.of(CD_void, SEGMENT), Method.CLEAR);
         }
@@ -158,12 +165,15 @@ final class TypeCode implements Consumer<ClassBuilder> {
                     code.areturn();
                 }
                 case NEW_BOX -> {
+                    code.aload(1).aload(2).aload(3).lload(4);
                     code.invokedynamic(DynamicCallSiteDesc.of(LINK_NEW_BOX, "newBox", NEW_BOX));
                     code.areturn();
                 }
                 case IS_VIEW -> code.loadConstant(model.isView() ? 1 : 0).ireturn();
                 case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
                 case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();
+                case FOLLOWS_POINTERS ->
+                        code.loadConstant(model.followsPointers() ? 1 : 0).ireturn();
                 case CLEAR -> clear(code);
                 case MEMORY -> {
                     // Here, in the module of the struct, which the JVM holds to account.

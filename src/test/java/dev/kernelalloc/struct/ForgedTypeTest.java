@@ -50,6 +50,11 @@ class ForgedTypeTest {
         }
 
         @Override
+        public boolean followsPointers() {
+            return false;
+        }
+
+        @Override
         public MemorySegment get(MemorySegment segment) {
             return segment;
         }

@@ -120,12 +120,15 @@ class IsolationTest {
                     for (Field field : hidden.getDeclaredFields())
                         throw new AssertionError("a field to look into: " + field);
                     List<Object> targets = new ArrayList<>(List.of(own, closed));
-                    for (Constructor<?> constructor : hidden.getDeclaredConstructors()) {
-                        Object[] arguments = new Object[constructor.getParameterCount()];
-                        targets.add(lookup.unreflectConstructor(constructor).invokeWithArguments(arguments));
-                    }
-                    Method newBox = type.getClass().getDeclaredMethod("newBox");
-                    targets.add(MethodHandles.privateLookupIn(type.getClass(), MethodHandles.lookup()).unreflect(newBox).invoke(type));
+                    List<MethodHandle> makers = new ArrayList<>();
+                    for (Constructor<?> constructor : hidden.getDeclaredConstructors())
+                        makers.add(lookup.unreflectConstructor(constructor));
+                    Method newBox = type.getClass().getDeclaredMethod("newBox", Object.class, Object.class, Object.class, long.class);
+                    makers.add(MethodHandles.privateLookupIn(type.getClass(), MethodHandles.lookup()).unreflect(newBox).bindTo(type));
+                    for (MethodHandle maker : makers)
+                        for (Object key : Arrays.asList(null, new Object(), type, own, closed, "", hidden, lookup))
+                            for (long evil : EVIL)
+                                refused(() -> maker.invokeWithArguments(key, null, null, evil));
                     for (Object target : targets) {
                         for (Method method : hidden.getDeclaredMethods()) call(lookup, target, method, value);
                         for (Method method : NativeBox.class.getMethods())
@@ -169,7 +172,7 @@ class IsolationTest {
                     Object result;
                     try {
                         result = attempt.run();
-                    } catch (IllegalAccessException | CloneNotSupportedException e) {
+                    } catch (IllegalAccessException | CloneNotSupportedException | IllegalCallerException e) {
                         return;
                     }
                     throw new AssertionError("not refused: " + result);
