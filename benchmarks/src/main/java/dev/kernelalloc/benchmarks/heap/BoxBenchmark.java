@@ -68,6 +68,10 @@ public class BoxBenchmark {
         void last(long value);
     }
 
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+
+    private static final MemorySegment SEGMENT = Arena.global().allocate(BYTES, Long.BYTES);
+
     private static final StructType<Line> LINE = StructType.of(MethodHandles.lookup(), Line.class);
 
     @Param({"CLEAN", "POLLUTED"})
@@ -100,6 +104,12 @@ public class BoxBenchmark {
     @Benchmark
     public long boxUnder12Frames() {
         return Frames.first(value++);
+    }
+
+    /** The accesses of {@link #boxUnder12Frames} to a segment that is there already. */
+    @Benchmark
+    public long jdkSegmentUnder12Frames() {
+        return SegmentFrames.first(value++);
     }
 
     // ---- zeroed -------------------------------------------------------------------------------
@@ -234,7 +244,12 @@ public class BoxBenchmark {
         }
 
         static long twelfth(long value) {
-            return newBox(value);
+            try (NativeBox<Line> box = NativeBox.uninitialized(Library.POOL, LINE)) {
+                Line line = box.get();
+                line.first(value);
+                line.last(value);
+                return line.first() + line.last();
+            }
         }
     }
 
@@ -285,7 +300,66 @@ public class BoxBenchmark {
         }
 
         static long twelfth(long value) {
-            return newBoxOfZeros(value);
+            try (NativeBox<Line> box = NativeBox.zeroed(Library.POOL, LINE)) {
+                Line line = box.get();
+                long zeros = line.first() + line.last();
+                line.first(value);
+                line.last(value);
+                return zeros + line.first() + line.last();
+            }
+        }
+    }
+
+    /** The same, around accesses to a segment alone. */
+    private static final class SegmentFrames {
+        static long first(long value) {
+            return second(value) + 1;
+        }
+
+        static long second(long value) {
+            return third(value) + 1;
+        }
+
+        static long third(long value) {
+            return fourth(value) + 1;
+        }
+
+        static long fourth(long value) {
+            return fifth(value) + 1;
+        }
+
+        static long fifth(long value) {
+            return sixth(value) + 1;
+        }
+
+        static long sixth(long value) {
+            return seventh(value) + 1;
+        }
+
+        static long seventh(long value) {
+            return eighth(value) + 1;
+        }
+
+        static long eighth(long value) {
+            return ninth(value) + 1;
+        }
+
+        static long ninth(long value) {
+            return tenth(value) + 1;
+        }
+
+        static long tenth(long value) {
+            return eleventh(value) + 1;
+        }
+
+        static long eleventh(long value) {
+            return twelfth(value) + 1;
+        }
+
+        static long twelfth(long value) {
+            SEGMENT.set(LONG, 0, value);
+            SEGMENT.set(LONG, BYTES - Long.BYTES, value);
+            return SEGMENT.get(LONG, 0) + SEGMENT.get(LONG, BYTES - Long.BYTES);
         }
     }
 }
