@@ -20,8 +20,19 @@ final class ThreadRows {
     private static final Bars AGAINST_ALL =
             new Bars(Bar.REPORTED, Bar.atMost(1.3), Bar.atMost(1.0));
 
-    /** Asked for is 0.6 times the throughput; the table has times. */
-    private static final Bar AS_PLATFORM = Bar.atMost(1 / 0.6);
+    private static final Bar AS_PLATFORM = Bar.atMost(1.3);
+
+    private static final Bar PINNED_AS_PLATFORM = Bar.atMost(1.2);
+
+    /**
+     * Otherwise HotSpot inlines the loop into the frames that start a virtual thread, in some runs,
+     * and nothing further into the loop.
+     */
+    private static final List<String> LOOP_BY_ITSELF =
+            List.of(
+                    "-XX:CompileCommand=quiet",
+                    "-XX:CompileCommand=dontinline,"
+                            + "dev.kernelalloc.benchmarks.heap.work.EachThread::share");
 
     private ThreadRows() {}
 
@@ -38,7 +49,7 @@ final class ThreadRows {
         rows.addAll(scaling.figures(Figure.SCALING, some, allocators));
         rows.addAll(scaling.figures(Figure.MANY_THREADS, some, allocators));
         rows.add(virtual("10,000 virtual threads", "PLAIN", Peer.RAW, AS_PLATFORM));
-        rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, AS_PLATFORM));
+        rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, PINNED_AS_PLATFORM));
         rows.add(virtual("10,000 virtual threads, yielding", "YIELDING", Peer.RAW, Bar.REPORTED));
         rows.add(
                 virtual(
@@ -62,7 +73,7 @@ final class ThreadRows {
                         .contest(Peer.RAW, AGAINST_ALL, List.of(Peer.MALLOC, Peer.MIMALLOC)));
         rows.addAll(scalingOfLibrary(scaling(allocators)));
         rows.add(virtual("10,000 virtual threads", "PLAIN", Peer.RAW, AS_PLATFORM));
-        rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, AS_PLATFORM));
+        rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, PINNED_AS_PLATFORM));
         return rows;
     }
 
@@ -102,6 +113,6 @@ final class ThreadRows {
     }
 
     private static Case eachThread(Peer peer, String kind, String way) {
-        return Work.program(peer, List.of(), "each-thread", "kind=" + kind, "way=" + way);
+        return Work.program(peer, LOOP_BY_ITSELF, "each-thread", "kind=" + kind, "way=" + way);
     }
 }
