@@ -22,6 +22,7 @@ import java.util.Locale;
  *
  * {@snippet lang = java :
  * queue.put(box.detach());                                 // here, the box is dead now
+ *
  * try (NativeBox<Point> box = queue.take().attach()) {     // there
  *     box.get();
  * }

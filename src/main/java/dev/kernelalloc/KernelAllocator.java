@@ -26,6 +26,16 @@ import java.util.Optional;
  * alignment that is not a power of two, and a size and alignment whose sum exceeds {@code
  * Long.MAX_VALUE} throw an {@link IllegalArgumentException}. If memory is not available, an {@link
  * AllocationException} is thrown; the allocator stays usable and no memory is lost.
+ *
+ * {@snippet lang = java :
+ * MemorySegment block = allocator.allocate(100, 8); // raw: lives until it is freed
+ * block.set(JAVA_LONG, 0, 42);
+ * allocator.free(block);
+ *
+ * try (Arena arena = allocator.arena()) { // confined: frees its segments together
+ *     MemorySegment words = arena.allocate(JAVA_LONG, 1000);
+ * }
+ * }
  */
 public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
         permits AbstractAllocator {

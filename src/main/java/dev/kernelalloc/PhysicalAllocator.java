@@ -68,6 +68,15 @@ import java.util.function.Consumer;
  * huge, pinned or guarded, as requested, or throws an {@link AllocationException} that states what
  * was found instead.
  *
+ * {@snippet lang = java :
+ * try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+ *     MemorySegment ring =
+ *             physical.allocate(PhysicalRequest.ofBytes(16 << 10).contiguous().build());
+ *     PhysicalAddress address = physical.addressOf(ring); // what a device is programmed with
+ *     physical.free(ring);
+ * }
+ * }
+ *
  * <p>Locking counts against {@code RLIMIT_MEMLOCK} unless the process has {@code CAP_IPC_LOCK};
  * over the limit an {@link AllocationException} of reason {@link
  * AllocationException.Reason#LOCK_LIMIT} is thrown. Only Linux shows physical addresses, to a

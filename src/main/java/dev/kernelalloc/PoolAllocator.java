@@ -49,6 +49,13 @@ import java.util.function.Function;
  * <p>A block is at most 25 % larger than the request, rounded up to a multiple of its alignment and
  * of 8; above 1 KiB 12.5 %. Only {@link #systemHeap} allocates each block by a malloc(3) of its
  * own.
+ *
+ * {@snippet lang = java :
+ * try (PoolAllocator pool = PoolAllocator.builder().tag("cache").limit(64 << 20).build();
+ *         NativeBox<Point> box = NativeBox.of(pool, POINT, new Point(1, 2))) {
+ *     box.get();
+ * }
+ * }
  */
 public final class PoolAllocator extends AbstractAllocator {
 

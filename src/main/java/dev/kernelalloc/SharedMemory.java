@@ -22,11 +22,11 @@ import java.util.Locale;
  *
  * {@snippet lang = java :
  * // one process
- * SharedMemory shared = SharedMemory.create("ring", 16 << 20);
- * shared.sendTo(Path.of("/run/app/ring"), Duration.ofSeconds(10));
+ * SharedMemory ring = SharedMemory.create("ring", 16 << 20);
+ * ring.sendTo(socket, Duration.ofSeconds(10)); // Path.of("/run/app/ring")
  *
  * // the other
- * SharedMemory shared = SharedMemory.receive(Path.of("/run/app/ring"), Duration.ofSeconds(10));
+ * SharedMemory ring = SharedMemory.receive(socket, Duration.ofSeconds(10));
  * }
  *
  * <p>Each process may {@linkplain PhysicalAllocator#adopt adopt} {@link #memory()} with an

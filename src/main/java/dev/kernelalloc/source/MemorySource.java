@@ -10,14 +10,16 @@ import java.util.Optional;
  * file or a memfd that other processes map, hugetlbfs, DAX, memory of a device.
  *
  * {@snippet lang = java :
- * FileChannel file = FileChannel.open(Path.of("/dev/hugepages/pool"), CREATE, READ, WRITE);
+ * FileChannel file = FileChannel.open(path, CREATE, READ, WRITE); // "/dev/hugepages/pool"
  * AtomicLong end = new AtomicLong();
  * MemorySource pages =
  *         (bytes, alignment, lifetime) -> {
  *             long size = (bytes + (2 << 20) - 1) & -(2L << 20);
  *             return Optional.of(file.map(READ_WRITE, end.getAndAdd(size), size, lifetime));
  *         };
- * try (PoolAllocator pool = PoolAllocator.builder().source(pages).build()) { … }
+ * try (PoolAllocator pool = PoolAllocator.builder().source(pages).build()) {
+ *     serve(pool);
+ * }
  * }
  *
  * <p>Any thread may call a source, and several may at once. It must not use the pool.
