@@ -199,7 +199,7 @@ final class FrameSlab {
     /** Returns the physical address of a byte of this slab; negative if only its pages have one. */
     long physicalAddressOf(long byteAddress) {
         long offset = byteAddress - address;
-        long unit = (long) ADDRESS.getOpaque(addresses, (int) (offset >>> unitShift));
+        long unit = addresses[(int) (offset >>> unitShift)]; // plain, as in the table
         return unit + (offset & unitMask);
     }
 

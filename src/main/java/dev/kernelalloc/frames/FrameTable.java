@@ -21,9 +21,11 @@ import java.util.function.Consumer;
  * has its physical address in a table of the same shape, so that a translation takes three loads
  * and 8 bytes for each huge page: what SPDK's memory map does.
  *
- * <p><b>Concurrency.</b> Changes hold the lock; look-ups do not. Their loads are plain or opaque: a
- * slab is entered before any of its blocks is published, and the hand-over of a block to another
- * thread orders the rest. A slab that has been removed is never entered again.
+ * <p><b>Concurrency.</b> Changes hold the lock; look-ups do not. Their loads are plain: a slab is
+ * entered before any of its blocks is published, and the hand-over of a block to another thread
+ * orders the rest. Who synchronizes with a listener of drifts sees the new address. An opaque load
+ * would keep HotSpot from moving the loads before it out of a loop: 3.1 ns instead of 1.7. A slab
+ * that has been removed is never entered again.
  */
 final class FrameTable {
 
@@ -89,7 +91,7 @@ final class FrameTable {
             return 0;
         }
         long offset = address & Pages.HUGE_BYTES - 1;
-        long start = (long) ADDRESS.getOpaque(leaf, (int) (address >>> WINDOW_BITS) & LEAF_MASK);
+        long start = leaf[(int) (address >>> WINDOW_BITS) & LEAF_MASK];
         return start > 0 && bytes <= Pages.HUGE_BYTES - offset ? start + offset : 0;
     }
 
