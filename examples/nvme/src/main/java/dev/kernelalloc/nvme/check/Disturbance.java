@@ -32,6 +32,11 @@ final class Disturbance implements AutoCloseable {
     /** The least available memory: below that the kernel would kill a process. */
     private static final long LEAST_AVAILABLE_BYTES = 128 << 20;
 
+    /**
+     * Compactions and migrations; then they leave the processor to the file, which takes longest.
+     */
+    private static final int MOST_MOVES = 10;
+
     /** After this time one of each kind is enough: an emulated machine may be slow. */
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -49,16 +54,16 @@ final class Disturbance implements AutoCloseable {
     private volatile boolean ended;
 
     Disturbance() {
-        start("compaction", Disturbance::compact, compactions);
-        start("migration", () -> migrate(migrations.get() % 2), migrations);
-        start("pressure", this::squeeze, squeezes);
+        start("compaction", Disturbance::compact, compactions, MOST_MOVES);
+        start("migration", () -> migrate(migrations.get() % 2), migrations, MOST_MOVES);
+        start("pressure", this::squeeze, squeezes, 1);
     }
 
     /** Repeats an action that returns whether it succeeded. */
-    private void start(String name, BooleanSupplier once, AtomicInteger count) {
+    private void start(String name, BooleanSupplier once, AtomicInteger count, int most) {
         Runnable loop =
                 () -> {
-                    while (!ended) {
+                    while (!ended && count.get() < most) {
                         if (once.getAsBoolean()) {
                             count.incrementAndGet();
                         }
@@ -79,7 +84,7 @@ final class Disturbance implements AutoCloseable {
         if (thrown != null) {
             throw new IllegalStateException("memory could not be disturbed", thrown);
         }
-        int enough = System.nanoTime() - start > PATIENCE.toNanos() ? 1 : 10;
+        int enough = System.nanoTime() - start > PATIENCE.toNanos() ? 1 : MOST_MOVES;
         return compactions.get() >= enough && migrations.get() >= enough && squeezes.get() >= 1;
     }
 
