@@ -1,10 +1,10 @@
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.struct.Access;
-import dev.kernelalloc.struct.AccessMode;
 import dev.kernelalloc.struct.C;
 import dev.kernelalloc.struct.CType;
 import dev.kernelalloc.struct.Length;
+import dev.kernelalloc.struct.MemoryOrder;
 import dev.kernelalloc.struct.Struct;
 import dev.kernelalloc.struct.StructType;
 
@@ -123,7 +123,7 @@ record Iovec(MemorySegment iovBase, @C(CType.SIZE_T) long iovLen) {}
  * the other sees that after an acquire load (io_uring(7), "memory ordering").
  */
 interface RingIndex {
-    @Access(AccessMode.ACQUIRE_RELEASE)
+    @Access(MemoryOrder.ACQUIRE_RELEASE)
     int value();
 
     void value(int value);

@@ -93,6 +93,6 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
      */
     @Override
     public final String toString() {
-        return show("ArrayLease", ", " + array().guarantee());
+        return show("ArrayLease", array().guarantee());
     }
 }

@@ -282,6 +282,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
             box.set(value);
         } catch (RuntimeException | Error e) {
             box.close(); // the value does not fit the type, or its accessor failed
+            Objects.requireNonNull(value, "value");
             throw e;
         }
         return box;

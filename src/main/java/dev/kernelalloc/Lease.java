@@ -117,6 +117,9 @@ public final class Lease<T> implements AutoCloseable {
      */
     @Override
     public void close() {
+        if (!segment.scope().isAlive()) {
+            throw new IllegalStateException("already closed: " + this);
+        }
         lifetime.close();
         if (sentinel != null) {
             sentinel.end();

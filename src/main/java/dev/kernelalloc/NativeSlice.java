@@ -493,18 +493,12 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /**
      * Describes the elements under another name.
      *
-     * @param promise the guarantee of the pages, shown behind the address
+     * @param guarantee of the pages; empty for none
      */
-    final String show(String name, String promise) {
+    final String show(String name, String guarantee) {
         MemorySegment memory = segment();
-        String place =
-                String.format(
-                        Locale.ROOT,
-                        "at 0x%x, %d bytes%s",
-                        memory.address(),
-                        memory.byteSize(),
-                        promise);
-        return OwnerText.of(name, "", memory, this::contents, place);
+        String location = OwnerText.location(memory.address(), memory.byteSize(), guarantee);
+        return OwnerText.of(name, "", memory, this::contents, location);
     }
 
     /** The length and the first elements. */

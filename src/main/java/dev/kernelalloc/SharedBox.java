@@ -15,6 +15,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * A value in native memory, and the owner of that memory, for all threads: they use it through
@@ -97,6 +98,7 @@ public final class SharedBox<T> implements AutoCloseable {
             box.set(value);
         } catch (RuntimeException | Error e) {
             box.close(); // the value does not fit the type, or its accessor failed
+            Objects.requireNonNull(value, "value");
             throw e;
         }
         return box;

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
 import dev.kernelalloc.struct.Flexible;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.CFunctions;
 
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -401,14 +403,13 @@ class BoxConformanceTest {
                             SharedBox<Point> shared =
                                     SharedBox.of(allocator, POINT, new Point(7, 8));
                             Lease<Point> lease = shared.lease()) {
-                        String guarantee =
-                                kind.isPhysical() ? "resident and locked" : "no guarantee";
+                        String guarantee = kind.isPhysical() ? ", resident and locked" : "";
                         assertThat(box)
                                 .hasToString(
-                                        "NativeBox[Point[x=5, y=6], at 0x%x, 8 bytes, %s]"
+                                        "NativeBox[Point[x=5, y=6], at 0x%x, 8 bytes%s]"
                                                 .formatted(box.segment().address(), guarantee));
                         String place =
-                                "at 0x%x, 8 bytes, %s"
+                                "at 0x%x, 8 bytes%s"
                                         .formatted(lease.segment().address(), guarantee);
                         assertThat(shared)
                                 .hasToString(
@@ -418,6 +419,19 @@ class BoxConformanceTest {
                                 .hasToString("Lease[Point[x=7, y=8], %s]".formatted(place));
                     }
                 });
+    }
+
+    @Test
+    @DisplayName("A null value is refused by its name, and no block is kept")
+    void of_null_namesTheArgument() {
+        try (PoolAllocator pool = PoolAllocator.create()) { // its close counts live blocks
+            assertThatNullPointerException()
+                    .isThrownBy(() -> NativeBox.of(pool, POINT, null))
+                    .withMessage("value");
+            assertThatNullPointerException()
+                    .isThrownBy(() -> SharedBox.of(pool, POINT, null))
+                    .withMessage("value");
+        }
     }
 
     private static void doesNotAdopt(KernelAllocator allocator, MemorySegment block, String why) {

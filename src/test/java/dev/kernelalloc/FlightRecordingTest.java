@@ -3,6 +3,8 @@ package dev.kernelalloc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.kernelalloc.event.AllocationEvent;
 import dev.kernelalloc.event.FreeEvent;
 import dev.kernelalloc.event.GuaranteeLostEvent;
@@ -33,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -215,6 +218,13 @@ class FlightRecordingTest {
             assertThat(guide)
                     .contains("| `%s` | %s |".formatted(type.getName(), type.getDescription()));
             assertThat(template).contains("<event name=\"%s\">".formatted(type.getName()));
+        }
+        try (InputStream inTheJar =
+                AllocationEvent.class
+                        .getClassLoader()
+                        .getResourceAsStream("META-INF/kernel-alloc.jfc")) {
+            assertThat(inTheJar).isNotNull();
+            assertThat(new String(inTheJar.readAllBytes(), UTF_8)).isEqualTo(template);
         }
     }
 

@@ -421,7 +421,7 @@ class NativeStringTest {
                 NativeString small = NativeString.of("small")) {
             assertThat(text.describe())
                     .startsWith("NativeString[\"" + "€".repeat(21) + "…\", at 0x")
-                    .contains("309 bytes", "no guarantee");
+                    .endsWith(", 309 bytes]");
             assertThat(small.describe()).startsWith("NativeString[\"small\", at 0x");
         }
     }

@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import dev.kernelalloc.struct.StructType;
 
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -384,13 +386,27 @@ class OwnershipTest {
                                     .replaceFirst(".*(at 0x[0-9a-f]+, [0-9]+ bytes).*", "$1");
                     long start = Long.parseLong(place, 5, place.indexOf(','), 16);
                     assertThat(owner.segment.address() - start).isBetween(0L, 8L);
-                    assertThat(owner.shown.get())
-                            .contains(
-                                    allocators.isPhysical()
-                                            ? "resident and locked"
-                                            : "no guarantee");
+                    assertThat(owner.shown.get().contains("resident and locked"))
+                            .isEqualTo(allocators.isPhysical());
                     owner.closeable.close();
                     assertThat(owner.shown.get()).contains("closed, was " + place);
                 });
+    }
+
+    @Test
+    @DisplayName("A second close names the memory that was closed")
+    void close_again_namesTheMemory() {
+        StructType<MemorySegment> type = StructType.of(ValueLayout.JAVA_LONG);
+        NativeArray<MemorySegment> array = NativeArray.zeroed(type, 2);
+        NativeVec<MemorySegment> vec = NativeVec.create(type);
+        NativeString string = NativeString.of("text");
+        SharedBox<MemorySegment> shared = SharedBox.zeroed(type);
+        Lease<MemorySegment> lease = shared.lease();
+        for (AutoCloseable owner : List.of(array, vec, string, lease, shared)) {
+            assertThatCode(owner::close).doesNotThrowAnyException();
+            assertThatIllegalStateException()
+                    .isThrownBy(owner::close)
+                    .withMessageContaining("at 0x");
+        }
     }
 }

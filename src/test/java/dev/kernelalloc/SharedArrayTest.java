@@ -312,9 +312,7 @@ class SharedArrayTest {
     void aSharedArrayShowsItsElementsItsPlaceAndItsLeases() throws Exception {
         try (SharedArray<Point> array = numbered().share();
                 ArrayLease<Point> lease = array.lease()) {
-            String place =
-                    "at 0x%x, %d bytes, no guarantee"
-                            .formatted(lease.segment().address(), 8L * MANY);
+            String place = "at 0x%x, %d bytes".formatted(lease.segment().address(), 8L * MANY);
             assertThat(array.toString())
                     .startsWith("SharedArray[100000 × {Point[x=0, y=0], ")
                     .endsWith(place + ", 1 leases]");

@@ -6,7 +6,6 @@ import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Locale;
 
 /**
  * The memory of a box without the thread: the state that stays the same when a box is handed over,
@@ -66,7 +65,6 @@ public record BoxedBlock(
 
     /** Describes for people the address, the size and the guarantee of the pages. */
     public String location() {
-        return String.format(
-                Locale.ROOT, "at 0x%x, %d bytes, %s", address, bytes, origin.guarantee());
+        return OwnerText.location(address, bytes, origin.guarantee());
     }
 }

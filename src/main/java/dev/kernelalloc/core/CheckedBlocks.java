@@ -451,15 +451,13 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
         return registration;
     }
 
-    /** Describes the guarantees for the pages of every block. */
+    /** Describes the guarantees for the pages of every block; empty if there are none. */
     @Override
     public String guarantee() {
-        return guarantees.isEmpty()
-                ? "no guarantee"
-                : guarantees.stream()
-                        .sorted()
-                        .map(guarantee -> guarantee.name().toLowerCase(Locale.ROOT))
-                        .collect(Collectors.joining(" and "));
+        return guarantees.stream()
+                .sorted()
+                .map(guarantee -> guarantee.name().toLowerCase(Locale.ROOT))
+                .collect(Collectors.joining(" and "));
     }
 
     @Override

@@ -24,7 +24,7 @@ public sealed interface Origin
     /** Returns the blocks for a copy of the memory. */
     CheckedBlocks forCopies();
 
-    /** Describes the guarantee of the pages, for people. */
+    /** Describes the guarantee of the pages, for people; empty if there is none. */
     String guarantee();
 
     /** Returns the physical location of a part of the memory. */
@@ -149,7 +149,7 @@ public sealed interface Origin
 
         @Override
         public String guarantee() {
-            return "no guarantee";
+            return "";
         }
 
         @Override

@@ -262,6 +262,14 @@ public final class OwnedBlock {
         if (handedOver) {
             return;
         }
+        if (!isAlive()) {
+            throw new IllegalStateException(
+                    String.format(
+                            Locale.ROOT,
+                            "already closed: the owner of the memory at 0x%x, %d bytes",
+                            segment.address(),
+                            segment.byteSize()));
+        }
         lifetime.close();
         if (sentinel != null) {
             sentinel.end();
@@ -280,12 +288,7 @@ public final class OwnedBlock {
      */
     public String describe(String name, Supplier<String> contents) {
         String location =
-                String.format(
-                        Locale.ROOT,
-                        "at 0x%x, %d bytes, %s",
-                        segment.address(),
-                        segment.byteSize(),
-                        source.guarantee());
+                OwnerText.location(segment.address(), segment.byteSize(), source.guarantee());
         if (handedOver) {
             return String.format(Locale.ROOT, "%s[handed over, was %s]", name, location);
         }

@@ -32,6 +32,16 @@ public final class OwnerText {
                 : ofAnotherThread(name, type, location);
     }
 
+    /**
+     * Describes the memory of an owner.
+     *
+     * @param guarantee of its pages; empty for none
+     */
+    public static String location(long address, long bytes, String guarantee) {
+        String location = String.format(Locale.ROOT, "at 0x%x, %d bytes", address, bytes);
+        return guarantee.isEmpty() ? location : location + ", " + guarantee;
+    }
+
     /** Describes an owner that can be read. */
     public static String open(String name, String contents, String location) {
         return String.format(Locale.ROOT, "%s[%s, %s]", name, contents, location);

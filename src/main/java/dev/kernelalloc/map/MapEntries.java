@@ -7,7 +7,6 @@ import dev.kernelalloc.struct.StructType;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Spliterator;
 import java.util.Spliterators;
@@ -220,6 +219,6 @@ public abstract class MapEntries<V> {
                 type.type().getSimpleName(),
                 slots,
                 () -> contents,
-                String.format(Locale.ROOT, "at 0x%x, %d bytes", slots.address(), slots.byteSize()));
+                OwnerText.location(slots.address(), slots.byteSize(), ""));
     }
 }

@@ -20,5 +20,5 @@ public @interface Access {
      *
      * @return the mode
      */
-    AccessMode value();
+    MemoryOrder value();
 }

@@ -8,7 +8,7 @@ import java.lang.invoke.VarHandle;
  *
  * @param handle of an {@link java.lang.foreign.AddressLayout}
  */
-record AddressCodec(VarHandle handle, AccessMode mode) {
+record AddressCodec(VarHandle handle, MemoryOrder mode) {
 
     long get(MemorySegment segment, long offset) {
         MemorySegment pointer =

@@ -331,7 +331,7 @@ final class Binder {
         if (member.element() instanceof Element.Nested nested) {
             return nested.model().accessAlignment();
         }
-        boolean aligned = member.mode() != AccessMode.PLAIN;
+        boolean aligned = member.mode() != MemoryOrder.PLAIN;
         for (Accessor accessor : member.description().accessors()) {
             aligned |= accessor.action() instanceof Accessor.Operation;
         }

@@ -176,7 +176,7 @@ record Codec(MethodHandle getter, MethodHandle setter) {
         return new AddressCodec(member.accessLayout(layout).varHandle(), member.mode());
     }
 
-    private static Codec storage(ValueLayout layout, AccessMode mode) {
+    private static Codec storage(ValueLayout layout, MemoryOrder mode) {
         VarHandle handle = layout.varHandle();
         return new Codec(
                 handle.toMethodHandle(mode.reading()), handle.toMethodHandle(mode.writing()));

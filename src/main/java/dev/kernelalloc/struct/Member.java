@@ -62,7 +62,7 @@ record Member(MemberDescription description, long bitOffset) {
         return description.flexible();
     }
 
-    AccessMode mode() {
+    MemoryOrder mode() {
         return description.mode();
     }
 
@@ -104,6 +104,6 @@ record Member(MemberDescription description, long bitOffset) {
         @SuppressWarnings(
                 "unchecked") // a layout with another alignment is a layout of the same kind
         L unaligned = (L) layout.withByteAlignment(1);
-        return mode() == AccessMode.PLAIN ? unaligned : layout;
+        return mode() == MemoryOrder.PLAIN ? unaligned : layout;
     }
 }

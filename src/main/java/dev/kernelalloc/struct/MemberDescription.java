@@ -21,7 +21,7 @@ record MemberDescription(
         Element element,
         long[] lengths,
         boolean flexible,
-        AccessMode mode,
+        MemoryOrder mode,
         ByteOrder order,
         int bits,
         long alignment,

@@ -51,7 +51,7 @@ final class MemberReader {
             return Optional.empty();
         }
         Access access = member.find(Access.class);
-        AccessMode mode = access == null ? AccessMode.PLAIN : access.value();
+        MemoryOrder mode = access == null ? MemoryOrder.PLAIN : access.value();
         Bits bits = member.find(Bits.class);
         int width = bits == null ? 0 : bits.value();
         checkBits(member, element, outer);
@@ -169,8 +169,8 @@ final class MemberReader {
         return lengths;
     }
 
-    private void checkMode(Declaration member, Element element, AccessMode mode) {
-        if (mode != AccessMode.PLAIN && (!element.isScalar() || member.has(Bits.class))) {
+    private void checkMode(Declaration member, Element element, MemoryOrder mode) {
+        if (mode != MemoryOrder.PLAIN && (!element.isScalar() || member.has(Bits.class))) {
             mistake(
                     member,
                     String.format(

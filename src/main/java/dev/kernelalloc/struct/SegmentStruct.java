@@ -49,16 +49,18 @@ final class SegmentStruct extends StructType<MemorySegment> {
                             layout.byteSize(),
                             layout.byteAlignment()));
         }
-        GroupLayout group =
-                layout instanceof GroupLayout g
-                        ? g
-                        : MemoryLayout.structLayout(layout.withName("value"))
-                                .withName(layout.name().orElse("struct"));
+        GroupLayout group = layout instanceof GroupLayout g ? g : structOf(layout);
         StructModel model = new StructModel(MemorySegment.class);
         model.place(new StructModel.Placement(members(group, level), group, 1));
         SegmentStruct struct = new SegmentStruct(model);
         model.link(struct, null);
         return struct;
+    }
+
+    /** A struct of one member, with the name of the layout, if it has one. */
+    private static GroupLayout structOf(MemoryLayout layout) {
+        GroupLayout group = MemoryLayout.structLayout(layout.withName("value"));
+        return layout.name().map(group::withName).orElse(group);
     }
 
     private static List<Member> members(GroupLayout group, int level) {
@@ -93,7 +95,7 @@ final class SegmentStruct extends StructType<MemorySegment> {
                 element,
                 lengths.stream().mapToLong(Long::longValue).toArray(),
                 false,
-                AccessMode.PLAIN,
+                MemoryOrder.PLAIN,
                 leaf instanceof ValueLayout value ? value.order() : ByteOrder.nativeOrder(),
                 0,
                 0,

@@ -37,7 +37,7 @@ class IsolationTest {
                     @Bits(3) int bits(); void bits(int value);
                     @Length(8) String name(); void name(String value);
                     Pointer<Node> next(); void next(Pointer<Node> value);
-                    @Access(AccessMode.VOLATILE) int state(); void state(int value);
+                    @Access(MemoryOrder.VOLATILE) int state(); void state(int value);
                     @Atomic("state") int getAndAddState(int delta);
                     @Length(2) Point[] points(); void points(Point[] value);
                 }
@@ -88,7 +88,7 @@ class IsolationTest {
                     @Length(4) int items(long i); void items(long i, int value);
                     Inner in(); void in(Inner value);
                     @Length(2) Inner more(long i); void more(long i, Inner value);
-                    @Access(AccessMode.VOLATILE) int state(); void state(int value);
+                    @Access(MemoryOrder.VOLATILE) int state(); void state(int value);
                     @Atomic("state") int getAndAddState(int delta);
                     @Length(8) String name(); void name(String value);
                 }

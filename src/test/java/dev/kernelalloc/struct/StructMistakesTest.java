@@ -369,14 +369,14 @@ class StructMistakesTest {
         Tail tail();
     }
 
-    record VolatileStruct(@Access(AccessMode.VOLATILE) Point point) {}
+    record VolatileStruct(@Access(MemoryOrder.VOLATILE) Point point) {}
 
-    record VolatileBits(@Access(AccessMode.VOLATILE) @Bits(3) int value) {}
+    record VolatileBits(@Access(MemoryOrder.VOLATILE) @Bits(3) int value) {}
 
     @Struct(packed = true)
-    record PackedVolatile(byte a, @Access(AccessMode.VOLATILE) int b) {}
+    record PackedVolatile(byte a, @Access(MemoryOrder.VOLATILE) int b) {}
 
-    record HasVolatile(byte a, @Access(AccessMode.OPAQUE) int b) {}
+    record HasVolatile(byte a, @Access(MemoryOrder.OPAQUE) int b) {}
 
     @Struct(packed = true)
     record PackedAround(byte a, HasVolatile inner) {}

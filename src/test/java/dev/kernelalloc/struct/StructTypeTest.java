@@ -37,7 +37,7 @@ class StructTypeTest {
 
         void count(long value);
 
-        @Access(AccessMode.VOLATILE)
+        @Access(MemoryOrder.VOLATILE)
         int flag();
 
         void flag(int value);
@@ -219,34 +219,34 @@ class StructTypeTest {
 
     @Struct(order = Endian.BIG)
     interface Modes {
-        @Access(AccessMode.VOLATILE)
+        @Access(MemoryOrder.VOLATILE)
         State state();
 
         void state(State value);
 
-        @Access(AccessMode.ACQUIRE_RELEASE)
+        @Access(MemoryOrder.ACQUIRE_RELEASE)
         Pointer<Modes> next();
 
         void next(Pointer<Modes> value);
 
-        @Access(AccessMode.OPAQUE)
+        @Access(MemoryOrder.OPAQUE)
         @C(CType.UNSIGNED_SHORT)
         int index();
 
         void index(int value);
 
-        @Access(AccessMode.VOLATILE)
+        @Access(MemoryOrder.VOLATILE)
         boolean ready();
 
         void ready(boolean value);
 
         @Length(2)
-        @Access(AccessMode.OPAQUE)
+        @Access(MemoryOrder.OPAQUE)
         byte marks(int index);
 
         void marks(int index, byte value);
 
-        @Access(AccessMode.ACQUIRE_RELEASE)
+        @Access(MemoryOrder.ACQUIRE_RELEASE)
         MemorySegment data();
 
         void data(MemorySegment value);

@@ -43,7 +43,7 @@ class TextPointerTest {
         void text(@Nullable String value);
 
         @CString
-        @Access(AccessMode.VOLATILE)
+        @Access(MemoryOrder.VOLATILE)
         @Nullable String other();
 
         void other(@Nullable String value);
@@ -180,6 +180,9 @@ class TextPointerTest {
                 StructType.of(MemoryLayout.structLayout(ValueLayout.JAVA_INT.withName("x")));
         assertThat(type).hasToString("struct (4 bytes)");
         assertThat(type.describe()).startsWith("struct {\n");
+        assertThat(StructType.of(ValueLayout.JAVA_INT).describe()).startsWith("struct {\n");
+        assertThat(StructType.of(ValueLayout.JAVA_INT.withName("count")).describe())
+                .startsWith("struct count {\n");
     }
 
     @Test

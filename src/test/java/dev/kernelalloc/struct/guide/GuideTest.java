@@ -491,7 +491,7 @@ class GuideTest {
     void sharing() {
         // guide: sharing
         interface Ring {
-            @Access(AccessMode.ACQUIRE_RELEASE)
+            @Access(MemoryOrder.ACQUIRE_RELEASE)
             int head();
 
             void head(int value);

@@ -1,7 +1,7 @@
 package dev.kernelalloc.nvme;
 
 import dev.kernelalloc.struct.Access;
-import dev.kernelalloc.struct.AccessMode;
+import dev.kernelalloc.struct.MemoryOrder;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.invoke.MethodHandles;
@@ -27,7 +27,7 @@ interface CompletionEntry {
      * field last; any read of the entry, and of the data, after this one sees what the controller
      * wrote before.
      */
-    @Access(AccessMode.ACQUIRE_RELEASE)
+    @Access(MemoryOrder.ACQUIRE_RELEASE)
     int dword3();
 
     /** Returns the CID in a {@link #dword3()}. */

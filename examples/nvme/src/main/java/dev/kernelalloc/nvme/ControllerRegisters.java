@@ -1,7 +1,7 @@
 package dev.kernelalloc.nvme;
 
 import dev.kernelalloc.struct.Access;
-import dev.kernelalloc.struct.AccessMode;
+import dev.kernelalloc.struct.MemoryOrder;
 import dev.kernelalloc.struct.Offset;
 import dev.kernelalloc.struct.Struct;
 import dev.kernelalloc.struct.StructType;
@@ -21,46 +21,46 @@ interface ControllerRegisters {
             StructType.of(MethodHandles.lookup(), ControllerRegisters.class);
 
     /** Returns CAP, 3.1.1. */
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     long capabilities();
 
     /** Returns VS, 3.1.2. */
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     int version();
 
     /** Returns INTMS, 3.1.3. */
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     int interruptMaskSet();
 
     void interruptMaskSet(int value);
 
     /** Returns CC, 3.1.5. */
     @Offset(0x14)
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     int configuration();
 
     void configuration(int value);
 
     /** Returns CSTS, 3.1.6. */
     @Offset(0x1c)
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     int status();
 
     /** Returns AQA, 3.1.8. */
     @Offset(0x24)
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     int adminQueueAttributes();
 
     void adminQueueAttributes(int value);
 
     /** Returns ASQ, 3.1.9. */
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     long adminSubmissionQueue();
 
     void adminSubmissionQueue(long address);
 
     /** Returns ACQ, 3.1.10. */
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     long adminCompletionQueue();
 
     void adminCompletionQueue(long address);

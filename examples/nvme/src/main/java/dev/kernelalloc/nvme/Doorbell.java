@@ -1,7 +1,7 @@
 package dev.kernelalloc.nvme;
 
 import dev.kernelalloc.struct.Access;
-import dev.kernelalloc.struct.AccessMode;
+import dev.kernelalloc.struct.MemoryOrder;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
@@ -21,7 +21,7 @@ interface Doorbell {
     long FIRST_OFFSET = 0x1000;
 
     /** Never called: reading a doorbell returns an undefined value. */
-    @Access(AccessMode.VOLATILE)
+    @Access(MemoryOrder.VOLATILE)
     int value();
 
     void value(int index);

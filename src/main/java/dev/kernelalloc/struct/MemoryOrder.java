@@ -2,8 +2,8 @@ package dev.kernelalloc.struct;
 
 import java.lang.invoke.VarHandle;
 
-/** The modes of access to a member, in the terms of {@link VarHandle}. */
-public enum AccessMode {
+/** The memory orders of accesses to a member, in the terms of {@link VarHandle}. */
+public enum MemoryOrder {
     /** An ordinary access: the compiler may merge, move or repeat it. */
     PLAIN(VarHandle.AccessMode.GET, VarHandle.AccessMode.SET),
     /** Every access takes place, whole, in program order with others to the same member. */
@@ -19,7 +19,7 @@ public enum AccessMode {
     private final VarHandle.AccessMode reading;
     private final VarHandle.AccessMode writing;
 
-    AccessMode(VarHandle.AccessMode reading, VarHandle.AccessMode writing) {
+    MemoryOrder(VarHandle.AccessMode reading, VarHandle.AccessMode writing) {
         this.reading = reading;
         this.writing = writing;
     }
