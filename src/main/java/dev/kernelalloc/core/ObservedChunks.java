@@ -2,6 +2,7 @@ package dev.kernelalloc.core;
 
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
+import dev.kernelalloc.heap.ForwardingChunks;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.source.MappedRange;
 
@@ -13,9 +14,8 @@ import java.util.function.Consumer;
  * Chunks that listeners register elsewhere, with a device or the kernel. What is registered must
  * not move, and its pages must stay the same: so chunks are neither resized nor discarded.
  */
-public final class ObservedChunks implements ChunkSource {
+public final class ObservedChunks extends ForwardingChunks {
 
-    private final ChunkSource source;
     private final List<Consumer<MappedRange>> mapped;
     private final List<Consumer<MappedRange>> unmapped;
 
@@ -23,7 +23,7 @@ public final class ObservedChunks implements ChunkSource {
             ChunkSource source,
             List<Consumer<MappedRange>> mapped,
             List<Consumer<MappedRange>> unmapped) {
-        this.source = source;
+        super(source);
         this.mapped = List.copyOf(mapped);
         this.unmapped = List.copyOf(unmapped);
     }
@@ -79,27 +79,12 @@ public final class ObservedChunks implements ChunkSource {
     }
 
     @Override
-    public void retryReleases() {
-        source.retryReleases();
-    }
-
-    @Override
-    public boolean hasReleasedAll() {
-        return source.hasReleasedAll();
+    public boolean resizes() {
+        return false;
     }
 
     @Override
     public boolean discard(long address, long bytes) {
         return false;
-    }
-
-    @Override
-    public long pageBytes() {
-        return source.pageBytes();
-    }
-
-    @Override
-    public long rangeBytes() {
-        return source.rangeBytes();
     }
 }

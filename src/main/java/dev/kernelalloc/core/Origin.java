@@ -12,8 +12,7 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /** The origin of owned memory, to which it returns. */
-public sealed interface Origin
-        permits CheckedBlocks, Origin.Raw, Origin.Oversized, Origin.External, Tracked {
+public sealed interface Origin permits CheckedBlocks, Origin.OfBlocks, Origin.External, Tracked {
 
     /** Frees the memory, once. */
     void freeOwned(long address, long bytes, long alignment);
@@ -52,36 +51,43 @@ public sealed interface Origin
         // As above.
     }
 
+    /** The memory is a block of an allocator, which frees it in a way of its own. */
+    sealed interface OfBlocks extends Origin permits Raw, Oversized {
+
+        /** Returns the blocks of the allocator. */
+        CheckedBlocks blocks();
+
+        @Override
+        default void makeRaw(long address) {
+            blocks().makeRaw(address);
+        }
+
+        @Override
+        default CheckedBlocks forCopies() {
+            return blocks();
+        }
+
+        @Override
+        default String guarantee() {
+            return blocks().guarantee();
+        }
+
+        @Override
+        default Tracker tracker() {
+            return blocks().tracker();
+        }
+
+        @Override
+        default List<PhysicalExtent> extents(long address, long bytes) {
+            return blocks().extents(address, bytes);
+        }
+    }
+
     /** The memory was a raw block, whose size may differ from that of its owner. */
-    record Raw(CheckedBlocks blocks) implements Origin {
+    record Raw(CheckedBlocks blocks) implements OfBlocks {
         @Override
         public void freeOwned(long address, long bytes, long alignment) {
             blocks.freeOnceRaw(address);
-        }
-
-        @Override
-        public void makeRaw(long address) {
-            blocks.makeRaw(address);
-        }
-
-        @Override
-        public CheckedBlocks forCopies() {
-            return blocks;
-        }
-
-        @Override
-        public String guarantee() {
-            return blocks.guarantee();
-        }
-
-        @Override
-        public Tracker tracker() {
-            return blocks.tracker();
-        }
-
-        @Override
-        public List<PhysicalExtent> extents(long address, long bytes) {
-            return blocks.extents(address, bytes);
         }
     }
 
@@ -90,37 +96,12 @@ public sealed interface Origin
      *
      * @param asked how many bytes
      */
-    record Oversized(CheckedBlocks blocks, long requested) implements Origin {
+    record Oversized(CheckedBlocks blocks, long requested) implements OfBlocks {
         @Override
         public void freeOwned(long address, long bytes, long alignment) {
             if (address != OwnedBlock.NO_ADDRESS) {
                 blocks.freeOwned(address, requested, alignment);
             }
-        }
-
-        @Override
-        public void makeRaw(long address) {
-            blocks.makeRaw(address);
-        }
-
-        @Override
-        public CheckedBlocks forCopies() {
-            return blocks;
-        }
-
-        @Override
-        public String guarantee() {
-            return blocks.guarantee();
-        }
-
-        @Override
-        public List<PhysicalExtent> extents(long address, long bytes) {
-            return blocks.extents(address, bytes);
-        }
-
-        @Override
-        public Tracker tracker() {
-            return blocks.tracker();
         }
     }
 

@@ -8,14 +8,13 @@ import java.util.function.LongConsumer;
  * Chunks of another source, each charged to a budget from before it is obtained until it is
  * released.
  */
-public final class BudgetedChunks implements ChunkSource {
+public final class BudgetedChunks extends ForwardingChunks {
 
     private static final long FIRST_RANGE_BYTES = 1L << 20;
 
     /** A range takes at most this fraction of what is left. */
     private static final int LEFT_SHARE = 4;
 
-    private final ChunkSource source;
     private final Budget budget;
     private final LongConsumer charged;
 
@@ -34,7 +33,7 @@ public final class BudgetedChunks implements ChunkSource {
      * @param charged receives each change of the number of bytes; must not fail
      */
     public BudgetedChunks(ChunkSource source, Budget budget, LongConsumer charged) {
-        this.source = source;
+        super(source);
         this.budget = budget;
         this.charged = charged;
     }
@@ -61,31 +60,6 @@ public final class BudgetedChunks implements ChunkSource {
     }
 
     @Override
-    public boolean callsProgram() {
-        return source.callsProgram();
-    }
-
-    @Override
-    public void retryReleases() {
-        source.retryReleases();
-    }
-
-    @Override
-    public boolean hasReleasedAll() {
-        return source.hasReleasedAll();
-    }
-
-    @Override
-    public boolean serves(Chunk chunk) {
-        return source.serves(chunk);
-    }
-
-    @Override
-    public boolean resizes() {
-        return source.resizes();
-    }
-
-    @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
         long more = Math.max(0, bytes - chunk.bytes());
         budget.charge(more);
@@ -99,16 +73,6 @@ public final class BudgetedChunks implements ChunkSource {
         budget.uncharge(Math.max(0, chunk.bytes() - bytes));
         charged.accept(bytes - chunk.bytes());
         return resized;
-    }
-
-    @Override
-    public boolean discard(long address, long bytes) {
-        return source.discard(address, bytes);
-    }
-
-    @Override
-    public long pageBytes() {
-        return source.pageBytes();
     }
 
     /**
@@ -128,21 +92,6 @@ public final class BudgetedChunks implements ChunkSource {
         long grown = Math.max(FIRST_RANGE_BYTES, Long.highestOneBit(budget.used()));
         long share = Long.highestOneBit(left / LEFT_SHARE);
         return Math.max(Range.GRANULE_BYTES, Math.min(wanted, Math.min(grown, share)));
-    }
-
-    @Override
-    public int strideOf(int blockBytes) {
-        return source.strideOf(blockBytes);
-    }
-
-    @Override
-    public int leadOf(int blockBytes) {
-        return source.leadOf(blockBytes);
-    }
-
-    @Override
-    public void prepare(long address, int stride, int strides) throws Refusal {
-        source.prepare(address, stride, strides);
     }
 
     @Override

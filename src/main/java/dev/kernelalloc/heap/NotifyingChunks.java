@@ -9,9 +9,8 @@ import java.util.concurrent.atomic.AtomicLong;
  * A source that reports each chunk to a listener, and counts the bytes returned. Chunks whose
  * release calls code of the program are released after the lock of the heap.
  */
-final class NotifyingChunks implements ChunkSource {
+final class NotifyingChunks extends ForwardingChunks {
 
-    private final ChunkSource source;
     private final HeapListener listener;
     private final Object lock;
     private final AtomicLong returnedBytes = new AtomicLong();
@@ -23,7 +22,7 @@ final class NotifyingChunks implements ChunkSource {
      * @param lock the monitor of the heap under which nothing of the program is called
      */
     NotifyingChunks(ChunkSource source, HeapListener listener, Object lock) {
-        this.source = source;
+        super(source);
         this.listener = listener;
         this.lock = lock;
     }
@@ -61,11 +60,6 @@ final class NotifyingChunks implements ChunkSource {
         returnedBytes.addAndGet(chunk.bytes());
     }
 
-    @Override
-    public boolean callsProgram() {
-        return source.callsProgram();
-    }
-
     /** Releases what was returned under the lock, too. */
     @Override
     public void retryReleases() {
@@ -78,16 +72,6 @@ final class NotifyingChunks implements ChunkSource {
     @Override
     public boolean hasReleasedAll() {
         return returned.isEmpty() && source.hasReleasedAll();
-    }
-
-    @Override
-    public boolean serves(Chunk chunk) {
-        return source.serves(chunk);
-    }
-
-    @Override
-    public boolean resizes() {
-        return source.resizes();
     }
 
     @Override
@@ -107,41 +91,13 @@ final class NotifyingChunks implements ChunkSource {
         return discarded;
     }
 
-    @Override
-    public long pageBytes() {
-        return source.pageBytes();
-    }
-
-    @Override
-    public long rangeBytes() {
-        return source.rangeBytes();
-    }
-
-    @Override
-    public int strideOf(int blockBytes) {
-        return source.strideOf(blockBytes);
-    }
-
-    @Override
-    public int leadOf(int blockBytes) {
-        return source.leadOf(blockBytes);
-    }
-
-    @Override
-    public void prepare(long address, int stride, int strides) throws Refusal {
-        source.prepare(address, stride, strides);
-    }
-
-    @Override
-    public Retry.Remedy relief() {
-        return source.relief();
-    }
-
+    /** Overridden for a call site of its own: every free by another thread calls it. */
     @Override
     public boolean enter() {
         return source.enter();
     }
 
+    /** As {@link #enter}. */
     @Override
     public void leave(boolean entered, boolean changed) {
         source.leave(entered, changed);
