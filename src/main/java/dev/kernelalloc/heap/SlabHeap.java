@@ -1250,9 +1250,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             requireOpen();
             closed = true;
         }
-        slabs.stopKeepingIdle();
         large.stopKeeping();
-        trim();
+        trim(); // a range without slabs is released whole, and needs no discard
+        slabs.stopKeepingIdle();
         if (!isEmpty()) {
             Trimmer.registerClosed(this);
         }
