@@ -78,6 +78,8 @@ static const struct {
     {"mixes", run_mixes},
     {"waste", run_waste},
     {"grow", run_grow},
+    {"translate", run_translate},
+    {"prepare", run_prepare},
     {"version", run_version},
 };
 

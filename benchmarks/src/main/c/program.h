@@ -43,6 +43,10 @@ void run_churn(void);
 void run_mixes(void);
 void run_waste(void);
 
+/* Physical memory (physical.c). */
+void run_translate(void);
+void run_prepare(void);
+
 /* Which allocator this is (version.c). */
 void run_version(void);
 void trim_allocator(void);

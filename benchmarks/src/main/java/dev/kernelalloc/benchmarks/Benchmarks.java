@@ -139,7 +139,7 @@ public final class Benchmarks implements Callable<Integer> {
         rows.addAll(quick ? StartRows.quick() : StartRows.all());
         if (!quick) {
             rows.addAll(ContainerRows.all(allocators));
-            rows.addAll(PhysicalRows.all());
+            rows.addAll(PhysicalRows.all(allocators));
         }
         return rows;
     }

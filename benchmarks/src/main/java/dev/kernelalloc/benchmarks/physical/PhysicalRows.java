@@ -1,6 +1,8 @@
 package dev.kernelalloc.benchmarks.physical;
 
 import dev.kernelalloc.benchmarks.Bar;
+import dev.kernelalloc.benchmarks.CAllocator;
+import dev.kernelalloc.benchmarks.CProgram;
 import dev.kernelalloc.benchmarks.Case;
 import dev.kernelalloc.benchmarks.Figure;
 import dev.kernelalloc.benchmarks.JmhCase;
@@ -25,9 +27,16 @@ public final class PhysicalRows {
     /** The free memory required by the rows that take much of it. */
     private static final long ROOM_BYTES = 4L << 30;
 
+    private static final long POOL_BYTES = 512L << 20;
+
     private PhysicalRows() {}
 
-    public static List<Row> all() {
+    /**
+     * Returns the rows.
+     *
+     * @param allocators those for C; what the C program does here uses none
+     */
+    public static List<Row> all(List<CAllocator> allocators) {
         List<Row> rows = new ArrayList<>();
         for (int size : new int[] {64, 4096}) {
             Case physical = block("physical", size);
@@ -95,7 +104,21 @@ public final class PhysicalRows {
                         Bar.REPORTED));
         addResolving(rows, PagePolicy.BASE, "base pages", 50);
         addResolving(rows, PagePolicy.HUGE_ONLY, "huge pages", 15);
+        addLookUp(rows, allocators, 64L << 20);
+        long inPool = poolBytes();
+        if (inPool >= POOL_BYTES) {
+            addBesideC(rows, allocators, "pool", PagePolicy.HUGE_2M, POOL_BYTES, 1.3);
+        } else {
+            System.err.printf(
+                    "skipped: the row of the pool needs %d bytes in it (vm.nr_hugepages), and there"
+                            + " are %d%n",
+                    POOL_BYTES, inPool);
+        }
         if (hasRoom()) {
+            addLookUp(rows, allocators, ROOM_BYTES);
+            if (inPool == 0) { // or its pages would be taken
+                addBesideC(rows, allocators, "transparent", PagePolicy.HUGE_2M, ROOM_BYTES, 1.2);
+            }
             rows.add(
                     Row.time(
                             "1 GiB of huge pages populated, locked, pinned and resolved, beside"
@@ -111,6 +134,58 @@ public final class PhysicalRows {
                             Bar.REPORTED));
         }
         return rows;
+    }
+
+    private static void addLookUp(List<Row> rows, List<CAllocator> allocators, long bytes) {
+        Map<String, String> parameters = Map.of("bytes", String.valueOf(bytes));
+        rows.add(
+                Row.time(
+                        "physical address at a random place of "
+                                + (bytes >> 20)
+                                + " MiB of huge pages, beside a table as of SPDK in C",
+                        JmhCase.of(LookUpBenchmark.class, "addressOf", parameters),
+                        inC(allocators, "translate", "bytes=" + bytes),
+                        Bar.atMost(1.3)));
+    }
+
+    private static void addBesideC(
+            List<Row> rows,
+            List<CAllocator> allocators,
+            String pages,
+            PagePolicy policy,
+            long bytes,
+            double most) {
+        rows.add(
+                Row.time(
+                        "prepare "
+                                + (bytes >> 20)
+                                + " MiB of "
+                                + pages
+                                + " huge pages, beside mmap, populate, mlock, one pread, munmap in"
+                                + " C",
+                        prepare("allocate", policy, bytes),
+                        inC(allocators, "prepare", "pages=" + pages, "bytes=" + bytes),
+                        Bar.atMost(most)));
+    }
+
+    private static Reference inC(List<CAllocator> allocators, String... arguments) {
+        List<Case> cases =
+                allocators.stream()
+                        .filter(CAllocator::isSystem)
+                        .map(allocator -> (Case) new CProgram(allocator, List.of(arguments)))
+                        .toList();
+        return new Reference.Best("C", cases);
+    }
+
+    private static long poolBytes() {
+        try {
+            return Platform.current().hugePools().stream()
+                    .filter(pool -> pool.pageBytes() == 2L << 20)
+                    .mapToLong(pool -> pool.availablePages() * pool.pageBytes())
+                    .sum();
+        } catch (Refusal e) {
+            return 0;
+        }
     }
 
     private static void addPreparing(List<Row> rows, PagePolicy policy, long bytes) {
