@@ -4,7 +4,7 @@ import java.util.ConcurrentModificationException;
 import java.util.NoSuchElementException;
 import java.util.PrimitiveIterator;
 
-/** The keys of a map, as long as none is added or removed. */
+/** The keys of a map, as long as no entry moves. */
 final class KeyIterator implements PrimitiveIterator.OfLong {
 
     private final MapEntries<?> entries;
@@ -25,7 +25,8 @@ final class KeyIterator implements PrimitiveIterator.OfLong {
     @Override
     public long nextLong() {
         if (entries.changes != changes) {
-            throw new ConcurrentModificationException("keys were added or removed");
+            throw new ConcurrentModificationException(
+                    "keys were added or removed, or the map has grown or shrunk");
         }
         if (next < 0) {
             throw new NoSuchElementException();

@@ -80,7 +80,7 @@ final class LongTable {
     /**
      * Returns an empty table under a random seed.
      *
-     * @param memory zeros, for as many slots as {@link #slots} says
+     * @param memory zeros, for {@link #slots} slots
      */
     static LongTable create(StructType<?> type, MemorySegment memory, long capacity) {
         SecureRandom random = new SecureRandom();

@@ -73,7 +73,7 @@ public abstract class MapEntries<V> {
 
     long size;
 
-    /** Counts additions and removals of keys. */
+    /** Counts whatever moves entries: additions and removals of keys, and growth. */
     int changes;
 
     /** Refuses changes by code that an operation calls. */
@@ -187,8 +187,8 @@ public abstract class MapEntries<V> {
     }
 
     /**
-     * Returns the keys. If keys are added or removed before the stream has ended, its next step
-     * throws a {@link java.util.ConcurrentModificationException}.
+     * Returns the keys. If keys are added or removed, or the table is exchanged, before the stream
+     * has ended, its next step throws a {@link java.util.ConcurrentModificationException}.
      *
      * @return a sequential stream, confined to the thread of the map
      */

@@ -214,7 +214,7 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
             throw new IllegalArgumentException("additional=" + additional + " is negative");
         }
         if (additional > capacity() - size) {
-            rebuild(Math.addExact(size, additional), true);
+            rebuild(size + Math.min(additional, Long.MAX_VALUE / 2), true);
         }
     }
 
@@ -279,6 +279,7 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
                 NativeArray<MemorySegment> old = memory;
                 memory = other;
                 table = rebuilt;
+                changes++; // entries have moved
                 look();
                 other = old;
             }

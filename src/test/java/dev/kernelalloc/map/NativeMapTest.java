@@ -338,12 +338,14 @@ class NativeMapTest {
         views.table.checkInvariants(1);
     }
 
-    @Test
-    @DisplayName("A stream of keys detects that keys were added or removed")
-    void keys_changedInBetween_failFast() {
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "SHARE") // ends the map
+    @DisplayName("A stream of keys detects that entries have moved")
+    void keys_changedInBetween_failFast(Change change) {
+        views.reserve(20);
         PrimitiveIterator.OfLong keys = views.keys().iterator();
         keys.nextLong();
-        views.getOrAdd(77);
+        change.change.accept(views);
         assertThatExceptionOfType(ConcurrentModificationException.class).isThrownBy(keys::nextLong);
     }
 
@@ -476,6 +478,7 @@ class NativeMapTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> records.reserve(-1))
                 .withMessage("additional=-1 is negative");
+        assertThatIllegalArgumentException().isThrownBy(() -> records.reserve(Long.MAX_VALUE));
         StructType<Growing> growing = StructType.of(MethodHandles.lookup(), Growing.class);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NativeMap.create(growing))
