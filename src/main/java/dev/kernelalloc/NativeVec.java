@@ -77,7 +77,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     long capacity;
 
     /** Counts removals and moves. Additions show in the size. */
-    int changes;
+    private int changes;
 
     /** Refuses changes by code that this vec calls. */
     final ChangeGuard guard = new ChangeGuard();
@@ -743,11 +743,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     }
 
     /** Throws when this vec is closed, or another thread's. */
-    final void requireAccess() {
+    private void requireAccess() {
         block().requireAccess();
     }
 
-    final void requireUnchanged(int since, long sizeThen) {
+    private void requireUnchanged(int since, long sizeThen) {
         if (changes != since || size != sizeThen) {
             throw new ConcurrentModificationException(
                     "elements were added or removed, or have moved, while they were iterated over");
@@ -845,5 +845,77 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
 
     private void copy(MemorySegment from, long first, MemorySegment to, long place, long count) {
         BulkMemory.copy(from, first * stride, to, place * stride, count * stride);
+    }
+
+    /** The elements of a vec in their order, as long as none is added or removed. */
+    private static final class VecIterator<T> implements Iterator<T> {
+
+        private final NativeVec<T> elements;
+        private final int changes;
+        private final long size;
+        private long next;
+
+        VecIterator(NativeVec<T> elements) {
+            this.elements = elements;
+            this.changes = elements.changes;
+            this.size = elements.size();
+        }
+
+        @Override
+        public boolean hasNext() {
+            elements.requireAccess();
+            elements.requireUnchanged(changes, size);
+            return next < size;
+        }
+
+        @Override
+        public T next() {
+            elements.requireUnchanged(changes, size);
+            if (next == size) {
+                throw new NoSuchElementException();
+            }
+            return elements.get(next++);
+        }
+    }
+
+    /** The elements of a vec in their order, as long as none is added or removed. */
+    private static final class VecSpliterator<T> implements Spliterator<T> {
+
+        private final NativeVec<T> elements;
+        private final int changes;
+        private final long size;
+        private long next;
+
+        VecSpliterator(NativeVec<T> elements) {
+            this.elements = elements;
+            this.changes = elements.changes;
+            this.size = elements.size();
+        }
+
+        @Override
+        public boolean tryAdvance(Consumer<? super T> action) {
+            elements.requireUnchanged(changes, size);
+            if (next == size) {
+                return false;
+            }
+            action.accept(elements.get(next++));
+            return true;
+        }
+
+        /** Only a parallel stream asks. */
+        @Override
+        public Spliterator<T> trySplit() {
+            throw ElementSpliterator.confined();
+        }
+
+        @Override
+        public long estimateSize() {
+            return size - next;
+        }
+
+        @Override
+        public int characteristics() {
+            return ORDERED | SIZED | SUBSIZED | NONNULL;
+        }
     }
 }
