@@ -32,7 +32,9 @@ import java.io.IOException;
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.GroupLayout;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.SymbolLookup;
@@ -118,11 +120,63 @@ class CallingCGuideTest {
 
     // end
 
+    // guide: generated
+    /** As jextract generates it from sys/stat.h, without what is not used here. */
+    static final class stat_h {
+
+        private static final MethodHandle STAT =
+                function(LIBC, "stat", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
+
+        static int stat(MemorySegment file, MemorySegment buf) {
+            try {
+                return (int) STAT.invokeExact(file, buf);
+            } catch (Throwable e) {
+                throw new AssertionError("should not reach here", e);
+            }
+        }
+
+        static final class stat {
+
+            private static final GroupLayout LAYOUT =
+                    MemoryLayout.structLayout(
+                                    MemoryLayout.paddingLayout(48),
+                                    JAVA_LONG.withName("st_size"),
+                                    MemoryLayout.paddingLayout(88))
+                            .withName("stat");
+
+            static GroupLayout layout() {
+                return LAYOUT;
+            }
+
+            static MemorySegment allocate(SegmentAllocator allocator) {
+                return allocator.allocate(LAYOUT);
+            }
+
+            static long st_size(MemorySegment struct) {
+                return struct.get(JAVA_LONG, 48);
+            }
+        }
+    }
+
+    static long sizeByGeneratedCode(String path) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment stat = stat_h.stat.allocate(arena);
+            if (stat_h.stat(arena.allocateFrom(path), stat) < 0) {
+                throw new IOException("stat " + path + ": errno was not captured");
+            }
+            return stat_h.stat.st_size(stat);
+        }
+    }
+
+    // end
+
     @Test
     void structsAndErrno() throws Throwable {
         Path file = Files.createTempFile("stat", "");
         Files.writeString(file, "twelve bytes");
         Stat stat = stat(file.toString());
+        assertThat(sizeByGeneratedCode(file.toString())).isEqualTo(stat.size());
+        assertThat(StructType.of(stat_h.stat.layout()).byteSize()).isEqualTo(STAT.byteSize());
         assertThat(stat.size()).isEqualTo(12);
         assertThat(stat.inode()).isEqualTo(Files.getAttribute(file, "unix:ino"));
         assertThat(stat.modified().seconds())
