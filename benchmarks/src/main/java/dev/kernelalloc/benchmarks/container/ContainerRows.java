@@ -13,9 +13,10 @@ import dev.kernelalloc.benchmarks.struct.Profile;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
-/** The rows of arrays and vecs. */
+/** The rows of arrays, vecs and maps. */
 public final class ContainerRows {
 
     /** A list needs more memory than the other programs; it has the JVM's default heap. */
@@ -27,6 +28,9 @@ public final class ContainerRows {
         List<Row> rows = new ArrayList<>();
         for (Profile profile : Profile.values()) {
             rows.addAll(access(profile));
+        }
+        for (int entries : new int[] {1000, 1_000_000}) {
+            rows.addAll(maps(entries));
         }
         rows.addAll(growing(allocators));
         rows.addAll(safepoint("COPY", "copy of 512 MiB", Bar.atMost(1.1)));
@@ -72,6 +76,33 @@ public final class ContainerRows {
                         of(profile, "writingRecords"),
                         of(profile, "rawWriting"),
                         Bar.atMost(1.10)));
+    }
+
+    private static List<Row> maps(int entries) {
+        String work = String.format(Locale.ROOT, "map of %,d, ", entries);
+        Case hit = map(entries, "hashMapHit");
+        return List.of(
+                time(work + "hit", map(entries, "recordHit"), hit, Bar.atMost(1.5)),
+                time(work + "hit", map(entries, "viewHit"), hit, Bar.atMost(1.5)),
+                time(
+                        work + "miss",
+                        map(entries, "miss"),
+                        map(entries, "hashMapMiss"),
+                        Bar.atMost(1.5)),
+                time(
+                        work + "a key removed, another added",
+                        map(entries, "exchange"),
+                        map(entries, "hashMapExchange"),
+                        Bar.REPORTED),
+                Row.figure(
+                        work + "hit, heap bytes",
+                        map(entries, "recordHit"),
+                        Figure.HEAP_BYTES,
+                        Bar.atMost(0.5)));
+    }
+
+    private static Case map(int entries, String method) {
+        return JmhCase.of(MapBenchmark.class, method, Map.of("entries", Integer.toString(entries)));
     }
 
     private static List<Row> growing(List<CAllocator> allocators) {
