@@ -324,7 +324,7 @@ public final class SecretMemory implements AutoCloseable {
             closed = true;
             ProtectionException found = wipe();
             try {
-                pages.giveBack();
+                pages.release();
             } catch (Refusal e) {
                 ProtectionException kept =
                         new ProtectionException(
@@ -643,7 +643,7 @@ public final class SecretMemory implements AutoCloseable {
                 pages.protect(OperatingSystem.Access.NONE);
                 return memory;
             } catch (Refusal | RuntimeException | Error e) {
-                giveBack(pages, e);
+                release(pages, e);
                 throw e;
             }
         }
@@ -662,9 +662,9 @@ public final class SecretMemory implements AutoCloseable {
             return roundedUp(roundedUp(byteSize, byteAlignment) + Canary.BYTES, page);
         }
 
-        private static void giveBack(SecretPages pages, Throwable cause) {
+        private static void release(SecretPages pages, Throwable cause) {
             try {
-                pages.giveBack();
+                pages.release();
             } catch (Refusal e) {
                 cause.addSuppressed(e);
             }

@@ -236,11 +236,11 @@ public final class SharedBox<T> implements AutoCloseable {
     /** Ends a lease, once. */
     void end() {
         if ((long) STATE.getAndAdd(this, -1L) == CLOSED + 1) {
-            giveBack();
+            releaseMemory();
         }
     }
 
-    private void giveBack() {
+    private void releaseMemory() {
         if (STATE.compareAndSet(this, CLOSED, GONE)) {
             block.free();
         }
@@ -367,7 +367,7 @@ public final class SharedBox<T> implements AutoCloseable {
             throw closed();
         }
         if (found == 0) {
-            giveBack();
+            releaseMemory();
         }
     }
 

@@ -338,7 +338,7 @@ public final class Frames {
             preflight.requirePinnable(mapped.bytes());
             return pages.pin(mapped.address(), mapped.bytes(), callState);
         } catch (Refusal e) {
-            throw e.saying(
+            throw e.withMessage(
                     e.getMessage()
                             + ". Without a pin the pages may move: ask for LOCKED alone if that"
                             + " will do, and verify() them");
@@ -429,7 +429,7 @@ public final class Frames {
         }
         return declined.stream().map(Declined::reason).distinct().count() == 1
                 ? decisive
-                : decisive.saying(
+                : decisive.withMessage(
                         declined.stream()
                                 .map(Declined::toString)
                                 .collect(Collectors.joining("; ")));

@@ -22,7 +22,7 @@ final class LongTable {
     long get(long key) {
         long[] now = slots;
         int mask = now.length / 2 - 1;
-        int at = home(key, now);
+        int at = slot(key, now);
         for (int probes = 0; probes <= mask; probes++, at = at + 1 & mask) {
             long found = now[2 * at];
             if (found == 0 || found == key) {
@@ -51,7 +51,7 @@ final class LongTable {
         }
         int mask = slots.length / 2 - 1;
         for (int at = hole + 1 & mask; slots[2 * at] != 0; at = at + 1 & mask) {
-            boolean reachesTheHole = (at - home(slots[2 * at], slots) & mask) >= (at - hole & mask);
+            boolean reachesTheHole = (at - slot(slots[2 * at], slots) & mask) >= (at - hole & mask);
             if (reachesTheHole) {
                 slots[2 * hole + 1] = slots[2 * at + 1];
                 slots[2 * hole] = slots[2 * at];
@@ -87,14 +87,14 @@ final class LongTable {
     /** The slot of a key, or the empty one where it would be. */
     private static int find(long key, long[] slots) {
         int mask = slots.length / 2 - 1;
-        int at = home(key, slots);
+        int at = slot(key, slots);
         while (slots[2 * at] != 0 && slots[2 * at] != key) {
             at = at + 1 & mask;
         }
         return at;
     }
 
-    private static int home(long key, long[] slots) {
+    private static int slot(long key, long[] slots) {
         return (int) (key * GOLDEN >>> 65 - Integer.numberOfTrailingZeros(slots.length));
     }
 }

@@ -63,7 +63,7 @@ public final class PageMap implements AutoCloseable {
             switch (state) {
                 case State.Open(OpenFile file, boolean _) ->
                         os.readPageMap(file, address, entries, callState);
-                case State.Refused(Refusal why) -> throw why.saying(why.getMessage());
+                case State.Refused(Refusal why) -> throw why.withMessage(why.getMessage());
             }
         } finally {
             open.readLock().unlock();

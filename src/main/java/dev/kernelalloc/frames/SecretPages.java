@@ -207,7 +207,7 @@ public record SecretPages(
     }
 
     /** Gives them back, with their guards. */
-    public void giveBack() throws Refusal {
+    public void release() throws Refusal {
         long guard = os.pageBytes();
         try (Arena scratch = Arena.ofConfined()) {
             os.release(address - guard, bytes + 2 * guard, scratch.allocate(CallState.LAYOUT));

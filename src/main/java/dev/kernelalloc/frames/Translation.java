@@ -257,7 +257,7 @@ public final class Translation {
         if (unreadable == null) {
             throw new IllegalStateException("the page map was read");
         }
-        return unreadable.saying(unreadable.getMessage());
+        return unreadable.withMessage(unreadable.getMessage());
     }
 
     /** Returns whether the system never shows the frames of pages. */

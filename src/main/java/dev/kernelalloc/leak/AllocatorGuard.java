@@ -23,16 +23,16 @@ import java.util.function.LongConsumer;
 public final class AllocatorGuard {
 
     /** The remains of an allocator; refers to its memory, but to nothing that guards it. */
-    private static final class Remains extends PhantomReference<AllocatorGuard>
+    private static final class PendingReclaim extends PhantomReference<AllocatorGuard>
             implements LeakDetector.Dropped {
 
         /** Keeps the references reachable, so that the collector enqueues them. */
-        private static final Set<Remains> ALL = ConcurrentHashMap.newKeySet();
+        private static final Set<PendingReclaim> ALL = ConcurrentHashMap.newKeySet();
 
         private final @Nullable LeakRecord record;
         private final Runnable reclaiming;
 
-        Remains(AllocatorGuard guard, @Nullable LeakRecord record, Runnable reclaiming) {
+        PendingReclaim(AllocatorGuard guard, @Nullable LeakRecord record, Runnable reclaiming) {
             super(guard, LeakDetector.DROPPED);
             this.record = record;
             this.reclaiming = reclaiming;
@@ -56,7 +56,7 @@ public final class AllocatorGuard {
     @SuppressWarnings("unused")
     private final List<Consumer<Pressure>> pressureListeners;
 
-    private @Nullable Remains remains;
+    private @Nullable PendingReclaim pending;
 
     /** Creates a guard for an allocator to come, which keeps the listeners of its budget. */
     public AllocatorGuard(Tracker tracker, List<Consumer<Pressure>> pressureListeners) {
@@ -66,7 +66,7 @@ public final class AllocatorGuard {
 
     /** Returns whether the memory of any allocator is guarded. */
     static boolean isAnyGuarded() {
-        return !Remains.ALL.isEmpty();
+        return !PendingReclaim.ALL.isEmpty();
     }
 
     /** Counts memory taken and returned by the allocator: the amount that would be lost. */
@@ -91,8 +91,8 @@ public final class AllocatorGuard {
      *     allocator; refers neither to the allocator nor to this guard
      */
     public void guard(Runnable reclaiming) {
-        remains = new Remains(this, unclosed == null ? null : unclosed.record(), reclaiming);
-        Remains.ALL.add(remains);
+        pending = new PendingReclaim(this, unclosed == null ? null : unclosed.record(), reclaiming);
+        PendingReclaim.ALL.add(pending);
         LeakDetector.ensureRunning();
     }
 
@@ -106,8 +106,8 @@ public final class AllocatorGuard {
     /** There is no memory left to reclaim, or there will never be a time to do so. */
     public void dismiss() {
         closing();
-        Remains known = remains;
-        if (known != null && Remains.ALL.remove(known)) {
+        PendingReclaim known = pending;
+        if (known != null && PendingReclaim.ALL.remove(known)) {
             known.clear();
         }
         Reference.reachabilityFence(this);

@@ -61,7 +61,7 @@ public final class LeakDetector {
                 return true;
             }
             while (DROPPED.poll() != null) {
-                // over: the collector found it in the moment of its end
+                // closed: the collector found it in the moment of its end
             }
             return false;
         }
@@ -78,7 +78,7 @@ public final class LeakDetector {
                 dropped = null; // even if it fails: the next scan finds a record again
                 found.found();
             } else {
-                LeakRecords.ALL.forEach(LeakDetector::look);
+                LeakRecords.ALL.forEach(LeakDetector::check);
             }
         }
     }
@@ -88,13 +88,13 @@ public final class LeakDetector {
         THREAD.ensureRunning();
     }
 
-    private static void look(LeakRecord record) {
+    private static void check(LeakRecord record) {
         if (record.isOrphaned() || record.refersTo(null)) {
             lost(record);
         }
     }
 
-    /** Reports a record, unless it is over or holds no memory. */
+    /** Reports a record, unless it is closed or holds no memory. */
     static void lost(LeakRecord record) {
         if (!record.holdsMemory()) {
             record.end();
@@ -103,24 +103,24 @@ public final class LeakDetector {
         LeakReport report = record.report(); // first: it may find the Java heap full
         Tracker tracker = report == null ? null : record.lose();
         if (tracker != null) {
-            tell(report, tracker);
+            report(report, tracker);
         }
     }
 
     /** Calls all listeners; an exception of one does not affect the others. */
-    private static void tell(LeakReport report, Tracker tracker) {
+    private static void report(LeakReport report, Tracker tracker) {
         long times = tracker.countLost(report);
         if (Long.bitCount(times) == 1) { // the first, second, fourth, ... of one place
             String before = times == 1 ? "" : "\n    lost from there so far: " + times;
-            attempt(report, () -> logger().log(Level.WARNING, report + before));
+            runLogged(report, () -> logger().log(Level.WARNING, report + before));
         }
         EventRecorder.leaked(report);
         for (Consumer<LeakReport> listener : tracker.listeners()) {
-            attempt(report, () -> listener.accept(report));
+            runLogged(report, () -> listener.accept(report));
         }
     }
 
-    private static void attempt(LeakReport report, Runnable telling) {
+    private static void runLogged(LeakReport report, Runnable telling) {
         try {
             telling.run();
         } catch (Throwable e) { // also an assertion of a test, or a class that is missing

@@ -49,7 +49,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
     private static final int ENDED = 1;
     private static final int LOST = 2;
 
-    /** Null once it is over, as is the place: both lead to classes of the owner's program. */
+    /** Null once it is closed, as is the site: both lead to classes of the owner's program. */
     private volatile @Nullable Tracker tracker;
 
     private volatile @Nullable AllocationSite site;
@@ -83,7 +83,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
         return holder.kind != LeakReport.Kind.ALLOCATOR;
     }
 
-    /** Returns who tracks the owner, or null when that is over. */
+    /** Returns the tracker of the owner; null once this is closed. */
     @Nullable Tracker tracker() {
         return tracker;
     }
@@ -114,7 +114,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
 
     /** Ends the record: the owner frees the memory, or leaves it to another. */
     void end() {
-        Tracker tracked = over(ENDED);
+        Tracker tracked = close(ENDED);
         if (tracked != null && ownsMemory()) {
             EventRecorder.ended(tracked.tag(), holder.kind, address, bytes);
         }
@@ -122,11 +122,11 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
 
     /** Returns who tracked the owner to the one caller that is to report it; null to others. */
     @Nullable Tracker lose() {
-        return over(LOST);
+        return close(LOST);
     }
 
     /** The record may stay in {@link LeakRecords} for long, and must pin no class loader there. */
-    private @Nullable Tracker over(int outcome) {
+    private @Nullable Tracker close(int outcome) {
         Tracker tracked = tracker;
         if (!STATE.compareAndSet(this, ALIVE, outcome)) {
             return null;
@@ -134,12 +134,12 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
         tracker = null;
         site = null;
         clear(); // so that the collector need not look at it
-        LeakRecords.ALL.over(this);
+        LeakRecords.ALL.closed(this);
         return tracked;
     }
 
     /** Whether it has ended, or was found to be lost. */
-    boolean isOver() {
+    boolean isClosed() {
         return state != ALIVE;
     }
 
@@ -162,7 +162,7 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
         }
     }
 
-    /** Describes the owner; null when it is over. */
+    /** Describes the owner; null once it is closed. */
     @Nullable LeakReport report() {
         Tracker by = tracker;
         AllocationSite made = site;

@@ -21,8 +21,8 @@ public final class LeakRecords {
 
     static final LeakRecords ALL = new LeakRecords();
 
-    /** So few are over without being unlinked, whatever else is there. */
-    private static final int LEAST_OVER = 32;
+    /** Below this number closed records are not unlinked. */
+    private static final int LEAST_CLOSED = 32;
 
     private static final int MAX_STRIPES = 64;
 
@@ -44,9 +44,9 @@ public final class LeakRecords {
         stripes[record.stripe].push(record);
     }
 
-    /** A record of these is over. */
-    void over(LeakRecord record) {
-        stripes[record.stripe].countOver();
+    /** Records that one of these is closed. */
+    void closed(LeakRecord record) {
+        stripes[record.stripe].countClosed();
     }
 
     /**
@@ -59,7 +59,7 @@ public final class LeakRecords {
     }
 
     /**
-     * Returns whether any record is not over.
+     * Returns whether any record is not closed.
      *
      * @param ofMemory whether only records of owners of memory count
      */
@@ -72,7 +72,7 @@ public final class LeakRecords {
         return false;
     }
 
-    /** How many there are, with those that are over and not yet unlinked. */
+    /** Returns how many there are, with closed ones that are not yet unlinked. */
     int size() {
         int size = 0;
         for (Stripe stripe : stripes) {
@@ -85,7 +85,7 @@ public final class LeakRecords {
 
         private final AtomicReference<@Nullable LeakRecord> newest = new AtomicReference<>();
         private final AtomicInteger linked = new AtomicInteger();
-        private final AtomicInteger over = new AtomicInteger();
+        private final AtomicInteger closed = new AtomicInteger();
         private final AtomicBoolean unlinking = new AtomicBoolean();
 
         void push(LeakRecord record) {
@@ -95,21 +95,21 @@ public final class LeakRecords {
             } while (!newest.compareAndSet(record.older, record));
         }
 
-        void countOver() {
-            if (over.incrementAndGet() > LEAST_OVER + linked.get() / 4
+        void countClosed() {
+            if (closed.incrementAndGet() > LEAST_CLOSED + linked.get() / 4
                     && unlinking.compareAndSet(false, true)) {
                 try {
-                    unlinkOver();
+                    unlinkClosed();
                 } finally {
                     unlinking.set(false);
                 }
             }
         }
 
-        private void unlinkOver() {
+        private void unlinkClosed() {
             int unlinked = 0;
             LeakRecord kept = newest.get();
-            while (kept != null && kept.isOver()) {
+            while (kept != null && kept.isClosed()) {
                 if (newest.compareAndSet(kept, kept.older)) {
                     unlinked++;
                 }
@@ -117,7 +117,7 @@ public final class LeakRecords {
             }
             while (kept != null) {
                 LeakRecord older = kept.older;
-                while (older != null && older.isOver()) {
+                while (older != null && older.isClosed()) {
                     older = older.older;
                     unlinked++;
                 }
@@ -125,12 +125,12 @@ public final class LeakRecords {
                 kept = older;
             }
             linked.addAndGet(-unlinked);
-            over.addAndGet(-unlinked);
+            closed.addAndGet(-unlinked);
         }
 
         boolean hasAlive(boolean ofMemory) {
             LeakRecord record = newest.get();
-            while (record != null && (record.isOver() || ofMemory && !record.ownsMemory())) {
+            while (record != null && (record.isClosed() || ofMemory && !record.ownsMemory())) {
                 record = record.older;
             }
             return record != null;
@@ -138,7 +138,7 @@ public final class LeakRecords {
 
         void forEach(Consumer<LeakRecord> action) {
             for (LeakRecord record = newest.get(); record != null; record = record.older) {
-                if (!record.isOver()) {
+                if (!record.isClosed()) {
                     action.accept(record);
                 }
             }

@@ -187,7 +187,8 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
             release(reserve(probed, pageBytes, callState), probed, callState);
             return ofTheHeap;
         } catch (Refusal.LockLimit e) {
-            return e.saying(function + ": the C heap has no block left, because " + e.getMessage());
+            return e.withMessage(
+                    function + ": the C heap has no block left, because " + e.getMessage());
         } catch (Refusal other) {
             return ofTheHeap;
         }
@@ -576,9 +577,10 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
             try {
                 return ~XdpPins.OF_PROCESS.pin(this, address, bytes, callState);
             } catch (Refusal.NotPermitted | Refusal.NotSupported second) {
-                throw e.saying(e.getMessage() + "; and " + second.getMessage());
+                throw e.withMessage(e.getMessage() + "; and " + second.getMessage());
             } catch (Refusal second) {
-                throw second.saying(second.getMessage() + "; without io_uring: " + e.getMessage());
+                throw second.withMessage(
+                        second.getMessage() + "; without io_uring: " + e.getMessage());
             }
         }
     }

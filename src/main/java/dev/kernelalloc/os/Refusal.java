@@ -18,7 +18,7 @@ public abstract sealed class Refusal extends Exception {
     }
 
     /** A refusal of the same kind in other words. */
-    public abstract Refusal saying(String message);
+    public abstract Refusal withMessage(String message);
 
     /** There is no memory, or no address space, for the request. */
     public static final class OutOfMemory extends Refusal {
@@ -29,7 +29,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new OutOfMemory(message);
         }
     }
@@ -43,7 +43,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new Fragmented(message);
         }
     }
@@ -67,7 +67,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new OverBudget(message, budget, limitBytes, usedBytes, askedBytes);
         }
 
@@ -101,7 +101,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new LockLimit(message);
         }
     }
@@ -115,7 +115,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new NotPermitted(message);
         }
     }
@@ -129,7 +129,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new NotSupported(message);
         }
     }
@@ -150,7 +150,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new Shortage(message);
         }
     }
@@ -167,7 +167,7 @@ public abstract sealed class Refusal extends Exception {
         }
 
         @Override
-        public Refusal saying(String message) {
+        public Refusal withMessage(String message) {
             return new SystemError(message, code);
         }
 

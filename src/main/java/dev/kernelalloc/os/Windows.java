@@ -279,7 +279,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         try {
             WindowsPrivilege.INCREASE_WORKING_SET.enable(this, callState);
         } catch (Refusal e) {
-            throw limit.saying(limit.getMessage() + "; " + e.getMessage());
+            throw limit.withMessage(limit.getMessage() + "; " + e.getMessage());
         }
     }
 

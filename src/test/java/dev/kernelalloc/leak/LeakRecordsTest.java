@@ -146,7 +146,7 @@ class LeakRecordsTest {
         Sentinel sentinel = tracker.sentinelOfOne(LeakReport.Kind.BOX, 8, 8);
         sentinel.end();
         sentinel.end();
-        assertThat(sentinel.record().isOver()).isTrue();
+        assertThat(sentinel.record().isClosed()).isTrue();
         assertThat(sentinel.record().lose()).isNull();
     }
 }
