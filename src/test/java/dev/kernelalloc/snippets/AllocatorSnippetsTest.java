@@ -154,6 +154,7 @@ class AllocatorSnippetsTest {
     }
 
     @Test
+    @SuppressWarnings("try") // closed, not used
     void allocatorBean() throws MalformedObjectNameException {
         PoolAllocator pool = PoolAllocator.create();
         try (AllocatorBean.Registration bean = AllocatorBean.register(pool)) {
