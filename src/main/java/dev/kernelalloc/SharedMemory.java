@@ -155,8 +155,8 @@ public final class SharedMemory implements AutoCloseable {
     }
 
     /**
-     * Sends this memory to the process that {@linkplain #receive receives} at a path, and waits for
-     * it to begin. The memory may be closed as soon as this returns.
+     * Sends this memory to the process that {@linkplain #receive receives} at a path, and waits
+     * until it has received it. The memory may be closed as soon as this returns.
      *
      * @param socket the path; at most 107 bytes
      * @param timeout how long to wait; zero tries once
@@ -167,6 +167,7 @@ public final class SharedMemory implements AutoCloseable {
      * @throws AllocationException if the process has no file descriptor left
      */
     public void sendTo(Path socket, Duration timeout) throws IOException {
+        String path = socket.toString();
         int copy;
         try {
             synchronized (this) {
@@ -176,7 +177,7 @@ public final class SharedMemory implements AutoCloseable {
         } catch (Refusal e) {
             throw explained("sending " + this, e);
         }
-        pages.send(copy, socket.toString(), timeout);
+        pages.send(copy, path, timeout);
     }
 
     /**

@@ -297,11 +297,16 @@ class SharedMemoryTest {
         try (SharedMemory shared = SharedMemory.create("alone", BYTES)) {
             assertThatExceptionOfType(IOException.class)
                     .isThrownBy(() -> shared.sendTo(socket, Duration.ofMillis(5)))
-                    .withMessageContaining("nobody listened");
+                    .withMessageContaining("no process received");
             assertThatExceptionOfType(IOException.class)
                     .isThrownBy(() -> SharedMemory.receive(socket, Duration.ofMillis(5)))
                     .withMessageContaining("the time is up");
             assertThat(socket).doesNotExist();
+            Path nowhere = directory.resolve("missing").resolve("s");
+            assertThatExceptionOfType(IOException.class)
+                    .isThrownBy(
+                            () -> SharedMemory.receive(nowhere, Duration.ofSeconds(Long.MAX_VALUE)))
+                    .withMessageContaining("ENOENT");
             Path tooLong = Path.of("/" + "x".repeat(107));
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> shared.sendTo(tooLong, Duration.ZERO));

@@ -18,7 +18,8 @@ import java.util.function.IntSupplier;
 
 /**
  * A Unix socket over which a file descriptor reaches another process: {@code SCM_RIGHTS}, unix(7).
- * Channels of java.nio can neither do that nor tell their descriptor.
+ * Channels of java.nio cannot, and do not show theirs. The receiver answers by a byte, so the
+ * sender knows.
  *
  * <p>No call blocks: waiting ends at a deadline and by an interrupt, and leaves the carrier of a
  * virtual thread to others.
@@ -27,6 +28,8 @@ final class DescriptorSocket implements AutoCloseable {
 
     private static final boolean IS_X86 = System.getProperty("os.arch").equals("amd64");
 
+    static final int SYS_READ = IS_X86 ? 0 : 63;
+    static final int SYS_WRITE = IS_X86 ? 1 : 64;
     static final int SYS_SOCKET = IS_X86 ? 41 : 198;
     static final int SYS_BIND = IS_X86 ? 49 : 200;
     static final int SYS_LISTEN = IS_X86 ? 50 : 201;
@@ -72,35 +75,49 @@ final class DescriptorSocket implements AutoCloseable {
     private final MemorySegment callState = arena.allocate(CallState.LAYOUT);
     private final String path;
     private final MemorySegment address;
+    private final MemorySegment data = arena.allocate(1);
     private final MemorySegment control = arena.allocate(CMSG_BYTES, Long.BYTES);
     private final MemorySegment message = message();
     private final long deadline;
     private final int socket;
     private boolean bound;
 
-    private DescriptorSocket(Linux linux, String path, Duration timeout) throws IOException {
-        byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
-        if (bytes.length == 0 || bytes.length > MOST_PATH_BYTES || path.indexOf('\0') >= 0) {
-            throw new IllegalArgumentException(
-                    "the path of a Unix socket has 1 to " + MOST_PATH_BYTES + " bytes: " + path);
-        }
+    private DescriptorSocket(Linux linux, String path, byte[] bytes, long timeoutNanos)
+            throws IOException {
         this.linux = linux;
         this.path = path;
         this.address = arena.allocate(Short.BYTES + bytes.length + 1L, Short.BYTES);
         address.set(JAVA_SHORT, 0, AF_UNIX);
         BulkMemory.copy(bytes, bytes.length, address, JAVA_BYTE, Short.BYTES);
-        this.deadline = System.nanoTime() + timeout.toNanos();
+        this.deadline = System.nanoTime() + timeoutNanos;
         int type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
         this.socket = call(SYS_SOCKET, AF_UNIX, type, 0);
         if (socket < 0) {
-            throw failed("making a Unix socket");
+            IOException failure = failed("making a Unix socket");
+            arena.close();
+            throw failure;
         }
     }
 
-    /** Sends a descriptor to the process that listens at a path, or will before the time is up. */
+    private static DescriptorSocket open(Linux linux, String path, Duration timeout)
+            throws IOException {
+        byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
+        if (bytes.length == 0 || bytes.length > MOST_PATH_BYTES || path.indexOf('\0') >= 0) {
+            throw new IllegalArgumentException(
+                    "the path of a Unix socket has 1 to " + MOST_PATH_BYTES + " bytes: " + path);
+        }
+        boolean endless = timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) > 0;
+        return new DescriptorSocket(
+                linux, path, bytes, endless ? Long.MAX_VALUE : timeout.toNanos());
+    }
+
+    /**
+     * Sends a descriptor to the process that listens at a path, or will before the time is up, and
+     * returns when it has received it.
+     */
     static void send(Linux linux, String path, int descriptor, Duration timeout)
             throws IOException {
-        try (DescriptorSocket socket = new DescriptorSocket(linux, path, timeout)) {
+        try (DescriptorSocket socket = open(linux, path, timeout)) {
             socket.connect();
             socket.send(descriptor);
         }
@@ -108,7 +125,7 @@ final class DescriptorSocket implements AutoCloseable {
 
     /** Listens at a path until a process has sent a descriptor, which the caller closes. */
     static int receive(Linux linux, String path, Duration timeout) throws IOException {
-        try (DescriptorSocket socket = new DescriptorSocket(linux, path, timeout)) {
+        try (DescriptorSocket socket = open(linux, path, timeout)) {
             socket.listen();
             return socket.receive();
         }
@@ -121,7 +138,7 @@ final class DescriptorSocket implements AutoCloseable {
                         Posix.ENOENT,
                         Linux.ECONNREFUSED);
         if (result != 0) {
-            throw failed("connecting to " + path + ", where the other process receives");
+            throw failed("no process received at " + path + " in time");
         }
     }
 
@@ -132,6 +149,13 @@ final class DescriptorSocket implements AutoCloseable {
         control.set(JAVA_INT, CMSG_DATA, descriptor);
         if (retried(() -> call(SYS_SENDMSG, socket, message.address(), MSG_NOSIGNAL)) < 0) {
             throw failed("sending a descriptor to " + path);
+        }
+        int answer = retried(() -> call(SYS_READ, socket, data.address(), 1));
+        if (answer < 0) {
+            throw failed("the process at " + path + " did not receive the descriptor");
+        }
+        if (answer == 0) {
+            throw new IOException("the process at " + path + " ended without receiving");
         }
     }
 
@@ -161,7 +185,9 @@ final class DescriptorSocket implements AutoCloseable {
                     break;
                 }
                 if (got > 0) {
-                    return received();
+                    int descriptor = received();
+                    int _ = call(SYS_WRITE, peer, data.address(), 1); // it may have died
+                    return descriptor;
                 }
             } finally {
                 linux.calls().close(connected);
@@ -197,7 +223,7 @@ final class DescriptorSocket implements AutoCloseable {
     /** A message of one byte, which a descriptor needs to travel with, and of control data. */
     private MemorySegment message() {
         MemorySegment vector = arena.allocate(JAVA_LONG, 2);
-        vector.setAtIndex(JAVA_LONG, 0, arena.allocate(1).address());
+        vector.setAtIndex(JAVA_LONG, 0, data.address());
         vector.setAtIndex(JAVA_LONG, 1, 1);
         MemorySegment made = arena.allocate(MSGHDR_BYTES, Long.BYTES);
         made.set(JAVA_LONG, MSG_IOV, vector.address());
@@ -238,8 +264,6 @@ final class DescriptorSocket implements AutoCloseable {
         String why =
                 switch (error.number()) {
                     case Linux.EAGAIN -> ", the time is up";
-                    case Posix.ENOENT, Linux.ECONNREFUSED ->
-                            ", nobody listened before the time was up";
                     case Linux.EADDRINUSE -> ", a file is there: remove it if no process uses it";
                     default -> "";
                 };
