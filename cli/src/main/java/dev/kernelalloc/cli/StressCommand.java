@@ -126,7 +126,7 @@ final class StressCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
 
-    /** What is reported; the components are the names of {@code --json}. */
+    /** The results; the components are the names of {@code --json}. */
     private record Report(
             String version,
             String allocator,

@@ -30,7 +30,7 @@ import java.util.jar.JarOutputStream;
 /** The declarations of a jar without code: what a compiler needs, and japicmp. */
 final class Baseline {
 
-    /** Of every entry, so that equal declarations are equal files. */
+    /** The time of every entry, so that equal declarations are equal files. */
     private static final LocalDateTime TIME = LocalDateTime.of(2026, 1, 1, 0, 0);
 
     private static final ClassFile CLASSES =

@@ -1,4 +1,4 @@
-/** What peers of the library do, as docs/peers.md compares them. */
+/** Facts about peers of the library, for docs/peers.md. */
 @NullMarked
 package dev.kernelalloc.peers;
 

@@ -13,7 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What docs/peers.md says that its peers do, they do. */
+/** Peers behave as docs/peers.md says. */
 class FactsTest {
 
     @Test
