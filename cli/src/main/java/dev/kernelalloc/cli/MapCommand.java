@@ -294,7 +294,7 @@ final class MapCommand implements Callable<Integer> {
                             block.byteSize(),
                             hex(block.address()),
                             Guarantees.text(physical.guarantee(block)),
-                            physical.provenance(block).way().toString()));
+                            physical.provenance(block).backing().toString()));
         }
         List<Piece> pieces = new ArrayList<>();
         for (Run run : runs) {
