@@ -106,19 +106,17 @@ class SlabHeapTest {
 
     @Test
     void thousandsOfThreadsThatHaveDiedLeaveNoMoreThanAFew() throws Exception {
-        long afterFew = 0;
-        for (int i = 0; i < 5000; i += 10) {
+        int alive = 10;
+        for (int i = 0; i < 5000; i += alive) {
             List<Work> some = new ArrayList<>();
-            for (int j = 0; j < 10; j++) {
+            for (int j = 0; j < alive; j++) {
                 some.add(this::useSomeClasses);
             }
             inThreads(some);
-            if (i == 200) {
-                afterFew = heap.counters().capacityBytes();
-            }
         }
+        long slabsOfThoseAlive = alive * 10L * Range.GRANULE_BYTES; // a slab of each of ten classes
         assertThat(heap.counters().cachedBytes()).isLessThanOrEqualTo(CACHE_BYTES);
-        assertThat(heap.counters().capacityBytes()).isLessThan(4 * afterFew + (1 << 20));
+        assertThat(heap.counters().capacityBytes()).isLessThan(2 * slabsOfThoseAlive);
     }
 
     @Test
