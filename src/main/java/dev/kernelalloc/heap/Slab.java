@@ -17,7 +17,7 @@ abstract class SlabMap {
     /** A hint of {@code cache.holder}, for frees: see {@link SlabHeap}. */
     long owner = Slab.UNOWNED;
 
-    /** A hint of {@code cache.holder} for allocations, in a current slab alone. */
+    /** A hint of {@code cache.holder} for allocations and boxes, in a current slab alone. */
     long user = Slab.UNOWNED;
 
     /** The address of the first block. */
@@ -238,6 +238,7 @@ public final class Slab extends SlabRemotePadding {
 
     private static final VarHandle OWNER;
     private static final VarHandle USER;
+    private static final VarHandle LAST_FREED;
     private static final VarHandle REMOTE_WORD;
     private static final VarHandle LINK = MethodHandles.arrayElementVarHandle(char[].class);
 
@@ -246,6 +247,7 @@ public final class Slab extends SlabRemotePadding {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
             OWNER = lookup.findVarHandle(SlabMap.class, "owner", long.class);
             USER = lookup.findVarHandle(SlabMap.class, "user", long.class);
+            LAST_FREED = lookup.findVarHandle(SlabHead.class, "lastFreed", long.class);
             REMOTE_WORD = lookup.findVarHandle(SlabRemote.class, "remote", long.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
@@ -517,8 +519,8 @@ public final class Slab extends SlabRemotePadding {
     void listLastFreed() {
         long block = lastFreed;
         if (block != 0) {
-            lastFreed = 0;
             push((int) indexOf(block));
+            LAST_FREED.setRelease(this, 0L); // a thread that counts sees the state before
         }
     }
 
@@ -707,19 +709,20 @@ public final class Slab extends SlabRemotePadding {
 
     /** Returns where its blocks are; exact if no thread uses the slab during the call. */
     Counters.OfClass count() {
+        // Before the states: the owner may set another block aside meanwhile, or list this one.
+        long last = (long) LAST_FREED.getAcquire(this);
+        int setAside = last == 0 ? -1 : (int) indexOf(last);
         int live = 0;
         int remotelyFreed = 0;
         int held = 0;
         for (int i = 0; i < blocks; i++) {
             switch (link[i]) {
-                case RAW, OWNED -> live++;
+                case RAW -> live++;
+                case OWNED -> live += i == setAside ? 0 : 1;
                 case REMOTE -> remotelyFreed++;
                 case HELD -> held++;
                 default -> {}
             }
-        }
-        if (lastFreed != 0) {
-            live--;
         }
         int free = blocks - live - remotelyFreed - held;
         SlabCache of = cache;

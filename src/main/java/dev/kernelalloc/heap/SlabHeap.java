@@ -59,8 +59,9 @@ import java.util.concurrent.ThreadLocalRandom;
  * {@code cache} field. A new slab begins in this state. Posting the slab to its new cache ends it.
  *
  * <p><b>The block freed last.</b> A current slab sets the block of the box that its user closed
- * last aside for the next box. Only the owner reads and writes {@link Slab#lastFreed}, and puts the
- * block back before anything else happens to the slab.
+ * last aside for the next box. Only the owner writes {@link Slab#lastFreed}, and it puts the block
+ * back before anything else happens to the slab. {@link Slab#count} reads the field before the
+ * states, so a block that was set aside before is never counted as live.
  *
  * <p><b>Concurrent frees of one block</b> may both succeed if one is the owner's: its check and its
  * plain store enclose the other thread's CAS. The block is free once all the same, as collecting
@@ -92,7 +93,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * <ul>
  *   <li>{@code owner} in free: equal to the thread's id only if the thread itself wrote it. The
  *       same holds for {@code user} in allocate, which is read opaquely so that it is not hoisted
- *       from a loop.
+ *       from a loop, and where a box is closed.
  *   <li>elements of the hint tables: final fields of a slab are visible with its reference, and
  *       {@code owner} and {@code user} are 0, or written by the reader.
  *   <li>{@code link} in free: read opaquely. The caller holds the block, so whatever made it RAW
