@@ -404,6 +404,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     @Override
     public final void close() {
+        // As end(), which would be one call more: see BoxMaker.
         if (owner != Thread.currentThread()) {
             throw unusable();
         }

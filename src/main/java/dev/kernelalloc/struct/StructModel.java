@@ -38,7 +38,10 @@ final class StructModel {
         this.type = type;
     }
 
-    /** Returns the model that a new type is made for: each has one type. */
+    /**
+     * Returns the model that a new type is made for: each has one type. So no type comes from
+     * elsewhere, which {@link StructType#newBox} relies on, as it is given the key of boxes.
+     */
     static StructModel requireUnlinked(@Nullable Object model) {
         if (model instanceof StructModel own && own.structType == null) {
             return own;
