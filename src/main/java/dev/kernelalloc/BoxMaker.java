@@ -41,7 +41,7 @@ import java.util.function.Function;
  */
 final class BoxMaker {
 
-    /** Of the constructors of boxes: key, slab, origin and address. */
+    /** The type of the constructors of boxes: key, slab, origin and address. */
     private static final MethodType CONSTRUCTOR =
             MethodType.methodType(
                     Object.class, Object.class, Object.class, Object.class, long.class);

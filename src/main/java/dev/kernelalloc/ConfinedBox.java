@@ -64,12 +64,12 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     /** The thread that may use this box; null once it is closed. */
     private @Nullable Thread owner;
 
-    /** Where the block is, or was. */
+    /** The address of the block, which is freed once the box is closed. */
     private final long address;
 
     private final Origin origin;
 
-    /** Where the block was taken from, so that closing looks nothing up; else ABSENT. */
+    /** The slab of the block, so that closing needs no look-up; otherwise ABSENT. */
     private final Slab slab;
 
     private @Nullable Life life;

@@ -34,8 +34,8 @@ import java.util.Locale;
  * ends its own locks and pins.
  *
  * <p><b>What others can do.</b> The size of the memory is sealed, so no process can truncate it and
- * thereby kill the others; memory that is not sealed is refused. Whoever has it can write to it at
- * any time: check what you read from it once it is copied. And whoever has it can remove its pages
+ * thereby kill the others; memory that is not sealed is refused. A process that has it can write to
+ * it at any time: check what you read from it once it is copied. It can also remove pages
  * (fallocate(2), {@code FALLOC_FL_PUNCH_HOLE}): they read as zeros next, at other addresses, which
  * {@link AdoptedMemory#verify} reports. If memory has run out by then, the kernel ends the process
  * that touches them; for {@linkplain #createHuge huge pages} that is so when the pool is empty.

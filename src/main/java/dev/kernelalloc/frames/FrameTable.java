@@ -23,9 +23,9 @@ import java.util.function.Consumer;
  *
  * <p><b>Concurrency.</b> Changes hold the lock; look-ups do not. Their loads are plain: a slab is
  * entered before any of its blocks is published, and the hand-over of a block to another thread
- * orders the rest. Who synchronizes with a listener of drifts sees the new address. An opaque load
- * would keep HotSpot from moving the loads before it out of a loop: 3.1 ns instead of 1.7. A slab
- * that has been removed is never entered again.
+ * orders the rest. A thread that synchronizes with a listener of drifts sees the new address. An
+ * opaque load would keep HotSpot from moving the loads before it out of a loop: 3.1 ns instead of
+ * 1.7. A slab that has been removed is never entered again.
  */
 final class FrameTable {
 
@@ -44,7 +44,7 @@ final class FrameTable {
 
     private final @Nullable FrameSlab[][] slabs = new FrameSlab[1 << DIRECTORY_BITS][];
 
-    /** Of each window, the small slab of each page. */
+    /** The small slab of each page, for each window. */
     private final @Nullable FrameSlab[][][] small = new FrameSlab[1 << DIRECTORY_BITS][][];
 
     private final int pageShift;

@@ -172,7 +172,7 @@ final class DescriptorSocket implements AutoCloseable {
         }
     }
 
-    /** Whoever connects and sends nothing is passed over. */
+    /** A process that connects and sends nothing is ignored. */
     private int receive() throws IOException {
         int connected;
         while ((connected = retried(this::accept)) >= 0) {

@@ -39,7 +39,7 @@ final class TypeCode implements Consumer<ClassBuilder> {
     private static final MethodTypeDesc NEW_BOX =
             MethodTypeDesc.of(CD_Object, CD_Object, CD_Object, CD_Object, CD_long);
 
-    /** Of the constructors of boxes. */
+    /** The type of the constructors of boxes. */
     static final MethodTypeDesc INIT_BOX = NEW_BOX.changeReturnType(CD_void);
 
     private static final MethodTypeDesc MEMORY = MethodTypeDesc.of(SEGMENT, CD_long, CD_long);

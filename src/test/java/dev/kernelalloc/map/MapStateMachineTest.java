@@ -23,7 +23,7 @@ import java.util.function.Supplier;
 /** Random uses of a map of records and one of views, beside a {@code HashMap}. */
 class MapStateMachineTest {
 
-    /** Of 12 bytes, so that slots have padding. */
+    /** A value of 12 bytes, so that slots have padding. */
     record Value(int a, int b, int c) {
         static Value of(int number) {
             return new Value(number, ~number, number * 3);

@@ -94,7 +94,7 @@ class NativeMapTest {
 
     // ---- views ----------------------------------------------------------------------------------
 
-    /** What changes keys. */
+    /** The calls that change keys. */
     enum Change {
         ADD(map -> map.getOrAdd(77)),
         REMOVE(map -> map.remove(1)),
@@ -261,7 +261,7 @@ class NativeMapTest {
 
     // ---- code called by a map -------------------------------------------------------------------
 
-    /** What code called by a map tries. */
+    /** The calls that code called by a map tries. */
     enum Attack {
         ADD(map -> map.put(99, new Hooked(1))),
         REMOVE(map -> map.remove(0)),
