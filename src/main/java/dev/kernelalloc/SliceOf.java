@@ -27,11 +27,15 @@ final class SliceOf<T> extends NativeSlice<T> {
     /** That of the owner, if the library has one. */
     private final ChangeGuard guard;
 
+    /** Whether reading an element calls the user's code in the middle. */
+    private final boolean guarded;
+
     SliceOf(StructType<T> type, MemorySegment segment, long length, ChangeGuard guard) {
         this.type = type;
         this.segment = segment;
         this.length = length;
         this.guard = guard;
+        this.guarded = ChangeGuard.isNeededToRead(type.type());
     }
 
     @SuppressWarnings("unchecked") // a copy for T
@@ -67,12 +71,27 @@ final class SliceOf<T> extends NativeSlice<T> {
 
     @Override
     public T get(long index) {
-        return type.get(segment, Objects.checkIndex(index, length) * stride());
+        long offset = Objects.checkIndex(index, length) * stride();
+        if (!guarded) {
+            return type.get(segment, offset);
+        }
+        guard.enter();
+        try {
+            return type.get(segment, offset);
+        } finally {
+            guard.exit();
+        }
     }
 
     @Override
     public void set(long index, T value) {
-        type.set(segment, Objects.checkIndex(index, length) * stride(), value);
+        long offset = Objects.checkIndex(index, length) * stride();
+        guard.enter();
+        try {
+            type.set(segment, offset, value);
+        } finally {
+            guard.exit();
+        }
     }
 
     @Override

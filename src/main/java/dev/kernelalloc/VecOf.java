@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.ChangeGuard;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
@@ -20,9 +21,13 @@ final class VecOf<T> extends NativeVec<T> {
 
     private final StructType<T> type;
 
+    /** Whether reading an element calls the user's code in the middle. */
+    private final boolean guarded;
+
     VecOf(StructType<T> type, OwnedBlock block, long size) {
         super(type, block, size);
         this.type = type;
+        this.guarded = ChangeGuard.isNeededToRead(type.type());
     }
 
     /** A vec over a block, which ends where there can be none. */
@@ -38,7 +43,16 @@ final class VecOf<T> extends NativeVec<T> {
 
     @Override
     public T get(long index) {
-        return known().get(memory, Objects.checkIndex(index, size) * stride());
+        long offset = Objects.checkIndex(index, size) * stride();
+        if (!guarded) {
+            return known().get(memory, offset);
+        }
+        guard.enter();
+        try {
+            return known().get(memory, offset);
+        } finally {
+            guard.exit();
+        }
     }
 
     @Override

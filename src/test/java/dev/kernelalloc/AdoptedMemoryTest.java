@@ -248,6 +248,19 @@ class AdoptedMemoryTest {
     }
 
     @Test
+    @DisplayName(
+            "An adoption whose arena is closed takes over no lock of what is mapped there next")
+    void close_arenaOfAnotherAdoptionIsClosed_unlocks() throws Throwable {
+        ReplacedMemory memory = new ReplacedMemory("nothing");
+        AdoptedMemory dead = physical.adopt(memory.first, LOCKED);
+        memory.replace(false);
+        physical.adopt(memory.second, LOCKED).close();
+        assertThat(LinuxProcess.mappingFlags(memory.second.address())).doesNotContain("lo");
+        dead.close();
+        memory.unmap();
+    }
+
+    @Test
     @DisplayName("Memory that is confined to another thread is neither adopted nor closed")
     void adopt_confinedToAnotherThread_isRefused() throws Exception {
         try (Arena arena = Arena.ofConfined();
@@ -273,13 +286,14 @@ class AdoptedMemoryTest {
         private static final long PLACE = 2L << 40;
 
         private final Arena arena = Arena.ofShared();
+        private final MemorySegment place;
         private final MemorySegment first;
         private final OperatingSystem system;
         private MemorySegment second = MemorySegment.NULL;
 
         @SuppressWarnings("restricted")
         private ReplacedMemory(String call) {
-            MemorySegment place = MemorySegment.ofAddress(PLACE).reinterpret(BYTES);
+            place = MemorySegment.ofAddress(PLACE).reinterpret(BYTES);
             first = mapAt(place).reinterpret(arena, memory -> call("munmap", memory));
             system =
                     (OperatingSystem)
@@ -288,7 +302,7 @@ class AdoptedMemoryTest {
                                     new Class<?>[] {OperatingSystem.class},
                                     (_, method, arguments) -> {
                                         if (method.getName().equals(call)) {
-                                            replace(place, call.equals("unlock"));
+                                            replace(call.equals("unlock"));
                                         }
                                         return invoke(method, arguments);
                                     });
@@ -302,7 +316,7 @@ class AdoptedMemoryTest {
             }
         }
 
-        private void replace(MemorySegment place, boolean locked) {
+        private void replace(boolean locked) {
             arena.close();
             second = mapAt(place);
             if (locked) {

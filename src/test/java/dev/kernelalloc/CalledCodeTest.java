@@ -62,6 +62,15 @@ class CalledCodeTest {
         }
     }
 
+    /** A record with code that runs while a record around it is read. */
+    record Inner(long value) {
+        Inner {
+            Hook.reach(Place.RECORD);
+        }
+    }
+
+    record Outer(Inner inner, long value) {}
+
     interface Cell {
         long value();
 
@@ -189,6 +198,41 @@ class CalledCodeTest {
     @AfterEach
     void disarm() {
         Hook.armed = Hook::nothing;
+    }
+
+    @Test
+    @DisplayName("Code that runs while an element is read cannot move the elements")
+    void get_nestedConstructorRemovesElements_isRefused() {
+        StructType<Outer> outer = StructType.of(MethodHandles.lookup(), Outer.class);
+        try (NativeVec<Outer> vec = NativeVec.create(outer)) {
+            for (long i = 0; i < 4; i++) {
+                vec.add(new Outer(new Inner(i), i));
+            }
+            NativeSlice<Outer> slice = vec.slice(0, 3);
+            Outer value = new Outer(new Inner(1), 1);
+            for (Runnable access : List.<Runnable>of(() -> vec.get(1), () -> slice.get(1))) {
+                Hook.place = Place.RECORD;
+                Hook.armed = () -> vec.removeAt(0);
+                assertThatExceptionOfType(ConcurrentModificationException.class)
+                        .isThrownBy(access::run);
+                assertThat(vec.get(1)).isEqualTo(value);
+                assertThat(vec.size()).isEqualTo(4);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("Code that runs while an element of a slice is written cannot move the elements")
+    void setOfSlice_accessorRemovesElements_isRefused() {
+        List<Hooked> two = List.of(EIGHT, NINE);
+        try (NativeVec<Hooked> vec = NativeVec.copyOf(KernelAllocator.global(), HOOKED, two)) {
+            NativeSlice<Hooked> slice = vec.slice(0, 2);
+            Hook.place = Place.RECORD;
+            Hook.armed = () -> vec.removeAt(0);
+            assertThatExceptionOfType(ConcurrentModificationException.class)
+                    .isThrownBy(() -> slice.set(1, NINE));
+            assertThat(vec.size()).isEqualTo(2);
+        }
     }
 
     private static void see(Hooked element) {

@@ -2,6 +2,8 @@ package dev.kernelalloc.core;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.reflect.RecordComponent;
+import java.util.Arrays;
 import java.util.ConcurrentModificationException;
 
 /**
@@ -36,6 +38,19 @@ public final class ChangeGuard {
 
     private ChangeGuard(@Nullable Thread owner) {
         this.owner = owner;
+    }
+
+    /**
+     * Returns whether reading a value of that type calls the user's code before all of the value is
+     * read: constructors of nested records, character sets.
+     *
+     * @param type a record, or an interface, whose views are read later
+     */
+    public static boolean isNeededToRead(Class<?> type) {
+        return type.isRecord()
+                && Arrays.stream(type.getRecordComponents())
+                        .map(RecordComponent::getType)
+                        .anyMatch(component -> !component.isPrimitive());
     }
 
     /** The user's code is called from here on. */

@@ -99,11 +99,16 @@ final class AdoptedLocks {
         claim.locks.clear();
     }
 
-    /** Passes the parts of a lock to the claims from an index on, and unlocks the rest. */
+    /**
+     * Passes the parts of a lock to the claims from an index on, and unlocks the rest. A claim
+     * whose arena is closed has no memory any more: what is mapped there is someone else's.
+     */
     private void passOn(Lock lock, Claim from, int first) {
         for (int i = first; i < claims.size(); i++) {
             Claim other = claims.get(i);
-            if (other.start < lock.end() && lock.address < other.end) {
+            if (other.start < lock.end()
+                    && lock.address < other.end
+                    && other.memory.scope().isAlive()) {
                 Lock common = lock;
                 if (lock.address < other.start) {
                     passOn(lock.upTo(other.start), from, i + 1);

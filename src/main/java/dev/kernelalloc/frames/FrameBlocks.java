@@ -58,7 +58,7 @@ public final class FrameBlocks implements BlockSource {
                 return frames.obtain(wanted);
             } catch (Refusal e) {
                 if (retry == null) {
-                    retry = new Retry(own, frames.budget().relief(), Retry.WITHOUT_WAITING);
+                    retry = new Retry(own, frames.budget().relief(), Retry.FIRST_STEPS);
                 }
                 retry.after(e);
             }

@@ -59,7 +59,7 @@ public final class FrameChunks implements ChunkSource {
         long before = reserve.minimum();
         reserve.minimum(bytes).forEach(this::releaseSlab);
         try {
-            Retry retry = new Retry(own, relief(), Retry.WITHOUT_WAITING);
+            Retry retry = new Retry(own, relief(), Retry.FIRST_STEPS);
             while (reserve.missing() > 0) {
                 try {
                     keep(made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES));

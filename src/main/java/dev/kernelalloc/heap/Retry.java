@@ -6,7 +6,7 @@ import dev.kernelalloc.os.Refusal;
  * Decides what is done after the refusals of one request, in which order, and when it is refused:
  *
  * <ol>
- *   <li>A refusal that is {@linkplain Remedy#isFinal final} is thrown at once.
+ *   <li>If the first refusal is {@linkplain Remedy#isFinal final}, it is thrown at once.
  *   <li>The allocator of the request reclaims what is idle in it, in as many steps as it has.
  *   <li>The remedies of its limit follow: all allocators of the limit release what is idle, a
  *       listener may raise it, and threads that hold memory in passing are awaited, for 200
@@ -44,10 +44,10 @@ public final class Retry {
     }
 
     /**
-     * The steps of a limit that do not wait. For pages, which take milliseconds to find in each
-     * attempt.
+     * The first steps of a limit: to release what is idle, and the listener; without a listener
+     * also one wait. For pages, which take milliseconds to find in each attempt.
      */
-    public static final int WITHOUT_WAITING = 2;
+    public static final int FIRST_STEPS = 2;
 
     private final Remedy own;
     private final Remedy others;

@@ -43,6 +43,8 @@ final class LongTable {
     /** More than this, entries pass the last home with a probability below 1e-18. */
     private static final long MOST_SPILLED = 128;
 
+    private static final SecureRandom RANDOM = new SecureRandom();
+
     private static final long MIX = 0x9FB21C651E98DF25L;
     private static final long UNMIX = inverse(MIX);
 
@@ -83,8 +85,7 @@ final class LongTable {
      * @param memory zeros, for {@link #slots} slots
      */
     static LongTable create(StructType<?> type, MemorySegment memory, long capacity) {
-        SecureRandom random = new SecureRandom();
-        return create(type, memory, capacity, random.nextLong(), random.nextLong() | 1);
+        return create(type, memory, capacity, RANDOM.nextLong(), RANDOM.nextLong() | 1);
     }
 
     /**

@@ -195,8 +195,8 @@ public abstract class MapEntries<V> {
     public final LongStream keys() {
         table.requireAccess();
         return StreamSupport.longStream(
-                Spliterators.spliterator(
-                        new KeyIterator(this), size, Spliterator.DISTINCT | Spliterator.NONNULL),
+                Spliterators.spliteratorUnknownSize( // with a size, count() would not step
+                        new KeyIterator(this), Spliterator.DISTINCT | Spliterator.NONNULL),
                 false);
     }
 

@@ -1,6 +1,7 @@
 package dev.kernelalloc.map;
 
 import dev.kernelalloc.ArrayLease;
+import dev.kernelalloc.core.ChangeGuard;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.struct.StructType;
 
@@ -23,10 +24,14 @@ final class MapLeaseOf<V> extends MapLease<V> {
     private final StructType<V> type;
     private final ArrayLease<MemorySegment> lease;
 
+    /** Whether reading a value calls the user's code in the middle. */
+    private final boolean guarded;
+
     MapLeaseOf(StructType<V> type, ArrayLease<MemorySegment> lease, LongTable table, long size) {
         super(type, table, size);
         this.type = type;
         this.lease = lease;
+        this.guarded = ChangeGuard.isNeededToRead(type.type());
     }
 
     /**
@@ -60,7 +65,15 @@ final class MapLeaseOf<V> extends MapLease<V> {
 
     @Override
     V read(long place) {
-        return type.get(table.memory(), table.value(place));
+        if (!guarded) {
+            return type.get(table.memory(), table.value(place));
+        }
+        guard.enter();
+        try {
+            return type.get(table.memory(), table.value(place));
+        } finally {
+            guard.exit();
+        }
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.kernelalloc.map;
 
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeArray;
+import dev.kernelalloc.core.ChangeGuard;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.struct.StructType;
 
@@ -25,6 +26,9 @@ final class MapOf<V> extends NativeMap<V> {
 
     private final StructType<V> type;
 
+    /** Whether reading a value calls the user's code in the middle. */
+    private final boolean guarded;
+
     MapOf(
             StructType<V> type,
             StructType<MemorySegment> slot,
@@ -34,6 +38,7 @@ final class MapOf<V> extends NativeMap<V> {
             long size) {
         super(type, slot, allocator, memory, table, size);
         this.type = type;
+        this.guarded = ChangeGuard.isNeededToRead(type.type());
     }
 
     /** A map over memory, which is the caller's still where this throws. */
@@ -58,7 +63,7 @@ final class MapOf<V> extends NativeMap<V> {
     @Override
     public @Nullable V get(long key) {
         long place = table.find(key);
-        return place < 0 ? null : type.get(values(), table.value(place));
+        return place < 0 ? null : read(place);
     }
 
     @Override
@@ -85,7 +90,15 @@ final class MapOf<V> extends NativeMap<V> {
 
     @Override
     V read(long place) {
-        return type.get(values(), table.value(place));
+        if (!guarded) {
+            return type.get(values(), table.value(place));
+        }
+        guard.enter();
+        try {
+            return type.get(values(), table.value(place));
+        } finally {
+            guard.exit();
+        }
     }
 
     @Override

@@ -362,6 +362,7 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
      */
     public final void clear() {
         requireChangeable();
+        StackReserve.requireForCaller(); // all entries are removed or none
         endViews();
         table.clear();
         size = 0;

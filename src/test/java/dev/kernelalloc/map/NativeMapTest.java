@@ -31,6 +31,7 @@ import java.util.ConcurrentModificationException;
 import java.util.List;
 import java.util.PrimitiveIterator;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 
 class NativeMapTest {
 
@@ -48,6 +49,19 @@ class NativeMapTest {
             return value;
         }
     }
+
+    /** A record with code that runs while a record around it is read. */
+    record Nested(long value) {
+        private static Runnable armed = Hooked::nothing;
+
+        Nested {
+            Runnable once = armed;
+            armed = Hooked::nothing;
+            once.run();
+        }
+    }
+
+    record Outer(Nested nested, long value) {}
 
     interface Cell {
         long value();
@@ -304,6 +318,33 @@ class NativeMapTest {
         }
     }
 
+    @Test
+    @DisplayName("Code that runs while a value is read cannot change the keys, or end the map")
+    void get_nestedConstructorChangesKeys_isRefused() {
+        StructType<Outer> outer = StructType.of(MethodHandles.lookup(), Outer.class);
+        try (NativeMap<Outer> map = NativeMap.create(outer)) {
+            for (long key = 0; key < 4; key++) {
+                map.put(key, new Outer(new Nested(key), key));
+            }
+            List<Runnable> changes =
+                    List.of(
+                            () -> map.remove(0),
+                            () -> map.put(9, new Outer(new Nested(9), 9)),
+                            () -> map.reserve(1000),
+                            map::clear,
+                            map::close,
+                            map::share);
+            for (Runnable change : changes) {
+                Nested.armed = change;
+                assertThatExceptionOfType(ConcurrentModificationException.class)
+                        .isThrownBy(() -> map.get(1));
+                for (long key = 0; key < 4; key++) {
+                    assertThat(map.get(key)).isEqualTo(new Outer(new Nested(key), key));
+                }
+            }
+        }
+    }
+
     private Hooked run(Attack attack, Hooked value) {
         attack.attack.accept(records);
         return value;
@@ -344,8 +385,10 @@ class NativeMapTest {
     void keys_changedInBetween_failFast(Change change) {
         views.reserve(20);
         PrimitiveIterator.OfLong keys = views.keys().iterator();
+        LongStream other = views.keys();
         keys.nextLong();
         change.change.accept(views);
+        assertThatExceptionOfType(ConcurrentModificationException.class).isThrownBy(other::count);
         assertThatExceptionOfType(ConcurrentModificationException.class).isThrownBy(keys::nextLong);
     }
 
