@@ -288,6 +288,71 @@ class SharedMemoryTest {
         call("close", stranger);
     }
 
+    @Test
+    @DisplayName("A descriptor in a message of no bytes is closed, and the next sender is heard")
+    void receive_descriptorInEmptyMessage_isClosed() throws Throwable {
+        int stranger = memfd(MFD_CLOEXEC);
+        int before = openDescriptors();
+        try (ExecutorService runner = Executors.newSingleThreadExecutor();
+                SharedMemory shared = SharedMemory.create("with bytes", BYTES)) {
+            Future<SharedMemory> receiver = runner.submit(() -> SharedMemory.receive(socket, LONG));
+            try (SharedMemoryPeer peer = SharedMemoryPeer.connect(socket.toString())) {
+                peer.send(0, stranger);
+            }
+            shared.sendTo(socket, LONG);
+            receiver.get().close();
+        }
+        assertThat(openDescriptors()).isEqualTo(before);
+        call("close", stranger);
+    }
+
+    @Test
+    @DisplayName("A process without a descriptor left does not blame the sender")
+    void receive_noDescriptorLeft_namesTheLimit() throws Exception {
+        try (SharedMemory shared = SharedMemory.create("one too many", BYTES)) {
+            ChildJvm.Result other =
+                    whileOtherRuns(
+                            Exhausted.class,
+                            () -> {
+                                shared.sendTo(socket, LONG);
+                                try (SharedMemoryPeer peer =
+                                        SharedMemoryPeer.connect(socket + "2")) {
+                                    peer.send(1, shared.descriptor());
+                                }
+                            });
+            assertThat(other.output()).contains("ulimit -n").doesNotContain("sent no descriptor");
+        }
+    }
+
+    /** Receives memory, and then more, for which it has no descriptor left. */
+    static final class Exhausted {
+
+        private static final int RLIMIT_NOFILE = 7;
+        private static final int FEW = 300;
+
+        private Exhausted() {}
+
+        static void main(String[] arguments) throws Throwable {
+            Duration patience = Duration.ofSeconds(30);
+            SharedMemory.receive(Path.of(arguments[0]), patience).close(); // loads the classes
+            MemorySegment limits = Arena.global().allocate(JAVA_LONG, 2);
+            limits.setAtIndex(JAVA_LONG, 0, FEW);
+            limits.setAtIndex(JAVA_LONG, 1, FEW);
+            call("setrlimit", RLIMIT_NOFILE, limits.address());
+            int last = 0;
+            while (last >= 0) {
+                last = call("eventfd", 0, 0);
+            }
+            call("close", FEW - 1); // for the socket
+            call("close", FEW - 2); // and the connection
+            try {
+                SharedMemory.receive(Path.of(arguments[0] + "2"), patience).close();
+            } catch (IOException e) {
+                IO.println(e.getMessage());
+            }
+        }
+    }
+
     // ---- waiting --------------------------------------------------------------------------------
 
     @Test

@@ -47,6 +47,7 @@ final class DescriptorSocket implements AutoCloseable {
     static final int AT_FDCWD = -100;
     static final int MSG_CMSG_CLOEXEC = 0x40000000;
     static final int MSG_NOSIGNAL = 0x4000;
+    static final int MSG_CTRUNC = 8;
     static final int SOL_SOCKET = 1;
     static final int SCM_RIGHTS = 1;
 
@@ -60,6 +61,7 @@ final class DescriptorSocket implements AutoCloseable {
     private static final long MSG_IOVLEN = 24;
     private static final long MSG_CONTROL = 32;
     private static final long MSG_CONTROLLEN = 40;
+    private static final long MSG_FLAGS = 48;
 
     /** {@code struct cmsghdr}, and room for one descriptor: the kernel closes all others. */
     private static final long CMSG_BYTES = 20;
@@ -184,10 +186,16 @@ final class DescriptorSocket implements AutoCloseable {
                 if (got < 0) {
                     break;
                 }
+                int descriptor = received();
                 if (got > 0) {
-                    int descriptor = received();
+                    if (descriptor < 0) {
+                        throw noDescriptor();
+                    }
                     int _ = call(SYS_WRITE, peer, data.address(), 1); // it may have died
                     return descriptor;
+                }
+                if (descriptor >= 0) {
+                    linux.calls().close(descriptor); // an empty message can carry one
                 }
             } finally {
                 linux.calls().close(connected);
@@ -210,14 +218,24 @@ final class DescriptorSocket implements AutoCloseable {
                                 callState);
     }
 
-    private int received() throws IOException {
-        if (message.get(JAVA_LONG, MSG_CONTROLLEN) < CMSG_BYTES
-                || control.get(JAVA_LONG, 0) != CMSG_BYTES
-                || control.get(JAVA_INT, CMSG_LEVEL) != SOL_SOCKET
-                || control.get(JAVA_INT, CMSG_TYPE) != SCM_RIGHTS) {
-            throw new IOException("the process that connected to " + path + " sent no descriptor");
-        }
-        return control.get(JAVA_INT, CMSG_DATA);
+    /** Returns the descriptor that a message carried, which is open from now on, or -1. */
+    private int received() {
+        boolean carried =
+                message.get(JAVA_LONG, MSG_CONTROLLEN) >= CMSG_BYTES
+                        && control.get(JAVA_LONG, 0) == CMSG_BYTES
+                        && control.get(JAVA_INT, CMSG_LEVEL) == SOL_SOCKET
+                        && control.get(JAVA_INT, CMSG_TYPE) == SCM_RIGHTS;
+        return carried ? control.get(JAVA_INT, CMSG_DATA) : -1;
+    }
+
+    private IOException noDescriptor() {
+        boolean dropped = (message.get(JAVA_INT, MSG_FLAGS) & MSG_CTRUNC) != 0;
+        return new IOException(
+                dropped
+                        ? "the kernel dropped the descriptor sent to "
+                                + path
+                                + ": this process may have none left, raise its limit (ulimit -n)"
+                        : "the process that connected to " + path + " sent no descriptor");
     }
 
     /** A message of one byte, which a descriptor needs to travel with, and of control data. */
