@@ -390,6 +390,19 @@ class SharedMemoryTest {
     }
 
     @Test
+    @DisplayName("A file that another process put in the socket's place is not removed")
+    void receive_socketReplaced_keepsTheOtherFile() throws Exception {
+        try (ExecutorService runner = Executors.newSingleThreadExecutor()) {
+            Future<SharedMemory> receiver = runner.submit(() -> SharedMemory.receive(socket, LONG));
+            SharedMemoryPeer.connect(socket.toString()).close();
+            Files.delete(socket);
+            Files.writeString(socket, "of another");
+            receiver.cancel(true);
+        }
+        assertThat(socket).hasContent("of another");
+    }
+
+    @Test
     @DisplayName("An interrupt ends the waiting")
     void receive_interrupted_ends() {
         Thread.currentThread().interrupt();

@@ -44,7 +44,6 @@ final class DescriptorSocket implements AutoCloseable {
     static final int SOCK_SEQPACKET = 5;
     static final int SOCK_NONBLOCK = 0x800;
     static final int SOCK_CLOEXEC = 0x80000;
-    static final int AT_FDCWD = -100;
     static final int MSG_CMSG_CLOEXEC = 0x40000000;
     static final int MSG_NOSIGNAL = 0x4000;
     static final int MSG_CTRUNC = 8;
@@ -82,7 +81,7 @@ final class DescriptorSocket implements AutoCloseable {
     private final MemorySegment message = message();
     private final long deadline;
     private final int socket;
-    private boolean bound;
+    private FileIdentity bound = FileIdentity.NONE;
 
     private DescriptorSocket(Linux linux, String path, byte[] bytes, long timeoutNanos)
             throws IOException {
@@ -168,7 +167,7 @@ final class DescriptorSocket implements AutoCloseable {
                 || call(SYS_BIND, socket, address.address(), address.byteSize()) != 0) {
             throw failed("making the socket " + path);
         }
-        bound = true;
+        bound = file();
         if (call(SYS_LISTEN, socket, 1, 0) != 0) {
             throw failed("listening at " + path);
         }
@@ -288,10 +287,15 @@ final class DescriptorSocket implements AutoCloseable {
         return new IOException(what + ": " + error + why);
     }
 
+    private FileIdentity file() {
+        return FileIdentity.at(linux, address.asSlice(Short.BYTES), callState);
+    }
+
+    /** Another process may have removed the file, and made one of its own. */
     @Override
     public void close() {
-        if (bound) {
-            call(SYS_UNLINKAT, AT_FDCWD, address.address() + Short.BYTES, 0);
+        if (!bound.equals(FileIdentity.NONE) && bound.equals(file())) {
+            call(SYS_UNLINKAT, FileIdentity.AT_FDCWD, address.address() + Short.BYTES, 0);
         }
         linux.calls().close(socket);
         arena.close();

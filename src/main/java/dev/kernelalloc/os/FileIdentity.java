@@ -7,10 +7,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The identity of the file behind a descriptor: a number that was closed may be another file's a
- * moment later. It is the device and inode of statx(2); each io_uring has an inode of its own.
+ * The identity of the file behind a descriptor or a path: a number that was closed, or a path that
+ * was removed, may be another file's a moment later. It is the device and inode of statx(2); each
+ * io_uring has an inode of its own.
  *
- * @param device the major and minor number; -1 if the descriptor is not open
+ * @param device the major and minor number; -1 if the descriptor is not open, or no file is there
  * @param inode the inode on the device
  */
 public record FileIdentity(long device, long inode) {
@@ -19,6 +20,8 @@ public record FileIdentity(long device, long inode) {
 
     static final int SYS_STATX = IS_X86 ? 332 : 291;
 
+    static final int AT_FDCWD = -100;
+    static final int AT_SYMLINK_NOFOLLOW = 0x100;
     static final int AT_EMPTY_PATH = 0x1000;
     static final int STATX_INO = 0x100;
 
@@ -29,7 +32,7 @@ public record FileIdentity(long device, long inode) {
     static final long STX_DEV_MAJOR = 136;
     static final long STX_DEV_MINOR = 140;
 
-    /** The identity of a closed descriptor, or of any on a system without identities. */
+    /** The identity of a closed descriptor, of no file, or of any if the system has none. */
     public static final FileIdentity NONE = new FileIdentity(-1, -1);
 
     /**
@@ -37,7 +40,23 @@ public record FileIdentity(long device, long inode) {
      */
     static FileIdentity of(Linux linux, int file, MemorySegment callState) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment path = arena.allocateFrom("");
+            return of(linux, file, arena.allocateFrom(""), AT_EMPTY_PATH, callState);
+        }
+    }
+
+    /**
+     * Returns the identity of what is at a path, which may be a symbolic link; {@link #NONE} if
+     * nothing is.
+     *
+     * @param path ends with a byte of 0
+     */
+    static FileIdentity at(Linux linux, MemorySegment path, MemorySegment callState) {
+        return of(linux, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, callState);
+    }
+
+    private static FileIdentity of(
+            Linux linux, int file, MemorySegment path, int flags, MemorySegment callState) {
+        try (Arena arena = Arena.ofConfined()) {
             MemorySegment answer = arena.allocate(STATX_BYTES, Long.BYTES);
             long result =
                     linux.calls()
@@ -45,7 +64,7 @@ public record FileIdentity(long device, long inode) {
                                     SYS_STATX,
                                     file,
                                     path.address(),
-                                    AT_EMPTY_PATH,
+                                    flags,
                                     STATX_INO,
                                     answer.address(),
                                     0,
