@@ -158,10 +158,14 @@ public final class SharedMemory implements AutoCloseable {
      * Sends this memory to the process that {@linkplain #receive receives} at a path, and waits
      * until it has received it. The memory may be closed as soon as this returns.
      *
+     * <p>It is sent only to a process of the same user, or of root: any user who can write to the
+     * directory of the path can begin to receive there first. To share it with another user, pass
+     * {@link #descriptor()} by other code.
+     *
      * @param socket the path; at most 107 bytes
      * @param timeout how long to wait; zero tries once
-     * @throws IOException if no process received in time; if the thread is interrupted, an {@link
-     *     java.io.InterruptedIOException}
+     * @throws IOException if no process received in time, or one of another user receives there; if
+     *     the thread is interrupted, an {@link java.io.InterruptedIOException}
      * @throws IllegalStateException if this is closed, or other code of the process has closed its
      *     descriptor
      * @throws AllocationException if the process has no file descriptor left

@@ -38,6 +38,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -147,12 +148,16 @@ class SharedMemoryTest {
     }
 
     private ChildJvm.Result whileOtherRuns(Class<?> program, Body body) throws Exception {
+        return whileOtherRuns(ChildJvm.onModulePath(), program, body);
+    }
+
+    private ChildJvm.Result whileOtherRuns(ChildJvm child, Class<?> program, Body body)
+            throws Exception {
         try (ExecutorService runner = Executors.newSingleThreadExecutor()) {
             Future<ChildJvm.Result> other =
                     runner.submit(
                             () ->
-                                    ChildJvm.onModulePath()
-                                            .with("--enable-native-access=dev.kernelalloc")
+                                    child.with("--enable-native-access=dev.kernelalloc")
                                             .run(program, socket.toString()));
             body.run();
             return other.get();
@@ -347,6 +352,46 @@ class SharedMemoryTest {
             call("close", FEW - 2); // and the connection
             try {
                 SharedMemory.receive(Path.of(arguments[0] + "2"), patience).close();
+            } catch (IOException e) {
+                IO.println(e.getMessage());
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("A process of another user that listens at the path gets nothing")
+    void sendTo_processOfAnotherUser_isRefused() throws Exception {
+        assumeTrue(
+                System.getProperty("user.name").equals("root"),
+                "skipped: needs root to run a process of another user");
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
+        ChildJvm.Result other =
+                whileOtherRuns(
+                        ChildJvm.onModulePath().unprivileged(),
+                        Stranger.class,
+                        () -> {
+                            try (SharedMemory shared = SharedMemory.create("own", BYTES)) {
+                                assertThatExceptionOfType(IOException.class)
+                                        .isThrownBy(() -> shared.sendTo(socket, LONG))
+                                        .withMessageContaining("uid=65534 own=0");
+                            }
+                            try (SharedMemoryPeer peer =
+                                    SharedMemoryPeer.connect(socket.toString())) {
+                                peer.send(1, -1);
+                            }
+                        });
+        assertThat(other.output()).contains("sent no descriptor");
+    }
+
+    /** Receives what another user sends. */
+    static final class Stranger {
+
+        private Stranger() {}
+
+        static void main(String[] arguments) {
+            try (SharedMemory received =
+                    SharedMemory.receive(Path.of(arguments[0]), Duration.ofSeconds(30))) {
+                IO.println("received " + received);
             } catch (IOException e) {
                 IO.println(e.getMessage());
             }

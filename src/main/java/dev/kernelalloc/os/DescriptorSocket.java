@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntSupplier;
 
@@ -37,6 +38,8 @@ final class DescriptorSocket implements AutoCloseable {
     static final int SYS_CONNECT = IS_X86 ? 42 : 203;
     static final int SYS_SENDMSG = IS_X86 ? 46 : 211;
     static final int SYS_RECVMSG = IS_X86 ? 47 : 212;
+    static final int SYS_GETSOCKOPT = IS_X86 ? 55 : 209;
+    static final int SYS_GETEUID = IS_X86 ? 107 : 175;
     static final int SYS_FCHMOD = IS_X86 ? 91 : 52;
     static final int SYS_UNLINKAT = IS_X86 ? 263 : 35;
 
@@ -48,6 +51,7 @@ final class DescriptorSocket implements AutoCloseable {
     static final int MSG_NOSIGNAL = 0x4000;
     static final int MSG_CTRUNC = 8;
     static final int SOL_SOCKET = 1;
+    static final int SO_PEERCRED = 17;
     static final int SCM_RIGHTS = 1;
 
     /** {@code struct sockaddr_un}: a short, and the path with its end. */
@@ -68,6 +72,11 @@ final class DescriptorSocket implements AutoCloseable {
     private static final long CMSG_LEVEL = 8;
     private static final long CMSG_TYPE = 12;
     private static final long CMSG_DATA = 16;
+
+    /** {@code struct ucred}: the process, its user and its group. */
+    private static final int UCRED_BYTES = 12;
+
+    private static final long UCRED_UID = 4;
 
     private static final long RETRY_NANOS = 2_000_000;
 
@@ -120,6 +129,7 @@ final class DescriptorSocket implements AutoCloseable {
             throws IOException {
         try (DescriptorSocket socket = open(linux, path, timeout)) {
             socket.connect();
+            socket.requireTrustedReceiver();
             socket.send(descriptor);
         }
     }
@@ -140,6 +150,42 @@ final class DescriptorSocket implements AutoCloseable {
                         Linux.ECONNREFUSED);
         if (result != 0) {
             throw failed("no process received at " + path + " in time");
+        }
+    }
+
+    /**
+     * A user who can write to the directory of the path can bind it first, and would get memory.
+     */
+    private void requireTrustedReceiver() throws IOException {
+        MemorySegment receiver = arena.allocate(UCRED_BYTES, Integer.BYTES);
+        long bytes = arena.allocateFrom(JAVA_INT, UCRED_BYTES).address();
+        long result =
+                linux.calls()
+                        .syscall(
+                                SYS_GETSOCKOPT,
+                                socket,
+                                SOL_SOCKET,
+                                SO_PEERCRED,
+                                receiver.address(),
+                                bytes,
+                                0,
+                                callState);
+        if (result != 0) {
+            throw failed("the user of the process that receives at " + path);
+        }
+        int uid = receiver.get(JAVA_INT, UCRED_UID);
+        int own = call(SYS_GETEUID, 0, 0, 0);
+        int root = 0;
+        if (uid != own && uid != root) {
+            throw new IOException(
+                    String.format(
+                            Locale.ROOT,
+                            "another user receives at %s: uid=%s own=%s; choose a path in a"
+                                    + " directory that only this user can write to, or run both"
+                                    + " processes as one user",
+                            path,
+                            Integer.toUnsignedString(uid),
+                            Integer.toUnsignedString(own)));
         }
     }
 
