@@ -448,6 +448,19 @@ class SharedMemoryTest {
     }
 
     @Test
+    @DisplayName("A process that connects and sends nothing does not keep others from sending")
+    void receive_silentPeer_nextSenderIsHeard() throws Exception {
+        try (ExecutorService runner = Executors.newSingleThreadExecutor();
+                SharedMemory shared = SharedMemory.create("second", BYTES)) {
+            Future<SharedMemory> receiver = runner.submit(() -> SharedMemory.receive(socket, LONG));
+            try (SharedMemoryPeer _ = SharedMemoryPeer.connect(socket.toString())) {
+                shared.sendTo(socket, LONG);
+                receiver.get().close();
+            }
+        }
+    }
+
+    @Test
     @DisplayName("An interrupt ends the waiting")
     void receive_interrupted_ends() {
         Thread.currentThread().interrupt();

@@ -80,6 +80,9 @@ final class DescriptorSocket implements AutoCloseable {
 
     private static final long RETRY_NANOS = 2_000_000;
 
+    /** How long a process that has connected may keep the next one waiting. */
+    private static final long TURN_NANOS = 100_000_000;
+
     private final Linux linux;
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment callState = arena.allocate(CallState.LAYOUT);
@@ -221,17 +224,19 @@ final class DescriptorSocket implements AutoCloseable {
 
     /** A process that connects and sends nothing is ignored. */
     private int receive() throws IOException {
-        int connected;
-        while ((connected = retried(this::accept)) >= 0) {
+        while (true) {
+            int peer = retried(this::accept);
+            if (peer < 0) {
+                throw failed("waiting for a descriptor at " + path);
+            }
             try {
-                int peer = connected;
                 message.set(JAVA_LONG, MSG_CONTROLLEN, CMSG_BYTES);
-                int flags = MSG_CMSG_CLOEXEC;
-                int got = retried(() -> call(SYS_RECVMSG, peer, message.address(), flags));
-                if (got < 0) {
-                    break;
-                }
-                int descriptor = received();
+                long turn = Math.min(TURN_NANOS, deadline - System.nanoTime());
+                int got =
+                        retried(
+                                System.nanoTime() + turn,
+                                () -> call(SYS_RECVMSG, peer, message.address(), MSG_CMSG_CLOEXEC));
+                int descriptor = got < 0 ? -1 : received();
                 if (got > 0) {
                     if (descriptor < 0) {
                         throw noDescriptor();
@@ -243,10 +248,12 @@ final class DescriptorSocket implements AutoCloseable {
                     linux.calls().close(descriptor); // an empty message can carry one
                 }
             } finally {
-                linux.calls().close(connected);
+                linux.calls().close(peer);
+            }
+            if (isPast(deadline)) {
+                throw new IOException("no process that connected to " + path + " sent in time");
             }
         }
-        throw failed("waiting for a descriptor at " + path);
     }
 
     private int accept() {
@@ -296,8 +303,12 @@ final class DescriptorSocket implements AutoCloseable {
         return made;
     }
 
-    /** Repeats a call that would block, or whose error passes, until the time is up. */
     private int retried(IntSupplier call, int... passing) throws IOException {
+        return retried(deadline, call, passing);
+    }
+
+    /** Repeats a call that would block, or whose error passes, until a time. */
+    private int retried(long end, IntSupplier call, int... passing) throws IOException {
         while (true) {
             int result = call.getAsInt();
             if (result >= 0) {
@@ -308,14 +319,22 @@ final class DescriptorSocket implements AutoCloseable {
             for (int one : passing) {
                 passes |= error == one;
             }
-            if (!passes || System.nanoTime() - deadline >= 0) {
+            if (!passes || isPast(end)) {
                 return result;
             }
-            if (Thread.interrupted()) {
-                throw new InterruptedIOException("interrupted while waiting at " + path);
-            }
-            LockSupport.parkNanos(this, RETRY_NANOS);
+            pause();
         }
+    }
+
+    private static boolean isPast(long time) {
+        return System.nanoTime() - time >= 0;
+    }
+
+    private void pause() throws InterruptedIOException {
+        if (Thread.interrupted()) {
+            throw new InterruptedIOException("interrupted while waiting at " + path);
+        }
+        LockSupport.parkNanos(this, RETRY_NANOS);
     }
 
     private int call(int number, long first, long second, long third) {
