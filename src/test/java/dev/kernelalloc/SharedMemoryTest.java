@@ -40,6 +40,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -458,6 +460,47 @@ class SharedMemoryTest {
                 receiver.get().close();
             }
         }
+    }
+
+    @Test
+    @DisplayName("A sender whose receiver ends first sends to the next receiver")
+    void sendTo_receiverEnds_sendsToTheNext() throws Exception {
+        try (ExecutorService runner = Executors.newSingleThreadExecutor();
+                SharedMemory shared = SharedMemory.create("patient", BYTES)) {
+            Future<?> sender;
+            try (SharedMemoryPeer peer = SharedMemoryPeer.listen(socket.toString())) {
+                sender = runner.submit(() -> sent(shared));
+                peer.acceptAndClose();
+                peer.acceptAndClose();
+                Files.delete(socket);
+            }
+            SharedMemory.receive(socket, LONG).close();
+            sender.get();
+        }
+    }
+
+    @Test
+    @DisplayName("Senders at the same time all send, to one receiver after the other")
+    void sendTo_concurrently_allSend() throws Exception {
+        int senders = 4;
+        try (ExecutorService runner = Executors.newFixedThreadPool(senders);
+                SharedMemory shared = SharedMemory.create("crowd", BYTES)) {
+            List<Future<?>> all = new ArrayList<>();
+            for (int i = 0; i < senders; i++) {
+                all.add(runner.submit(() -> sent(shared)));
+            }
+            for (int i = 0; i < senders; i++) {
+                SharedMemory.receive(socket, LONG).close();
+            }
+            for (Future<?> sender : all) {
+                sender.get();
+            }
+        }
+    }
+
+    private boolean sent(SharedMemory shared) throws IOException {
+        shared.sendTo(socket, LONG);
+        return true;
     }
 
     @Test

@@ -95,14 +95,14 @@ final class DescriptorSocket implements AutoCloseable {
     private final int socket;
     private FileIdentity bound = FileIdentity.NONE;
 
-    private DescriptorSocket(Linux linux, String path, byte[] bytes, long timeoutNanos)
+    private DescriptorSocket(Linux linux, String path, byte[] bytes, long deadline)
             throws IOException {
         this.linux = linux;
         this.path = path;
         this.address = arena.allocate(Short.BYTES + bytes.length + 1L, Short.BYTES);
         address.set(JAVA_SHORT, 0, AF_UNIX);
         BulkMemory.copy(bytes, bytes.length, address, JAVA_BYTE, Short.BYTES);
-        this.deadline = System.nanoTime() + timeoutNanos;
+        this.deadline = deadline;
         int type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
         this.socket = call(SYS_SOCKET, AF_UNIX, type, 0);
         if (socket < 0) {
@@ -112,16 +112,20 @@ final class DescriptorSocket implements AutoCloseable {
         }
     }
 
-    private static DescriptorSocket open(Linux linux, String path, Duration timeout)
+    private static DescriptorSocket open(Linux linux, String path, long deadline)
             throws IOException {
         byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
         if (bytes.length == 0 || bytes.length > MOST_PATH_BYTES || path.indexOf('\0') >= 0) {
             throw new IllegalArgumentException(
                     "the path of a Unix socket has 1 to " + MOST_PATH_BYTES + " bytes: " + path);
         }
+        return new DescriptorSocket(linux, path, bytes, deadline);
+    }
+
+    /** Returns the {@link System#nanoTime} at which the time is up. */
+    private static long deadline(Duration timeout) {
         boolean endless = timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) > 0;
-        return new DescriptorSocket(
-                linux, path, bytes, endless ? Long.MAX_VALUE : timeout.toNanos());
+        return System.nanoTime() + (endless ? Long.MAX_VALUE : timeout.toNanos());
     }
 
     /**
@@ -130,16 +134,20 @@ final class DescriptorSocket implements AutoCloseable {
      */
     static void send(Linux linux, String path, int descriptor, Duration timeout)
             throws IOException {
-        try (DescriptorSocket socket = open(linux, path, timeout)) {
-            socket.connect();
-            socket.requireTrustedReceiver();
-            socket.send(descriptor);
+        long deadline = deadline(timeout);
+        boolean received = false;
+        while (!received) {
+            try (DescriptorSocket socket = open(linux, path, deadline)) {
+                socket.connect();
+                socket.requireTrustedReceiver();
+                received = socket.send(descriptor);
+            }
         }
     }
 
     /** Listens at a path until a process has sent a descriptor, which the caller closes. */
     static int receive(Linux linux, String path, Duration timeout) throws IOException {
-        try (DescriptorSocket socket = open(linux, path, timeout)) {
+        try (DescriptorSocket socket = open(linux, path, deadline(timeout))) {
             socket.listen();
             return socket.receive();
         }
@@ -192,21 +200,29 @@ final class DescriptorSocket implements AutoCloseable {
         }
     }
 
-    private void send(int descriptor) throws IOException {
+    /**
+     * Returns false if the receiver has ended before: it takes one descriptor, and closes the
+     * connections of those who wait behind that sender.
+     */
+    private boolean send(int descriptor) throws IOException {
         control.set(JAVA_LONG, 0, CMSG_BYTES);
         control.set(JAVA_INT, CMSG_LEVEL, SOL_SOCKET);
         control.set(JAVA_INT, CMSG_TYPE, SCM_RIGHTS);
         control.set(JAVA_INT, CMSG_DATA, descriptor);
-        if (retried(() -> call(SYS_SENDMSG, socket, message.address(), MSG_NOSIGNAL)) < 0) {
-            throw failed("sending a descriptor to " + path);
+        int sent = retried(() -> call(SYS_SENDMSG, socket, message.address(), MSG_NOSIGNAL));
+        int answer = sent < 0 ? sent : retried(() -> call(SYS_READ, socket, data.address(), 1));
+        if (answer > 0) {
+            return true;
         }
-        int answer = retried(() -> call(SYS_READ, socket, data.address(), 1));
-        if (answer < 0) {
+        int error = answer == 0 ? Linux.ECONNRESET : linux.error(callState).number();
+        if (error != Linux.ECONNRESET && error != Linux.EPIPE) {
             throw failed("the process at " + path + " did not receive the descriptor");
         }
-        if (answer == 0) {
+        if (isPast(deadline)) {
             throw new IOException("the process at " + path + " ended without receiving");
         }
+        pause();
+        return false;
     }
 
     /** Only this user may connect: the mode of the socket is that of the file bind(2) makes. */

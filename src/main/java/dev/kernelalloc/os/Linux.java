@@ -56,10 +56,12 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
     static final int ENFILE = 23;
     static final int EMFILE = 24;
     static final int ENOTTY = 25;
+    static final int EPIPE = 32;
     static final int ENOSYS = 38;
     static final int EOPNOTSUPP = 95;
     static final int EAFNOSUPPORT = 97;
     static final int EADDRINUSE = 98;
+    static final int ECONNRESET = 104;
     static final int ENOBUFS = 105;
     static final int ECONNREFUSED = 111;
     static final int EHWPOISON = 133;
@@ -83,10 +85,12 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
                     Map.entry(ENFILE, "ENFILE"),
                     Map.entry(EMFILE, "EMFILE"),
                     Map.entry(ENOTTY, "ENOTTY"),
+                    Map.entry(EPIPE, "EPIPE"),
                     Map.entry(ENOSYS, "ENOSYS"),
                     Map.entry(EOPNOTSUPP, "EOPNOTSUPP"),
                     Map.entry(EAFNOSUPPORT, "EAFNOSUPPORT"),
                     Map.entry(EADDRINUSE, "EADDRINUSE"),
+                    Map.entry(ECONNRESET, "ECONNRESET"),
                     Map.entry(ENOBUFS, "ENOBUFS"),
                     Map.entry(ECONNREFUSED, "ECONNREFUSED"),
                     Map.entry(EHWPOISON, "EHWPOISON"));

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
-/** Another process, which sends what it should not. */
+/** Another process, which does what it should not. */
 public final class SharedMemoryPeer implements AutoCloseable {
 
     private static final int TYPE =
@@ -43,6 +43,28 @@ public final class SharedMemoryPeer implements AutoCloseable {
         SharedMemoryPeer peer = new SharedMemoryPeer(path);
         Await.until("a process listens at " + path, peer::isConnected);
         return peer;
+    }
+
+    /** Listens at a path. */
+    public static SharedMemoryPeer listen(String path) {
+        SharedMemoryPeer peer = new SharedMemoryPeer(path);
+        MemorySegment address = peer.address;
+        if (peer.call(DescriptorSocket.SYS_BIND, peer.socket, address.address(), address.byteSize())
+                        != 0
+                || peer.call(DescriptorSocket.SYS_LISTEN, peer.socket, 8, 0) != 0) {
+            throw new AssertionError("not listening at " + path);
+        }
+        return peer;
+    }
+
+    /** Accepts a connection, as soon as there is one, and closes it. */
+    public void acceptAndClose() {
+        Await.until("a process connects", this::isAccepted);
+    }
+
+    private boolean isAccepted() {
+        int connected = call(DescriptorSocket.SYS_ACCEPT4, socket, 0, 0);
+        return connected >= 0 && calls.close(connected) == 0;
     }
 
     private boolean isConnected() {
