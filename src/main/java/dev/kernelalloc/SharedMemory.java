@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
@@ -139,16 +140,18 @@ public final class SharedMemory implements AutoCloseable {
      * not matter.
      *
      * @param socket the path, where no file is; at most 107 bytes
-     * @param timeout how long to wait; zero tries once
+     * @param timeout how long to wait; zero or less tries once
      * @return memory that the caller closes
      * @throws IOException if no memory was sent in time, something else was sent, or the socket
      *     cannot be made; if the thread is interrupted, an {@link java.io.InterruptedIOException}
+     * @throws IllegalArgumentException if {@code socket} is empty, has more than 107 bytes, or is
+     *     not of the default file system
      * @throws AllocationException if the system refuses to map it
      */
     public static SharedMemory receive(Path socket, Duration timeout) throws IOException {
+        String path = pathOf(socket);
         try {
-            return new SharedMemory(
-                    SharedPages.receive(Platform.current(), socket.toString(), timeout));
+            return new SharedMemory(SharedPages.receive(Platform.current(), path, timeout));
         } catch (Refusal e) {
             throw explained("shared memory of " + socket, e);
         }
@@ -163,15 +166,17 @@ public final class SharedMemory implements AutoCloseable {
      * {@link #descriptor()} by other code.
      *
      * @param socket the path; at most 107 bytes
-     * @param timeout how long to wait; zero tries once
+     * @param timeout how long to wait; zero or less tries once
      * @throws IOException if no process received in time, or one of another user receives there; if
      *     the thread is interrupted, an {@link java.io.InterruptedIOException}
+     * @throws IllegalArgumentException if {@code socket} is empty, has more than 107 bytes, or is
+     *     not of the default file system
      * @throws IllegalStateException if this is closed, or other code of the process has closed its
      *     descriptor
      * @throws AllocationException if the process has no file descriptor left
      */
     public void sendTo(Path socket, Duration timeout) throws IOException {
-        String path = socket.toString();
+        String path = pathOf(socket);
         int copy;
         try {
             synchronized (this) {
@@ -182,6 +187,18 @@ public final class SharedMemory implements AutoCloseable {
             throw explained("sending " + this, e);
         }
         pages.send(copy, path, timeout);
+    }
+
+    private static String pathOf(Path socket) {
+        if (!socket.getFileSystem().equals(FileSystems.getDefault())) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT,
+                            "socket=%s fileSystem=%s: a Unix socket is in the default file system",
+                            socket,
+                            socket.getFileSystem().provider().getScheme()));
+        }
+        return socket.toString();
     }
 
     /**

@@ -36,6 +36,8 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.net.URI;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -422,8 +424,38 @@ class SharedMemoryTest {
             Path tooLong = Path.of("/" + "x".repeat(107));
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> shared.sendTo(tooLong, Duration.ZERO));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> SharedMemory.receive(tooLong, Duration.ZERO));
         }
         assertThat(openDescriptors()).isEqualTo(before);
+    }
+
+    @Test
+    @DisplayName("A negative time tries once")
+    void sendToAndReceive_negativeTime_tryOnce() {
+        Duration least = Duration.ofSeconds(Long.MIN_VALUE);
+        try (SharedMemory shared = SharedMemory.create("late", BYTES)) {
+            assertThatExceptionOfType(IOException.class)
+                    .isThrownBy(() -> shared.sendTo(socket, least))
+                    .withMessageContaining("no process received");
+            assertThatExceptionOfType(IOException.class)
+                    .isThrownBy(() -> SharedMemory.receive(socket, least))
+                    .withMessageContaining("the time is up");
+        }
+    }
+
+    @Test
+    @DisplayName("A path of another file system is refused, and no socket made of its name")
+    void sendToAndReceive_pathOfAnotherFileSystem_areRefused() {
+        Path foreign = FileSystems.getFileSystem(URI.create("jrt:/")).getPath(socket.toString());
+        try (SharedMemory shared = SharedMemory.create("elsewhere", BYTES)) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> shared.sendTo(foreign, Duration.ZERO))
+                    .withMessageContaining("fileSystem=jrt");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> SharedMemory.receive(foreign, Duration.ZERO))
+                    .withMessageContaining("fileSystem=jrt");
+        }
     }
 
     @Test

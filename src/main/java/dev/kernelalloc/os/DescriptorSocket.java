@@ -125,7 +125,8 @@ final class DescriptorSocket implements AutoCloseable {
     /** Returns the {@link System#nanoTime} at which the time is up. */
     private static long deadline(Duration timeout) {
         boolean endless = timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) > 0;
-        return System.nanoTime() + (endless ? Long.MAX_VALUE : timeout.toNanos());
+        long nanos = endless ? Long.MAX_VALUE : timeout.isNegative() ? 0 : timeout.toNanos();
+        return System.nanoTime() + nanos;
     }
 
     /**
