@@ -201,7 +201,7 @@ class AdoptedMemoryTest {
     @Test
     @DisplayName("Closing the adoption of memory that is gone leaves the lock of what is there now")
     void close_placeMappedAnew_keepsTheLockOfOthers() throws Throwable {
-        PhysicalRequest request = PhysicalRequest.ofBytes(2 * HUGE_BYTES).build();
+        PhysicalRequest request = PhysicalRequest.ofBytes(HUGE_BYTES).build();
         try (PhysicalAllocator other = PhysicalAllocator.create()) {
             MemorySegment place = other.allocate(request);
             other.free(place);
