@@ -53,10 +53,10 @@ final class BoxMaker {
     static final MethodHandle MAKE;
 
     /** {@link SlabHeap#slabForOwned}. */
-    static final MethodHandle CURRENT;
+    static final MethodHandle SLAB_FOR_OWNED;
 
     /** {@link Slab#tryFreeOwned}. */
-    static final MethodHandle GIVE;
+    static final MethodHandle FREE_OWNED;
 
     /** {@link StructType#newBox}, of a type that is not known by its layout alone. */
     static final MethodHandle NEW_BOX;
@@ -82,12 +82,12 @@ final class BoxMaker {
                                     KernelAllocator.class,
                                     StructType.class,
                                     boolean.class));
-            CURRENT =
+            SLAB_FOR_OWNED =
                     own.findVirtual(
                             SlabHeap.class,
                             "slabForOwned",
                             MethodType.methodType(Slab.class, long.class, long.class));
-            GIVE =
+            FREE_OWNED =
                     own.findVirtual(
                             Slab.class,
                             "tryFreeOwned",

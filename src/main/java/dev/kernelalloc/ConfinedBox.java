@@ -218,7 +218,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         Slab slab =
                 engine == null
                         ? null
-                        : (Slab) BoxMaker.CURRENT.invokeExact(engine, size, alignment);
+                        : (Slab) BoxMaker.SLAB_FOR_OWNED.invokeExact(engine, size, alignment);
         Origin origin = blocks;
         long address;
         long marks = 0;
@@ -413,7 +413,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         }
         owner = null;
         try {
-            if (!(boolean) BoxMaker.GIVE.invokeExact(slab, address)) {
+            if (!(boolean) BoxMaker.FREE_OWNED.invokeExact(slab, address)) {
                 origin.freeOwned(address, byteSize$(), byteAlignment$());
             }
         } catch (Throwable e) {
