@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PagePolicy;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.physical.Verification;
 import dev.kernelalloc.testing.ChildJvm;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
@@ -33,27 +35,60 @@ class SmallRequestTest {
 
     private static final long PAGE_BYTES = 4096;
 
+    /** How blocks lie in physical memory; contiguous ones are of base pages. */
+    enum Kind {
+        ANYWHERE,
+        CONTIGUOUS,
+        /** Below an address. */
+        PLACED
+    }
+
     private static PhysicalRequest request(long bytes, boolean guarded) {
+        return request(Kind.ANYWHERE, bytes, guarded);
+    }
+
+    private static PhysicalRequest request(Kind kind, long bytes, boolean guarded) {
         PhysicalRequest.Builder request =
                 PhysicalRequest.ofBytes(bytes).atLeast(Guarantee.RESIDENT);
+        if (kind != Kind.ANYWHERE) {
+            request.contiguous().pages(PagePolicy.BASE);
+        }
+        if (kind == Kind.PLACED) {
+            request.within(0, 1L << 44);
+        }
         return (guarded ? request.guarded() : request).build();
     }
 
-    @ParameterizedTest(name = "guarded {0}")
-    @ValueSource(booleans = {false, true})
-    @DisplayName("A block of a page costs its pages of address space, and no page table of its own")
-    void allocate_aThousandPages_costNoPageTableEach(boolean guarded) throws Exception {
+    @ParameterizedTest(name = "{0} of {1} pages, guarded {2}")
+    @CsvSource({
+        "ANYWHERE, 1, false",
+        "ANYWHERE, 1, true",
+        "CONTIGUOUS, 1, false",
+        "CONTIGUOUS, 1, true",
+        "CONTIGUOUS, 2, false",
+        "PLACED, 1, false",
+    })
+    @DisplayName("A small block costs its pages of address space, and no page table of its own")
+    void allocate_aThousandSmall_costNoPageTableEach(Kind kind, int pages, boolean guarded)
+            throws Exception {
+        assumeTrue(
+                kind != Kind.PLACED && pages == 1 || LinuxProcess.seesFrames(),
+                "skipped: frames are hidden from this process");
         ChildJvm.Result result =
                 ChildJvm.onModulePath()
                         .withNativeAccess()
                         .with("-Xms64m", "-Xmx64m", "-XX:+UseSerialGC", "-XX:+AlwaysPreTouch")
-                        .run(Thousand.class, Boolean.toString(guarded));
+                        .run(
+                                Thousand.class,
+                                kind.name(),
+                                Long.toString(pages * PAGE_BYTES),
+                                Boolean.toString(guarded));
         assertThat(result.exitCode()).as(result.output()).isZero();
         long[] numbers =
                 Stream.of(result.output().strip().split(" ")).mapToLong(Long::parseLong).toArray();
         assertThat(numbers[0]).as("bytes of page tables for each").isLessThan(PAGE_BYTES / 2);
-        long pages = guarded ? 4 : 2; // with the rest of a range
-        assertThat(numbers[1]).as("address space for each").isLessThan(pages * PAGE_BYTES);
+        long most = pages + (guarded ? 3 : 1); // with the rest of a range
+        assertThat(numbers[1]).as("address space for each").isLessThan(most * PAGE_BYTES);
         assertThat(numbers[2]).as("address space that is left").isLessThan(PAGE_BYTES);
     }
 
@@ -64,8 +99,12 @@ class SmallRequestTest {
 
         private Thousand() {}
 
-        static void main(String[] guarded) throws IOException {
-            PhysicalRequest request = request(PAGE_BYTES, Boolean.parseBoolean(guarded[0]));
+        static void main(String[] line) throws IOException {
+            PhysicalRequest request =
+                    request(
+                            Kind.valueOf(line[0]),
+                            Long.parseLong(line[1]),
+                            Boolean.parseBoolean(line[2]));
             PhysicalAllocator physical = PhysicalAllocator.create();
             physical.free(physical.allocate(request));
             List<MemorySegment> blocks = new ArrayList<>(BLOCKS);
@@ -102,7 +141,12 @@ class SmallRequestTest {
         for (int step = 0; step < 3000; step++) {
             if (blocks.size() < 500 && random.nextInt(5) < 3) {
                 long bytes = (1 + random.nextInt(3)) * PAGE_BYTES;
-                MemorySegment block = physical.allocate(request(bytes, random.nextInt(4) == 0));
+                Kind kind = Kind.values()[random.nextInt(8) < 6 ? 0 : 1 + random.nextInt(2)];
+                MemorySegment block =
+                        physical.allocate(request(kind, bytes, random.nextInt(4) == 0));
+                if (kind != Kind.ANYWHERE) {
+                    assertThat(physical.extents(block)).hasSize(1);
+                }
                 blocks.add(block.fill((byte) block.address()));
             } else if (!blocks.isEmpty()) {
                 MemorySegment block = blocks.remove(random.nextInt(blocks.size()));

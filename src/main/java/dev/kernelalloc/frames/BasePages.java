@@ -26,10 +26,10 @@ record BasePages(
 
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
-        boolean shared = sharesHugePage(request, bytes);
+        boolean shared = small.serve(request, bytes);
         Ground ground =
                 shared
-                        ? Ground.reserveSmall(os, small, request, bytes, callState)
+                        ? Ground.reserveSmall(os, small, request, bytes, 1, callState)
                         : Ground.reserve(
                                 os, reservations, request, bytes, Pages.HUGE_BYTES, 1, callState);
         try {
@@ -50,14 +50,5 @@ record BasePages(
             reservations.release(ground.reservation(), callState);
             throw e;
         }
-    }
-
-    /** Whether the pages and their guards take less than 2 MiB, beside those of others. */
-    private boolean sharesHugePage(PhysicalRequest request, long bytes) {
-        long alignment = Math.max(os.pageBytes(), request.alignment());
-        long guards = request.guarded() ? 2 * alignment : 0;
-        return !request.contiguous()
-                && alignment < Pages.HUGE_BYTES
-                && small.serve(bytes + guards, alignment);
     }
 }

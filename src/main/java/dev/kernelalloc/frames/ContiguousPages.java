@@ -44,6 +44,7 @@ final class ContiguousPages {
 
     private final OperatingSystem os;
     private final Reservations reservations;
+    private final SmallReservations small;
     private final Preflight preflight;
     private final Pages pages;
     private final Budget budget;
@@ -51,11 +52,13 @@ final class ContiguousPages {
     ContiguousPages(
             OperatingSystem os,
             Reservations reservations,
+            SmallReservations small,
             Preflight preflight,
             Pages pages,
             Budget budget) {
         this.os = os;
         this.reservations = reservations;
+        this.small = small;
         this.preflight = preflight;
         this.pages = pages;
         this.budget = budget;
@@ -372,8 +375,9 @@ final class ContiguousPages {
             PhysicalRequest request,
             MemorySegment callState)
             throws Refusal {
-        if (kept.size() == 1 && !request.guarded()) {
-            Piece piece = kept.getFirst();
+        Piece piece = kept.getFirst();
+        boolean staysInBatch = piece.bytes == batch.bytes() || !small.serve(request, piece.bytes);
+        if (kept.size() == 1 && !request.guarded() && staysInBatch) {
             Reservation reservation = part(batch, piece, callState);
             return new Kept(
                     new Mapped(
@@ -396,9 +400,7 @@ final class ContiguousPages {
         List<Piece> gone = new ArrayList<>();
         reservations.count(pieces); // each that leaves the batch splits it
         try {
-            long alignment = Math.max(unit, Pages.HUGE_BYTES);
-            Ground ground =
-                    Ground.reserve(os, reservations, request, bytes, alignment, pieces, callState);
+            Ground ground = ground(unit, request, bytes, pieces, callState);
             long to = ground.address();
             for (Piece piece : kept) {
                 gone.add(piece);
@@ -423,6 +425,17 @@ final class ContiguousPages {
             releaseRest(batch, gone, callState);
             reservations.uncount(pieces);
         }
+    }
+
+    /** Small blocks lie side by side, so that they share page tables. */
+    private Ground ground(
+            long unit, PhysicalRequest request, long bytes, int pieces, MemorySegment callState)
+            throws Refusal {
+        if (small.serve(request, bytes)) {
+            return Ground.reserveSmall(os, small, request, bytes, pieces, callState);
+        }
+        long alignment = Math.max(unit, Pages.HUGE_BYTES);
+        return Ground.reserve(os, reservations, request, bytes, alignment, pieces, callState);
     }
 
     /**

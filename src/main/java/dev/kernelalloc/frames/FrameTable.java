@@ -244,7 +244,6 @@ final class FrameTable {
     private static boolean isSmall(FrameSlab slab) {
         long last = slab.address() + slab.bytes() - 1;
         return slab.use() == FrameSlab.Use.BLOCK
-                && !slab.request().contiguous()
                 && slab.bytes() < Pages.HUGE_BYTES
                 && slab.address() >>> WINDOW_BITS == last >>> WINDOW_BITS;
     }

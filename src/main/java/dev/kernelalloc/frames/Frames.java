@@ -79,7 +79,8 @@ public final class Frames {
         this.pages = new Pages(os, preflight, pageMap, new MappingName(os, tag));
         this.smallReservations = new SmallReservations(os, reservations);
         this.backings = new Backings(os, reservations, smallReservations, pages);
-        this.contiguous = new ContiguousPages(os, reservations, preflight, pages, budget);
+        this.contiguous =
+                new ContiguousPages(os, reservations, smallReservations, preflight, pages, budget);
         this.held = new HeldRuns(os.pageBytes());
         this.map = new FrameMap(os, pages, table, listener);
         this.adoptions = new Adoptions(os, pages, preflight, this);

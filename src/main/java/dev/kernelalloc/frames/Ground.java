@@ -41,18 +41,19 @@ record Ground(Reservation reservation, long address) {
         return new Ground(reservation, reservation.address() + guard);
     }
 
-    /** The same beside others, where pages take less than a huge page. */
+    /** The same beside others, where pages and guards take less than a huge page. */
     static Ground reserveSmall(
             OperatingSystem os,
             SmallReservations small,
             PhysicalRequest request,
             long bytes,
+            int pieces,
             MemorySegment callState)
             throws Refusal {
         long alignment = alignment(request, os.pageBytes());
         long guard = guardBytes(request, alignment, bytes);
         Reservation reservation =
-                small.make(bytes + 2 * guard, alignment, mappings(request, 1), callState);
+                small.make(bytes + 2 * guard, alignment, mappings(request, pieces), callState);
         return new Ground(reservation, reservation.address() + guard);
     }
 
@@ -79,7 +80,10 @@ record Ground(Reservation reservation, long address) {
         return request.guarded() ? pieces + 2 : pieces;
     }
 
-    private static long alignment(PhysicalRequest request, long pageAlignment) {
+    /**
+     * The alignment of the virtual address; that of a contiguous request is of the physical one.
+     */
+    static long alignment(PhysicalRequest request, long pageAlignment) {
         return Math.max(pageAlignment, request.contiguous() ? 1 : request.alignment());
     }
 

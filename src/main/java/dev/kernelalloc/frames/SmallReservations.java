@@ -2,6 +2,7 @@ package dev.kernelalloc.frames;
 
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
+import dev.kernelalloc.physical.PhysicalRequest;
 
 import java.lang.foreign.MemorySegment;
 
@@ -29,9 +30,13 @@ final class SmallReservations {
         this.reservations = reservations;
     }
 
-    /** Whether a slab is small, and its system releases parts of reservations. */
-    boolean serve(long bytes, long alignment) {
-        return os.releasesParts() && bytes < Pages.HUGE_BYTES && alignment < Pages.HUGE_BYTES;
+    /** Whether pages and their guards are small, and the system releases parts of reservations. */
+    boolean serve(PhysicalRequest request, long bytes) {
+        long alignment = Ground.alignment(request, os.pageBytes());
+        long guards = request.guarded() ? 2 * alignment : 0;
+        return os.releasesParts()
+                && alignment < Pages.HUGE_BYTES
+                && bytes < Pages.HUGE_BYTES - guards;
     }
 
     /**
