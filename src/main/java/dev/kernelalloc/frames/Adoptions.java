@@ -47,16 +47,17 @@ final class Adoptions {
         AdoptedLocks.Claim claim =
                 AdoptedLocks.OF_PROCESS.claim(memory, request.least().contains(Guarantee.LOCKED));
         try {
-            return adopt(memory.address(), memory.byteSize(), request, claim);
+            return adopt(memory, request, claim);
         } catch (Refusal | RuntimeException | Error e) {
             AdoptedLocks.OF_PROCESS.end(claim);
             throw e;
         }
     }
 
-    private Adoption adopt(
-            long address, long bytes, PhysicalRequest request, AdoptedLocks.Claim claim)
+    private Adoption adopt(MemorySegment memory, PhysicalRequest request, AdoptedLocks.Claim claim)
             throws Refusal {
+        long address = memory.address();
+        long bytes = memory.byteSize();
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             List<Mapping> mappings = mappings(address, bytes);
@@ -64,9 +65,9 @@ final class Adoptions {
             boolean shared = mappings.getFirst().shared();
             requireOneKind(mappings);
             if (pooled) {
-                os.populate(address, bytes, callState); // set aside: nothing to look at
+                os.populate(memory, callState); // set aside: nothing to look at
             } else {
-                pages.populate(address, bytes, request, callState);
+                pages.populate(memory, request, callState);
             }
             boolean huge =
                     pooled

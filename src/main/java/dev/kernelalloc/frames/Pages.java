@@ -109,12 +109,30 @@ public final class Pages {
     /** Gives pages their frames, with a look at what is left before each step. */
     void populate(long address, long bytes, PhysicalRequest request, MemorySegment callState)
             throws Refusal {
+        inSteps(bytes, request, (done, step) -> os.populate(address + done, step, callState));
+    }
+
+    /** The same of pages that the program may unmap. */
+    void populate(MemorySegment memory, PhysicalRequest request, MemorySegment callState)
+            throws Refusal {
+        inSteps(
+                memory.byteSize(),
+                request,
+                (done, step) -> os.populate(memory.asSlice(done, step), callState));
+    }
+
+    /** Populates a part. */
+    private interface Step {
+        void populate(long offset, long bytes) throws Refusal;
+    }
+
+    private void inSteps(long bytes, PhysicalRequest request, Step populating) throws Refusal {
         OptionalInt requiredNode = Preflight.requiredNode(request);
         for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
             long step = Math.min(Preflight.STEP_BYTES, bytes - done);
             preflight.enter(step, requiredNode);
             try {
-                os.populate(address + done, step, callState);
+                populating.populate(done, step);
             } finally {
                 preflight.exit(step);
             }

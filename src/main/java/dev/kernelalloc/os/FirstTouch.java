@@ -13,11 +13,11 @@ final class FirstTouch {
 
     /**
      * An atomic {@code or} with 0 is a write that changes nothing, even while other threads write
-     * too.
+     * too. It is checked, as every access to a segment: pages that are unmapped meanwhile are an
+     * exception.
      */
-    static void populate(long address, long bytes, long pageBytes) {
-        MemorySegment pages = NativeMemory.segment(address, bytes);
-        for (long offset = 0; offset < bytes; offset += pageBytes) {
+    static void populate(MemorySegment pages, long pageBytes) {
+        for (long offset = 0; offset < pages.byteSize(); offset += pageBytes) {
             INT.getAndBitwiseOr(pages, offset, 0);
         }
     }

@@ -72,7 +72,7 @@ record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
     }
 
     @Override
-    public void populate(long address, long bytes, MemorySegment callState) throws Refusal {
+    public void populate(MemorySegment memory, MemorySegment callState) throws Refusal {
         throw missing("populating pages");
     }
 

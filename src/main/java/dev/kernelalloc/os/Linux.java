@@ -249,21 +249,31 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
         check(result, "discarding", address, bytes, callState);
     }
 
+    @Override
+    public void populate(long address, long bytes, MemorySegment callState) throws Refusal {
+        if (calls.madvise(address, bytes, MADV_POPULATE_WRITE, callState) != 0) {
+            touch(NativeMemory.segment(address, bytes), error(callState), callState);
+        }
+    }
+
+    @Override
+    public void populate(MemorySegment memory, MemorySegment callState) throws Refusal {
+        if (calls.madvise(memory, MADV_POPULATE_WRITE, callState) != 0) {
+            touch(memory, error(callState), callState);
+        }
+    }
+
     /**
      * Kernels before 5.14 lack {@code MADV_POPULATE_WRITE}; there each page is touched. Others
      * answer EINVAL, too, for a page that is not writable, and touching it would end the process.
      */
-    @Override
-    public void populate(long address, long bytes, MemorySegment callState) throws Refusal {
-        if (calls.madvise(address, bytes, MADV_POPULATE_WRITE, callState) == 0) {
+    private void touch(MemorySegment memory, ErrorCode error, MemorySegment callState)
+            throws Refusal {
+        if (error.number() == EINVAL && !knowsPopulate(memory.address(), callState)) {
+            FirstTouch.populate(memory, pageBytes);
             return;
         }
-        ErrorCode error = error(callState);
-        if (error.number() == EINVAL && !knowsPopulate(address, callState)) {
-            FirstTouch.populate(address, bytes, pageBytes);
-            return;
-        }
-        String what = Posix.range("populating", address, bytes) + ": " + error;
+        String what = Posix.range("populating", memory) + ": " + error;
         throw switch (error.number()) {
             case ENOMEM, EFAULT ->
                     new Refusal.OutOfMemory(

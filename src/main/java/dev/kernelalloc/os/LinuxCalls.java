@@ -23,6 +23,16 @@ interface LinuxCalls extends PosixCalls {
         return Downcall.call(Madvise.HANDLE, callState, address, bytes, advice);
     }
 
+    /** The same of a segment, whose arena cannot be closed until it returns. */
+    default int madvise(MemorySegment memory, int advice, MemorySegment callState) {
+        try {
+            return (int)
+                    MadviseSegment.HANDLE.invokeExact(callState, memory, memory.byteSize(), advice);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
     /** A mapping of a file. */
     default long mmap(
             long address,
@@ -156,6 +166,17 @@ interface LinuxCalls extends PosixCalls {
                 Downcall.link("madvise", Downcall.RANGE_AND_INT, Downcall.ERRNO);
 
         private Madvise() {}
+    }
+
+    /** {@code madvise(2)}, in a shape that is linked for memory of the program alone. */
+    final class MadviseSegment {
+        private static final MethodHandle HANDLE =
+                Downcall.link(
+                        "madvise",
+                        Downcall.SEGMENT.appendArgumentLayouts(JAVA_INT),
+                        Downcall.ERRNO);
+
+        private MadviseSegment() {}
     }
 
     /** {@code ftruncate(2)}. */

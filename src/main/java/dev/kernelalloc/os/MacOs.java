@@ -84,8 +84,8 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
     }
 
     @Override
-    public void populate(long address, long bytes, MemorySegment callState) {
-        FirstTouch.populate(address, bytes, pageBytes);
+    public void populate(MemorySegment memory, MemorySegment callState) {
+        FirstTouch.populate(memory, pageBytes);
     }
 
     /** EAGAIN means any of three limits. */

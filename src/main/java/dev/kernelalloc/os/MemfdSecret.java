@@ -75,7 +75,7 @@ record MemfdSecret(Linux linux, LinuxCalls calls) {
                                 Refusal.Shortage.REMEDY));
             }
             // no /dev in this root directory
-            FirstTouch.populate(address, bytes, linux.pageBytes());
+            FirstTouch.populate(NativeMemory.segment(address, bytes), linux.pageBytes());
             return;
         }
         try {

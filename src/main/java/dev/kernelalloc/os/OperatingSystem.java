@@ -242,7 +242,17 @@ public interface OperatingSystem {
      * are committed and writable. A container's memory limit is not refused here: the kernel kills
      * a process that exceeds it.
      */
-    void populate(long address, long bytes, MemorySegment callState) throws Refusal;
+    default void populate(long address, long bytes, MemorySegment callState) throws Refusal {
+        populate(NativeMemory.segment(address, bytes), callState);
+    }
+
+    /**
+     * The same of pages that the program may unmap, as {@link #lock(MemorySegment, MemorySegment)}.
+     *
+     * @throws IllegalStateException if the segment's arena is closed, or is being closed
+     * @throws WrongThreadException if it is confined to another thread
+     */
+    void populate(MemorySegment memory, MemorySegment callState) throws Refusal;
 
     /**
      * Keeps committed pages in memory until {@link #unlock} or {@link #release}. Locks do not nest.

@@ -212,8 +212,8 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
     }
 
     @Override
-    public void populate(long address, long bytes, MemorySegment callState) {
-        FirstTouch.populate(address, bytes, pageBytes);
+    public void populate(MemorySegment memory, MemorySegment callState) {
+        FirstTouch.populate(memory, pageBytes);
     }
 
     /** A process may lock about as much as its minimum working set, and may enlarge that. */

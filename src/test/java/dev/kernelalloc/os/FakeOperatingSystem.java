@@ -711,8 +711,10 @@ public final class FakeOperatingSystem implements OperatingSystem {
     }
 
     @Override
-    public synchronized void populate(long address, long bytes, MemorySegment callState)
+    public synchronized void populate(MemorySegment populated, MemorySegment callState)
             throws Refusal {
+        long address = populated.address();
+        long bytes = populated.byteSize();
         enter(Operation.POPULATE, address, bytes);
         expectCommitted(address, bytes);
         for (long at = address + HUGE_PAGE_BYTES - 1 & -HUGE_PAGE_BYTES;

@@ -20,8 +20,10 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
 /** On the kernel that runs the tests. */
 @EnabledOnOs(OS.LINUX)
@@ -180,6 +182,39 @@ class LinuxTest {
                     assertThat(NativeMemory.segment(address, 8).get(ValueLayout.JAVA_LONG, 0))
                             .isEqualTo(42);
                 });
+    }
+
+    @Test
+    @DisplayName("Touching pages of an arena that is closed meanwhile is an exception, not a crash")
+    void populate_withoutAdviceOfAnArenaClosedMeanwhile_throws() throws Exception {
+        Path file = Files.createTempFile("touched", null);
+        Arena arena = Arena.ofShared();
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            MemorySegment memory = channel.map(FileChannel.MapMode.READ_WRITE, 0, 4 * page, arena);
+            OperatingSystem old =
+                    new Linux(
+                            new LinuxCalls() {
+                                @Override
+                                public int madvise(
+                                        MemorySegment segment, int advice, MemorySegment state) {
+                                    arena.close(); // as another thread would
+                                    return LinuxCalls.super.madvise(
+                                            segment.address(), 0, 9999, state);
+                                }
+
+                                @Override
+                                public int madvise(
+                                        long address, long bytes, int advice, MemorySegment state) {
+                                    return LinuxCalls.super.madvise(address, bytes, 9999, state);
+                                }
+                            });
+            assertThatThrownBy(() -> old.populate(memory, callState))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("closed");
+        } finally {
+            Files.delete(file);
+        }
     }
 
     @Test
