@@ -279,10 +279,17 @@ final class SlabCache {
         return block;
     }
 
-    /** Frees a block of one of its slabs. */
+    /**
+     * Frees a block of one of its slabs. Once the thread has dropped more than it may keep, its
+     * current slabs join the others, so that they are dropped as soon as they are empty, too.
+     */
     void push(Slab slab, int index) {
+        long before = droppedBytes;
         slab.push(index);
         requeue(slab);
+        if (!shard && before <= limitBytes && droppedBytes > limitBytes) {
+            retireAll();
+        }
     }
 
     /**
@@ -541,10 +548,14 @@ final class SlabCache {
     /** Drops all empty slabs. */
     void flush() {
         drain();
+        retireAll();
+        dropEmpty();
+    }
+
+    private void retireAll() {
         for (int i = 0; i < current.length; i++) {
             retire(i);
         }
-        dropEmpty();
     }
 
     /** Discards the free pages of slabs in which blocks were freed since the last time. */

@@ -20,7 +20,7 @@ final class Slabs {
     private static final long MIN_RANGE_BYTES = 1L << 20;
 
     /** The bytes that may stay idle until the trim thread runs, within the limit of the heap. */
-    private static final long MIN_IDLE_BYTES = 8L << 20;
+    private static final long MIN_IDLE_BYTES = 4L << 20;
 
     private static final int[] UNGUARDED = {};
 
@@ -263,11 +263,11 @@ final class Slabs {
     }
 
     /**
-     * Returns an eighth of the bytes of blocks: a program that changes its sizes leaves granules
+     * Returns a sixteenth of the bytes of blocks: a program that changes its sizes leaves granules
      * behind.
      */
     private long maxIdleBytes() {
-        return Math.min(idleLimitBytes, Math.max(MIN_IDLE_BYTES, capacity.bytes() / 8));
+        return Math.min(idleLimitBytes, Math.max(MIN_IDLE_BYTES, capacity.bytes() / 16));
     }
 
     /** Discards a run that the caller has acquired, and that counts as idle. */

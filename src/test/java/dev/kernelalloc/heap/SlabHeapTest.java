@@ -102,6 +102,16 @@ class SlabHeapTest {
         assertThat(heap.counters().capacityBytes()).isLessThan(4 * CACHE_BYTES);
     }
 
+    @Test
+    void aThreadThatReleasesMoreThanItMayKeepKeepsNothingOfAnyClass() throws Exception {
+        useSomeClasses();
+        assertThat(heap.counters().cachedBytes()).isPositive();
+        freeAll(allocate((int) (2 * CACHE_BYTES / 1024), 1024));
+        assertThat(heap.counters().capacityBytes()).isZero();
+        useSomeClasses();
+        assertThat(heap.counters().cachedBytes()).isPositive();
+    }
+
     // ---- threads that come and go -------------------------------------------------------------
 
     @Test
