@@ -63,8 +63,8 @@ record AddressMemory(CFunctions functions) implements Memory {
         }
 
         @Override
-        public void write(int slot, long value) {
-            Anywhere.write(addresses[slot], value);
+        public void write(int slot, int times) {
+            Touch.repeatedly(Anywhere.at(addresses[slot]), times);
         }
     }
 }

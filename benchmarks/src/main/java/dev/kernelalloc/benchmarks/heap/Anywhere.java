@@ -19,6 +19,11 @@ final class Anywhere {
         MEMORY.set(ValueLayout.JAVA_LONG_UNALIGNED, address, value);
     }
 
+    /** Returns the first eight bytes of a block. */
+    static MemorySegment at(long address) {
+        return MEMORY.asSlice(address, Long.BYTES);
+    }
+
     static void clear(long address, long size) {
         MEMORY.asSlice(address, size).fill((byte) 0);
     }

@@ -39,8 +39,8 @@ final class AutoArenas implements Memory {
         }
 
         @Override
-        public void write(int slot, long value) {
-            Touch.first(segments[slot], value);
+        public void write(int slot, int times) {
+            Touch.repeatedly(segments[slot], times);
         }
     }
 }

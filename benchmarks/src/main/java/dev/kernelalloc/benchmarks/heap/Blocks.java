@@ -15,6 +15,9 @@ public interface Blocks {
      */
     long free(int slot);
 
-    /** Writes the first eight bytes of a block. */
-    void write(int slot, long value);
+    /**
+     * Writes the numbers from 0 to below {@code times} to the first eight bytes of a block. Each is
+     * an instruction; where the block is, is looked up once, as in C.
+     */
+    void write(int slot, int times);
 }

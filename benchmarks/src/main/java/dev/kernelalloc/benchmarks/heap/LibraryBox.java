@@ -79,8 +79,8 @@ final class LibraryBox implements Memory {
         }
 
         @Override
-        public void write(int slot, long value) {
-            Touch.first(boxes[slot].segment(), value);
+        public void write(int slot, int times) {
+            Touch.repeatedly(boxes[slot].segment(), times);
         }
     }
 }

@@ -52,8 +52,8 @@ final class LibraryRaw implements Memory {
         }
 
         @Override
-        public void write(int slot, long value) {
-            Anywhere.write(addresses[slot], value);
+        public void write(int slot, int times) {
+            Touch.repeatedly(Anywhere.at(addresses[slot]), times);
         }
     }
 }

@@ -5,6 +5,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 
+import java.lang.invoke.VarHandle;
+
 /**
  * A direct buffer of Netty per block. Its allocators have no alignment.
  *
@@ -79,8 +81,12 @@ record NettyBuffers(ByteBufAllocator allocator) implements Memory {
         }
 
         @Override
-        public void write(int slot, long value) {
-            buffers[slot].setLongLE(0, value);
+        public void write(int slot, int times) {
+            ByteBuf buffer = buffers[slot];
+            for (int i = 0; i < times; i++) {
+                buffer.setLongLE(0, i);
+                VarHandle.releaseFence(); // as in Touch
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ record OfArenas(Supplier<Arena> source, Arena[] arenas, MemorySegment[] segments
     }
 
     @Override
-    public void write(int slot, long value) {
-        Touch.first(segments[slot], value);
+    public void write(int slot, int times) {
+        Touch.repeatedly(segments[slot], times);
     }
 }

@@ -2,6 +2,7 @@ package dev.kernelalloc.benchmarks.heap;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 
 /** The accesses of a program to a block that is a segment; see {@link Memory}. */
 final class Touch {
@@ -25,11 +26,15 @@ final class Touch {
         return segment.get(LONG, 0) + segment.get(LONG, segment.byteSize() - Long.BYTES);
     }
 
-    static long first(MemorySegment segment) {
-        return segment.get(LONG, 0);
+    /** Writes repeatedly, as {@link Blocks#write}. */
+    static void repeatedly(MemorySegment segment, int times) {
+        for (int i = 0; i < times; i++) {
+            segment.set(LONG, 0, i);
+            VarHandle.releaseFence(); // no instruction on x86; but every write is one
+        }
     }
 
-    static void first(MemorySegment segment, long value) {
-        segment.set(LONG, 0, value);
+    static long first(MemorySegment segment) {
+        return segment.get(LONG, 0);
     }
 }

@@ -3,7 +3,6 @@ package dev.kernelalloc.benchmarks.heap.work;
 import dev.kernelalloc.benchmarks.heap.Blocks;
 import dev.kernelalloc.benchmarks.heap.Memory;
 
-import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -43,10 +42,7 @@ final class CacheScratch implements Classic {
         long operations = 0;
         while (!stop.isSet()) {
             own.allocate(0, BYTES, BYTES, operations);
-            for (int i = 0; i < WRITES; i++) {
-                own.write(0, i);
-                VarHandle.releaseFence(); // no instruction on x86; but every write is one
-            }
+            own.write(0, WRITES);
             own.free(0);
             operations++;
         }
