@@ -18,6 +18,7 @@ module dev.kernelalloc {
     exports dev.kernelalloc.map;
     exports dev.kernelalloc.observe;
     exports dev.kernelalloc.physical;
+    exports dev.kernelalloc.primitive;
     exports dev.kernelalloc.source;
     exports dev.kernelalloc.struct;
 }

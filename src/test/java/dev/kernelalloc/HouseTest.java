@@ -91,6 +91,7 @@ class HouseTest {
                                     "source",
                                     "arena")),
                     Map.entry("map", Set.of("", "bulk", "os", "heap", "struct", "core")),
+                    Map.entry("primitive", Set.of("", "bulk", "struct", "physical", "core")),
                     Map.entry("observe", Set.of("", "heap")));
 
     /** The values of the public package that floors below it use. */

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.kernelalloc.primitive.NativeLongArray;
+import dev.kernelalloc.primitive.SharedPrimitiveArray;
 import dev.kernelalloc.struct.StructType;
 
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -193,6 +195,37 @@ class OwnershipTest {
                 .access("slice stream", () -> slice.stream().toList());
     }
 
+    private static Owner numbers(KernelAllocator allocator) {
+        NativeLongArray longs = NativeLongArray.of(allocator, 3, 1, 2);
+        return accessesOf(longs, Owner.of(longs, longs.segment()));
+    }
+
+    private static Owner lastLeaseOfNumbers(KernelAllocator allocator) {
+        SharedPrimitiveArray<NativeLongArray> shared =
+                NativeLongArray.of(allocator, 3, 1, 2).share();
+        NativeLongArray lease = shared.lease();
+        shared.close();
+        return accessesOf(lease, Owner.of(lease, lease.segment()));
+    }
+
+    private static Owner accessesOf(NativeLongArray longs, Owner owner) {
+        NativeLongArray part = longs.slice(1, 3);
+        return owner.access("get", () -> longs.get(0))
+                .access("set", () -> longs.set(0, 4))
+                .access("fill", () -> longs.fill(4))
+                .access("copyFrom", () -> longs.copyFrom(new long[3]))
+                .access("copyTo", () -> longs.copyTo(new long[3]))
+                .access("toArray", longs::toArray)
+                .access("mismatch", () -> longs.mismatch(longs))
+                .access("sort", longs::sort)
+                .access("search", () -> longs.binarySearch(1))
+                .access("stream", () -> longs.stream().sum())
+                .access("slice get", () -> part.get(0))
+                .access("slice set", () -> part.set(0, 4))
+                .access("slice sort", part::sort)
+                .access("slice of slice", () -> part.slice(0, 1).get(0));
+    }
+
     private static Owner string(KernelAllocator allocator) {
         NativeString string = NativeString.of(allocator, "text");
         return Owner.readOnly(string, string.lengthPrefixed(), string::describe)
@@ -250,6 +283,8 @@ class OwnershipTest {
         makers.put("vec of views", OwnershipTest::vecOfViews);
         makers.put("last lease of a box", OwnershipTest::lastLeaseOfABox);
         makers.put("last lease of an array", OwnershipTest::lastLeaseOfAnArray);
+        makers.put("numbers", OwnershipTest::numbers);
+        makers.put("last lease of numbers", OwnershipTest::lastLeaseOfNumbers);
         makers.put("string", OwnershipTest::string);
         makers.put("empty string", OwnershipTest::emptyString);
         makers.put("builder", OwnershipTest::builder);

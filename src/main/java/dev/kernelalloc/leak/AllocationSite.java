@@ -101,6 +101,7 @@ public sealed interface AllocationSite {
                         ROOT + ".observe",
                         ROOT + ".os",
                         ROOT + ".physical",
+                        ROOT + ".primitive",
                         ROOT + ".source",
                         ROOT + ".struct",
                         "java.lang.foreign"); // the default methods of a SegmentAllocator

@@ -23,6 +23,10 @@ import dev.kernelalloc.map.NativeMap;
 import dev.kernelalloc.map.SharedMap;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
+import dev.kernelalloc.primitive.NativeDoubleArray;
+import dev.kernelalloc.primitive.NativeIntArray;
+import dev.kernelalloc.primitive.NativeShortArray;
+import dev.kernelalloc.primitive.SharedPrimitiveArray;
 import dev.kernelalloc.struct.StructType;
 
 import org.junit.jupiter.api.Test;
@@ -33,6 +37,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
@@ -121,6 +126,40 @@ class ContainersGuideTest {
             assertThat(sum).isEqualTo(2_000_000);
         }
         points.close(); // once; the block goes back when the last lease ends
+        // end
+    }
+
+    @Test
+    void numbers() {
+        // guide: numbers
+        try (NativeDoubleArray samples = NativeDoubleArray.zeroed(10_000_000)) {
+            for (long i = 0; i < samples.length(); i++) {
+                samples.set(i, Math.sin(i));
+            }
+            NativeDoubleArray last = samples.slice(9_000_000, 10_000_000); // the same memory
+            last.sort();
+            double largest = last.get(last.length() - 1);
+            assertThat(last.stream().max()).hasValue(largest);
+
+            NativeShortArray header = NativeShortArray.over(MemorySegment.ofArray(new byte[100]));
+            assertThat(header.length()).isEqualTo(50);
+        }
+        // end
+    }
+
+    private static final VarHandle INT = ValueLayout.JAVA_INT.arrayElementVarHandle();
+
+    @Test
+    void sharedNumbers() {
+        // guide: shared-numbers
+        SharedPrimitiveArray<NativeIntArray> counts = NativeIntArray.zeroed(1000).share();
+        try (NativeIntArray lease = counts.lease()) { // in any thread
+            lease.set(7, lease.get(7) + 1);
+            INT.getAndAdd(lease.segment(), 0L, 7L, 1); // atomic, beside other threads
+        }
+        try (NativeIntArray mine = counts.attach()) {
+            assertThat(mine.get(7)).isEqualTo(2);
+        }
         // end
     }
 

@@ -14,6 +14,7 @@ import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.SharedBox;
 import dev.kernelalloc.Tracking;
+import dev.kernelalloc.primitive.NativeLongArray;
 import dev.kernelalloc.struct.Flexible;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.Await;
@@ -64,6 +65,12 @@ class LeakTest {
             @Override
             AutoCloseable by(PoolAllocator pool) {
                 return NativeBox.of(pool, POINT, new Point(1, 2));
+            }
+        },
+        NUMBERS(Kind.CONTAINER, 24) {
+            @Override
+            AutoCloseable by(PoolAllocator pool) {
+                return NativeLongArray.zeroed(pool, 3);
             }
         },
         BOX_OF_A_VIEW(Kind.BOX, 8) {

@@ -21,6 +21,8 @@ import dev.kernelalloc.SharedBox;
 import dev.kernelalloc.map.MapLease;
 import dev.kernelalloc.map.NativeMap;
 import dev.kernelalloc.map.SharedMap;
+import dev.kernelalloc.primitive.NativeLongArray;
+import dev.kernelalloc.primitive.SharedPrimitiveArray;
 import dev.kernelalloc.struct.Atomic;
 import dev.kernelalloc.struct.StructType;
 
@@ -187,5 +189,26 @@ class OwnerSnippetsTest {
         }
         counters.close();
         assertThatThrownBy(counters::lease).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void primitiveArray() {
+        try (NativeLongArray longs = NativeLongArray.zeroed(1_000_000)) {
+            for (long i = 0; i < longs.length(); i++) {
+                longs.set(i, longs.get(i) - i);
+            }
+            longs.sort();
+            long found = longs.binarySearch(-1);
+        }
+    }
+
+    @Test
+    void sharedPrimitiveArray() {
+        SharedPrimitiveArray<NativeLongArray> counts = NativeLongArray.zeroed(1000).share();
+        try (NativeLongArray lease = counts.lease()) {
+            lease.set(0, 1);
+        }
+        counts.close();
+        assertThatThrownBy(counts::lease).isInstanceOf(IllegalStateException.class);
     }
 }

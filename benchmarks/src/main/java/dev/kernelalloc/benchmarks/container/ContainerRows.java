@@ -28,6 +28,7 @@ public final class ContainerRows {
         List<Row> rows = new ArrayList<>();
         for (Profile profile : Profile.values()) {
             rows.addAll(access(profile));
+            rows.addAll(numbers(profile));
         }
         for (int entries : new int[] {1000, 1_000_000}) {
             rows.addAll(maps(entries));
@@ -76,6 +77,43 @@ public final class ContainerRows {
                         of(profile, "writingRecords"),
                         of(profile, "rawWriting"),
                         Bar.atMost(1.10)));
+    }
+
+    private static List<Row> numbers(Profile profile) {
+        String after = profile == Profile.POLLUTED ? ", after other types" : "";
+        Case summing = numbers(profile, "rawSum");
+        Case sum = numbers(profile, "sum");
+        return List.of(
+                time("numbers summed by index" + after, sum, summing, Bar.atMost(1.05)),
+                Row.figure(
+                        "numbers summed by index, heap bytes" + after,
+                        sum,
+                        Figure.HEAP_BYTES,
+                        Bar.atMost(0.5)),
+                time(
+                        "numbers summed by index, with a lease" + after,
+                        numbers(profile, "sumOfALease"),
+                        summing,
+                        Bar.atMost(1.10)),
+                time(
+                        "numbers summed by a stream" + after,
+                        numbers(profile, "sumOfAStream"),
+                        summing,
+                        Bar.REPORTED),
+                time(
+                        "numbers added to others" + after,
+                        numbers(profile, "adding"),
+                        numbers(profile, "rawAdding"),
+                        Bar.atMost(1.05)),
+                time(
+                        "numbers sorted" + after,
+                        numbers(profile, "sort"),
+                        numbers(profile, "sortInJava"),
+                        Bar.REPORTED));
+    }
+
+    private static Case numbers(Profile profile, String method) {
+        return JmhCase.of(NumberBenchmark.class, method, Map.of("profile", profile.name()));
     }
 
     private static List<Row> maps(int entries) {
