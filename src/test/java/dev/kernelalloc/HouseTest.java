@@ -275,6 +275,7 @@ class HouseTest {
                         ROOT + ".event",
                         ROOT + ".map",
                         ROOT + ".observe",
+                        ROOT + ".primitive",
                         ROOT + ".source",
                         ROOT + ".struct",
                         ROOT + ".physical");
