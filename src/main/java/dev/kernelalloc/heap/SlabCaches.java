@@ -6,6 +6,9 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.WeakReference;
 import java.util.Arrays;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * Maps threads to caches: platform threads have one of their own; virtual threads, which are many,
@@ -270,5 +273,15 @@ final class SlabCaches {
                 caches == shards ? SlabCache.shard(budget) : SlabCache.vacant(budget, bytes);
         SlabCache other = (SlabCache) ELEMENT.compareAndExchange(caches, at, null, made);
         return other == null ? made : other;
+    }
+
+    // ---- for a look from outside ----------------------------------------------------------------
+
+    /** Visits all. */
+    void forEach(Consumer<SlabCache> visitor) {
+        Stream.of(all, ofVirtualThreads, shards)
+                .flatMap(Arrays::stream)
+                .filter(Objects::nonNull)
+                .forEach(visitor);
     }
 }

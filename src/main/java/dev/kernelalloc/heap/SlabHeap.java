@@ -145,6 +145,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     private final LargeBlocks large;
     private final HighWater capacity;
     private final SlabCaches caches;
+    private final UnownedCaches unowned;
     private volatile boolean closed;
     private volatile boolean registered;
 
@@ -156,9 +157,6 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
 
     /** Held while {@link #trimIdle} moves blocks, so that counters do not see half a move. */
     private final Object idleTrimming = new Object();
-
-    /** {@link SlabCache#uses} of each shard at the last {@link #trimIdle}. */
-    private final int[] shardUses;
 
     /** Creates an empty heap. */
     public SlabHeap(HeapSettings settings, ChunkSource source) {
@@ -200,7 +198,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         this.large = new LargeBlocks(this.source, budget, capacity, listener);
         boolean own = settings.threadCacheBytes() >= MIN_THREAD_CACHE_BYTES;
         this.caches = new SlabCaches(own, budget, settings.threadCacheBytes());
-        this.shardUses = new int[caches.shards()];
+        this.unowned = new UnownedCaches(caches, slabs, this.source);
     }
 
     /** Executes each step of serving blocks once; see {@link Warmup}. */
@@ -705,13 +703,13 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     /** Returns a detached slab with free blocks: one of the central shard, or a new one. */
     private Slab refill(int sizeClass) throws Refusal {
         SlabCache central = caches.centralShardIfAny(sizeClass);
-        Slab slab = central == null ? null : detachFrom(central, sizeClass);
+        Slab slab = central == null ? null : unowned.detachFrom(central, sizeClass);
         boolean found = slab != null;
         if (slab == null) {
             slab = slabs.tryMake(sizeClass);
         }
         if (slab == null) { // before a new range is obtained
-            slab = detachFromAny(sizeClass);
+            slab = unowned.detach(sizeClass);
             found = slab != null;
         }
         if (slab == null) {
@@ -724,50 +722,6 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         return slab;
     }
 
-    /** Detaches a slab with free blocks from a shard or from the cache of a dead thread. */
-    private @Nullable Slab detachFromAny(int sizeClass) {
-        for (int i = 0; i < caches.shards(); i++) {
-            SlabCache shard = caches.shardIfAny(i);
-            Slab slab = shard == null ? null : detachFrom(shard, sizeClass);
-            if (slab != null) {
-                return slab;
-            }
-        }
-        Slab slab = detachFromDead(caches.all(), sizeClass);
-        return slab != null ? slab : detachFromDead(caches.ofVirtualThreads(), sizeClass);
-    }
-
-    private @Nullable Slab detachFromDead(@Nullable SlabCache[] ofThreads, int sizeClass) {
-        for (SlabCache cache : ofThreads) {
-            if (cache != null && cache.mayHave(sizeClass) && cache.tryAcquireDead()) {
-                Slab slab = detachHeld(cache, sizeClass);
-                if (slab != null) {
-                    return slab;
-                }
-            }
-        }
-        return null;
-    }
-
-    private @Nullable Slab detachFrom(SlabCache shard, int sizeClass) {
-        return shard.mayHave(sizeClass) && shard.tryAcquire() ? detachHeld(shard, sizeClass) : null;
-    }
-
-    /** Detaches a slab and releases the cache. */
-    private @Nullable Slab detachHeld(SlabCache held, int sizeClass) {
-        Slab slab = held.find(sizeClass);
-        boolean detached = slab != null && held.detach(slab);
-        release(held);
-        return detached ? slab : null;
-    }
-
-    /** Releases a cache, then the slabs that it dropped. */
-    private void release(SlabCache held) {
-        Slab dropped = held.takeDropped();
-        held.release();
-        slabs.release(dropped);
-    }
-
     private long allocateFromShard(Thread thread, int sizeClass, char state) throws Refusal {
         int first = caches.firstShard(thread);
         SlabCache vacant = null;
@@ -776,7 +730,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             if (shard.tryAcquire()) {
                 boolean earned = thread.isVirtual() && caches.earnsCache(shard, thread.threadId());
                 long block = popFrom(shard, sizeClass, state);
-                release(shard);
+                unowned.release(shard);
                 if (earned) {
                     assignCache(thread);
                 }
@@ -820,7 +774,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     /** Allocates from any cache that no live thread owns; 0 if none has a block. */
     private long allocateFromAny(int sizeClass, char state) {
         SlabCache central = caches.centralShard(sizeClass); // before a slab is held
-        Slab slab = detachFromAny(sizeClass);
+        Slab slab = unowned.detach(sizeClass);
         return slab == null ? 0 : popAndSend(slab, state, central);
     }
 
@@ -870,7 +824,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             if (ends) {
                 cache.push(slab, index);
             }
-            release(cache);
+            unowned.release(cache);
             if (!ends) {
                 return slab.stateOf(index) == state && freeInside(slab, index, state);
             }
@@ -949,30 +903,14 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         for (int i = 0; i < SizeClasses.COUNT; i++) {
             forgetCurrent(thread.threadId(), i);
         }
-        flush(own, discarding);
+        unowned.flush(own, discarding);
         if (closed) {
             own.sendAll(caches);
         }
         slabs.release(own.takeDropped());
         if (closed) {
-            sweepPendingShards();
+            unowned.sweepPending();
             slabs.trim();
-        }
-    }
-
-    private void flush(SlabCache held, boolean discarding) {
-        held.flush();
-        if (discarding) {
-            held.discardFreePages(source);
-        }
-    }
-
-    private void sweepPendingShards() {
-        for (int i = 0; i < caches.shards(); i++) {
-            SlabCache shard = caches.shardIfAny(i);
-            if (shard != null && shard.isPending()) {
-                sweep(shard, false);
-            }
         }
     }
 
@@ -1028,65 +966,8 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             own.epoch = epoch;
             flush(own, thread, discarding);
         }
-        sweepDeadCaches(discarding);
-        sweepShards(discarding);
+        unowned.sweep(discarding);
         large.trim();
-    }
-
-    private void sweepDeadCaches(boolean discarding) {
-        sweepDead(caches.all(), caches.areMany(), discarding);
-        sweepDead(caches.ofVirtualThreads(), false, discarding);
-        if (caches.areMany()) {
-            caches.removeEnded();
-        }
-    }
-
-    /** Moves the slabs of dead threads to the central shards. */
-    private void sweepDead(@Nullable SlabCache[] ofThreads, boolean ending, boolean discarding) {
-        for (SlabCache cache : ofThreads) {
-            if (cache != null && !cache.isEnded() && cache.tryAcquireDead()) {
-                boolean ends = false;
-                try {
-                    flush(cache, discarding);
-                    ends = cache.sendAll(caches) && ending;
-                } finally {
-                    Slab dropped = cache.takeDropped();
-                    if (ends) {
-                        cache.end();
-                    } else {
-                        cache.release();
-                    }
-                    slabs.release(dropped);
-                }
-            }
-        }
-    }
-
-    private void sweepShards(boolean discarding) {
-        for (int i = 0; i < caches.shards(); i++) {
-            SlabCache shard = caches.shardIfAny(i);
-            if (shard != null) {
-                sweep(shard, discarding);
-            }
-        }
-    }
-
-    /**
-     * Sweeps a shard. A thread that finds the shard busy has posted before; its holder checks
-     * again.
-     */
-    private void sweep(SlabCache shard, boolean discarding) {
-        do {
-            if (!shard.tryAcquire()) {
-                return;
-            }
-            try {
-                flush(shard, discarding);
-            } finally {
-                release(shard);
-            }
-            VarHandle.fullFence();
-        } while (shard.isPending());
     }
 
     /** After a free in a closed heap: releases what no live block uses. */
@@ -1099,7 +980,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
                 flush(own, thread, false);
             }
             if (cache != null && cache.shard) {
-                sweep(cache, false);
+                unowned.sweep(cache, false);
             }
             slabs.trim();
         }
@@ -1211,16 +1092,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     }
 
     private void returnIdle() {
-        sweepDeadCaches(true);
-        for (int i = 0; i < shardUses.length; i++) {
-            SlabCache shard = caches.shardIfAny(i);
-            if (shard != null) {
-                if (shard.uses == shardUses[i] || shard.isPending()) {
-                    sweep(shard, true);
-                }
-                shardUses[i] = shard.uses;
-            }
-        }
+        unowned.sweepIdle();
         large.trimIdle();
         if (closed) {
             slabs.trim();
@@ -1265,24 +1137,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             close();
         }
         synchronized (idleTrimming) {
-            sendUnreachable(caches.all());
-            sendUnreachable(caches.ofVirtualThreads());
+            unowned.sendUnreachable();
             reclaim();
         }
         source.retryReleases();
-    }
-
-    private void sendUnreachable(@Nullable SlabCache[] ofThreads) {
-        for (SlabCache cache : ofThreads) {
-            if (cache != null && cache.tryAcquireUnreachable()) {
-                try {
-                    cache.flush();
-                    cache.sendAll(caches);
-                } finally {
-                    release(cache);
-                }
-            }
-        }
     }
 
     @Override
@@ -1305,20 +1163,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     /** Verifies the invariants; no thread may use the heap during the call. */
     void checkInvariants() {
         synchronized (idleTrimming) {
-            for (SlabCache cache : caches.all()) {
-                cache.checkInvariants();
-            }
-            for (SlabCache cache : caches.ofVirtualThreads()) {
-                if (cache != null) {
-                    cache.checkInvariants();
-                }
-            }
-            for (int i = 0; i < caches.shards(); i++) {
-                SlabCache shard = caches.shardIfAny(i);
-                if (shard != null) {
-                    shard.checkInvariants();
-                }
-            }
+            caches.forEach(SlabCache::checkInvariants);
             slabs.forEach(Slab::checkInvariants);
         }
     }
