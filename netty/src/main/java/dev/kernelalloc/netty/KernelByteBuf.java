@@ -1,5 +1,7 @@
 package dev.kernelalloc.netty;
 
+import dev.kernelalloc.AllocationException;
+
 import io.netty.buffer.AbstractReferenceCountedByteBuf;
 import io.netty.buffer.ByteBuf;
 import io.netty.util.IllegalReferenceCountException;
@@ -91,7 +93,10 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
         KernelByteBuf buffer = RECYCLER.get();
         MemorySegment block;
         try {
-            block = allocator.allocate(capacity);
+            block = allocator.memory().allocate(capacity, KernelByteBufAllocator.ALIGNMENT_BYTES);
+        } catch (AllocationException e) {
+            buffer.handle.unguardedRecycle(buffer);
+            throw DirectMemoryErrors.from(e);
         } catch (Throwable e) {
             buffer.handle.unguardedRecycle(buffer);
             throw e;

@@ -1,5 +1,7 @@
 package dev.kernelalloc.netty;
 
+import static io.netty.util.internal.ObjectUtil.checkPositiveOrZero;
+
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 
@@ -33,8 +35,11 @@ import java.util.Objects;
 public final class KernelByteBufAllocator extends AbstractByteBufAllocator
         implements ByteBufAllocatorMetricProvider {
 
+    /** Netty's own, which is private there. */
+    private static final int DEFAULT_CAPACITY_BYTES = 256;
+
     /** What a Java {@code long} needs; stricter alignment would only round sizes up. */
-    private static final long ALIGNMENT_BYTES = 8;
+    static final long ALIGNMENT_BYTES = 8;
 
     private final KernelAllocator memory;
     private final boolean preferDirect;
@@ -136,6 +141,21 @@ public final class KernelByteBufAllocator extends AbstractByteBufAllocator
                 : compositeHeapBuffer(maxNumComponents);
     }
 
+    // Without Netty's two methods between: HotSpot inlines 15 calls deep (MaxInlineLevel). With
+    // them
+    // the segment of the block was an object of 40 B: 42 to 54 instead of 28 ns, side by side.
+
+    @Override
+    public ByteBuf directBuffer() {
+        return directBuffer(DEFAULT_CAPACITY_BYTES);
+    }
+
+    @Override
+    public ByteBuf directBuffer(int initialCapacity) {
+        checkPositiveOrZero(initialCapacity, "initialCapacity");
+        return toLeakAwareBuffer(KernelByteBuf.of(this, initialCapacity, Integer.MAX_VALUE));
+    }
+
     @Override
     protected ByteBuf newHeapBuffer(int initialCapacity, int maxCapacity) {
         return toLeakAwareBuffer(metric.heapBuffer(this, initialCapacity, maxCapacity));
@@ -152,15 +172,6 @@ public final class KernelByteBufAllocator extends AbstractByteBufAllocator
      */
     boolean usesAddresses() {
         return usesAddresses;
-    }
-
-    /** Allocates the block of a buffer. */
-    MemorySegment allocate(int bytes) {
-        try {
-            return memory.allocate(bytes, ALIGNMENT_BYTES);
-        } catch (AllocationException e) {
-            throw DirectMemoryErrors.from(e);
-        }
     }
 
     /** Grows or shrinks such a block; it is unchanged where that is refused. */
