@@ -13,29 +13,34 @@ import java.lang.foreign.MemorySegment;
 final class KernelAllocationManager extends AllocationManager {
 
     private final KernelAllocator memory;
-    private final MemorySegment block;
+
+    /** Of the block: its segment would be one more object for each allocation. */
+    private final long address;
+
+    private final long bytes;
 
     KernelAllocationManager(
             BufferAllocator accountingAllocator, KernelAllocator memory, MemorySegment block) {
         super(accountingAllocator);
         this.memory = memory;
-        this.block = block;
+        this.address = block.address();
+        this.bytes = block.byteSize();
     }
 
     /** What was asked for, not what may be used: Arrow takes it off what it has counted. */
     @Override
     public long getSize() {
-        return block.byteSize();
+        return bytes;
     }
 
     @Override
     protected long memoryAddress() {
-        return block.address();
+        return address;
     }
 
     /** Called once, by the thread that released the last reference. */
     @Override
     protected void release0() {
-        memory.free(block);
+        memory.free(MemorySegment.ofAddress(address));
     }
 }
