@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -51,8 +52,12 @@ final class Site {
     private Site(Path root, Path site) throws IOException {
         this.root = root;
         this.site = site;
-        try (InputStream page = Site.class.getResourceAsStream("page.html")) {
-            template = new String(page.readAllBytes(), StandardCharsets.UTF_8);
+        template = resource("page.html");
+    }
+
+    private static String resource(String name) throws IOException {
+        try (InputStream in = Site.class.getResourceAsStream(name)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
     }
 
@@ -100,6 +105,8 @@ final class Site {
             page.title(heading == null ? source.toString() : heading.text());
             // Wide tables scroll by themselves, not the page.
             page.select("table").wrap("<div class=wide></div>");
+            // And so do charts, which are too small to read on a phone.
+            page.select("img").wrap("<span class=chart></span>");
             Element menu = page.selectFirst("nav");
             MENU.forEach(
                     (text, file) ->
@@ -123,6 +130,10 @@ final class Site {
                 copy(file, site.resolve("api").resolve(api.relativize(file)));
             }
         }
+        Files.writeString(
+                site.resolve("api/resource-files/stylesheet.css"),
+                resource("api-dark.css"),
+                StandardOpenOption.APPEND);
         pages.forEach(
                 (source, page) ->
                         page.selectFirst("nav")
