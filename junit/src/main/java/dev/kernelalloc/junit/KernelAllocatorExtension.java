@@ -6,6 +6,7 @@ import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.Tracking;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
@@ -22,7 +23,8 @@ import java.util.function.UnaryOperator;
  * {@code @AfterEach} methods; {@code @BeforeAll} and {@code @AfterAll} methods share those of their
  * class. They track every block ({@link Tracking#ALL}) and are closed at the end, after all
  * lifecycle methods, other extensions and {@code @AutoClose} fields. A test that leaves a block,
- * box or arena alive fails; the message shows where each was allocated.
+ * box or arena alive, or a child of its allocator open, fails; the message shows where each block
+ * was allocated. A test may close its allocator itself.
  *
  * <p>Register it with {@code @ExtendWith(KernelAllocatorExtension.class)}, or with
  * {@code @RegisterExtension} to change the settings. Needs JUnit 5.13 or newer. Safe for tests that
@@ -124,9 +126,30 @@ public final class KernelAllocatorExtension implements ParameterResolver {
             try {
                 allocator.close();
             } catch (LiveBlocksException e) {
-                throw new AssertionFailedError(
-                        "memory leaked by " + test + ": " + e.getMessage(), e);
+                throw leaked(e.getMessage(), e);
+            } catch (IllegalStateException e) {
+                if (!isClosed()) {
+                    throw leaked(e.getMessage(), e); // a child of it is still open
+                }
+                long live = allocator.stats().liveBlocks();
+                if (live > 0) {
+                    throw leaked(
+                            live + " blocks are live though the test closed their allocator", e);
+                }
             }
+        }
+
+        private boolean isClosed() {
+            try {
+                allocator.tryAllocate(1, 1).ifPresent(allocator::free);
+                return false;
+            } catch (IllegalStateException _) {
+                return true;
+            }
+        }
+
+        private AssertionFailedError leaked(@Nullable String what, Throwable cause) {
+            return new AssertionFailedError("memory leaked by " + test + ": " + what, cause);
         }
     }
 }

@@ -61,6 +61,41 @@ class KernelAllocatorExtensionTest {
     }
 
     @Test
+    @DisplayName("A test may close its allocator; a child that it leaves open is a leak")
+    void closing_byTheTest_failsOnlyWithSomethingAlive() {
+        Events tests = run(LeakCases.Closing.class).testEvents();
+        tests.assertStatistics(statistics -> statistics.succeeded(1).failed(2));
+        Map<String, Throwable> failures = failures(tests);
+        assertThat(failures.get("closesAndLeaks"))
+                .isInstanceOf(AssertionFailedError.class)
+                .hasMessageContaining("1 blocks are live though the test closed their allocator");
+        assertThat(failures.get("leavesChildOpen"))
+                .isInstanceOf(AssertionFailedError.class)
+                .hasMessageContaining("memory leaked by leavesChildOpen(PoolAllocator)")
+                .hasMessageContaining("query");
+    }
+
+    @Test
+    @DisplayName("With one instance for all tests, and nested, each test has its own allocator")
+    void instance_perClass_allocatorPerTest() {
+        Events tests = run(LeakCases.PerClass.class).testEvents();
+        tests.assertStatistics(statistics -> statistics.succeeded(1).failed(2));
+        assertThat(failures(tests)).containsOnlyKeys("leaksInPerClass", "leaksInInner");
+        run(LeakCases.PerClass.class).containerEvents().assertStatistics(s -> s.failed(0));
+    }
+
+    @Test
+    @DisplayName("Of tests that run at the same time those fail that leak")
+    void parallel_everySecondLeaks_everySecondFails() {
+        EngineTestKit.engine("junit-jupiter")
+                .configurationParameter("junit.jupiter.execution.parallel.enabled", "true")
+                .selectors(selectClass(LeakCases.Parallel.class))
+                .execute()
+                .testEvents()
+                .assertStatistics(statistics -> statistics.succeeded(50).failed(50));
+    }
+
+    @Test
     @DisplayName("What @BeforeAll leaks fails the class, not its tests")
     void leaking_beforeAll_failsTheClass() {
         EngineExecutionResults results = run(LeakCases.LeakingClass.class);

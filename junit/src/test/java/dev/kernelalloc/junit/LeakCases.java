@@ -3,21 +3,30 @@ package dev.kernelalloc.junit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import dev.kernelalloc.KernelAllocator;
+import dev.kernelalloc.LiveBlocksException;
 import dev.kernelalloc.NativeString;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.Tracking;
 
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -69,6 +78,81 @@ final class LeakCases {
         @Test
         void locksMemory(PhysicalAllocator physical) {
             physical.free(physical.allocate(64, 64));
+        }
+    }
+
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class Closing {
+
+        @Test
+        void closesItself(PoolAllocator allocator) {
+            allocator.free(allocator.allocate(8, 8));
+            allocator.close();
+        }
+
+        @Test
+        void closesAndLeaks(PoolAllocator allocator) {
+            allocator.allocate(8, 8);
+            assertThrows(LiveBlocksException.class, allocator::close);
+        }
+
+        @Test
+        void leavesChildOpen(PoolAllocator allocator) {
+            allocator.child("query", 1 << 20);
+        }
+    }
+
+    /** One instance for all tests, whose allocator is that of the class. */
+    @ExtendWith(KernelAllocatorExtension.class)
+    @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+    static class PerClass {
+
+        private final PoolAllocator ofConstructor;
+        private final MemorySegment block;
+
+        PerClass(PoolAllocator allocator) {
+            ofConstructor = allocator;
+            block = allocator.allocate(8, 8);
+        }
+
+        @Test
+        void hasItsOwn(PoolAllocator allocator) {
+            assertNotSame(ofConstructor, allocator);
+        }
+
+        @Test
+        void leaksInPerClass(PoolAllocator allocator) {
+            allocator.allocate(8, 8);
+        }
+
+        @Nested
+        class Inner {
+
+            @Test
+            void leaksInInner(PoolAllocator allocator) {
+                allocator.allocate(8, 8);
+            }
+        }
+
+        @AfterAll
+        void free(PoolAllocator allocator) {
+            assertSame(ofConstructor, allocator);
+            allocator.free(block);
+        }
+    }
+
+    /** Tests at the same time, each with its own allocator, every other one of which leaks. */
+    @ExtendWith(KernelAllocatorExtension.class)
+    @Execution(ExecutionMode.CONCURRENT)
+    static class Parallel {
+
+        @RepeatedTest(100)
+        void leaksEverySecondTime(RepetitionInfo repetition, PoolAllocator allocator) {
+            MemorySegment block = allocator.allocate(8, 8);
+            assertEquals(1, allocator.stats().liveBlocks());
+            if (repetition.getCurrentRepetition() % 2 == 0) {
+                allocator.free(block);
+            }
         }
     }
 
