@@ -85,6 +85,24 @@ public final class AllocatorMetrics implements MeterBinder, AutoCloseable {
         }
     }
 
+    /** Gauges in bytes, one for each allocator. */
+    private enum Amount {
+        PEAK("peak", "The largest capacity so far", s -> s.stats().peakBytes()),
+        RESERVED("reserved", "Address space from the system", s -> s.stats().reservedBytes()),
+        CHARGED("charged", "What counts against the limit, with children", Snapshot::charged),
+        LIMIT("limit", "The limit; NaN without one", Snapshot::limitOrNaN);
+
+        private final String meter;
+        private final String description;
+        private final ToDoubleFunction<Snapshot> bytes;
+
+        Amount(String name, String description, ToDoubleFunction<Snapshot> bytes) {
+            this.meter = "kernelalloc.memory." + name;
+            this.description = description;
+            this.bytes = bytes;
+        }
+    }
+
     private record Bound(MeterRegistry registry, Meter meter) {}
 
     private final KernelAllocator allocator;
@@ -130,24 +148,30 @@ public final class AllocatorMetrics implements MeterBinder, AutoCloseable {
         Snapshots snapshots = new Snapshots(allocator, registry.config().clock());
         for (State state : State.values()) {
             Tags ofState = all.and(state.tag());
-            gauge(registry, snapshots, USED, BaseUnits.BYTES, ofState, s -> state.bytes(s.stats()));
-            gauge(
+            keep(
                     registry,
-                    snapshots,
-                    "kernelalloc.blocks",
-                    "blocks",
-                    ofState,
-                    s -> state.blocks(s.stats()));
+                    gauge(USED, snapshots, s -> state.bytes(s.stats()))
+                            .description("Memory by state; the sum is the capacity")
+                            .baseUnit(BaseUnits.BYTES)
+                            .tags(ofState)
+                            .register(registry));
+            keep(
+                    registry,
+                    gauge("kernelalloc.blocks", snapshots, s -> state.blocks(s.stats()))
+                            .description("Blocks by state")
+                            .baseUnit("blocks")
+                            .tags(ofState)
+                            .register(registry));
         }
-        bytes(registry, snapshots, "kernelalloc.memory.peak", all, s -> s.stats().peakBytes());
-        bytes(
-                registry,
-                snapshots,
-                "kernelalloc.memory.reserved",
-                all,
-                s -> s.stats().reservedBytes());
-        bytes(registry, snapshots, "kernelalloc.memory.charged", all, Snapshot::charged);
-        bytes(registry, snapshots, "kernelalloc.memory.limit", all, Snapshot::limitOrNaN);
+        for (Amount amount : Amount.values()) {
+            keep(
+                    registry,
+                    gauge(amount.meter, snapshots, amount.bytes)
+                            .description(amount.description)
+                            .baseUnit(BaseUnits.BYTES)
+                            .tags(all)
+                            .register(registry));
+        }
         for (AllocationException.Reason reason : AllocationException.Reason.values()) {
             Tag ofReason = Tag.of("reason", reason.name().toLowerCase(Locale.ROOT));
             keep(
@@ -161,29 +185,10 @@ public final class AllocatorMetrics implements MeterBinder, AutoCloseable {
         LeakMetrics.begin(registry, all).forEach(meter -> keep(registry, meter));
     }
 
-    private void bytes(
-            MeterRegistry registry,
-            Snapshots snapshots,
-            String name,
-            Tags all,
-            ToDoubleFunction<Snapshot> value) {
-        gauge(registry, snapshots, name, BaseUnits.BYTES, all, value);
-    }
-
-    private void gauge(
-            MeterRegistry registry,
-            Snapshots snapshots,
-            String name,
-            String unit,
-            Tags all,
-            ToDoubleFunction<Snapshot> value) {
-        keep(
-                registry,
-                Gauge.builder(name, snapshots, s -> s.read(value))
-                        .baseUnit(unit)
-                        .tags(all)
-                        .strongReference(true) // of the snapshots, which nothing else refers to
-                        .register(registry));
+    private static Gauge.Builder<Snapshots> gauge(
+            String name, Snapshots snapshots, ToDoubleFunction<Snapshot> value) {
+        return Gauge.builder(name, snapshots, s -> s.read(value))
+                .strongReference(true); // of the snapshots, which nothing else refers to
     }
 
     private void keep(MeterRegistry registry, Meter meter) {

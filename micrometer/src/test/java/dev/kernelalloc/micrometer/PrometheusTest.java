@@ -61,6 +61,14 @@ class PrometheusTest {
     }
 
     @Test
+    @DisplayName("Each metric has a help text")
+    void scrape_ofAllocator_describesEachMetric() {
+        assertThat(scrape().lines().filter(line -> line.startsWith("# HELP kernelalloc")))
+                .hasSize(9)
+                .allMatch(line -> line.matches("# HELP \\w+ \\w.*"));
+    }
+
+    @Test
     @DisplayName("Each query of the dashboard names meters and labels that are exposed")
     void dashboard_eachQuery_readsWhatIsExposed() throws IOException {
         JsonObject dashboard =
