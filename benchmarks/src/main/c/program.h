@@ -6,7 +6,8 @@
 
 #define MIX_DRAWS 1024
 
-/* The arguments, key=value each; the program ends where one is missing. */
+/* The arguments, key=value each after the name of the work; the program ends where one is missing. */
+void take_arguments(int count, char **values);
 const char *text_argument(const char *key);
 long number_argument(const char *key);
 

@@ -99,8 +99,12 @@ public final class Benchmarks implements Callable<Integer> {
         Optional<CBuild> build = CBuild.compile(project());
         List<CAllocator> allocators =
                 build.isPresent() ? CAllocator.installed(build.get()) : List.of();
+        Optional<Dpdk> dpdk =
+                build.isPresent() && !smoke ? Dpdk.compile(project()) : Optional.empty();
         List<Row> rows =
-                rows(allocators).stream().filter(row -> only.matcher(row.name()).find()).toList();
+                rows(allocators, dpdk).stream()
+                        .filter(row -> only.matcher(row.name()).find())
+                        .toList();
         if (rows.isEmpty()) {
             throw new CommandLine.ParameterException(
                     new CommandLine(this), "no row's name contains " + only);
@@ -113,7 +117,7 @@ public final class Benchmarks implements Callable<Integer> {
         if (smoke) {
             return smoke(output, measured);
         }
-        output.println(machine(allocators));
+        output.println(machine(allocators, dpdk));
         output.println();
         output.println(new Table(rows, measured));
         return 0;
@@ -129,7 +133,7 @@ public final class Benchmarks implements Callable<Integer> {
         return failed ? 1 : 0;
     }
 
-    private List<Row> rows(List<CAllocator> allocators) {
+    private List<Row> rows(List<CAllocator> allocators, Optional<Dpdk> dpdk) {
         if (smoke) {
             return HeapRows.smoke(allocators);
         }
@@ -139,7 +143,7 @@ public final class Benchmarks implements Callable<Integer> {
         rows.addAll(quick ? StartRows.quick() : StartRows.all());
         if (!quick) {
             rows.addAll(ContainerRows.all(allocators));
-            rows.addAll(PhysicalRows.all(allocators));
+            rows.addAll(PhysicalRows.all(allocators, dpdk));
         }
         return rows;
     }
@@ -149,7 +153,7 @@ public final class Benchmarks implements Callable<Integer> {
         return rounds == null ? effort : effort.withRounds(rounds);
     }
 
-    private String machine(List<CAllocator> allocators) {
+    private String machine(List<CAllocator> allocators, Optional<Dpdk> dpdk) {
         return "%d processors, %s, Java %s; %d rounds. C: %s."
                 .formatted(
                         Runtime.getRuntime().availableProcessors(),
@@ -159,8 +163,9 @@ public final class Benchmarks implements Callable<Integer> {
                         allocators.isEmpty()
                                 ? "no compiler found, so nothing is compared with it"
                                 : allocators.stream()
-                                        .map(one -> one.name() + " " + one.version())
-                                        .collect(Collectors.joining(", ")));
+                                                .map(one -> one.name() + " " + one.version())
+                                                .collect(Collectors.joining(", "))
+                                        + dpdk.map(one -> "; " + one.version()).orElse(""));
     }
 
     /** In a JVM of its own, whose output is ours. */

@@ -8,6 +8,12 @@ public enum Figure {
     START("ms"),
     /** The longest time that another thread waits for a safepoint while one operation runs. */
     SAFEPOINT("ms"),
+    /** The median time of one operation. */
+    MEDIAN("µs"),
+    /** Its 99.99th percentile. */
+    TAIL("µs"),
+    /** Its maximum. */
+    LONGEST("µs"),
     /** Bytes of the Java heap that one operation allocates. */
     HEAP_BYTES("B"),
     /**

@@ -48,6 +48,11 @@ record Rounds(Effort effort, Optional<CBuild> build) {
                 case JavaProgram program ->
                         Measured.of(Subprocess.lines(command(program), Map.of()));
                 case CProgram program -> Measured.of(run(program));
+                case DpdkProgram program ->
+                        Measured.of(
+                                Subprocess.lines(
+                                        program.command(withEffort(program.arguments())),
+                                        Map.of()));
             };
         } catch (RunnerException | IOException e) {
             System.err.println("FAILED: " + one + ": " + e.getMessage());

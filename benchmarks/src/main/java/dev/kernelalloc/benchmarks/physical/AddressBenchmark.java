@@ -93,9 +93,4 @@ public class AddressBenchmark {
     public int extents() {
         return allocator.extents(block).size();
     }
-
-    @Benchmark
-    public long verify() {
-        return allocator.verify(block).checkedPages();
-    }
 }

@@ -3,6 +3,8 @@ package dev.kernelalloc.benchmarks.physical;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
+import dev.kernelalloc.physical.PagePolicy;
+import dev.kernelalloc.physical.PhysicalRequest;
 
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -28,6 +30,10 @@ public class ManyBlocksBenchmark {
     private static final int BLOCKS = 100_000;
     private static final long BLOCK_BYTES = 512;
     private static final PhysicalAllocator PHYSICAL = PhysicalAllocator.create();
+    private static final PhysicalAllocator PHYSICAL_OF_POOL =
+            PhysicalAllocator.builder()
+                    .request(PhysicalRequest.DEFAULT.toBuilder().pages(PagePolicy.HUGE_2M).build())
+                    .build();
     private static final PoolAllocator POOL = PoolAllocator.create();
 
     private final MemorySegment[] blocks = new MemorySegment[BLOCKS];
@@ -38,6 +44,13 @@ public class ManyBlocksBenchmark {
     @OperationsPerInvocation(BLOCKS)
     public MemorySegment physical() {
         return allOf(PHYSICAL);
+    }
+
+    /** Of the huge page pool. */
+    @Benchmark
+    @OperationsPerInvocation(BLOCKS)
+    public MemorySegment pool2M() {
+        return allOf(PHYSICAL_OF_POOL);
     }
 
     @Benchmark

@@ -4,7 +4,9 @@ import dev.kernelalloc.benchmarks.Bar;
 import dev.kernelalloc.benchmarks.CAllocator;
 import dev.kernelalloc.benchmarks.CProgram;
 import dev.kernelalloc.benchmarks.Case;
+import dev.kernelalloc.benchmarks.Dpdk;
 import dev.kernelalloc.benchmarks.Figure;
+import dev.kernelalloc.benchmarks.JavaProgram;
 import dev.kernelalloc.benchmarks.JmhCase;
 import dev.kernelalloc.benchmarks.Reference;
 import dev.kernelalloc.benchmarks.Row;
@@ -15,6 +17,7 @@ import dev.kernelalloc.physical.PagePolicy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The rows of physical memory. They need Linux, a lock limit, and for addresses the right to see
@@ -24,10 +27,16 @@ public final class PhysicalRows {
 
     private static final double TWO_MICROSECONDS = 2000;
 
+    /** The longest time of all but one in 10,000 allocations once memory is reserved. */
+    private static final double TAIL_MICROSECONDS = 100;
+
     /** The free memory required by the rows that take much of it. */
     private static final long ROOM_BYTES = 4L << 30;
 
     private static final long POOL_BYTES = 512L << 20;
+
+    /** What the row of a large look-up translates; the pool must have it. */
+    private static final long LARGE_BYTES = 16L << 30;
 
     private PhysicalRows() {}
 
@@ -35,8 +44,9 @@ public final class PhysicalRows {
      * Returns the rows.
      *
      * @param allocators those for C; what the C program does here uses none
+     * @param dpdk if it is installed
      */
-    public static List<Row> all(List<CAllocator> allocators) {
+    public static List<Row> all(List<CAllocator> allocators, Optional<Dpdk> dpdk) {
         List<Row> rows = new ArrayList<>();
         for (int size : new int[] {64, 4096}) {
             Case physical = block("physical", size);
@@ -83,6 +93,7 @@ public final class PhysicalRows {
                         JmhCase.of(ManyBlocksBenchmark.class, "physical", Map.of()),
                         Reference.to(JmhCase.of(ManyBlocksBenchmark.class, "pool", Map.of())),
                         Bar.REPORTED));
+        addTail(rows);
         for (PagePolicy policy : List.of(PagePolicy.BASE, PagePolicy.HUGE_2M)) {
             for (long bytes : new long[] {64L << 10, 2L << 20, 64L << 20}) {
                 if (policy == PagePolicy.BASE || bytes >= 2L << 20) {
@@ -96,22 +107,33 @@ public final class PhysicalRows {
                         address("extents"),
                         Figure.NANOS,
                         Bar.atMost(TWO_MICROSECONDS)));
-        rows.add(
-                Row.figure(
-                        "verify 64 MiB of huge pages",
-                        address("verify"),
-                        Figure.NANOS,
-                        Bar.REPORTED));
+        for (PagePolicy policy : List.of(PagePolicy.BASE, PagePolicy.HUGE_2M)) {
+            rows.add(
+                    Row.figure(
+                            "verify 64 MiB of " + pages(policy) + ", for 4 KiB",
+                            resolve("verified", policy),
+                            Figure.NANOS,
+                            Bar.REPORTED));
+        }
         addResolving(rows, PagePolicy.BASE, "base pages", 50);
         addResolving(rows, PagePolicy.HUGE_ONLY, "huge pages", 15);
         addLookUp(rows, allocators, 64L << 20);
         long inPool = poolBytes();
-        if (inPool >= POOL_BYTES) {
-            addBesideC(rows, allocators, "pool", PagePolicy.HUGE_2M, POOL_BYTES, 1.3);
+        if (inPool >= LARGE_BYTES) {
+            addLookUp(rows, allocators, LARGE_BYTES);
         } else {
             System.err.printf(
-                    "skipped: the row of the pool needs %d bytes in it (vm.nr_hugepages), and there"
-                            + " are %d%n",
+                    "skipped: the look-up over %d bytes needs them in the pool (vm.nr_hugepages),"
+                            + " and there are %d%n",
+                    LARGE_BYTES, inPool);
+        }
+        if (inPool >= POOL_BYTES) {
+            addBesideC(rows, allocators, "pool", PagePolicy.HUGE_2M, POOL_BYTES, 1.3);
+            addBesideDpdk(rows, dpdk);
+        } else {
+            System.err.printf(
+                    "skipped: the rows of the pool, and those beside DPDK, need %d bytes in it"
+                        + " (vm.nr_hugepages), and there are %d%n",
                     POOL_BYTES, inPool);
         }
         if (hasRoom()) {
@@ -134,6 +156,61 @@ public final class PhysicalRows {
                             Bar.REPORTED));
         }
         return rows;
+    }
+
+    /** DPDK has memory of the pool only, so every row here takes that. */
+    private static void addBesideDpdk(List<Row> rows, Optional<Dpdk> dpdk) {
+        String bytes = "bytes=" + (64L << 20);
+        Case anywhere =
+                JmhCase.of(
+                        LookUpBenchmark.class,
+                        "addressOf",
+                        Map.of("bytes", String.valueOf(64L << 20)));
+        Case prepared = prepare("allocate", PagePolicy.HUGE_2M, POOL_BYTES);
+        Case many = JmhCase.of(ManyBlocksBenchmark.class, "pool2M", Map.of());
+        String place = "physical address at a random place of 64 MiB of huge pages, beside ";
+        String block = "physical address of a block, beside rte_malloc_virt2iova";
+        String preparing = "prepare 512 MiB of pool pages, beside rte_malloc, rte_free";
+        String live = "one of 100,000 live locked blocks of 512 B of pool pages, beside ";
+        rows.add(
+                besideDpdk(
+                        place + "rte_mem_virt2memseg", anywhere, dpdk, "segment-address", bytes));
+        rows.add(
+                besideDpdk(place + "rte_mem_virt2iova", anywhere, dpdk, "page-map-address", bytes));
+        rows.add(
+                besideDpdk(
+                        block,
+                        JmhCase.of(BlockAddressBenchmark.class, "addressOf", Map.of()),
+                        dpdk,
+                        "block-address"));
+        rows.add(besideDpdk(preparing, prepared, dpdk, "prepare", "bytes=" + POOL_BYTES));
+        rows.add(besideDpdk(live + "rte_malloc, rte_free", many, dpdk, "many-heap"));
+        rows.add(besideDpdk(live + "rte_mempool_get, _put", many, dpdk, "many-pool"));
+    }
+
+    private static Row besideDpdk(
+            String work, Case subject, Optional<Dpdk> dpdk, String... arguments) {
+        List<Case> cases = dpdk.stream().map(one -> one.running(arguments)).toList();
+        return Row.time(work, subject, new Reference.Best("C DPDK", cases), Bar.REPORTED);
+    }
+
+    private static void addTail(List<Row> rows) {
+        for (boolean reserved : new boolean[] {true, false}) {
+            Case tail =
+                    new JavaProgram(
+                            reserved ? "reserved" : "not reserved",
+                            List.of(),
+                            List.of("tail", "reserved=" + reserved));
+            String work = "allocate(4096), up to 120 MiB alive, ";
+            Bar bar = reserved ? Bar.atMost(TAIL_MICROSECONDS) : Bar.REPORTED;
+            rows.add(Row.figure(work + "median", tail, Figure.MEDIAN, Bar.REPORTED));
+            rows.add(Row.figure(work + "99.99th percentile", tail, Figure.TAIL, bar));
+            rows.add(Row.figure(work + "longest", tail, Figure.LONGEST, Bar.REPORTED));
+        }
+    }
+
+    private static String pages(PagePolicy policy) {
+        return policy == PagePolicy.BASE ? "base pages" : "huge pages";
     }
 
     private static void addLookUp(List<Row> rows, List<CAllocator> allocators, long bytes) {
@@ -189,7 +266,7 @@ public final class PhysicalRows {
     }
 
     private static void addPreparing(List<Row> rows, PagePolicy policy, long bytes) {
-        String pages = policy == PagePolicy.BASE ? "base pages" : "huge pages";
+        String pages = pages(policy);
         rows.add(
                 Row.time(
                         "prepare "

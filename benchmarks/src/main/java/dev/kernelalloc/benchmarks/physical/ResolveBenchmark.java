@@ -81,6 +81,12 @@ public class ResolveBenchmark {
 
     @Benchmark
     @OperationsPerInvocation(PAGES)
+    public long verified() {
+        return allocator.verify(block).checkedPages();
+    }
+
+    @Benchmark
+    @OperationsPerInvocation(PAGES)
     public long pageByPage() throws Refusal {
         long all = 0;
         for (long offset = 0; offset < block.byteSize(); offset += PAGE_BYTES) {

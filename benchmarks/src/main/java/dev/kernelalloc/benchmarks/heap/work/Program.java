@@ -1,6 +1,7 @@
 package dev.kernelalloc.benchmarks.heap.work;
 
 import dev.kernelalloc.benchmarks.heap.Memory;
+import dev.kernelalloc.benchmarks.physical.Tail;
 import dev.kernelalloc.benchmarks.start.Start;
 
 import java.util.Arrays;
@@ -45,6 +46,11 @@ public final class Program {
             case "safepoint" ->
                     Safepoint.run(
                             Safepoint.Way.valueOf(arguments.text("way")),
+                            warmUp(arguments),
+                            millis(arguments));
+            case "tail" ->
+                    Tail.run(
+                            Boolean.parseBoolean(arguments.text("reserved")),
                             warmUp(arguments),
                             millis(arguments));
             case "start" ->
