@@ -133,7 +133,7 @@ public final class PhysicalRows {
         } else {
             System.err.printf(
                     "skipped: the rows of the pool, and those beside DPDK, need %d bytes in it"
-                        + " (vm.nr_hugepages), and there are %d%n",
+                            + " (vm.nr_hugepages), and there are %d%n",
                     POOL_BYTES, inPool);
         }
         if (hasRoom()) {
