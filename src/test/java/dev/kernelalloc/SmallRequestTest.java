@@ -18,6 +18,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
@@ -141,7 +142,7 @@ class SmallRequestTest {
         for (int step = 0; step < 3000; step++) {
             if (blocks.size() < 500 && random.nextInt(5) < 3) {
                 long bytes = (1 + random.nextInt(3)) * PAGE_BYTES;
-                Kind kind = Kind.values()[random.nextInt(8) < 6 ? 0 : 1 + random.nextInt(2)];
+                Kind kind = Kind.values()[random.nextInt(16) < 14 ? 0 : 1 + random.nextInt(2)];
                 MemorySegment block =
                         physical.allocate(request(kind, bytes, random.nextInt(4) == 0));
                 if (kind != Kind.ANYWHERE) {
@@ -187,6 +188,28 @@ class SmallRequestTest {
                 assertThat(blocks.get(2 * i).address() % alignment).isZero();
             }
             blocks.forEach(physical::free);
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @EnumSource(
+            value = PagePolicy.class,
+            names = {"AUTO", "BASE"})
+    @DisplayName("Contiguous blocks are aligned by both of their addresses")
+    void allocate_contiguousAligned_isAlignedTwice(PagePolicy pages) {
+        assumeTrue(LinuxProcess.seesFrames(), "skipped: frames are hidden from this process");
+        PhysicalRequest request = PhysicalRequest.ofBytes(0).contiguous().pages(pages).build();
+        try (PhysicalAllocator physical = PhysicalAllocator.builder().request(request).build()) {
+            for (long alignment : new long[] {64, PAGE_BYTES, 8 << 10, 64 << 10}) {
+                List<MemorySegment> blocks = new ArrayList<>();
+                for (int i = 0; i < 5; i++) {
+                    MemorySegment block = physical.allocate(3000, alignment);
+                    assertThat(block.address() % alignment).isZero();
+                    assertThat(physical.addressOf(block).value() % alignment).isZero();
+                    blocks.add(block);
+                }
+                blocks.forEach(physical::free);
+            }
         }
     }
 }

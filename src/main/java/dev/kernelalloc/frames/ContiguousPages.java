@@ -345,7 +345,8 @@ final class ContiguousPages {
             throws Refusal {
         Mapped mapped = source.map(request, bytes, callState);
         Translation frames = pages.resolve(mapped.address(), bytes, true, callState);
-        if (frames.isContiguous(0, bytes)
+        if (isAligned(mapped.address(), request)
+                && frames.isContiguous(0, bytes)
                 && placement.firstFit(frames.addressOf(0), bytes) == frames.addressOf(0)) {
             return new Kept(mapped, 0);
         }
@@ -361,9 +362,11 @@ final class ContiguousPages {
         throw new Refusal.Fragmented(
                 String.format(
                         Locale.ROOT,
-                        "the region's longest run is of %d bytes, and it begins at 0x%x",
+                        "the region's longest run is of %d bytes, and it begins at 0x%x, mapped at"
+                                + " 0x%x",
                         frames.longestRunBytes(),
-                        frames.addressOf(0)));
+                        frames.addressOf(0),
+                        mapped.address()));
     }
 
     /** Leaves the units that were found, in their order, and gives the others back. */
@@ -376,7 +379,9 @@ final class ContiguousPages {
             MemorySegment callState)
             throws Refusal {
         Piece piece = kept.getFirst();
-        boolean staysInBatch = piece.bytes == batch.bytes() || !small.serve(request, piece.bytes);
+        boolean aligned = isAligned(piece.address + found.offset(), request);
+        boolean staysInBatch =
+                aligned && (piece.bytes == batch.bytes() || !small.serve(request, piece.bytes));
         if (kept.size() == 1 && !request.guarded() && staysInBatch) {
             Reservation reservation = part(batch, piece, callState);
             return new Kept(
@@ -507,7 +512,13 @@ final class ContiguousPages {
         }
     }
 
+    /** The request of a batch, of which it is not known yet where a block begins. */
     private static PhysicalRequest unguarded(PhysicalRequest request) {
-        return request.toBuilder().guarded(false).build();
+        return request.toBuilder().guarded(false).aligned(1).build();
+    }
+
+    /** Whether an address is aligned as the physical one has to be. */
+    private static boolean isAligned(long address, PhysicalRequest request) {
+        return (address & request.alignment() - 1) == 0;
     }
 }

@@ -80,11 +80,8 @@ record Ground(Reservation reservation, long address) {
         return request.guarded() ? pieces + 2 : pieces;
     }
 
-    /**
-     * The alignment of the virtual address; that of a contiguous request is of the physical one.
-     */
     static long alignment(PhysicalRequest request, long pageAlignment) {
-        return Math.max(pageAlignment, request.contiguous() ? 1 : request.alignment());
+        return Math.max(pageAlignment, request.alignment());
     }
 
     private static long guardBytes(PhysicalRequest request, long alignment, long bytes)

@@ -46,7 +46,7 @@ final class HeldRuns {
         for (Held one : all) {
             if (!abandoned.contains(one.slab) && serves(one.slab, request)) {
                 long offset = find(one, placement);
-                if (offset >= 0) {
+                if (offset >= 0 && (one.slab.address() + offset & placement.alignment() - 1) == 0) {
                     one.taken.allocate((int) (offset / pageBytes), (int) (bytes / pageBytes));
                     return new Run(one.slab, offset);
                 }

@@ -14,9 +14,9 @@ import java.util.Set;
  * Requirements on memory: its size, its place, its pages and its guarantees. A request is fulfilled
  * completely or refused; the result is never silently weaker.
  *
- * <p>Alignment, boundary and window apply to <b>physical</b> addresses if the request is
- * {@linkplain Builder#contiguous contiguous}; otherwise the alignment applies to the virtual
- * address, and there is neither boundary nor window.
+ * <p>The alignment applies to the virtual address. If the request is {@linkplain Builder#contiguous
+ * contiguous}, it applies to the <b>physical</b> one as well, and so do boundary and window, which
+ * other requests do not have.
  */
 public final class PhysicalRequest {
 
@@ -340,7 +340,7 @@ public final class PhysicalRequest {
         }
 
         /**
-         * Sets the alignment of the address, which is the physical one if the request is
+         * Sets the alignment of the virtual address, and of the physical one if the request is
          * contiguous.
          *
          * @param bytes the alignment in bytes, a power of two
