@@ -348,8 +348,13 @@ class AdoptedMemoryTest {
     }
 
     /** Maps pages at an address that is free. */
-    @SuppressWarnings("restricted")
     private static MemorySegment map(MemorySegment place) throws Throwable {
+        int privateAnonymousFixedNoReplace = 0x100022;
+        return map(place, place.byteSize(), privateAnonymousFixedNoReplace);
+    }
+
+    @SuppressWarnings("restricted")
+    private static MemorySegment map(MemorySegment place, long bytes, int flags) throws Throwable {
         Linker linker = Linker.nativeLinker();
         MethodHandle mmap =
                 linker.downcallHandle(
@@ -363,17 +368,41 @@ class AdoptedMemoryTest {
                                 ValueLayout.JAVA_INT,
                                 ValueLayout.JAVA_LONG));
         int readWrite = 3;
-        int privateAnonymousFixedNoReplace = 0x100022;
         MemorySegment mapped =
-                (MemorySegment)
-                        mmap.invokeExact(
-                                place,
-                                place.byteSize(),
-                                readWrite,
-                                privateAnonymousFixedNoReplace,
-                                -1,
-                                0L);
-        return mapped.reinterpret(place.byteSize());
+                (MemorySegment) mmap.invokeExact(place, bytes, readWrite, flags, -1, 0L);
+        return mapped.reinterpret(bytes);
+    }
+
+    @Test
+    @DisplayName("An adoption outlives its allocator, and is verified as before")
+    void verify_allocatorClosed_isConfirmed() {
+        assumeFramesAreSeen();
+        try (Arena arena = Arena.ofShared()) {
+            PhysicalAllocator closed = PhysicalAllocator.create();
+            try (AdoptedMemory adopted = closed.adopt(pages(arena), LOCKED)) {
+                closed.close();
+                assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("More than the machine has is refused before any of it is taken")
+    void adopt_moreThanThereIs_isRefusedAtOnce() throws Throwable {
+        int privateAnonymousNoReserve = 0x4022;
+        MemorySegment sparse = map(MemorySegment.NULL, 1L << 40, privateAnonymousNoReserve);
+        sparse.asSlice(0, 2 << 20).fill((byte) 1); // some of it is there
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.adopt(sparse, PhysicalRequest.DEFAULT))
+                    .withMessageContaining("would end a process")
+                    .satisfies(
+                            e ->
+                                    assertThat(e.reason())
+                                            .isEqualTo(AllocationException.Reason.OUT_OF_MEMORY));
+            assertThat(LinuxProcess.residentBytes(sparse.address())).isLessThan(64 << 20);
+        }
+        assertThat(call("munmap", sparse)).isZero();
     }
 
     @Test

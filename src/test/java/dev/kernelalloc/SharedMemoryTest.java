@@ -61,6 +61,7 @@ class SharedMemoryTest {
     private static final int MFD_ALLOW_SEALING = 2;
     private static final int F_ADD_SEALS = 1033;
     private static final int F_SEAL_GROW = 4;
+    private static final int F_SEAL_SHRINK = 2;
 
     private static final PhysicalRequest LOCKED = PhysicalRequest.ofBytes(0).build();
 
@@ -241,6 +242,24 @@ class SharedMemoryTest {
         assertRefused(-1);
         assertThat(openDescriptors()).isEqualTo(before);
         call("close", unsealed);
+    }
+
+    @Test
+    @DisplayName("Of a sparse file, more than the machine has is refused before any of it is taken")
+    void adopt_sparseFileLargerThanMemory_isRefusedAtOnce() throws Throwable {
+        int sparse = memfd(MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        assertThat(call("ftruncate", sparse, 1L << 40)).isZero();
+        assertThat(call("fcntl", sparse, F_ADD_SEALS, F_SEAL_SHRINK)).isZero();
+        try (SharedMemory shared = SharedMemory.ofDescriptor(sparse);
+                PhysicalAllocator physical = PhysicalAllocator.create()) {
+            MemorySegment memory = shared.memory();
+            memory.asSlice(0, BYTES).fill((byte) 1);
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> physical.adopt(memory, PhysicalRequest.DEFAULT))
+                    .withMessageContaining("would end a process");
+            assertThat(LinuxProcess.residentBytes(memory.address())).isEqualTo(BYTES);
+        }
+        call("close", sparse);
     }
 
     private static void assertRefused(int descriptor) {

@@ -67,6 +67,7 @@ final class Adoptions {
             if (pooled) {
                 os.populate(memory, callState); // set aside: nothing to look at
             } else {
+                pages.requireMemory(address, bytes, shared, request, callState);
                 pages.populate(memory, request, callState);
             }
             boolean huge =
@@ -235,5 +236,6 @@ final class Adoptions {
             pages.unpin(slab.pins(), slab.pins().length, callState);
         }
         AdoptedLocks.OF_PROCESS.end(claim);
+        frames.adoptionEnded();
     }
 }

@@ -26,6 +26,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 
 /**
@@ -49,6 +50,9 @@ public final class Frames {
     private final FrameMap map;
     private final Adoptions adoptions;
     private volatile boolean closed;
+
+    /** The adoptions that have not ended, which need the page map. */
+    private final AtomicInteger adopted = new AtomicInteger();
 
     /** Verifies the slabs periodically, if requested. */
     private volatile @Nullable PeriodicVerifier periodicVerifier;
@@ -329,7 +333,15 @@ public final class Frames {
 
     /** Adopts memory of the program, as {@link Adoptions#adopt}. */
     public Adoption adopt(MemorySegment memory, PhysicalRequest request) throws Refusal {
-        return adoptions.adopt(memory, request);
+        Adoption adoption = adoptions.adopt(memory, request);
+        adopted.incrementAndGet();
+        return adoption;
+    }
+
+    /** An adoption has ended. */
+    void adoptionEnded() {
+        adopted.decrementAndGet();
+        closeIfDone();
     }
 
     // ---- steps of preparation -------------------------------------------------------------------
@@ -552,7 +564,7 @@ public final class Frames {
     }
 
     private void closeIfDone() {
-        if (closed && !hasSlabs()) {
+        if (closed && !hasSlabs() && adopted.get() == 0) {
             pageMap.close();
         }
     }

@@ -48,6 +48,11 @@ final class PageMapEntry {
                 && ((entry & EXCLUSIVE) != 0 || mayBeShared);
     }
 
+    /** Whether a page is in memory and no other process has it, as frames may be hidden. */
+    static boolean isPresentAndExclusive(long entry) {
+        return (entry & PRESENT) != 0 && (entry & EXCLUSIVE) != 0;
+    }
+
     /**
      * The frame number of an entry.
      *

@@ -33,6 +33,9 @@ public final class Pages {
 
     private static final long LOOK_NANOS = 1_000_000;
 
+    /** The memory that is looked at before another look at what is left. */
+    private static final long LOOK_BYTES = 64L << 20;
+
     /** The entries of the page map that are read at once: those of 64 MiB in base pages. */
     private static final int MOST_ENTRIES = 1 << 14;
 
@@ -137,6 +140,61 @@ public final class Pages {
                 preflight.exit(step);
             }
         }
+    }
+
+    /**
+     * Refuses pages that there is no memory for, before any of them is populated. Those that are in
+     * memory already need none.
+     *
+     * @param shared whether others may have the pages too
+     */
+    void requireMemory(
+            long address,
+            long bytes,
+            boolean shared,
+            PhysicalRequest request,
+            MemorySegment callState)
+            throws Refusal {
+        OptionalInt requiredNode = Preflight.requiredNode(request);
+        try {
+            preflight.requireMemory(bytes, requiredNode);
+        } catch (Refusal.OutOfMemory ifNonePresent) {
+            long missing = 0;
+            for (long done = 0; done < bytes; done += LOOK_BYTES) {
+                long step = Math.min(LOOK_BYTES, bytes - done);
+                missing += missingBytes(address + done, step, shared, callState);
+                preflight.requireMemory(missing, requiredNode);
+            }
+        }
+    }
+
+    /** Returns 0 where the system does not report it. */
+    private long missingBytes(long address, long bytes, boolean shared, MemorySegment callState)
+            throws Refusal {
+        try {
+            return shared
+                    ? bytes - os.residentBytes(address, bytes, callState)
+                    : missingOfPrivate(address, (int) (bytes / os.pageBytes()), callState);
+        } catch (Refusal.NotSupported | Refusal.NotPermitted unknown) {
+            return 0;
+        }
+    }
+
+    private long missingOfPrivate(long address, int pages, MemorySegment callState) throws Refusal {
+        long[] entries = new long[pages];
+        try (Arena scratch = Arena.ofConfined()) {
+            read(
+                    address,
+                    entries,
+                    pages,
+                    scratch.allocate(ValueLayout.JAVA_LONG, pages),
+                    callState);
+        }
+        long missing = 0;
+        for (long entry : entries) {
+            missing += PageMapEntry.isPresentAndExclusive(entry) ? 0 : os.pageBytes();
+        }
+        return missing;
     }
 
     /**

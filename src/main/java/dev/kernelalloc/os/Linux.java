@@ -3,6 +3,7 @@ package dev.kernelalloc.os;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -283,6 +284,23 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
                             what + ", a page is not committed or not writable", error);
             default -> new Refusal.SystemError(what, error);
         };
+    }
+
+    @Override
+    public long residentBytes(long address, long bytes, MemorySegment callState) throws Refusal {
+        long pages = bytes / pageBytes;
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment resident = scratch.allocate(pages);
+            if (calls.mincore(address, bytes, resident, callState) != 0) {
+                throw refused(
+                        Posix.range("looking which are resident of", address, bytes), callState);
+            }
+            long count = 0;
+            for (long page = 0; page < pages; page++) {
+                count += resident.get(ValueLayout.JAVA_BYTE, page) & 1;
+            }
+            return count * pageBytes;
+        }
     }
 
     /** Advice for no bytes is refused only when it is unknown. */

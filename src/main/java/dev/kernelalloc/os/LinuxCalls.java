@@ -33,6 +33,14 @@ interface LinuxCalls extends PosixCalls {
         }
     }
 
+    default int mincore(long address, long bytes, MemorySegment resident, MemorySegment callState) {
+        try {
+            return (int) Mincore.HANDLE.invokeExact(callState, address, bytes, resident);
+        } catch (Throwable thrown) {
+            throw Downcall.unexpected(thrown);
+        }
+    }
+
     /** A mapping of a file. */
     default long mmap(
             long address,
@@ -177,6 +185,15 @@ interface LinuxCalls extends PosixCalls {
                         Downcall.ERRNO);
 
         private MadviseSegment() {}
+    }
+
+    /** {@code mincore(2)}. */
+    final class Mincore {
+        private static final MethodHandle HANDLE =
+                Downcall.link(
+                        "mincore", Downcall.RANGE.appendArgumentLayouts(ADDRESS), Downcall.ERRNO);
+
+        private Mincore() {}
     }
 
     /** {@code ftruncate(2)}. */

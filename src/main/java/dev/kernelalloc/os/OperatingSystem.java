@@ -255,6 +255,14 @@ public interface OperatingSystem {
     void populate(MemorySegment memory, MemorySegment callState) throws Refusal;
 
     /**
+     * Returns how many bytes of pages, at most 2 GiB of them, the system has in memory already:
+     * those of shared mappings whether or not this process has touched them. mincore(2).
+     */
+    default long residentBytes(long address, long bytes, MemorySegment callState) throws Refusal {
+        throw new Refusal.NotSupported(name() + " does not report which pages are in memory");
+    }
+
+    /**
      * Keeps committed pages in memory until {@link #unlock} or {@link #release}. Locks do not nest.
      * Refused, no page of the range is locked. mlock(2), VirtualLock.
      */
