@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 
 @Command(
         name = "demo",
@@ -170,7 +171,7 @@ final class DemoCommand implements Callable<Integer> {
                                         + " again when this machine is less busy.",
                                 MOST_ROUNDS));
             }
-            looks.forEach(this::noteUnlessSettled);
+            noteUnsettled(looks);
             double first = 0;
             for (MemoryWay way : looks.keySet()) {
                 double nanos = looks.get(way).nanos();
@@ -191,17 +192,27 @@ final class DemoCommand implements Callable<Integer> {
                 : 0;
     }
 
-    private void noteUnlessSettled(MemoryWay way, QuickLook look) {
-        if (!look.isSettled()) {
+    private void noteUnsettled(Map<MemoryWay, QuickLook> looks) {
+        String unsettled =
+                looks.entrySet().stream()
+                        .filter(look -> !look.getValue().isSettled())
+                        .map(
+                                look ->
+                                        String.format(
+                                                Locale.ROOT,
+                                                "%s (%.0f %%)",
+                                                look.getKey().name(),
+                                                100 * look.getValue().spread()))
+                        .collect(Collectors.joining(", "));
+        if (!unsettled.isEmpty()) {
             notes.add(
                     String.format(
                             Locale.ROOT,
-                            "Not settled: %s. Its last %d rounds of %d differ by %.0f %%: run it"
+                            "Not settled, with the spread of the last %d rounds of %d: %s. Run it"
                                     + " again when this machine is less busy.",
-                            way.name(),
                             QuickLook.AGREEING,
                             MOST_ROUNDS,
-                            100 * look.spread()));
+                            unsettled));
         }
     }
 

@@ -35,6 +35,14 @@ final class DoctorCommand implements Callable<Integer> {
 
     private static final List<String> NOTHING = List.of();
 
+    /** Before a fact: the state and the gaps, beside the name. */
+    private static final int HEAD_COLUMNS = 13;
+
+    /** With less room than this, facts are below the names. */
+    private static final int LEAST_FACT_COLUMNS = 30;
+
+    private static final int NARROW_INDENT = 4;
+
     @Option(
             names = "--need",
             split = ",",
@@ -142,18 +150,42 @@ final class DoctorCommand implements Callable<Integer> {
                     case BAD -> "red";
                     case UNKNOWN -> "faint";
                 };
-        out.println(
+        String head =
                 String.format(
                         Locale.ROOT,
-                        "  %s  %s  %s %s",
+                        "  %s  %s",
                         coloured(
                                 colour,
                                 String.format(Locale.ROOT, "%-7s", Names.lower(finding.state()))),
-                        String.format(Locale.ROOT, "%-" + widest + "s", finding.name()),
-                        finding.fact(),
-                        coloured("faint", "[" + finding.source() + "]")));
+                        String.format(Locale.ROOT, "%-" + widest + "s", finding.name()));
+        int columns = Terminal.lineColumns();
+        int indent = widest + HEAD_COLUMNS;
+        if (columns - indent < LEAST_FACT_COLUMNS) {
+            out.println(head.stripTrailing());
+            printFact(finding, " ".repeat(NARROW_INDENT), NARROW_INDENT, columns, out);
+        } else {
+            printFact(finding, head + "  ", indent, columns, out);
+        }
         for (String remedy : all || finding.state() != State.OK ? finding.remedies() : NOTHING) {
-            out.println(" ".repeat(widest + 13) + coloured("cyan", "-> " + remedy));
+            // Never broken, so that it can be copied.
+            out.println(
+                    " ".repeat(columns - indent < LEAST_FACT_COLUMNS ? NARROW_INDENT : indent)
+                            + coloured("cyan", "-> " + remedy));
+        }
+    }
+
+    /** Prints the fact and its source, in as many lines as they need beside the indent. */
+    private void printFact(Finding finding, String head, int indent, int columns, PrintWriter out) {
+        String fact = finding.fact();
+        String text = fact + " [" + finding.source() + "]";
+        String margin = head;
+        int printed = 0;
+        for (String line : Paragraph.lines(text, columns - indent)) {
+            int ofFact = Math.clamp(fact.length() + 1L - printed, 0, line.length());
+            out.println(
+                    margin + line.substring(0, ofFact) + coloured("faint", line.substring(ofFact)));
+            printed += line.length() + 1;
+            margin = " ".repeat(indent);
         }
     }
 
@@ -175,7 +207,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     private String coloured(String style, String text) {
         Ansi ansi = spec.commandLine().getColorScheme().ansi();
-        return ansi.enabled()
+        return ansi.enabled() && !text.isEmpty()
                 ? ansi.new Text("@|" + style + " " + escaped(text) + "|@").toString()
                 : text;
     }

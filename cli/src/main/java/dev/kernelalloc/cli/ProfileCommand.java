@@ -75,7 +75,7 @@ final class ProfileCommand implements Callable<Integer> {
             }
             return Tool.DONE;
         } catch (IOException e) {
-            spec.commandLine().getErr().println(e.getMessage());
+            spec.commandLine().getErr().println("kernel-alloc: " + e.getMessage());
             return Tool.NOT_HAD;
         }
     }

@@ -106,9 +106,9 @@ final class StructCommand implements Callable<Integer> {
             Declaration declaration = DeclarationWriter.write(struct);
             return checked == null ? print(declaration) : compare(declaration, checked);
         } catch (Unsupported e) {
-            err.println(name + " cannot be declared: " + e.getMessage());
+            err.println("kernel-alloc: " + name + " cannot be declared: " + e.getMessage());
         } catch (IOException | IllegalArgumentException e) {
-            err.println(e.getMessage());
+            err.println("kernel-alloc: " + e.getMessage());
         }
         return Tool.NOT_HAD;
     }

@@ -37,6 +37,11 @@ final class Terminal {
         return columns(STANDARD_OUTPUT);
     }
 
+    /** Returns where to break lines of results: nowhere for a pipe or a file. */
+    static int lineColumns() {
+        return isTerminal(STANDARD_OUTPUT) ? outputColumns() : Integer.MAX_VALUE;
+    }
+
     /** Returns the width of the terminal that progress is printed on; 80 if there is none. */
     static int progressColumns() {
         return columns(STANDARD_ERROR);

@@ -77,7 +77,7 @@ final class TopCommand implements Callable<Integer> {
             }
             return Tool.DONE;
         } catch (IOException e) {
-            spec.commandLine().getErr().println(e.getMessage());
+            spec.commandLine().getErr().println("kernel-alloc: " + e.getMessage());
             return Tool.NOT_HAD;
         }
     }

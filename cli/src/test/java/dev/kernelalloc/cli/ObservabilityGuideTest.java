@@ -50,7 +50,7 @@ class ObservabilityGuideTest {
 
     private static final Pattern OF_SOME_HOSTS_TEXT =
             Pattern.compile(
-                    " *-> .*|(No|Not settled:|Physical|not from|and \\d+ more:|\\d+ runs?,) .*");
+                    " *-> .*|(No|Not settled[:,]|Physical|not from|and \\d+ more:|\\d+ runs?,) .*");
 
     /** Lines of which the beginning is the same on every machine. */
     private static final Pattern SAME_BEGINNING =
