@@ -14,7 +14,7 @@ final class KernelAllocationManager extends AllocationManager {
 
     private final KernelAllocator memory;
 
-    /** Of the block: its segment would be one more object for each allocation. */
+    /** The start of the block, whose segment would be one more object for each allocation. */
     private final long address;
 
     private final long bytes;

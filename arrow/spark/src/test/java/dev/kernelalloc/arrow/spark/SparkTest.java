@@ -21,7 +21,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 
-/** Spark in this JVM, which finds our factory as Arrow does: it is told of nothing. */
+/** Runs Spark in this JVM. No setting names our factory: Arrow discovers it. */
 @DisplayName("Spark converts data frames in memory of the global allocator")
 class SparkTest {
 
@@ -30,7 +30,7 @@ class SparkTest {
 
     private static SparkSession spark;
 
-    /** What a task sees while it holds a batch, one thread after the other. */
+    /** A batch, with the bytes in use while the task still holds its vectors. */
     private record Held(byte[] batch, long arrowBytes, long ourBytes) implements Serializable {}
 
     @BeforeAll
