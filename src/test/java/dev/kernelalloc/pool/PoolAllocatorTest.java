@@ -1,0 +1,22 @@
+package dev.kernelalloc.pool;
+
+import dev.kernelalloc.KernelAllocator;
+import dev.kernelalloc.PoolAllocator;
+
+class PoolAllocatorTest extends AllocatorContract {
+
+    @Override
+    protected KernelAllocator make() {
+        return PoolAllocator.create();
+    }
+
+    @Override
+    protected boolean isClosable() {
+        return true;
+    }
+
+    @Override
+    protected boolean refusesSimultaneousFrees() {
+        return false;
+    }
+}
