@@ -251,7 +251,7 @@ public final class SecretMemory implements AutoCloseable {
      *     Guarantee#PINNED} and {@link Guarantee#HIDDEN} if it is {@link Obtained.Hidden}
      */
     public Set<Guarantee> guarantees() {
-        return pages.whyNotHidden().isEmpty() ? Guarantee.SECRET : Guarantee.NEVER_SWAPPED;
+        return pages.hiddenRefusal().isEmpty() ? Guarantee.SECRET : Guarantee.NEVER_SWAPPED;
     }
 
     /**
@@ -260,7 +260,7 @@ public final class SecretMemory implements AutoCloseable {
      * @return the kind of pages
      */
     public Obtained obtained() {
-        return pages.whyNotHidden()
+        return pages.hiddenRefusal()
                 .<Obtained>map(why -> new Obtained.Locked(Reasons.of(why), why.getMessage()))
                 .orElseGet(Obtained.Hidden::new);
     }
@@ -345,7 +345,7 @@ public final class SecretMemory implements AutoCloseable {
     /** Returns a description and the access, never the contents. */
     @Override
     public String toString() {
-        String way = pages.whyNotHidden().isEmpty() ? "hidden" : "locked";
+        String way = pages.hiddenRefusal().isEmpty() ? "hidden" : "locked";
         synchronized (switching) {
             String state =
                     closed

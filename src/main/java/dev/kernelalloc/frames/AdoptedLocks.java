@@ -91,7 +91,7 @@ final class AdoptedLocks {
         claims.remove(claim);
         for (Lock lock : claim.locks) {
             if (claim.memory.scope().isAlive()) {
-                passOn(lock, claim, 0);
+                transfer(lock, claim, 0);
             } else {
                 lock.preflight.unlocked(lock.bytes);
             }
@@ -103,7 +103,7 @@ final class AdoptedLocks {
      * Passes the parts of a lock to the claims from an index on, and unlocks the rest. A claim
      * whose arena is closed has no memory any more: what is mapped there is someone else's.
      */
-    private void passOn(Lock lock, Claim from, int first) {
+    private void transfer(Lock lock, Claim from, int first) {
         for (int i = first; i < claims.size(); i++) {
             Claim other = claims.get(i);
             if (other.start < lock.end()
@@ -111,11 +111,11 @@ final class AdoptedLocks {
                     && other.memory.scope().isAlive()) {
                 Lock common = lock;
                 if (lock.address < other.start) {
-                    passOn(lock.upTo(other.start), from, i + 1);
+                    transfer(lock.upTo(other.start), from, i + 1);
                     common = common.from(other.start);
                 }
                 if (other.end < lock.end()) {
-                    passOn(lock.from(other.end), from, i + 1);
+                    transfer(lock.from(other.end), from, i + 1);
                     common = common.upTo(other.end);
                 }
                 other.locks.add(common);
@@ -135,7 +135,7 @@ final class AdoptedLocks {
     }
 
     /** Forgets the locks in a range that this library has mapped just now. */
-    synchronized void mappedAnew(long address, long bytes) {
+    synchronized void forgetRemapped(long address, long bytes) {
         long end = address + bytes;
         for (Claim claim : claims) {
             List<Lock> kept = new ArrayList<>();

@@ -79,7 +79,7 @@ final class Adoptions {
             Set<Guarantee> reached = reachable(request, huge, pooled);
             Frames.requireReached(request, reached);
             frames.requireNode(request, address, callState);
-            requirePlace(request, pages.resolve(address, bytes, shared, callState), bytes);
+            requirePlacement(request, pages.resolve(address, bytes, shared, callState), bytes);
             Mapped mapped =
                     new Mapped(new Reservation(address, 0, false, 0), address, bytes, way, huge);
             int[] pins = {};
@@ -91,7 +91,7 @@ final class Adoptions {
                     pins = frames.pin(mapped, callState);
                 }
                 Translation found = pages.resolve(address, bytes, shared, callState);
-                requirePlace(request, found, bytes); // a lock or a pin may move pages
+                requirePlacement(request, found, bytes); // a lock or a pin may move pages
                 FrameSlab.Use.Adopted use = new FrameSlab.Use.Adopted(shared);
                 FrameSlab slab =
                         new FrameSlab(
@@ -199,7 +199,7 @@ final class Adoptions {
         }
     }
 
-    private void requirePlace(PhysicalRequest request, Translation found, long bytes)
+    private void requirePlacement(PhysicalRequest request, Translation found, long bytes)
             throws Refusal {
         if (!request.contiguous()) {
             return;

@@ -27,27 +27,27 @@ record BasePages(
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         boolean shared = small.serve(request, bytes);
-        Ground ground =
+        PageReservation space =
                 shared
-                        ? Ground.reserveSmall(os, small, request, bytes, 1, callState)
-                        : Ground.reserve(
+                        ? PageReservation.reserveSmall(os, small, request, bytes, 1, callState)
+                        : PageReservation.reserve(
                                 os, reservations, request, bytes, Pages.HUGE_BYTES, 1, callState);
         try {
-            os.commit(ground.address(), bytes, callState);
-            pages.name(ground.address(), bytes);
+            os.commit(space.address(), bytes, callState);
+            pages.name(space.address(), bytes);
             // Nor may the kernel make a huge page of neighbours, which moves those not pinned.
             boolean baseAlone =
                     request.pages() == PagePolicy.BASE || request.contiguous() || shared;
             pages.advise(
-                    ground.address(),
+                    space.address(),
                     bytes,
                     request,
                     baseAlone ? Advice.BASE_PAGES : null,
                     callState);
-            pages.populate(ground.address(), bytes, request, callState);
-            return new Mapped(ground.reservation(), ground.address(), bytes, backing(), false);
+            pages.populate(space.address(), bytes, request, callState);
+            return new Mapped(space.reservation(), space.address(), bytes, backing(), false);
         } catch (Refusal | RuntimeException | Error e) {
-            reservations.release(ground.reservation(), callState);
+            reservations.release(space.reservation(), callState);
             throw e;
         }
     }

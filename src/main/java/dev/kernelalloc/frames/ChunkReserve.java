@@ -25,7 +25,7 @@ final class ChunkReserve {
     private boolean closed;
 
     /** Takes a chunk into use, whose contents are undefined; null if there is none. */
-    synchronized @Nullable Chunk take() {
+    synchronized @Nullable Chunk acquire() {
         Chunk chunk = idle.pollLast();
         usedBytes += chunk == null ? 0 : UNIT_BYTES;
         return chunk;

@@ -38,7 +38,7 @@ final class ContiguousPages {
      * @param mapped the pages
      * @param offset where in them the block begins
      */
-    record Kept(Mapped mapped, long offset) {}
+    record Selected(Mapped mapped, long offset) {}
 
     private record Piece(long address, long bytes) {}
 
@@ -70,7 +70,7 @@ final class ContiguousPages {
      * @param bytes of it, a multiple of the page size
      * @throws Refusal when there are none of that kind, telling what was found instead
      */
-    Kept obtain(
+    Selected obtain(
             PageSource source,
             PhysicalRequest request,
             Placement placement,
@@ -84,7 +84,7 @@ final class ContiguousPages {
         requireProvable(source, request, placement);
         Batches batches = batches(source, request, bytes);
         try {
-            return ofBatch(source, batches.first, request, placement, bytes, callState);
+            return searchBatch(source, batches.first, request, placement, bytes, callState);
         } catch (Refusal.Fragmented e) {
             if (batches.first >= batches.most) {
                 throw e;
@@ -94,13 +94,13 @@ final class ContiguousPages {
             if (needed == batches.first) {
                 throw e;
             }
-            return ofBatch(source, needed, request, placement, bytes, callState);
+            return searchBatch(source, needed, request, placement, bytes, callState);
         }
-        long units = mostLeft(source, request, batches);
-        return ofBatch(source, units, request, placement, bytes, callState);
+        long units = largestAvailable(source, request, batches);
+        return searchBatch(source, units, request, placement, bytes, callState);
     }
 
-    private Kept ofBatch(
+    private Selected searchBatch(
             PageSource source,
             long units,
             PhysicalRequest request,
@@ -110,18 +110,18 @@ final class ContiguousPages {
             throws Refusal {
         long charged = source.mappedBytes(unguarded(request), units * source.unitBytes());
         budget.charge(charged);
-        Kept kept;
+        Selected selected;
         try {
-            kept = ofChargedBatch(source, units, request, placement, bytes, callState);
+            selected = searchChargedBatch(source, units, request, placement, bytes, callState);
         } catch (Refusal | RuntimeException | Error e) {
             budget.uncharge(charged);
             throw e;
         }
-        budget.uncharge(charged - kept.mapped().bytes());
-        return kept;
+        budget.uncharge(charged - selected.mapped().bytes());
+        return selected;
     }
 
-    private Kept ofChargedBatch(
+    private Selected searchChargedBatch(
             PageSource source,
             long units,
             PhysicalRequest request,
@@ -131,11 +131,11 @@ final class ContiguousPages {
             throws Refusal {
         Mapped batch = source.map(unguarded(request), units * source.unitBytes(), callState);
         RunSearch.Found found;
-        List<Piece> kept;
+        List<Piece> selected;
         try {
             long unit = source.unitBytes();
             found = search(batch, unit, placement, request, callState);
-            kept =
+            selected =
                     request.guarded()
                             ? pieces(batch, unit, found.units(), found.offset(), bytes)
                             : pieces(batch, unit, found.units(), 0, found.units().length * unit);
@@ -143,7 +143,7 @@ final class ContiguousPages {
             reservations.release(batch.reservation(), callState);
             throw e;
         }
-        return keep(batch, source.unitBytes(), found, kept, request, callState);
+        return keep(batch, source.unitBytes(), found, selected, request, callState);
     }
 
     /** A page of the pool has one size: it cannot end where a guard must begin. */
@@ -210,7 +210,7 @@ final class ContiguousPages {
     }
 
     /** Returns the largest batch, or half of it and so on: as much as there is memory for. */
-    private long mostLeft(PageSource source, PhysicalRequest request, Batches batches)
+    private long largestAvailable(PageSource source, PhysicalRequest request, Batches batches)
             throws Refusal {
         long units = batches.most;
         while (true) {
@@ -245,8 +245,8 @@ final class ContiguousPages {
         boolean mayBeShared =
                 batch.backing() == Backing.POOL_2M || batch.backing() == Backing.POOL_1G;
         Translation frames = pages.resolve(batch.address(), batch.bytes(), mayBeShared, callState);
-        if (frames.isUnreadForTheMoment()) {
-            throw frames.whyUnread();
+        if (frames.isTemporarilyUnreadable()) {
+            throw frames.unreadableRefusal();
         }
         if (frames.isHidden()) {
             return inOneUnit(batch, unit, placement, request, frames);
@@ -293,7 +293,7 @@ final class ContiguousPages {
             throws Refusal {
         boolean inOnePiece = batch.huge() || unit == os.pageBytes();
         if (!inOnePiece || !isInAnyUnit(unit, request, placement)) {
-            throw notProvable(unit, frames.isShownToNobody());
+            throw notProvable(unit, frames.isNeverShown());
         }
         return new RunSearch.Found(new int[] {0}, 0, 1);
     }
@@ -315,7 +315,7 @@ final class ContiguousPages {
                                 + " opened with it");
     }
 
-    private Kept region(
+    private Selected region(
             PageSource source,
             PhysicalRequest request,
             Placement placement,
@@ -326,7 +326,7 @@ final class ContiguousPages {
         try {
             budget.charge(bytes);
             try {
-                return ofRegion(source, request, placement, bytes, callState);
+                return searchRegion(source, request, placement, bytes, callState);
             } catch (Refusal | RuntimeException | Error e) {
                 budget.uncharge(bytes);
                 throw e;
@@ -336,7 +336,7 @@ final class ContiguousPages {
         }
     }
 
-    private Kept ofRegion(
+    private Selected searchRegion(
             PageSource source,
             PhysicalRequest request,
             Placement placement,
@@ -348,11 +348,11 @@ final class ContiguousPages {
         if (isAligned(mapped.address(), request)
                 && frames.isContiguous(0, bytes)
                 && placement.firstFit(frames.addressOf(0), bytes) == frames.addressOf(0)) {
-            return new Kept(mapped, 0);
+            return new Selected(mapped, 0);
         }
         reservations.release(mapped.reservation(), callState);
-        if (frames.isUnreadForTheMoment()) {
-            throw frames.whyUnread();
+        if (frames.isTemporarilyUnreadable()) {
+            throw frames.unreadableRefusal();
         }
         if (frames.isHidden()) {
             throw new Refusal.NotPermitted(
@@ -370,61 +370,60 @@ final class ContiguousPages {
     }
 
     /** Leaves the units that were found, in their order, and gives the others back. */
-    private Kept keep(
+    private Selected keep(
             Mapped batch,
             long unit,
             RunSearch.Found found,
-            List<Piece> kept,
+            List<Piece> selected,
             PhysicalRequest request,
             MemorySegment callState)
             throws Refusal {
-        Piece piece = kept.getFirst();
+        Piece piece = selected.getFirst();
         boolean aligned = isAligned(piece.address + found.offset(), request);
         boolean staysInBatch =
                 aligned && (piece.bytes == batch.bytes() || !small.serve(request, piece.bytes));
-        if (kept.size() == 1 && !request.guarded() && staysInBatch) {
+        if (selected.size() == 1 && !request.guarded() && staysInBatch) {
             Reservation reservation = part(batch, piece, callState);
-            return new Kept(
+            return new Selected(
                     new Mapped(
                             reservation, piece.address, piece.bytes, batch.backing(), batch.huge()),
                     found.offset());
         }
-        return moved(batch, unit, kept, request, found.offset(), callState);
+        return moved(batch, unit, selected, request, found.offset(), callState);
     }
 
-    private Kept moved(
+    private Selected moved(
             Mapped batch,
             long unit,
-            List<Piece> kept,
+            List<Piece> selected,
             PhysicalRequest request,
             long offset,
             MemorySegment callState)
             throws Refusal {
-        long bytes = kept.stream().mapToLong(Piece::bytes).sum();
-        int pieces = kept.size();
+        long bytes = selected.stream().mapToLong(Piece::bytes).sum();
+        int pieces = selected.size();
         List<Piece> gone = new ArrayList<>();
         reservations.count(pieces); // each that leaves the batch splits it
         try {
-            Ground ground = ground(unit, request, bytes, pieces, callState);
-            long to = ground.address();
-            for (Piece piece : kept) {
+            PageReservation space = space(unit, request, bytes, pieces, callState);
+            long to = space.address();
+            for (Piece piece : selected) {
                 gone.add(piece);
                 try {
                     os.move(piece.address, to, piece.bytes, callState);
                 } catch (Refusal e) {
                     gone.removeLast();
-                    releaseAllBut(ground.reservation(), to, piece.bytes, callState);
+                    releaseAllBut(space.reservation(), to, piece.bytes, callState);
                     throw e;
                 } catch (RuntimeException | Error e) { // moved or not: its old place is lost too
-                    releaseAllBut(ground.reservation(), to, piece.bytes, callState);
+                    releaseAllBut(space.reservation(), to, piece.bytes, callState);
                     throw e;
                 }
                 to += piece.bytes;
             }
             boolean huge = batch.huge() && bytes % unit == 0;
-            return new Kept(
-                    new Mapped(
-                            ground.reservation(), ground.address(), bytes, batch.backing(), huge),
+            return new Selected(
+                    new Mapped(space.reservation(), space.address(), bytes, batch.backing(), huge),
                     request.guarded() ? 0 : offset);
         } finally {
             releaseRest(batch, gone, callState);
@@ -433,14 +432,15 @@ final class ContiguousPages {
     }
 
     /** Small blocks lie side by side, so that they share page tables. */
-    private Ground ground(
+    private PageReservation space(
             long unit, PhysicalRequest request, long bytes, int pieces, MemorySegment callState)
             throws Refusal {
         if (small.serve(request, bytes)) {
-            return Ground.reserveSmall(os, small, request, bytes, pieces, callState);
+            return PageReservation.reserveSmall(os, small, request, bytes, pieces, callState);
         }
         long alignment = Math.max(unit, Pages.HUGE_BYTES);
-        return Ground.reserve(os, reservations, request, bytes, alignment, pieces, callState);
+        return PageReservation.reserve(
+                os, reservations, request, bytes, alignment, pieces, callState);
     }
 
     /**

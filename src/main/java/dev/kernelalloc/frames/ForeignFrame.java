@@ -47,7 +47,7 @@ record ForeignFrame(long flags, long count) {
     }
 
     /** Explains why the page has no address that can be relied upon. */
-    PhysicalAddressException whyAbsent(long pageAddress) {
+    PhysicalAddressException absenceOf(long pageAddress) {
         return new PhysicalAddressException(
                 reason(),
                 String.format(

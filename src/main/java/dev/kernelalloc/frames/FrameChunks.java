@@ -129,11 +129,11 @@ public final class FrameChunks implements ChunkSource {
 
     /** One that has lost a guarantee while it was idle serves nothing. */
     private @Nullable Chunk ofReserve() {
-        Chunk chunk = reserve.take();
+        Chunk chunk = reserve.acquire();
         while (chunk != null && !serves(chunk)) {
             reserve.release(chunk, false);
             releaseSlab(chunk);
-            chunk = reserve.take();
+            chunk = reserve.acquire();
         }
         return chunk;
     }

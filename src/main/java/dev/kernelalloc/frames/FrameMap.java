@@ -111,7 +111,7 @@ public final class FrameMap {
     /** Returns the translation; reads it again if it was unreadable when the slab was made. */
     private Translation translation(FrameSlab slab) {
         Translation known = slab.translation();
-        return known.isUnreadForTheMoment() ? verifier.readAgain(slab) : known;
+        return known.isTemporarilyUnreadable() ? verifier.readAgain(slab) : known;
     }
 
     private PhysicalAddressException unknown(FrameSlab slab, Translation frames, long address) {
@@ -164,14 +164,14 @@ public final class FrameMap {
         return table.addressAt(physical, verifier::readAgain);
     }
 
-    /** Reads where the pages of a new slab lie once more, as {@link Verifier#lookAgain}. */
-    List<Drift> lookAgain(FrameSlab slab) {
-        return verifier.lookAgain(slab);
+    /** Reads where the pages of a new slab lie once more, as {@link Verifier#resolveAgain}. */
+    List<Drift> resolveAgain(FrameSlab slab) {
+        return verifier.resolveAgain(slab);
     }
 
     /** Tells listeners of pages that have moved. */
-    void tell(List<Drift> drifts) {
-        verifier.tell(drifts);
+    void notifyDrifts(List<Drift> drifts) {
+        verifier.notifyDrifts(drifts);
     }
 
     /** Returns whether a range shares a byte with a slab. */
@@ -235,7 +235,7 @@ public final class FrameMap {
             pages.read(page, read, 1, answer, callState);
             long entry = read[0];
             if (!PageMapEntry.isOwn(entry, isNeverSwapped(slab.provenance().backing()))) {
-                throw PageMapEntry.whyAbsent(zeroPageMarked(entry, callState), page);
+                throw PageMapEntry.absenceOf(zeroPageMarked(entry, callState), page);
             }
             long frame = entry & PageMapEntry.FRAME_MASK;
             os.readFrameFlags(frame, answer, callState);

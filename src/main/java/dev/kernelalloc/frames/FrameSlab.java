@@ -56,7 +56,7 @@ final class FrameSlab {
         }
 
         /** Contiguous blocks, page by page. */
-        record Runs(UsedPages taken) implements Use {}
+        record Runs(PageBitmap taken) implements Use {}
     }
 
     private static final VarHandle ADDRESS = MethodHandles.arrayElementVarHandle(long[].class);
@@ -114,7 +114,7 @@ final class FrameSlab {
 
     /** Addresses that stay hidden take no room; those unread for the moment will be read. */
     private long unitBytes(Translation translation) {
-        boolean neverShown = translation.isHidden() && !translation.isUnreadForTheMoment();
+        boolean neverShown = translation.isHidden() && !translation.isTemporarilyUnreadable();
         return neverShown || translation.consistsOf(Pages.HUGE_BYTES)
                 ? Pages.HUGE_BYTES
                 : bytes / translation.pages();
@@ -152,7 +152,7 @@ final class FrameSlab {
     }
 
     /** A guarantee does not hold, and never will again. */
-    void lose(LostGuarantee one) {
+    void recordLost(LostGuarantee one) {
         Set<Guarantee> left = EnumSet.copyOf(guarantees); // RESIDENT is never lost
         left.remove(one.guarantee());
         List<LostGuarantee> all = new ArrayList<>(lost);

@@ -167,7 +167,7 @@ final class FrameTable {
 
     /** Sets and never clears, so that it needs no lock. */
     private void noteIfUnread(FrameSlab slab) {
-        if (slab.translation().isUnreadForTheMoment()) {
+        if (slab.translation().isTemporarilyUnreadable()) {
             unread = true;
         }
     }

@@ -130,7 +130,7 @@ public final class Frames {
                 }
             } catch (Refusal e) {
                 refusals.add(e);
-                decline(declined, source, e.getMessage());
+                recordDeclined(declined, source, e.getMessage());
             }
         }
         throw explained(request, refusals, declined);
@@ -156,7 +156,7 @@ public final class Frames {
         for (HeldRuns.Run run = held.acquire(request, placement, bytes);
                 run != null;
                 run = held.acquire(request, placement, bytes)) {
-            if (isStillThere(run, bytes)) {
+            if (isPresent(run, bytes)) {
                 return new Memory(run.slab().address() + run.offset(), bytes, false);
             }
             held.abandon(run, bytes).forEach(this::release);
@@ -170,14 +170,14 @@ public final class Frames {
                 return contiguous(source, request, placement, bytes, declined, callState);
             } catch (Refusal e) {
                 refusals.add(e);
-                decline(declined, source, e.getMessage());
+                recordDeclined(declined, source, e.getMessage());
             }
         }
         throw explained(request, refusals, declined);
     }
 
     /** Pages that are not pinned may have moved since their slab was made. */
-    private boolean isStillThere(HeldRuns.Run run, long bytes) throws Refusal {
+    private boolean isPresent(HeldRuns.Run run, long bytes) throws Refusal {
         FrameSlab slab = run.slab();
         Translation known = slab.translation();
         if (slab.guarantees().contains(Guarantee.PINNED) || known.isHidden()) {
@@ -189,9 +189,9 @@ public final class Frames {
             boolean mayBeShared = FrameMap.isNeverSwapped(slab.provenance().backing());
             now = pages.resolve(address, bytes, mayBeShared, scratch.allocate(CallState.LAYOUT));
         }
-        if (now.isUnreadForTheMoment()) {
+        if (now.isTemporarilyUnreadable()) {
             release(new Memory(address, bytes, false));
-            throw now.whyUnread();
+            throw now.unreadableRefusal();
         }
         return now.isHidden()
                 || now.isContiguous(0, bytes) && now.addressOf(0) == known.addressOf(run.offset());
@@ -209,17 +209,18 @@ public final class Frames {
                 && !FrameMap.isNeverSwapped(source.backing())) {
             preflight.requireLockable(Backings.roundUp(bytes, source.unitBytes()));
         }
-        ContiguousPages.Kept kept = contiguous.obtain(source, request, placement, bytes, callState);
+        ContiguousPages.Selected selected =
+                contiguous.obtain(source, request, placement, bytes, callState);
         try {
-            return ofKept(kept, source, request, placement, bytes, declined, callState);
+            return blockIn(selected, source, request, placement, bytes, declined, callState);
         } catch (Refusal | RuntimeException | Error e) {
-            budget.uncharge(kept.mapped().bytes());
+            budget.uncharge(selected.mapped().bytes());
             throw e;
         }
     }
 
-    private Memory ofKept(
-            ContiguousPages.Kept kept,
+    private Memory blockIn(
+            ContiguousPages.Selected selected,
             PageSource source,
             PhysicalRequest request,
             Placement placement,
@@ -228,22 +229,23 @@ public final class Frames {
             MemorySegment callState)
             throws Refusal {
         boolean shared = source.unitBytes() > os.pageBytes() && !request.guarded();
-        UsedPages taken;
+        PageBitmap taken;
         FrameSlab.Use use;
         try {
-            taken = new UsedPages((int) (kept.mapped().bytes() / os.pageBytes()));
-            taken.allocate((int) (kept.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
+            taken = new PageBitmap((int) (selected.mapped().bytes() / os.pageBytes()));
+            taken.allocate(
+                    (int) (selected.offset() / os.pageBytes()), (int) (bytes / os.pageBytes()));
             use = shared ? new FrameSlab.Use.Runs(taken) : FrameSlab.Use.BLOCK;
         } catch (Error e) {
-            reservations.release(kept.mapped().reservation(), callState);
+            reservations.release(selected.mapped().reservation(), callState);
             throw e; // the Java heap is exhausted
         }
-        FrameSlab slab = prepare(kept.mapped(), request, declined, use, callState);
-        if (isWhereWanted(slab, kept.offset(), bytes, placement)) {
+        FrameSlab slab = prepare(selected.mapped(), request, declined, use, callState);
+        if (satisfies(slab, selected.offset(), bytes, placement)) {
             if (shared) {
-                held.hold(slab, taken);
+                held.add(slab, taken);
             }
-            return new Memory(slab.address() + kept.offset(), bytes, true);
+            return new Memory(slab.address() + selected.offset(), bytes, true);
         }
         end(slab, callState);
         throw new Refusal.Fragmented("the kernel moved pages between finding and locking them");
@@ -272,7 +274,7 @@ public final class Frames {
             if (FrameMap.isNeverSwapped(mapped.backing())) {
                 reached.add(Guarantee.LOCKED);
             } else if (request.least().contains(Guarantee.LOCKED)) {
-                AdoptedLocks.OF_PROCESS.mappedAnew(mapped.address(), mapped.bytes());
+                AdoptedLocks.OF_PROCESS.forgetRemapped(mapped.address(), mapped.bytes());
                 pages.lock(mapped.address(), mapped.bytes(), callState);
                 lockedBytes = mapped.bytes();
                 reached.add(Guarantee.LOCKED);
@@ -282,7 +284,7 @@ public final class Frames {
             } else if (request.least().contains(Guarantee.PINNED)) {
                 pins = pin(mapped, callState);
                 reached.add(Guarantee.PINNED);
-            } else if (request.contiguous() && moveApart(mapped, request)) {
+            } else if (request.contiguous() && mayMoveSeparately(mapped, request)) {
                 pins = pinIfAllowed(mapped, callState);
                 if (pins.length > 0) {
                     reached.add(Guarantee.PINNED);
@@ -311,15 +313,15 @@ public final class Frames {
             }
             List<Drift> drifts =
                     listener.mayMovePages() && !reached.contains(Guarantee.PINNED)
-                            ? map.lookAgain(slab)
+                            ? map.resolveAgain(slab)
                             : List.of();
             table.add(slab);
-            map.tell(drifts); // which may ask for the new addresses
+            map.notifyDrifts(drifts); // which may ask for the new addresses
             ensureVerified();
             return slab;
         } catch (Refusal | RuntimeException | Error e) {
             if (slab != null) {
-                tellUnmapped(slab); // a listener has refused it, and others may have received it
+                notifyUnmapped(slab); // a listener has refused it, and others may have received it
                 table.remove(slab);
             }
             pages.unpin(pins, pins.length, callState);
@@ -369,13 +371,16 @@ public final class Frames {
                 });
     }
 
-    /** Whether the kernel may move pages that lie side by side, or where they must, one by one. */
-    private boolean moveApart(Mapped mapped, PhysicalRequest request) {
-        boolean anyPlace =
+    /**
+     * Returns whether the kernel may move pages one by one that must adjoin or lie at given
+     * addresses.
+     */
+    private boolean mayMoveSeparately(Mapped mapped, PhysicalRequest request) {
+        boolean anyFrameServes =
                 mapped.bytes() <= os.pageBytes()
                         && !request.hasWindow()
                         && request.alignment() <= os.pageBytes();
-        return !mapped.huge() && !anyPlace && !FrameMap.isNeverSwapped(mapped.backing());
+        return !mapped.huge() && !anyFrameServes && !FrameMap.isNeverSwapped(mapped.backing());
     }
 
     /** Returns no pins where they are refused: the request does not ask for them. */
@@ -415,7 +420,7 @@ public final class Frames {
         }
     }
 
-    private boolean isWhereWanted(FrameSlab slab, long offset, long bytes, Placement placement) {
+    private boolean satisfies(FrameSlab slab, long offset, long bytes, Placement placement) {
         Translation frames = slab.translation();
         if (frames.isHidden()) {
             return true; // in one huge page, as was proven
@@ -425,8 +430,8 @@ public final class Frames {
                 && placement.firstFit(address, bytes) == address;
     }
 
-    /** Keeps the last reason of each way. */
-    private static void decline(List<Declined> declined, PageSource source, String why) {
+    /** Keeps the last reason of each backing. */
+    private static void recordDeclined(List<Declined> declined, PageSource source, String why) {
         declined.removeIf(one -> one.backing() == source.backing());
         declined.add(new Declined(source.backing(), why));
     }
@@ -436,13 +441,13 @@ public final class Frames {
         if (refusals.isEmpty()) {
             return new Refusal.NotSupported("no backing is left: " + declined);
         }
-        Refusal decisive = decisive(request, refusals);
+        Refusal mostHelpful = mostHelpful(request, refusals);
         if (declined.size() == 1) {
-            return decisive;
+            return mostHelpful;
         }
         return declined.stream().map(Declined::reason).distinct().count() == 1
-                ? decisive
-                : decisive.withMessage(
+                ? mostHelpful
+                : mostHelpful.withMessage(
                         declined.stream()
                                 .map(Declined::toString)
                                 .collect(Collectors.joining("; ")));
@@ -453,7 +458,7 @@ public final class Frames {
      * contiguous request is refused there for lack of rights even if one huge page would serve and
      * only the lock limit prevents that.
      */
-    private static Refusal decisive(PhysicalRequest request, List<Refusal> refusals) {
+    private static Refusal mostHelpful(PhysicalRequest request, List<Refusal> refusals) {
         Refusal last = refusals.getLast();
         if (!request.contiguous()
                 || last instanceof Refusal.NotPermitted && !isInAHugePage(request)) {
@@ -485,7 +490,7 @@ public final class Frames {
     }
 
     private void end(FrameSlab slab, MemorySegment callState) {
-        tellUnmapped(slab);
+        notifyUnmapped(slab);
         // Out of the table first: once unmapped, the address may be another thread's.
         table.remove(slab);
         pages.unpin(slab.pins(), slab.pins().length, callState);
@@ -500,7 +505,7 @@ public final class Frames {
         }
     }
 
-    private void tellUnmapped(FrameSlab slab) {
+    private void notifyUnmapped(FrameSlab slab) {
         if (!listener.unmapped().isEmpty()) {
             FrameListener.notify(listener.unmapped(), map.described(slab));
         }
@@ -523,7 +528,7 @@ public final class Frames {
             case FrameSlab.Use.Whole _ -> release(slab);
             case FrameSlab.Use.Adopted _ ->
                     throw new IllegalStateException("adopted memory is in no table");
-            case FrameSlab.Use.Runs(UsedPages taken) ->
+            case FrameSlab.Use.Runs(PageBitmap taken) ->
                     held.release(taken, memory.address() - slab.address(), memory.bytes())
                             .forEach(this::release);
         }

@@ -26,7 +26,7 @@ final class HeldRuns {
 
     private final long pageBytes;
 
-    private record Held(FrameSlab slab, UsedPages taken) {}
+    private record Held(FrameSlab slab, PageBitmap taken) {}
 
     // Guarded by this:
     private final List<Held> all = new ArrayList<>();
@@ -71,7 +71,7 @@ final class HeldRuns {
     private long find(Held one, Placement placement) {
         FrameSlab slab = one.slab;
         Translation frames = slab.translation();
-        UsedPages taken = one.taken;
+        PageBitmap taken = one.taken;
         int pages = frames.pages();
         int from = taken.nextFree(0);
         while (from < pages) {
@@ -121,7 +121,7 @@ final class HeldRuns {
     }
 
     /** Holds a slab, of which a block has taken pages already. */
-    synchronized void hold(FrameSlab slab, UsedPages taken) {
+    synchronized void add(FrameSlab slab, PageBitmap taken) {
         all.add(new Held(slab, taken));
     }
 
@@ -146,7 +146,7 @@ final class HeldRuns {
      *
      * @return the slabs without use that are too many to keep; no longer held
      */
-    synchronized List<FrameSlab> release(UsedPages taken, long offset, long bytes) {
+    synchronized List<FrameSlab> release(PageBitmap taken, long offset, long bytes) {
         taken.release((int) (offset / pageBytes), (int) (bytes / pageBytes));
         return acquireIdle(IDLE_BYTES);
     }

@@ -81,7 +81,7 @@ public final class PageMap implements AutoCloseable {
             if (!isUsable(now, callState)) {
                 state =
                         now instanceof State.Open(OpenFile file, boolean ours) && !ours
-                                ? new State.Refused(noLongerGiven(file))
+                                ? new State.Refused(descriptorLost(file))
                                 : open(os, callState);
             }
         } finally {
@@ -96,7 +96,7 @@ public final class PageMap implements AutoCloseable {
         };
     }
 
-    private static Refusal noLongerGiven(OpenFile file) {
+    private static Refusal descriptorLost(OpenFile file) {
         return new Refusal.NotPermitted(
                 "reading the page map: the file descriptor "
                         + file.descriptor()

@@ -62,7 +62,7 @@ final class PageMapEntry {
      */
     static long frame(long entry, long pageAddress) {
         if (!isOwn(entry, false)) {
-            throw whyAbsent(entry, pageAddress);
+            throw absenceOf(entry, pageAddress);
         }
         return entry & FRAME_MASK;
     }
@@ -73,7 +73,7 @@ final class PageMapEntry {
      * @param entry as read; not {@link #isOwn}
      * @param pageAddress which page it is of, for the message
      */
-    static PhysicalAddressException whyAbsent(long entry, long pageAddress) {
+    static PhysicalAddressException absenceOf(long entry, long pageAddress) {
         if ((entry & PRESENT) != 0) {
             if (isHidden(entry)) {
                 return absent(

@@ -26,14 +26,15 @@ record PoolPages(
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         long capacity = mappedBytes(request, bytes);
         awaitFree(request, capacity / unitBytes);
-        Ground ground =
-                Ground.reserveHuge(os, reservations, request, capacity, unitBytes, callState);
+        PageReservation space =
+                PageReservation.reserveHuge(
+                        os, reservations, request, capacity, unitBytes, callState);
         try {
-            pages.advise(ground.address(), capacity, request, null, callState);
-            os.populate(ground.address(), capacity, callState); // set aside: nothing to look at
-            return new Mapped(ground.reservation(), ground.address(), capacity, backing, true);
+            pages.advise(space.address(), capacity, request, null, callState);
+            os.populate(space.address(), capacity, callState); // set aside: nothing to look at
+            return new Mapped(space.reservation(), space.address(), capacity, backing, true);
         } catch (Refusal | RuntimeException | Error e) {
-            reservations.release(ground.reservation(), callState);
+            reservations.release(space.reservation(), callState);
             throw e;
         }
     }

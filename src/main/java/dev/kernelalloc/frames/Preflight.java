@@ -14,8 +14,8 @@ import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A look at what is left before memory is taken: beyond some limits the kernel does not refuse, it
- * kills. The look makes that unlikely, not impossible: other processes take memory in the same
+ * Checks of what is left before memory is taken: beyond some limits the kernel does not refuse, it
+ * kills. The checks make that unlikely, not impossible: other processes take memory in the same
  * moment. Threads of this one are counted, and so is the Java heap that is committed and not yet
  * touched: the collector takes that without asking.
  */
@@ -38,17 +38,17 @@ public final class Preflight {
 
     private final OperatingSystem os;
 
-    /** Bytes taken since the last look that found enough. */
+    /** Bytes taken since the last check that found enough. */
     private final AtomicLong uncheckedBytes = new AtomicLong();
 
     /** Bytes that threads are taking at this moment. */
     private final AtomicLong enteredBytes = new AtomicLong();
 
-    private final LockRoom lockRoom;
+    private final LockHeadroom lockHeadroom;
 
     private Preflight(OperatingSystem os) {
         this.os = os;
-        this.lockRoom = new LockRoom(os);
+        this.lockHeadroom = new LockHeadroom(os);
     }
 
     private static final class OfProcess {
@@ -75,7 +75,7 @@ public final class Preflight {
     }
 
     /**
-     * Begins to take memory; {@link #exit} ends it. Little is looked at only when it has come to
+     * Begins to take memory; {@link #exit} ends it. Little is checked only when it has come to
      * {@link #UNCHECKED_BYTES}, and after a refusal each time until there is enough again.
      *
      * @throws Refusal when the machine, or a group of processes that this one belongs to, has not
@@ -87,12 +87,12 @@ public final class Preflight {
             return;
         }
         try {
-            look(bytes, othersBytes, requiredNode);
+            checkAvailable(bytes, othersBytes, requiredNode);
         } catch (Refusal | RuntimeException | Error e) {
             exit(bytes);
             throw e;
         }
-        uncheckedBytes.set(0); // not before: what follows a refusal is looked at too
+        uncheckedBytes.set(0); // not before: what follows a refusal is checked too
     }
 
     /** Ends what {@link #enter} has begun, whether memory was taken or not. */
@@ -105,16 +105,17 @@ public final class Preflight {
      */
     void requireMemory(long bytes, OptionalInt requiredNode) throws Refusal {
         if (bytes > STEP_BYTES) {
-            look(bytes, enteredBytes.get(), requiredNode);
+            checkAvailable(bytes, enteredBytes.get(), requiredNode);
         }
     }
 
-    private void look(long bytes, long othersBytes, OptionalInt requiredNode) throws Refusal {
+    private void checkAvailable(long bytes, long othersBytes, OptionalInt requiredNode)
+            throws Refusal {
         if (requiredNode.isPresent()) {
-            lookAtNode(bytes, othersBytes, requiredNode.getAsInt());
+            checkNode(bytes, othersBytes, requiredNode.getAsInt());
         }
         long available = availableBytes();
-        if (isTooMuch(bytes, othersBytes, available - RESERVE_BYTES)) {
+        if (exceeds(bytes, othersBytes, available - RESERVE_BYTES)) {
             throw new Refusal.OutOfMemory(
                     String.format(
                             Locale.ROOT,
@@ -123,13 +124,13 @@ public final class Preflight {
                                     + " memory first",
                             bytes,
                             available,
-                            besides(othersBytes)));
+                            othersText(othersBytes)));
         }
         long heapBytes = Runtime.getRuntime().totalMemory();
         long enoughBytes = saturated(saturated(bytes, othersBytes), RESERVE_BYTES + heapBytes);
         for (MemoryGroup group : os.memoryGroups(enoughBytes)) {
             long reserve = Math.min(RESERVE_BYTES, group.limitBytes() / RESERVE_SHARE);
-            if (isTooMuch(bytes, othersBytes, group.availableBytes() - reserve)) {
+            if (exceeds(bytes, othersBytes, group.availableBytes() - reserve)) {
                 throw new Refusal.OutOfMemory(
                         String.format(
                                 Locale.ROOT,
@@ -143,7 +144,7 @@ public final class Preflight {
                                 group.limitBytes(),
                                 group.usedBytes(),
                                 group.reclaimableBytes(),
-                                besides(othersBytes)));
+                                othersText(othersBytes)));
             }
         }
     }
@@ -153,14 +154,14 @@ public final class Preflight {
     }
 
     /** Pages bound to a node come from it alone: when it has none left, the kernel kills. */
-    private void lookAtNode(long bytes, long othersBytes, int node) throws Refusal {
+    private void checkNode(long bytes, long othersBytes, int node) throws Refusal {
         long available;
         try {
             available = os.availableBytesOfNode(node);
         } catch (Refusal unknown) {
             return;
         }
-        if (isTooMuch(bytes, othersBytes, available - RESERVE_BYTES)) {
+        if (exceeds(bytes, othersBytes, available - RESERVE_BYTES)) {
             throw new Refusal.OutOfMemory(
                     String.format(
                             Locale.ROOT,
@@ -171,7 +172,7 @@ public final class Preflight {
                             bytes,
                             node,
                             available,
-                            besides(othersBytes)));
+                            othersText(othersBytes)));
         }
     }
 
@@ -185,13 +186,13 @@ public final class Preflight {
     }
 
     /** Measuring the heap takes milliseconds, and is needed only when little is left. */
-    private boolean isTooMuch(long bytes, long othersBytes, long leftBytes) {
+    private boolean exceeds(long bytes, long othersBytes, long leftBytes) {
         long left = leftBytes - othersBytes - bytes;
         return left < 0
                 || left < Runtime.getRuntime().totalMemory() && left < os.untouchedHeapBytes();
     }
 
-    private String besides(long othersBytes) {
+    private String othersText(long othersBytes) {
         return String.format(
                 Locale.ROOT,
                 ", the Java heap may still take %d without asking, and other threads are taking %d",
@@ -203,7 +204,7 @@ public final class Preflight {
     void requireLockable(long bytes) throws Refusal {
         LockBudget budget;
         try {
-            budget = lockRoom.budget();
+            budget = lockHeadroom.budget();
         } catch (Refusal unknown) {
             return;
         }
@@ -220,24 +221,24 @@ public final class Preflight {
     /** The same of pages that the program may unmap, as {@link OperatingSystem#lock}. */
     void lock(MemorySegment memory, MemorySegment callState) throws Refusal {
         long bytes = memory.byteSize();
-        lockRoom.locking(bytes);
+        lockHeadroom.locking(bytes);
         try {
             os.lock(memory, callState);
         } catch (Refusal | RuntimeException | Error e) {
-            lockRoom.unlocked(bytes);
-            lockRoom.readAgain();
+            lockHeadroom.unlocked(bytes);
+            lockHeadroom.readAgain();
             throw e;
         }
     }
 
     /** Counts pages that the system locks by itself. */
     void lockedBySystem(long bytes) {
-        lockRoom.locking(bytes);
+        lockHeadroom.locking(bytes);
     }
 
     /** Counts locked pages that were released. */
     void unlocked(long bytes) {
-        lockRoom.unlocked(bytes);
+        lockHeadroom.unlocked(bytes);
     }
 
     /**
@@ -263,7 +264,7 @@ public final class Preflight {
     /** Returns the bytes that may still be locked; unlimited if unknown. */
     long lockableBytes() {
         try {
-            return lockRoom.budget().remainingBytes();
+            return lockHeadroom.budget().remainingBytes();
         } catch (Refusal unknown) {
             return Long.MAX_VALUE;
         }

@@ -26,14 +26,14 @@ import java.util.concurrent.atomic.AtomicLong;
  * @param os the system that they came from
  * @param address the address of the first page behind the guard; its first contents are zeros
  * @param bytes the bytes of the pages, without the guards
- * @param whyNotHidden the refusal of hidden pages; empty if these are hidden
+ * @param hiddenRefusal the refusal of hidden pages; empty if these are hidden
  * @param missing the advice that this system lacks, with the reason
  */
 public record SecretPages(
         OperatingSystem os,
         long address,
         long bytes,
-        Optional<Refusal> whyNotHidden,
+        Optional<Refusal> hiddenRefusal,
         Map<Advice, Refusal> missing) {
 
     /** All secrets of the process: the kernel limits its mappings, and others need most of them. */
@@ -59,7 +59,7 @@ public record SecretPages(
             throws Refusal {
         Preflight preflight = Preflight.of(os);
         preflight.requireMemory(bytes, OptionalInt.empty());
-        takeMappings(os);
+        chargeMappings(os);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             return switch (onFork) {
@@ -98,7 +98,7 @@ public record SecretPages(
                     || e instanceof Refusal.OutOfMemory) {
                 throw e;
             }
-            return lockedInstead(os, preflight, bytes, e, callState);
+            return fallBackToLocked(os, preflight, bytes, e, callState);
         }
         try {
             Map<Advice, Refusal> missing =
@@ -117,7 +117,7 @@ public record SecretPages(
         preflight.enter(bytes);
         try {
             long start = os.reserveHidden(bytes, os.pageBytes(), callState);
-            AdoptedLocks.OF_PROCESS.mappedAnew(start, bytes);
+            AdoptedLocks.OF_PROCESS.forgetRemapped(start, bytes);
             preflight.lockedBySystem(bytes);
             return start;
         } finally {
@@ -125,17 +125,17 @@ public record SecretPages(
         }
     }
 
-    private static SecretPages lockedInstead(
+    private static SecretPages fallBackToLocked(
             OperatingSystem os,
             Preflight preflight,
             long bytes,
-            Refusal whyNotHidden,
+            Refusal hiddenRefusal,
             MemorySegment callState)
             throws Refusal {
         try {
-            return locked(os, preflight, bytes, Advice.DONT_FORK, whyNotHidden, callState);
+            return locked(os, preflight, bytes, Advice.DONT_FORK, hiddenRefusal, callState);
         } catch (Refusal e) {
-            e.addSuppressed(whyNotHidden);
+            e.addSuppressed(hiddenRefusal);
             throw e;
         }
     }
@@ -149,7 +149,7 @@ public record SecretPages(
             Preflight preflight,
             long bytes,
             Advice onFork,
-            Refusal whyNotHidden,
+            Refusal hiddenRefusal,
             MemorySegment callState)
             throws Refusal {
         long guard = os.pageBytes();
@@ -158,7 +158,7 @@ public record SecretPages(
         try {
             long address = start + guard;
             os.commit(address, bytes, callState);
-            AdoptedLocks.OF_PROCESS.mappedAnew(address, bytes);
+            AdoptedLocks.OF_PROCESS.forgetRemapped(address, bytes);
             Map<Advice, Refusal> missing = advise(os, address, bytes, onFork, callState);
             for (long done = 0; done < bytes; done += Preflight.STEP_BYTES) {
                 long step = Math.min(Preflight.STEP_BYTES, bytes - done);
@@ -171,7 +171,7 @@ public record SecretPages(
                     preflight.exit(step);
                 }
             }
-            return new SecretPages(os, address, bytes, Optional.of(whyNotHidden), missing);
+            return new SecretPages(os, address, bytes, Optional.of(hiddenRefusal), missing);
         } catch (Refusal | RuntimeException | Error e) {
             release(os, start, bytes + 2 * guard, e, callState);
             preflight.unlocked(locked);
@@ -224,7 +224,7 @@ public record SecretPages(
     }
 
     /** A quarter of the kernel's limit, as blocks of pages may take half. */
-    private static void takeMappings(OperatingSystem os) throws Refusal {
+    private static void chargeMappings(OperatingSystem os) throws Refusal {
         long live = LIVE.incrementAndGet();
         if (live * MAPPINGS_EACH > os.maxMappings() / 4) {
             LIVE.decrementAndGet();

@@ -32,7 +32,7 @@ final class SmallReservations {
 
     /** Whether pages and their guards are small, and the system releases parts of reservations. */
     boolean serve(PhysicalRequest request, long bytes) {
-        long alignment = Ground.alignment(request, os.pageBytes());
+        long alignment = PageReservation.alignment(request, os.pageBytes());
         long guards = request.guarded() ? 2 * alignment : 0;
         return os.releasesParts()
                 && alignment < Pages.HUGE_BYTES

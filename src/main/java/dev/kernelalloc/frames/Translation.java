@@ -248,12 +248,12 @@ public final class Translation {
     }
 
     /** Whether the page map was unreadable for a transient reason. */
-    boolean isUnreadForTheMoment() {
+    boolean isTemporarilyUnreadable() {
         return unreadable instanceof Refusal.Shortage;
     }
 
     /** Returns that reason. */
-    Refusal whyUnread() {
+    Refusal unreadableRefusal() {
         if (unreadable == null) {
             throw new IllegalStateException("the page map was read");
         }
@@ -261,7 +261,7 @@ public final class Translation {
     }
 
     /** Returns whether the system never shows the frames of pages. */
-    boolean isShownToNobody() {
+    boolean isNeverShown() {
         return unreadable instanceof Refusal.NotSupported;
     }
 
@@ -278,8 +278,8 @@ public final class Translation {
         }
         ForeignFrame frame = foreign.get(page);
         return frame == null
-                ? PageMapEntry.whyAbsent(entries[run], virtualAddress)
-                : frame.whyAbsent(virtualAddress);
+                ? PageMapEntry.absenceOf(entries[run], virtualAddress)
+                : frame.absenceOf(virtualAddress);
     }
 
     /** Converts a refused page map to the exception of a request for an address. */

@@ -37,15 +37,16 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
     @Override
     public Mapped map(PhysicalRequest request, long bytes, MemorySegment callState) throws Refusal {
         long capacity = mappedBytes(request, bytes);
-        Ground ground =
-                Ground.reserve(os, reservations, request, capacity, unitBytes(), 1, callState);
+        PageReservation space =
+                PageReservation.reserve(
+                        os, reservations, request, capacity, unitBytes(), 1, callState);
         try {
-            os.commit(ground.address(), capacity, callState);
-            pages.name(ground.address(), capacity);
-            pages.advise(ground.address(), capacity, request, Advice.HUGE_PAGES, callState);
-            pages.populate(ground.address(), capacity, request, callState);
+            os.commit(space.address(), capacity, callState);
+            pages.name(space.address(), capacity);
+            pages.advise(space.address(), capacity, request, Advice.HUGE_PAGES, callState);
+            pages.populate(space.address(), capacity, request, callState);
             if (capacity % unitBytes() == 0) {
-                Refusal refusal = pages.collapse(ground.address(), capacity, callState);
+                Refusal refusal = pages.collapse(space.address(), capacity, callState);
                 if (refusal != null && Backings.mustBeHuge(request)) {
                     throw new Refusal.Fragmented(
                             String.format(
@@ -55,12 +56,12 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
                                     refusal.getMessage()));
                 }
             }
-            boolean huge = pages.isHuge(ground.address(), capacity, callState);
-            boolean none = !huge && pages.hasNoneHuge(ground.address(), capacity, callState);
+            boolean huge = pages.isHuge(space.address(), capacity, callState);
+            boolean none = !huge && pages.hasNoneHuge(space.address(), capacity, callState);
             Backing reached = none ? Backing.BASE_PAGES : backing();
-            return new Mapped(ground.reservation(), ground.address(), capacity, reached, huge);
+            return new Mapped(space.reservation(), space.address(), capacity, reached, huge);
         } catch (Refusal | RuntimeException | Error e) {
-            reservations.release(ground.reservation(), callState);
+            reservations.release(space.reservation(), callState);
             throw e;
         }
     }

@@ -102,7 +102,7 @@ final class Verifier {
         if (!slabs.stream().allMatch(FrameSlab::servesItsRequest)) {
             withdrawal.run();
         }
-        tell(found.drifts());
+        notifyDrifts(found.drifts());
         lostNow.forEach(one -> FrameListener.notify(listener.lost(), one));
         return found;
     }
@@ -115,12 +115,12 @@ final class Verifier {
     /** Resolves a slab whose page map was unreadable for a transient reason when it was made. */
     Translation readAgain(FrameSlab slab) {
         Translation known = slab.translation();
-        return known.isUnreadForTheMoment() ? readAgainLocked(slab) : known;
+        return known.isTemporarilyUnreadable() ? resolveIfUnreadableLocked(slab) : known;
     }
 
-    private synchronized Translation readAgainLocked(FrameSlab slab) {
+    private synchronized Translation resolveIfUnreadableLocked(FrameSlab slab) {
         Translation known = slab.translation();
-        if (!known.isUnreadForTheMoment()) {
+        if (!known.isTemporarilyUnreadable()) {
             return known;
         }
         try (Arena scratch = Arena.ofConfined()) {
@@ -135,17 +135,17 @@ final class Verifier {
     /**
      * Reads where the pages of a slab lie once more, before it is in the table and audited.
      *
-     * @return each page that has moved; the caller calls {@link #tell} once the slab is in the
-     *     table
+     * @return each page that has moved; the caller calls {@link #notifyDrifts} once the slab is in
+     *     the table
      */
-    List<Drift> lookAgain(FrameSlab slab) {
+    List<Drift> resolveAgain(FrameSlab slab) {
         if (slab.translation().isHidden()) {
             return List.of();
         }
         try (Arena scratch = Arena.ofConfined()) {
             Audit audit = new Audit(slab, new ProcessView(scratch, List.of(slab)));
             audit.compare();
-            boolean learned = !audit.now.isHidden() || audit.now.isUnreadForTheMoment();
+            boolean learned = !audit.now.isHidden() || audit.now.isTemporarilyUnreadable();
             if (audit.now != slab.translation() && learned) {
                 slab.retranslate(audit.now); // also to unread: what was known may have moved
             }
@@ -153,8 +153,8 @@ final class Verifier {
         }
     }
 
-    /** Tells listeners of pages that have moved. */
-    void tell(List<Drift> drifts) {
+    /** Notifies listeners of pages that have moved. */
+    void notifyDrifts(List<Drift> drifts) {
         drifts.forEach(drift -> FrameListener.notify(listener.drifted(), drift));
     }
 
@@ -170,12 +170,12 @@ final class Verifier {
                 try {
                     Audit audit = new Audit(slab, process);
                     audit.run();
-                    if (isStillThere(slab)) {
+                    if (isPresent(slab)) {
                         checked += audit.compared;
                         drifts.addAll(audit.drifts);
                         for (LostGuarantee one : audit.lost) {
                             lostNow.add(one);
-                            slab.lose(one);
+                            slab.recordLost(one);
                         }
                         lost.addAll(slab.lost());
                         if (audit.now != slab.translation() && !audit.now.isHidden()) {
@@ -190,14 +190,14 @@ final class Verifier {
                 }
             }
             if (checked == 0 && unverifiable.isEmpty()) {
-                unverifiable = whyHiddenFromAll(process.callState);
+                unverifiable = reasonFramesAreHidden(process.callState);
             }
         }
         return new Verification(checked, drifts, lost, unverifiable);
     }
 
     /** Without a page of its own to look at: whether this process may see frames at all. */
-    private Optional<String> whyHiddenFromAll(MemorySegment callState) {
+    private Optional<String> reasonFramesAreHidden(MemorySegment callState) {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment byteOfAPage = scratch.allocate(1); // written, so the page is present
             long address = byteOfAPage.address() & -os.pageBytes();
@@ -216,7 +216,7 @@ final class Verifier {
     }
 
     /** A slab leaves the table before its pages go, so what was found was of its own. */
-    private boolean isStillThere(FrameSlab slab) {
+    private boolean isPresent(FrameSlab slab) {
         return slab.use() instanceof FrameSlab.Use.Adopted adopted
                 ? !adopted.hasEnded()
                 : table.find(slab.address()) == slab;
@@ -314,11 +314,11 @@ final class Verifier {
                 wrong = wrongBefore;
                 wrongBefore = last;
                 read(slab, first, count, callState);
-                sightings = hasNewWrongs() ? 1 : sightings + 1;
+                sightings = hasNewFindings() ? 1 : sightings + 1;
             }
         }
 
-        private boolean hasNewWrongs() {
+        private boolean hasNewFindings() {
             for (int i = wrong.nextSetBit(0); i >= 0; i = wrong.nextSetBit(i + 1)) {
                 if (!wrongBefore.get(i)) {
                     return true;
@@ -454,13 +454,13 @@ final class Verifier {
                 try {
                     piece.settle(slab, first, count, process.callState);
                 } catch (Refusal e) {
-                    hide(Translation.unreadable(e, all, os.pageBytes()), first);
+                    recordHidden(Translation.unreadable(e, all, os.pageBytes()), first);
                     return;
                 }
                 for (int i = 0; i < count; i++) {
                     if (PageMapEntry.isHidden(piece.entries[i])) {
                         long[] entry = {piece.entries[i]};
-                        hide(Translation.of(entry, false, os.pageBytes()), first + i);
+                        recordHidden(Translation.of(entry, false, os.pageBytes()), first + i);
                         return;
                     }
                     changed = compare(piece, first, i, changed);
@@ -473,14 +473,14 @@ final class Verifier {
         }
 
         /** Nothing is compared if a page is hidden. */
-        private void hide(Translation hidden, int page) {
+        private void recordHidden(Translation hidden, int page) {
             drifts.clear();
             now = hidden;
             unverifiable = hidden.unknown(0, addressOf(page)).getMessage();
         }
 
-        /** Returns where a page lay; pages are asked about in ascending order. */
-        private long lay(int page) {
+        /** Returns the former address of a page; callers ask in ascending order. */
+        private long formerAddress(int page) {
             if (page >= runEnd) {
                 runStart = page;
                 runEnd = before.endOfRun(page);
@@ -504,9 +504,9 @@ final class Verifier {
                     wrong
                             ? Translation.UNKNOWN
                             : (entry & PageMapEntry.FRAME_MASK) * os.pageBytes();
-            long lay = lay(page);
+            long formerAddress = formerAddress(page);
             Translation.Builder builder = changed;
-            if (wrong || found != lay) {
+            if (wrong || found != formerAddress) {
                 if (builder == null) {
                     builder = new Translation.Builder(mayBeShared(slab), os.pageBytes());
                     builder.add(before, page);
@@ -514,12 +514,17 @@ final class Verifier {
             }
             if (piece.isForeign(i)) {
                 ForeignFrame frame = new ForeignFrame(piece.flags[i], piece.counts[i]);
-                drifts.add(drift(page, lay, found, frame.finding()));
+                drifts.add(drift(page, formerAddress, found, frame.finding()));
                 builder.add(entry, frame);
                 return builder;
             }
-            if (wrong || found != lay) {
-                drifts.add(drift(page, lay, found, finding(page, entry, lay, wrong)));
+            if (wrong || found != formerAddress) {
+                drifts.add(
+                        drift(
+                                page,
+                                formerAddress,
+                                found,
+                                finding(page, entry, formerAddress, wrong)));
             }
             if (builder != null) {
                 builder.add(entry);
@@ -527,18 +532,19 @@ final class Verifier {
             return builder;
         }
 
-        private String finding(int page, long entry, long lay, boolean wrong) {
+        private String finding(int page, long entry, long formerAddress, boolean wrong) {
             if (wrong) {
-                return PageMapEntry.whyAbsent(entry, addressOf(page)).getMessage();
+                return PageMapEntry.absenceOf(entry, addressOf(page)).getMessage();
             }
-            return lay == Translation.UNKNOWN
+            return formerAddress == Translation.UNKNOWN
                     ? "the page has a frame now, and had none that was known"
                     : "the page was moved to another frame";
         }
 
-        private Drift drift(int page, long lay, long found, String finding) {
+        private Drift drift(int page, long formerAddress, long found, String finding) {
             boolean pinned = slab.guarantees().contains(Guarantee.PINNED);
-            return new Drift(addressOf(page), physical(lay), physical(found), pinned, finding);
+            return new Drift(
+                    addressOf(page), physical(formerAddress), physical(found), pinned, finding);
         }
 
         private @Nullable PhysicalAddress physical(long address) {
@@ -553,7 +559,7 @@ final class Verifier {
 
         // ---- what was promised ----------------------------------------------------------------
 
-        private void lose(Guarantee guarantee, long address, long bytes, String finding) {
+        private void recordLost(Guarantee guarantee, long address, long bytes, String finding) {
             lost.add(new LostGuarantee(guarantee, address, bytes / os.pageBytes(), finding));
         }
 
@@ -569,7 +575,7 @@ final class Verifier {
             LockedMappings locked = process.locked();
             long first = locked.firstOutside(slab.address(), end);
             if (first < end) {
-                lose(
+                recordLost(
                         Guarantee.LOCKED,
                         first,
                         locked.bytesOutside(slab.address(), end),
@@ -591,7 +597,7 @@ final class Verifier {
                 }
             }
             if (huge < slab.bytes()) {
-                lose(
+                recordLost(
                         Guarantee.HUGE,
                         firstThatIsNotHuge(),
                         slab.bytes() - huge,
@@ -619,7 +625,7 @@ final class Verifier {
         private void checkPinned() throws Refusal {
             long moved = drifts.size();
             if (moved > 0) {
-                lose(
+                recordLost(
                         Guarantee.PINNED,
                         drifts.getFirst().virtualAddress(),
                         moved * os.pageBytes(),
@@ -631,7 +637,7 @@ final class Verifier {
             }
             IntPredicate held = process.heldPins();
             if (!Arrays.stream(slab.pins()).allMatch(held)) {
-                lose(
+                recordLost(
                         Guarantee.PINNED,
                         slab.address(),
                         slab.bytes(),
@@ -644,7 +650,7 @@ final class Verifier {
             if (!now.isHidden()) {
                 if (!now.isContiguous(0, slab.bytes())) {
                     int end = now.endOfRun(0);
-                    lose(
+                    recordLost(
                             Guarantee.CONTIGUOUS,
                             addressOf(Math.min(end, now.pages() - 1)),
                             slab.bytes() - end * os.pageBytes(),

@@ -50,7 +50,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
                     least = Math.min(least, number.getAsLong());
                 } else if (!content.isAbsent() && !content.text().strip().equals("max")) {
                     unknown = Optional.of(unreadable(file, content));
-                    shortage |= content.isForTheMoment();
+                    shortage |= content.isTemporary();
                 }
             }
             return new Limit(least < UNLIMITED ? least : Long.MAX_VALUE, unknown, shortage);
@@ -152,7 +152,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
 
     private static String unreadable(String file, Content content) {
         return KernelFiles.shown(file)
-                + (content.isRead() ? " is malformed" : " cannot be read: " + content.why());
+                + (content.isRead() ? " is malformed" : " cannot be read: " + content.failure());
     }
 
     private static final class Search {
@@ -173,7 +173,7 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
 
         private void unread(String file, Content content) {
             unknown.add(unreadable(file, content));
-            shortage |= content.isForTheMoment();
+            shortage |= content.isTemporary();
         }
 
         /** Version 2 has no limits for a controller that is mounted in version 1. */

@@ -37,12 +37,12 @@ final class HugePools {
         for (long bytes = MOST_PAGE_BYTES; bytes >= LEAST_PAGE_BYTES; bytes >>= 1) {
             String name = "hugepages-" + (bytes >> 10) + "kB";
             Content total = files.read(POOLS + name + "/nr_hugepages");
-            if (total.isForTheMoment()) {
+            if (total.isTemporary()) {
                 throw new Refusal.Shortage(
                         String.format(
                                 Locale.ROOT,
                                 "the pools of huge pages cannot be read: %s. %s",
-                                total.why(),
+                                total.failure(),
                                 Refusal.Shortage.REMEDY));
             }
             if (total.isRead()) {

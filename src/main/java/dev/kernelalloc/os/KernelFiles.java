@@ -66,7 +66,7 @@ public record KernelFiles(LinuxCalls calls, String root) {
         }
 
         /** Whether it may be read in a moment: only something that passes was short. */
-        public boolean isForTheMoment() {
+        public boolean isTemporary() {
             return Linux.isShortage(errno) || errno == Posix.ENOMEM;
         }
 
@@ -96,15 +96,15 @@ public record KernelFiles(LinuxCalls calls, String root) {
 
         /** Returns the refusal of a request that needs the file. */
         Refusal refusal(String file) {
-            String what = file + " cannot be read: " + why();
-            return isForTheMoment()
+            String what = file + " cannot be read: " + failure();
+            return isTemporary()
                     ? new Refusal.Shortage(what + ". " + Refusal.Shortage.REMEDY)
                     : new Refusal.NotSupported(
                             what + ". Is /proc mounted, and without subset=pid (ProcSubset=)?");
         }
 
         /** Why it was not read, for a message. */
-        public String why() {
+        public String failure() {
             return new ErrorCode(errno, Linux.ERRORS.getOrDefault(errno, "errno")).toString();
         }
     }

@@ -647,7 +647,7 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
 
     @Override
     public MemoryFile memoryFileOf(int descriptor, MemorySegment callState) throws Refusal {
-        return MemoryFile.given(this, descriptor, callState);
+        return MemoryFile.duplicateOf(this, descriptor, callState);
     }
 
     @Override
@@ -655,7 +655,7 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
             throws Refusal, IOException {
         int descriptor = DescriptorSocket.receive(this, socket, timeout);
         try {
-            return MemoryFile.given(this, descriptor, callState);
+            return MemoryFile.duplicateOf(this, descriptor, callState);
         } catch (IllegalArgumentException e) {
             throw new IOException(socket + " received " + e.getMessage(), e);
         } finally {

@@ -96,12 +96,13 @@ public record MemoryFile(OpenFile file, long bytes, long poolPageBytes) {
     }
 
     /**
-     * Takes a file by a descriptor, of which the caller keeps its own.
+     * Duplicates the descriptor of a file; the caller keeps its own.
      *
      * @throws IllegalArgumentException if it is not a file in memory that is sealed against
      *     shrinking, and consists of whole pages
      */
-    static MemoryFile given(Linux linux, int descriptor, MemorySegment callState) throws Refusal {
+    static MemoryFile duplicateOf(Linux linux, int descriptor, MemorySegment callState)
+            throws Refusal {
         int own = fcntl(linux, descriptor, F_DUPFD_CLOEXEC, 0, callState);
         if (own < 0) {
             ErrorCode error = linux.error(callState);

@@ -49,7 +49,7 @@ record Proc(KernelFiles files) {
                 kibibytes(STATUS, status, counter),
                 limit(values[0]),
                 limit(values[1]),
-                mayLockAnything(status));
+                isExemptFromLockLimit(status));
     }
 
     long availableBytes() throws Refusal {
@@ -72,7 +72,7 @@ record Proc(KernelFiles files) {
     /** The flag of an x86 processor; others have no line of flags, and report nothing. */
     OperatingSystem.Machine machine() throws Refusal {
         Content processors = files.read("/proc/cpuinfo", PROCESSOR_BYTES);
-        if (processors.isForTheMoment()) {
+        if (processors.isTemporary()) {
             throw processors.refusal("/proc/cpuinfo");
         }
         return processors
@@ -91,7 +91,7 @@ record Proc(KernelFiles files) {
         return files.read("/proc/sys/vm/max_map_count").number().orElse(DEFAULT_MAX_MAPPINGS);
     }
 
-    private boolean mayLockAnything(Content status) throws Refusal {
+    private boolean isExemptFromLockLimit(Content status) throws Refusal {
         String capabilities = field(STATUS, status, "CapEff:").strip();
         try {
             long effective = Long.parseUnsignedLong(capabilities, 16);

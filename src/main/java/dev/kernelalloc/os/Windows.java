@@ -121,7 +121,7 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         }
         for (int attempt = 0; attempt < RESERVE_ATTEMPTS; attempt++) {
             long place = reserveAt(0, bytes + alignment, what, callState);
-            leave(place, bytes + alignment, callState);
+            releaseTrial(place, bytes + alignment, callState);
             long start = Alignment.up(place, alignment);
             if (calls.virtualAlloc(start, bytes, MEM_RESERVE, PAGE_NOACCESS, callState) != 0) {
                 return start;
@@ -130,8 +130,8 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         throw refused(what + ", in " + RESERVE_ATTEMPTS + " attempts", callState);
     }
 
-    /** Gives back a place that was only looked for; refused, it is tried once more. */
-    void leave(long place, long bytes, MemorySegment callState) throws Refusal {
+    /** Releases a reservation made to find an address; retried once after a refusal. */
+    void releaseTrial(long place, long bytes, MemorySegment callState) throws Refusal {
         try {
             release(place, bytes, callState);
         } catch (Refusal e) {

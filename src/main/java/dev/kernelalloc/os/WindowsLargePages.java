@@ -38,7 +38,7 @@ record WindowsLargePages(Windows windows) {
         long address = 0;
         for (int attempt = 0; attempt < ATTEMPTS && address == 0; attempt++) {
             long place = windows.reserve(bytes, alignment, callState);
-            windows.leave(place, bytes, callState);
+            windows.releaseTrial(place, bytes, callState);
             address = allocate(place, bytes, callState);
             if (address == 0 && windows.lastError(callState) != Windows.ERROR_INVALID_ADDRESS) {
                 return 0;

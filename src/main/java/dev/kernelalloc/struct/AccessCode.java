@@ -88,10 +88,10 @@ class AccessCode {
      * @param segment emits the segment
      * @param offset emits the offset in bytes
      */
-    record Place(Push segment, Push offset) {}
+    record Location(Push segment, Push offset) {}
 
     /** Pushes one value of a member: of an array, one element. */
-    void get(CodeBuilder code, Member member, Place place) {
+    void get(CodeBuilder code, Member member, Location place) {
         Class<?> carrier = member.element().carrier();
         if (member.element() instanceof Element.Plain plain) {
             ValueLayout layout = member.accessLayout(plain.layout());
@@ -105,14 +105,14 @@ class AccessCode {
     }
 
     /** Pushes the value of a struct inside, as an {@code Object}. */
-    void getStruct(CodeBuilder code, StructModel nested, Place place) {
+    void getStruct(CodeBuilder code, StructModel nested, Location place) {
         load(code, nested.structType(), StructType.class);
         place(code, place);
         code.invokevirtual(STRUCT_TYPE, "get", MethodTypeDesc.of(CD_Object, SEGMENT, CD_long));
     }
 
     /** Writes a struct inside. */
-    void setStruct(CodeBuilder code, StructModel nested, Place place, Push value) {
+    void setStruct(CodeBuilder code, StructModel nested, Location place, Push value) {
         load(code, nested.structType(), StructType.class);
         place(code, place);
         value.on(code);
@@ -126,7 +126,7 @@ class AccessCode {
     }
 
     /** Writes one value of a member: of an array, one element. */
-    void set(CodeBuilder code, Member member, Place place, Push value) {
+    void set(CodeBuilder code, Member member, Location place, Push value) {
         if (member.element() instanceof Element.Plain plain) {
             ValueLayout layout = member.accessLayout(plain.layout());
             invoke(code, layout, member.mode().writing(), place, List.of(value));
@@ -138,7 +138,7 @@ class AccessCode {
     }
 
     /** Pushes a Java array that is a copy of a whole array. */
-    void getArray(CodeBuilder code, Member member, Place place) {
+    void getArray(CodeBuilder code, Member member, Location place) {
         Class<?> array = member.element().carrier();
         for (int i = 0; i < member.lengths().length; i++) {
             array = array.arrayType();
@@ -147,7 +147,7 @@ class AccessCode {
     }
 
     /** Writes a whole array from a Java array. */
-    void setArray(CodeBuilder code, Member member, Place place, Push value) {
+    void setArray(CodeBuilder code, Member member, Location place, Push value) {
         set(code, Codec.ofArray(member), member.byteSize(), place, value);
     }
 
@@ -156,7 +156,7 @@ class AccessCode {
             CodeBuilder code,
             ValueLayout layout,
             VarHandle.AccessMode mode,
-            Place place,
+            Location place,
             List<Push> arguments) {
         VarHandle handle = layout.varHandle();
         load(code, handle, VarHandle.class);
@@ -179,14 +179,14 @@ class AccessCode {
         return codecs.computeIfAbsent(member, Codec::ofElement);
     }
 
-    private void get(CodeBuilder code, Codec codec, long bytes, Class<?> carrier, Place place) {
+    private void get(CodeBuilder code, Codec codec, long bytes, Class<?> carrier, Location place) {
         call(code, codec.getter(), bytes, place, List.of());
         if (!carrier.isPrimitive()) {
             code.checkcast(desc(carrier));
         }
     }
 
-    private void set(CodeBuilder code, Codec codec, long bytes, Place place, Push value) {
+    private void set(CodeBuilder code, Codec codec, long bytes, Location place, Push value) {
         call(code, codec.setter(), bytes, place, List.of(value));
     }
 
@@ -197,7 +197,11 @@ class AccessCode {
      * @param bytes that it touches
      */
     void call(
-            CodeBuilder code, MethodHandle handle, long bytes, Place place, List<Push> arguments) {
+            CodeBuilder code,
+            MethodHandle handle,
+            long bytes,
+            Location place,
+            List<Push> arguments) {
         load(code, handle, MethodHandle.class);
         place(code, place);
         for (Push argument : arguments) {
@@ -211,7 +215,7 @@ class AccessCode {
                 METHOD_HANDLE, "invokeExact", handle.type().describeConstable().orElseThrow());
     }
 
-    private static void place(CodeBuilder code, Place place) {
+    private static void place(CodeBuilder code, Location place) {
         place.segment.on(code);
         place.offset.on(code);
     }

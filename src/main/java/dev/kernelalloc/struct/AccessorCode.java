@@ -48,11 +48,11 @@ abstract class AccessorCode {
         Method method = accessor.method();
         int last = method.getParameterCount() - 1;
         int indexes = member.lengths().length;
-        AccessCode.Place start = place(member, method, 0);
+        AccessCode.Location start = place(member, method, 0);
         switch (accessor.action()) {
             case Accessor.Ordinary.GET -> {
                 if (member.element() instanceof Element.Bytes bytes) {
-                    pushPlace(code, place(member, method, indexes));
+                    pushLocation(code, place(member, method, indexes));
                     code.loadConstant(bytes.layout().byteSize());
                     sliceOfSize(code);
                 } else {
@@ -66,7 +66,7 @@ abstract class AccessorCode {
             case Accessor.Ordinary.SET_ARRAY ->
                     access.setArray(code, member, start, parameter(method, last));
             case Accessor.Ordinary.SLICE -> {
-                pushPlace(code, start);
+                pushLocation(code, start);
                 if (member.flexible()) {
                     slice(code);
                 } else {
@@ -90,8 +90,8 @@ abstract class AccessorCode {
     // ---- places ---------------------------------------------------------------------------------
 
     /** The place of a member, or of the element that the first parameters of a method select. */
-    private AccessCode.Place place(Member member, Method method, int indexes) {
-        return new AccessCode.Place(
+    private AccessCode.Location place(Member member, Method method, int indexes) {
+        return new AccessCode.Location(
                 this::pushSegment,
                 code -> {
                     pushOffset(code);
@@ -122,7 +122,7 @@ abstract class AccessorCode {
         code.lsub().loadConstant(member.offset()).lsub().loadConstant(member.stride(0)).ldiv();
     }
 
-    private static void pushPlace(CodeBuilder code, AccessCode.Place place) {
+    private static void pushLocation(CodeBuilder code, AccessCode.Location place) {
         place.segment().on(code);
         place.offset().on(code);
     }

@@ -94,15 +94,15 @@ final class AccessorReader {
 
     /** Returns the Java type of a member, from its most specific accessor. */
     static Shape shape(List<Method> accessors) {
-        Method telling = telling(accessors);
-        return Shape.of(valueType(telling), indexes(telling));
+        Method mostSpecific = mostSpecific(accessors);
+        return Shape.of(valueType(mostSpecific), indexes(mostSpecific));
     }
 
     /**
      * Returns the most specific accessor: a slice of a whole array does not show the type of its
      * elements, nor does a type parameter.
      */
-    private static Method telling(List<Method> accessors) {
+    private static Method mostSpecific(List<Method> accessors) {
         return accessors.stream()
                 .max(
                         Comparator.comparing(

@@ -46,7 +46,7 @@ final class Binder {
         binder.place(type);
         while (!binder.targets.isEmpty()) {
             Class<?> target = binder.targets.remove();
-            if (!binder.model(target).isPlaced()) {
+            if (!binder.model(target).isLaidOut()) {
                 binder.place(target);
             }
         }
@@ -73,7 +73,7 @@ final class Binder {
             return Optional.empty();
         }
         StructModel model = model(type);
-        int levels = reading.size() + (model.isPlaced() ? model.levels() : 1);
+        int levels = reading.size() + (model.isLaidOut() ? model.levels() : 1);
         if (levels > StructModel.MAX_LEVELS) {
             mistakes.add(
                     outer,
@@ -86,10 +86,10 @@ final class Binder {
                             StructModel.MAX_LEVELS));
             return Optional.empty();
         }
-        if (!model.isPlaced()) {
+        if (!model.isLaidOut()) {
             place(type);
         }
-        return model.isPlaced() ? Optional.of(model) : Optional.empty();
+        return model.isLaidOut() ? Optional.of(model) : Optional.empty();
     }
 
     private String circle(Class<?> type) {
@@ -142,7 +142,7 @@ final class Binder {
                             lookup));
             return;
         }
-        if (!seesThisPackage()) {
+        if (!canAccessLibrary()) {
             mistakes.add(
                     type,
                     String.format(
@@ -170,7 +170,7 @@ final class Binder {
         }
     }
 
-    private boolean seesThisPackage() {
+    private boolean canAccessLibrary() {
         try {
             return lookup.findClass(StructType.class.getName()) == StructType.class;
         } catch (ClassNotFoundException | IllegalAccessException | LinkageError e) {

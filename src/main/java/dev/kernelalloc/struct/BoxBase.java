@@ -26,7 +26,7 @@ record BoxBase(
      * Whether a class can be a box and a view of a struct at once: no method of the interface, not
      * even one with a body, has the name, parameters and result of a method of boxes.
      */
-    boolean leavesNamesTo(StructModel model) {
+    boolean hasNoNameOf(StructModel model) {
         if (!model.isView()) {
             return true;
         }

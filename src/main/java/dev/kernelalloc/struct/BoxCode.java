@@ -273,8 +273,8 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
     }
 
     /** The location of a member, in a method whose first parameter is an offset. */
-    private AccessCode.Place place(Member member) {
-        return new AccessCode.Place(
+    private AccessCode.Location place(Member member) {
+        return new AccessCode.Location(
                 new SegmentOfBox(this), new AccessCode.Offset(1, member.offset()));
     }
 
@@ -327,7 +327,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
                 CodeBuilder code,
                 ValueLayout layout,
                 VarHandle.AccessMode mode,
-                Place place,
+                Location place,
                 List<Push> arguments) {
             MethodHandle access = layout.varHandle().toMethodHandle(mode);
             call(code, access, layout.byteSize(), place, arguments);
@@ -338,7 +338,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
                 CodeBuilder code,
                 MethodHandle handle,
                 long bytes,
-                Place place,
+                Location place,
                 List<Push> arguments) {
             MethodHandle ofBox = base.access().apply(handle, model.layout().byteSize() - bytes + 1);
             code.aload(0);
@@ -350,7 +350,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         }
 
         @Override
-        void getStruct(CodeBuilder code, StructModel nested, Place place) {
+        void getStruct(CodeBuilder code, StructModel nested, Location place) {
             if (!nested.isCopied()) {
                 super.getStruct(code, nested, place);
                 return;
@@ -361,7 +361,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         }
 
         @Override
-        void setStruct(CodeBuilder code, StructModel nested, Place place, Push value) {
+        void setStruct(CodeBuilder code, StructModel nested, Location place, Push value) {
             if (!nested.isCopied()) {
                 super.setStruct(code, nested, place, value);
                 return;
@@ -373,7 +373,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         }
 
         @Override
-        void get(CodeBuilder code, Member member, Place place) {
+        void get(CodeBuilder code, Member member, Location place) {
             if (callsForeignCode(member)) {
                 throughSegment().get(code, member, place);
             } else {
@@ -382,7 +382,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         }
 
         @Override
-        void set(CodeBuilder code, Member member, Place place, Push value) {
+        void set(CodeBuilder code, Member member, Location place, Push value) {
             if (callsForeignCode(member)) {
                 throughSegment().set(code, member, place, value);
             } else {
@@ -399,7 +399,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         }
 
         @Override
-        void getArray(CodeBuilder code, Member member, Place place) {
+        void getArray(CodeBuilder code, Member member, Location place) {
             if (member.element() instanceof Element.Nested || callsForeignCode(member)) {
                 throughSegment().getArray(code, member, place);
             } else {
@@ -408,7 +408,7 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         }
 
         @Override
-        void setArray(CodeBuilder code, Member member, Place place, Push value) {
+        void setArray(CodeBuilder code, Member member, Location place, Push value) {
             if (member.element() instanceof Element.Nested || callsForeignCode(member)) {
                 throughSegment().setArray(code, member, place, value);
             } else {

@@ -66,7 +66,7 @@ final class ClassGenerator {
         MethodHandles.Lookup lookup = model.lookup();
         if (lookup == null
                 || model.isFlexible()
-                || !base.leavesNamesTo(model)
+                || !base.hasNoNameOf(model)
                 || !base.isSeenBy(lookup)) {
             return null;
         }

@@ -23,9 +23,9 @@ record Declaration(
         String name, Map<Class<?>, Annotation> annotations, Set<Class<?>> contradictions) {
 
     /** An annotation and the type that declares it. */
-    private record Placed(Annotation annotation, Class<?> declaring) {
+    private record Occurrence(Annotation annotation, Class<?> declaring) {
 
-        boolean isBelow(Placed other) {
+        boolean isBelow(Occurrence other) {
             return InheritedMethod.isBelow(declaring, other.declaring);
         }
     }
@@ -35,25 +35,25 @@ record Declaration(
      */
     static Declaration of(
             String name, Class<?> struct, List<? extends AnnotatedElement> declarations) {
-        Map<Class<?>, List<Placed>> byType = new LinkedHashMap<>();
+        Map<Class<?>, List<Occurrence>> byType = new LinkedHashMap<>();
         for (AnnotatedElement declaration : declarations) {
             Class<?> declaring =
                     declaration instanceof java.lang.reflect.Member member
                             ? member.getDeclaringClass()
                             : struct;
-            for (Annotation annotation : ours(declaration)) {
+            for (Annotation annotation : structAnnotations(declaration)) {
                 Class<?> type = annotation.annotationType();
-                List<Placed> known = byType.get(type);
+                List<Occurrence> known = byType.get(type);
                 if (known == null) {
                     known = new ArrayList<>();
                     byType.put(type, known);
                 }
-                known.add(new Placed(annotation, declaring));
+                known.add(new Occurrence(annotation, declaring));
             }
         }
         Map<Class<?>, Annotation> annotations = new LinkedHashMap<>();
         Set<Class<?>> contradictions = new LinkedHashSet<>();
-        for (Map.Entry<Class<?>, List<Placed>> one : byType.entrySet()) {
+        for (Map.Entry<Class<?>, List<Occurrence>> one : byType.entrySet()) {
             Set<Annotation> nearest = nearest(one.getValue());
             annotations.put(one.getKey(), nearest.iterator().next());
             if (nearest.size() > 1) {
@@ -64,11 +64,11 @@ record Declaration(
     }
 
     /** Those of one type that none is below, without repetitions. */
-    private static Set<Annotation> nearest(List<Placed> all) {
+    private static Set<Annotation> nearest(List<Occurrence> all) {
         Set<Annotation> nearest = new LinkedHashSet<>();
-        for (Placed one : all) {
+        for (Occurrence one : all) {
             boolean replaced = false;
-            for (Placed other : all) {
+            for (Occurrence other : all) {
                 replaced |= other.isBelow(one);
             }
             if (!replaced) {
@@ -78,15 +78,15 @@ record Declaration(
         return nearest;
     }
 
-    /** The annotations of this package at one place. */
-    static List<Annotation> ours(AnnotatedElement element) {
-        List<Annotation> ours = new ArrayList<>();
+    /** Returns the annotations of this package on an element. */
+    static List<Annotation> structAnnotations(AnnotatedElement element) {
+        List<Annotation> structAnnotations = new ArrayList<>();
         for (Annotation annotation : element.getAnnotations()) {
             if (annotation.annotationType().getPackage() == StructType.class.getPackage()) {
-                ours.add(annotation);
+                structAnnotations.add(annotation);
             }
         }
-        return ours;
+        return structAnnotations;
     }
 
     <A extends Annotation> @Nullable A find(Class<A> type) {

@@ -76,16 +76,16 @@ final class DescriptionReader {
                             parent.getSimpleName()));
         }
         Struct theirs = parent.getAnnotation(Struct.class);
-        Struct ours = type.getAnnotation(Struct.class);
+        Struct structAnnotations = type.getAnnotation(Struct.class);
         if (theirs == null) {
             return;
         }
         boolean keeps =
-                ours != null
-                        && ours.packed() == theirs.packed()
-                        && ours.order() == theirs.order()
-                        && ours.align() >= theirs.align()
-                        && ours.size() >= theirs.size();
+                structAnnotations != null
+                        && structAnnotations.packed() == theirs.packed()
+                        && structAnnotations.order() == theirs.order()
+                        && structAnnotations.align() >= theirs.align()
+                        && structAnnotations.size() >= theirs.size();
         if (!keeps) {
             mistakes.add(
                     type,
@@ -147,7 +147,7 @@ final class DescriptionReader {
     private void checkMethods(RecordComponent[] components) {
         for (Method method : type.getDeclaredMethods()) {
             if (!isAccessor(method, components)) {
-                for (Annotation annotation : Declaration.ours(method)) {
+                for (Annotation annotation : Declaration.structAnnotations(method)) {
                     mistakes.add(
                             type,
                             method.getName(),

@@ -98,7 +98,7 @@ final class InterfaceReader {
         if (method.isBridge()) {
             return;
         }
-        for (Annotation annotation : Declaration.ours(method)) {
+        for (Annotation annotation : Declaration.structAnnotations(method)) {
             mistakes.add(
                     type,
                     method.getName(),
@@ -123,7 +123,8 @@ final class InterfaceReader {
                     default -> false;
                 };
         return repeats
-                && inherited.declarations().stream().allMatch(m -> Declaration.ours(m).isEmpty());
+                && inherited.declarations().stream()
+                        .allMatch(m -> Declaration.structAnnotations(m).isEmpty());
     }
 
     private void check(InheritedMethod method) {

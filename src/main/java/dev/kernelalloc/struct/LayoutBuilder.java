@@ -23,7 +23,7 @@ final class LayoutBuilder {
     private static GroupLayout struct(StructDescription struct, Layouter.Result placed) {
         List<MemoryLayout> parts = new ArrayList<>();
         long end = 0;
-        for (Member member : Member.byPlace(placed.members())) {
+        for (Member member : Member.byOffset(placed.members())) {
             long memberEnd = member.offset() + member.byteSize();
             if (member.bits() > 0) {
                 // Bit-fields have no layout of their own: their bytes have no name.

@@ -192,7 +192,7 @@ final class Layouter {
         if (struct.union()) {
             return;
         }
-        List<Member> byOffset = Member.byPlace(members);
+        List<Member> byOffset = Member.byOffset(members);
         for (int i = 1; i < byOffset.size(); i++) {
             Member before = byOffset.get(i - 1);
             Member member = byOffset.get(i);

@@ -18,7 +18,7 @@ record Member(MemberDescription description, long bitOffset) {
      * Returns members in the order of their places, those at one place in the order given: an
      * insertion sort, as members mostly come in order.
      */
-    static List<Member> byPlace(List<Member> members) {
+    static List<Member> byOffset(List<Member> members) {
         List<Member> sorted = new ArrayList<>(members.size());
         for (Member member : members) {
             int at = sorted.size();

@@ -91,7 +91,7 @@ final class StructModel {
                         .allMatch(member -> members().stream().anyMatch(member::isSameAs));
     }
 
-    boolean isPlaced() {
+    boolean isLaidOut() {
         return placement != null;
     }
 

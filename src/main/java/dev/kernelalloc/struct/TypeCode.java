@@ -310,8 +310,8 @@ final class TypeCode implements Consumer<ClassBuilder> {
         /**
          * The location of a member, in a method whose first parameters are a segment and an offset.
          */
-        private static AccessCode.Place place(Member member) {
-            return new AccessCode.Place(
+        private static AccessCode.Location place(Member member) {
+            return new AccessCode.Location(
                     new AccessCode.Reference(0), new AccessCode.Offset(1, member.offset()));
         }
     }

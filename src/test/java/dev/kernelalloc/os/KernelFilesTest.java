@@ -82,9 +82,9 @@ class KernelFilesTest {
     void read_missing_isAbsent() throws IOException {
         Files.createDirectories(directory.resolve("proc/self"));
         assertThat(files().read("/proc/none").isAbsent()).isTrue();
-        assertThat(files().read("/proc/none").why()).isEqualTo("ENOENT (2)");
+        assertThat(files().read("/proc/none").failure()).isEqualTo("ENOENT (2)");
         assertThat(files().read("/proc/self").isRead()).isFalse();
-        assertThat(files().read("/proc/self").isForTheMoment()).isFalse();
+        assertThat(files().read("/proc/self").isTemporary()).isFalse();
     }
 
     @Test
@@ -126,7 +126,7 @@ class KernelFilesTest {
         write("proc/file", "12\n");
         for (int errno : new int[] {Linux.EMFILE, Linux.ENFILE, Linux.EAGAIN, Posix.ENOMEM}) {
             Content content = new KernelFiles(new Failing(errno, 0), files().root()).read("/x");
-            assertThat(content.isForTheMoment()).isTrue();
+            assertThat(content.isTemporary()).isTrue();
             assertThat(content.isAbsent()).isFalse();
         }
         Content content =

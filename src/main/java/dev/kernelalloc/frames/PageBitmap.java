@@ -3,12 +3,12 @@ package dev.kernelalloc.frames;
 import java.util.BitSet;
 
 /** Which pages of a slab blocks use. Guarded by {@link HeldRuns}. */
-final class UsedPages {
+final class PageBitmap {
 
     private final int pages;
     private final BitSet used = new BitSet();
 
-    UsedPages(int pages) {
+    PageBitmap(int pages) {
         this.pages = pages;
     }
 

@@ -17,7 +17,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * <p><b>Concurrency.</b> A lock is counted before it is made and an unlock after it. A reading in
  * between may therefore underestimate what is locked; then mlock itself refuses.
  */
-final class LockRoom {
+final class LockHeadroom {
 
     private static final long LIFETIME_NANOS = 100_000_000;
 
@@ -27,7 +27,7 @@ final class LockRoom {
     private final AtomicLong ownBytes = new AtomicLong();
     private volatile @Nullable Known known;
 
-    LockRoom(OperatingSystem os) {
+    LockHeadroom(OperatingSystem os) {
         this.os = os;
     }
 

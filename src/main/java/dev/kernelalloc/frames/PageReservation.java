@@ -14,14 +14,14 @@ import java.util.Locale;
  * @param reservation the whole address space
  * @param address the address of the first page
  */
-record Ground(Reservation reservation, long address) {
+record PageReservation(Reservation reservation, long address) {
 
     /**
      * Reserves it.
      *
      * @param pieces that the pages will be mapped in, without guards
      */
-    static Ground reserve(
+    static PageReservation reserve(
             OperatingSystem os,
             Reservations reservations,
             PhysicalRequest request,
@@ -38,11 +38,11 @@ record Ground(Reservation reservation, long address) {
                         whole,
                         mappings(request, pieces),
                         () -> os.reserve(whole, alignment, callState));
-        return new Ground(reservation, reservation.address() + guard);
+        return new PageReservation(reservation, reservation.address() + guard);
     }
 
     /** The same beside others, where pages and guards take less than a huge page. */
-    static Ground reserveSmall(
+    static PageReservation reserveSmall(
             OperatingSystem os,
             SmallReservations small,
             PhysicalRequest request,
@@ -54,11 +54,11 @@ record Ground(Reservation reservation, long address) {
         long guard = guardBytes(request, alignment, bytes);
         Reservation reservation =
                 small.make(bytes + 2 * guard, alignment, mappings(request, pieces), callState);
-        return new Ground(reservation, reservation.address() + guard);
+        return new PageReservation(reservation, reservation.address() + guard);
     }
 
     /** The same with pages of the huge page pool in it. */
-    static Ground reserveHuge(
+    static PageReservation reserveHuge(
             OperatingSystem os,
             Reservations reservations,
             PhysicalRequest request,
@@ -73,7 +73,7 @@ record Ground(Reservation reservation, long address) {
                         bytes + 2 * guard,
                         mappings(request, 1),
                         () -> os.reserveHuge(bytes, guard, alignment, hugePageBytes, callState));
-        return new Ground(reservation, reservation.address() + guard);
+        return new PageReservation(reservation, reservation.address() + guard);
     }
 
     private static int mappings(PhysicalRequest request, int pieces) {
