@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.frames.Adoption;
+import dev.kernelalloc.frames.FrameChecks;
 import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
@@ -31,12 +32,12 @@ public final class AdoptedMemory implements AutoCloseable {
 
     /** Reachable as long as this is: it sees the frames. */
     @SuppressWarnings("unused")
-    private final PhysicalAllocator allocator;
+    private final Object allocator;
 
     private final MemorySegment memory;
     private final Adoption adoption;
 
-    AdoptedMemory(PhysicalAllocator allocator, MemorySegment memory, Adoption adoption) {
+    AdoptedMemory(Object allocator, MemorySegment memory, Adoption adoption) {
         this.allocator = allocator;
         this.memory = memory;
         this.adoption = adoption;
@@ -91,7 +92,7 @@ public final class AdoptedMemory implements AutoCloseable {
      * @throws IllegalStateException if this, or the memory, is closed
      */
     public void extents(long longest, long boundary, ExtentVisitor visitor) {
-        PhysicalAllocator.requirePieces(longest, boundary);
+        FrameChecks.requirePieces(longest, boundary);
         Objects.requireNonNull(visitor, "visitor");
         requireOpen();
         adoption.extents(longest, boundary, visitor);
@@ -128,7 +129,7 @@ public final class AdoptedMemory implements AutoCloseable {
         requireOpen();
         Verification found = adoption.verify();
         requireOpen(); // what ended meanwhile was not audited
-        return PhysicalAllocator.requirePinned(found);
+        return FrameChecks.requirePinned(found);
     }
 
     private void requireOpen() {

@@ -1,11 +1,11 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.Limits;
 import dev.kernelalloc.core.Registration;
 import dev.kernelalloc.frames.Adoption;
 import dev.kernelalloc.frames.FrameBlocks;
+import dev.kernelalloc.frames.FrameChecks;
 import dev.kernelalloc.frames.FrameChunks;
 import dev.kernelalloc.frames.FrameListener;
 import dev.kernelalloc.frames.Frames;
@@ -498,7 +498,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public List<PhysicalExtent> extents(MemorySegment segment, long longest, long boundary) {
-        requirePieces(longest, boundary);
+        FrameChecks.requirePieces(longest, boundary);
         long address = addressOfLive(segment);
         return segment.byteSize() == 0
                 ? List.of() // at its address another block may begin
@@ -522,22 +522,11 @@ public final class PhysicalAllocator extends AbstractAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public void extents(MemorySegment segment, long longest, long boundary, ExtentVisitor visitor) {
-        requirePieces(longest, boundary);
+        FrameChecks.requirePieces(longest, boundary);
         Objects.requireNonNull(visitor, "visitor");
         long address = addressOfLive(segment);
         if (segment.byteSize() > 0) {
             frames.map().extents(address, segment.byteSize(), longest, boundary, visitor);
-        }
-    }
-
-    static void requirePieces(long longest, long boundary) {
-        if (longest < 1 || boundary != 0 && !Alignment.isPowerOfTwo(boundary)) {
-            throw new IllegalArgumentException(
-                    String.format(
-                            Locale.ROOT,
-                            "longest=%d must be at least 1, boundary=%d a power of two or 0",
-                            longest,
-                            boundary));
         }
     }
 
@@ -629,7 +618,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
      *     page has moved that was {@link Guarantee#PINNED} until now
      */
     public Verification verify() {
-        return requirePinned(frames.map().verify());
+        return FrameChecks.requirePinned(frames.map().verify());
     }
 
     /**
@@ -643,21 +632,8 @@ public final class PhysicalAllocator extends AbstractAllocator {
      * @throws IllegalStateException if the segment's box or arena is closed
      */
     public Verification verify(MemorySegment segment) {
-        return requirePinned(frames.map().verify(addressOfLive(segment), bytesOf(segment)));
-    }
-
-    static Verification requirePinned(Verification found) {
-        List<Drift> broken = found.drifts().stream().filter(Drift::pinned).toList();
-        if (!broken.isEmpty()) {
-            throw new PhysicalAddressException(
-                    PhysicalAddressException.Reason.MOVED,
-                    String.format(
-                            Locale.ROOT,
-                            "%d pinned pages have moved, the first: %s",
-                            broken.size(),
-                            broken.getFirst()));
-        }
-        return found;
+        return FrameChecks.requirePinned(
+                frames.map().verify(addressOfLive(segment), bytesOf(segment)));
     }
 
     // ---- two kinds of blocks ------------------------------------------------------------------

@@ -598,9 +598,7 @@ public final class SecretMemory implements AutoCloseable {
                 throw new IllegalArgumentException(
                         "byteSize=" + byteSize + " must not be negative");
             }
-            if (Long.bitCount(byteAlignment) != 1
-                    || byteAlignment < 1
-                    || byteAlignment > os.pageBytes()) {
+            if (!Alignment.isPowerOfTwo(byteAlignment) || byteAlignment > os.pageBytes()) {
                 throw new IllegalArgumentException(
                         String.format(
                                 Locale.ROOT,

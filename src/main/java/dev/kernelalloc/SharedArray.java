@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.core.BoxedBlock;
 import dev.kernelalloc.core.Origin;
 import dev.kernelalloc.core.OwnedBlock;
+import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.core.Tracked;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalAddressException;
@@ -16,7 +17,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * A fixed number of values in native memory, and the owner of that memory, for all threads: they
@@ -269,19 +269,13 @@ public final class SharedArray<T> implements AutoCloseable {
     @Override
     public String toString() {
         String contents = length + " × " + type.type().getSimpleName();
-        String state = "";
+        boolean closed = false;
         long out = leases();
         try (ArrayLease<T> lease = lease()) {
             contents = lease.contents();
         } catch (IllegalStateException _) {
-            state = "closed, was ";
+            closed = true;
         }
-        return String.format(
-                Locale.ROOT,
-                "SharedArray[%s, %s%s, %d leases]",
-                contents,
-                state,
-                memory.block().location(),
-                out);
+        return OwnerText.shared("SharedArray", contents, closed, memory.block().location(), out);
     }
 }

@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.BoxedBlock;
+import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.leak.Sentinel;
 import dev.kernelalloc.leak.Tracker;
 import dev.kernelalloc.physical.PhysicalAddressException;
@@ -395,12 +396,6 @@ public final class SharedBox<T> implements AutoCloseable {
                 now = state; // closed in between
             }
         }
-        return String.format(
-                Locale.ROOT,
-                "SharedBox[%s, %s%s, %d leases]",
-                name,
-                now < 0 ? "closed, was " : "",
-                block.location(),
-                now & ~GONE);
+        return OwnerText.shared("SharedBox", name, now < 0, block.location(), now & ~GONE);
     }
 }

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
  * Reaches what is private to this package, for tests grouped in other packages: allocators over a
  * given system or source of chunks, and the state behind them.
  */
+@SuppressWarnings("exports") // the package is exported; this class is not in the library
 public final class PackageAccess {
 
     private PackageAccess() {}

@@ -7,6 +7,8 @@ import java.util.function.Supplier;
 /** Descriptions of owners for people: of those that cannot be read, the location of the memory. */
 public final class OwnerText {
 
+    private static final String WAS = "closed, was ";
+
     private OwnerText() {}
 
     /**
@@ -49,12 +51,30 @@ public final class OwnerText {
 
     /** Describes an owner that has ended. */
     public static String closed(String name, String type, String location) {
-        return String.format(Locale.ROOT, "%s[closed, was %s]", named(name, type), location);
+        return String.format(Locale.ROOT, "%s[%s%s]", named(name, type), WAS, location);
     }
 
     /** Describes an owner that the calling thread must not read. */
     public static String ofAnotherThread(String name, String type, String location) {
         return String.format(Locale.ROOT, "%s[of another thread, %s]", named(name, type), location);
+    }
+
+    /**
+     * Describes an owner whose memory is leased.
+     *
+     * @param closed whether it has ended
+     * @param leases the leases that are open
+     */
+    public static String shared(
+            String name, String contents, boolean closed, String location, long leases) {
+        return String.format(
+                Locale.ROOT,
+                "%s[%s, %s%s, %d leases]",
+                name,
+                contents,
+                closed ? WAS : "",
+                location,
+                leases);
     }
 
     private static String named(String name, String type) {

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.OperatingSystem;
@@ -307,7 +308,7 @@ public final class FrameMap {
     }
 
     private long pageOf(long address) {
-        return address & -os.pageBytes();
+        return Alignment.down(address, os.pageBytes());
     }
 
     private static Set<FrameFlag> flags(long bits) {

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.os.MappingName;
 import dev.kernelalloc.os.OperatingSystem;
@@ -204,7 +205,7 @@ public final class Pages {
      */
     @Nullable Refusal collapse(long address, long bytes, MemorySegment callState) {
         Refusal last = null;
-        long whole = bytes & -HUGE_BYTES;
+        long whole = Alignment.down(bytes, HUGE_BYTES);
         for (int attempt = 0; attempt < COLLAPSE_ATTEMPTS; attempt++) {
             try {
                 if (os.hugeBytes(address, whole, callState) == whole) {

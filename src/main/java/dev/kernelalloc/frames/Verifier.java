@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.LockedMappings;
@@ -200,7 +201,7 @@ final class Verifier {
     private Optional<String> reasonFramesAreHidden(MemorySegment callState) {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment byteOfAPage = scratch.allocate(1); // written, so the page is present
-            long address = byteOfAPage.address() & -os.pageBytes();
+            long address = Alignment.down(byteOfAPage.address(), os.pageBytes());
             Translation frame = pages.resolve(address, os.pageBytes(), true, callState);
             return frame.isHidden()
                     ? Optional.of(frame.unknown(0, address).getMessage())

@@ -1,5 +1,7 @@
 package dev.kernelalloc.os;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -188,7 +190,7 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
         Refusal ofTheHeap = Posix.super.noBlock(function, bytes);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment callState = arena.allocate(CallState.LAYOUT);
-            long probed = Math.min(bytes, Long.MAX_VALUE - pageBytes) + pageBytes - 1 & -pageBytes;
+            long probed = Alignment.up(Math.min(bytes, Long.MAX_VALUE - pageBytes), pageBytes);
             release(reserve(probed, pageBytes, callState), probed, callState);
             return ofTheHeap;
         } catch (Refusal.LockLimit e) {

@@ -1,5 +1,7 @@
 package dev.kernelalloc.os;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.Map;
@@ -66,7 +68,7 @@ interface Posix extends CHeap {
         if (mapped == MAP_FAILED) {
             throw refused(what, callState);
         }
-        long start = (mapped + surplus) & -alignment;
+        long start = Alignment.down(mapped + surplus, alignment);
         long head = start - mapped;
         if (head > 0 && calls().munmap(mapped, head, callState) != 0) {
             Refusal refusal = refused(what, callState);

@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.annotation.Annotation;
 import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.Method;
@@ -51,7 +53,7 @@ final class DescriptionReader {
             return new StructDescription(type, union, false, 1, 0, found);
         }
         long alignment = struct.align() == 0 ? 1 : struct.align();
-        if (Long.bitCount(alignment) != 1 || alignment < 0) {
+        if (!Alignment.isPowerOfTwo(alignment)) {
             mistakes.add(
                     type,
                     String.format(

@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -115,7 +117,7 @@ final class MemberReader {
                     "accessors disagree on @" + annotation.getSimpleName() + "; one is enough");
         }
         Align align = member.find(Align.class);
-        if (align != null && (align.value() <= 0 || Long.bitCount(align.value()) != 1)) {
+        if (align != null && !Alignment.isPowerOfTwo(align.value())) {
             mistake(
                     member,
                     String.format(Locale.ROOT, "@Align(%d) is no power of two", align.value()));
