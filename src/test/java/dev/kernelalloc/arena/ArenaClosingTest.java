@@ -7,6 +7,7 @@ import dev.kernelalloc.PackageAccess;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
+import dev.kernelalloc.heap.ForwardingChunks;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
@@ -23,7 +24,13 @@ class ArenaClosingTest {
     private static final int BLOCKS = 3;
 
     /** Fails where the Java heap has no room for what a call needs, after the call. */
-    private record FailingChunks(ChunkSource source, AtomicInteger live) implements ChunkSource {
+    private static final class FailingChunks extends ForwardingChunks {
+        private final AtomicInteger live;
+
+        FailingChunks(ChunkSource source, AtomicInteger live) {
+            super(source);
+            this.live = live;
+        }
 
         @Override
         public Chunk obtain(long bytes, long alignment) throws Refusal {
@@ -36,16 +43,6 @@ class ArenaClosingTest {
             source.release(chunk);
             live.decrementAndGet();
             throw new OutOfMemoryError("as if the Java heap were exhausted");
-        }
-
-        @Override
-        public boolean discard(long address, long bytes) {
-            return source.discard(address, bytes);
-        }
-
-        @Override
-        public long pageBytes() {
-            return source.pageBytes();
         }
     }
 

@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * Chunks of another source, counted in bytes at every instant, and refused when a test says so.
  * Counting makes no Java object.
  */
-public final class CountedChunks implements ChunkSource {
+public final class CountedChunks extends ForwardingChunks {
 
     /** How a call fails. */
     public enum Failure {
@@ -17,7 +17,6 @@ public final class CountedChunks implements ChunkSource {
         ERROR
     }
 
-    private final ChunkSource source;
     private final boolean resizing;
     private final AtomicLong bytesOut = new AtomicLong();
     private final AtomicLong mostOut = new AtomicLong();
@@ -31,7 +30,7 @@ public final class CountedChunks implements ChunkSource {
     }
 
     private CountedChunks(ChunkSource source, boolean resizing) {
-        this.source = source;
+        super(source);
         this.resizing = resizing;
     }
 
@@ -95,16 +94,6 @@ public final class CountedChunks implements ChunkSource {
         Chunk resized = source.resize(chunk, bytes);
         count(resized.bytes() - chunk.bytes());
         return resized;
-    }
-
-    @Override
-    public boolean discard(long address, long bytes) {
-        return source.discard(address, bytes);
-    }
-
-    @Override
-    public long pageBytes() {
-        return source.pageBytes();
     }
 
     private void count(long bytes) {

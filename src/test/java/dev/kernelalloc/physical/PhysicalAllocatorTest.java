@@ -42,11 +42,6 @@ class PhysicalAllocatorTest extends AllocatorContract {
     }
 
     @Override
-    protected boolean isClosable() {
-        return true;
-    }
-
-    @Override
     protected boolean refusesSimultaneousFrees() {
         return false;
     }

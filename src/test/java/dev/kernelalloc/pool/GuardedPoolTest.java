@@ -28,11 +28,6 @@ class GuardedPoolTest extends AllocatorContract {
     }
 
     @Override
-    protected boolean isClosable() {
-        return true;
-    }
-
-    @Override
     protected boolean refusesSimultaneousFrees() {
         return false;
     }

@@ -9,9 +9,4 @@ class HardenedPoolTest extends AllocatorContract {
     protected KernelAllocator make() {
         return PoolAllocator.builder().hardened(true).build();
     }
-
-    @Override
-    protected boolean isClosable() {
-        return true;
-    }
 }

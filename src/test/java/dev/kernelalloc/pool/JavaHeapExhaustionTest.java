@@ -13,6 +13,7 @@ import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.SharedBox;
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
+import dev.kernelalloc.heap.ForwardingChunks;
 import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.os.Refusal;
@@ -70,7 +71,13 @@ class JavaHeapExhaustionTest {
     }
 
     /** Counts without a Java object. */
-    private record CountedChunks(ChunkSource source, AtomicLong live) implements ChunkSource {
+    private static final class CountedChunks extends ForwardingChunks {
+        private final AtomicLong live;
+
+        CountedChunks(ChunkSource source, AtomicLong live) {
+            super(source);
+            this.live = live;
+        }
 
         @Override
         public Chunk obtain(long bytes, long alignment) throws Refusal {
@@ -83,16 +90,6 @@ class JavaHeapExhaustionTest {
         public void release(Chunk chunk) {
             source.release(chunk);
             live.decrementAndGet();
-        }
-
-        @Override
-        public boolean discard(long address, long bytes) {
-            return source.discard(address, bytes);
-        }
-
-        @Override
-        public long pageBytes() {
-            return source.pageBytes();
         }
     }
 

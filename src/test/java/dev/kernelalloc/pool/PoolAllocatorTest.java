@@ -11,11 +11,6 @@ class PoolAllocatorTest extends AllocatorContract {
     }
 
     @Override
-    protected boolean isClosable() {
-        return true;
-    }
-
-    @Override
     protected boolean refusesSimultaneousFrees() {
         return false;
     }

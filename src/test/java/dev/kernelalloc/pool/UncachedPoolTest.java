@@ -12,11 +12,6 @@ class UncachedPoolTest extends AllocatorContract {
     }
 
     @Override
-    protected boolean isClosable() {
-        return true;
-    }
-
-    @Override
     protected boolean refusesSimultaneousFrees() {
         return false;
     }

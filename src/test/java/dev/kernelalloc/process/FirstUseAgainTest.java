@@ -46,7 +46,7 @@ class FirstUseAgainTest {
 
     private static final Pattern COPY_FOR_A_STRUCT =
             Pattern.compile(
-                    "^dev\\.kernelalloc\\.((Array|Lease|Slice|Vec)Of|Pair\\$(Box|Struct))[/+]0x");
+                    "^dev\\.kernelalloc\\.((Array|Lease|Slice|Vec)Of|process\\.Pair\\$(Box|Struct))[/+]0x");
 
     /** What a program may do first. */
     enum Use {
