@@ -8,6 +8,7 @@ import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.CompilerControl;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -29,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
+@OperationsPerInvocation(Touch.OPERATIONS)
 public class BoxBenchmark {
 
     private static final long BYTES = 64;
@@ -94,73 +96,107 @@ public class BoxBenchmark {
         size = BYTES;
     }
 
-    // ---- not zeroed ---------------------------------------------------------------------------
+    // ---- under frames -------------------------------------------------------------------------
+    // One operation per invocation: HotSpot moves writes to the same segment out of a loop.
 
     @Benchmark
-    public long box() {
-        return newBox(value++);
-    }
-
-    @Benchmark
+    @OperationsPerInvocation(1)
     public long boxUnder12Frames() {
         return Frames.first(value++);
     }
 
+    @Benchmark
+    @OperationsPerInvocation(1)
+    public long boxZeroedUnder12Frames() {
+        return ZeroedFrames.first(value++);
+    }
+
     /** The accesses of {@link #boxUnder12Frames} to a segment that is there already. */
     @Benchmark
+    @OperationsPerInvocation(1)
     public long jdkSegmentUnder12Frames() {
         return SegmentFrames.first(value++);
+    }
+
+    // ---- not zeroed ---------------------------------------------------------------------------
+
+    @Benchmark
+    public long box() {
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            sum += newBox(i);
+        }
+        return sum;
     }
 
     // ---- zeroed -------------------------------------------------------------------------------
 
     @Benchmark
     public long boxZeroed() {
-        return newBoxOfZeros(value++);
-    }
-
-    @Benchmark
-    public long boxZeroedUnder12Frames() {
-        return ZeroedFrames.first(value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            sum += newBoxOfZeros(i);
+        }
+        return sum;
     }
 
     @Benchmark
     public long boxOfUnknownSizeZeroed() {
-        try (NativeBox<MemorySegment> box = NativeBox.zeroed(Library.POOL, type)) {
-            return Touch.zeros(box.segment()) + Touch.of(box.segment(), value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            try (NativeBox<MemorySegment> box = NativeBox.zeroed(Library.POOL, type)) {
+                sum += Touch.zeros(box.segment()) + Touch.of(box.segment(), i);
+            }
         }
+        return sum;
     }
 
     @Benchmark
     public long jdkArena() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment segment = arena.allocate(BYTES, Long.BYTES);
-            return Touch.zeros(segment) + Touch.of(segment, value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment segment = arena.allocate(BYTES, Long.BYTES);
+                sum += Touch.zeros(segment) + Touch.of(segment, i);
+            }
         }
+        return sum;
     }
 
     @Benchmark
     public long jdkArenaOfUnknownSize() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment segment = arena.allocate(size, Long.BYTES);
-            return Touch.zeros(segment) + Touch.of(segment, value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment segment = arena.allocate(size, Long.BYTES);
+                sum += Touch.zeros(segment) + Touch.of(segment, i);
+            }
         }
+        return sum;
     }
 
     // ---- handed to a method that is not inlined -----------------------------------------------
 
     @Benchmark
     public long boxZeroedEscaping() {
-        try (NativeBox<Line> box = NativeBox.zeroed(Library.POOL, LINE)) {
-            return use(box, value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            try (NativeBox<Line> box = NativeBox.zeroed(Library.POOL, LINE)) {
+                sum += use(box, i);
+            }
         }
+        return sum;
     }
 
     @Benchmark
     public long jdkArenaEscaping() {
-        try (Arena arena = Arena.ofConfined()) {
-            return use(arena.allocate(BYTES, Long.BYTES), value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            try (Arena arena = Arena.ofConfined()) {
+                sum += use(arena.allocate(BYTES, Long.BYTES), i);
+            }
         }
+        return sum;
     }
 
     @CompilerControl(CompilerControl.Mode.DONT_INLINE)

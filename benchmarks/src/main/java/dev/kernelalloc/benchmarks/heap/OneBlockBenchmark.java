@@ -3,6 +3,7 @@ package dev.kernelalloc.benchmarks.heap;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -15,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
+@OperationsPerInvocation(Touch.OPERATIONS)
 public class OneBlockBenchmark {
 
     @Param("RAW")
@@ -27,7 +29,6 @@ public class OneBlockBenchmark {
     long alignment;
 
     private Memory memory;
-    private long value;
 
     public OneBlockBenchmark() {}
 
@@ -38,11 +39,19 @@ public class OneBlockBenchmark {
 
     @Benchmark
     public long allocate() {
-        return memory.once(size, alignment, value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            sum += memory.once(size, alignment, i);
+        }
+        return sum;
     }
 
     @Benchmark
     public long allocateZeroed() {
-        return memory.onceZeroed(size, alignment, value++);
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            sum += memory.onceZeroed(size, alignment, i);
+        }
+        return sum;
     }
 }

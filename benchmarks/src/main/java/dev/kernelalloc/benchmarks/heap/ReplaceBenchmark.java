@@ -3,6 +3,7 @@ package dev.kernelalloc.benchmarks.heap;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -18,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
+@OperationsPerInvocation(Touch.OPERATIONS)
 public class ReplaceBenchmark {
 
     @Param("RAW")
@@ -28,7 +30,6 @@ public class ReplaceBenchmark {
 
     private final Xorshift random = new Xorshift(0);
     private Blocks blocks;
-    private long value;
 
     public ReplaceBenchmark() {}
 
@@ -42,9 +43,12 @@ public class ReplaceBenchmark {
 
     @Benchmark
     public long replaceAny() {
-        int slot = random.below(count);
-        long old = blocks.free(slot);
-        blocks.allocate(slot, SizeMix.size(random.next()), CFunctions.NATURAL_ALIGNMENT, value++);
-        return old;
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            int slot = random.below(count);
+            sum += blocks.free(slot);
+            blocks.allocate(slot, SizeMix.size(random.next()), CFunctions.NATURAL_ALIGNMENT, i);
+        }
+        return sum;
     }
 }

@@ -3,6 +3,7 @@ package dev.kernelalloc.benchmarks.heap;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -18,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
+@OperationsPerInvocation(Touch.OPERATIONS)
 public class RingBenchmark {
 
     private static final int LIVE = 64;
@@ -46,10 +48,12 @@ public class RingBenchmark {
 
     @Benchmark
     public long replaceOldest() {
-        long value = next++;
-        int slot = (int) value & (LIVE - 1);
-        long old = blocks.free(slot);
-        blocks.allocate(slot, size, alignment, value);
-        return old;
+        long sum = 0;
+        for (int i = 0; i < Touch.OPERATIONS; i++) {
+            int slot = (int) next++ & (LIVE - 1);
+            sum += blocks.free(slot);
+            blocks.allocate(slot, size, alignment, i);
+        }
+        return sum;
     }
 }

@@ -7,6 +7,12 @@ import java.lang.invoke.VarHandle;
 /** The accesses of a program to a block that is a segment; see {@link Memory}. */
 final class Touch {
 
+    /**
+     * Operations per invocation of JMH, whose own loop takes about as long as a third of an
+     * operation: as many as the C program does before it reads the clock.
+     */
+    static final int OPERATIONS = 1000;
+
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
     private Touch() {}
