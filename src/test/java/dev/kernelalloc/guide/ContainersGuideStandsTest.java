@@ -2,6 +2,8 @@ package dev.kernelalloc.guide;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kernelalloc.testing.TestSources;
+
 import org.junit.jupiter.api.Test;
 
 import java.io.IOException;
@@ -46,7 +48,7 @@ class ContainersGuideStandsTest {
         long rows = find(guide(), "(?m)^(\\| .*Test\\..*)$").size();
         assertThat(named).hasSizeGreaterThan(60).hasSize((int) rows);
         for (MatchResult test : named) {
-            assertThat(Files.readString(TESTS.resolve(test.group(1) + ".java")))
+            assertThat(Files.readString(TestSources.find(test.group(1))))
                     .contains("void " + test.group(2) + "(");
         }
     }
