@@ -191,7 +191,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     private RuntimeException unusable() {
         return owner == null
-                ? new IllegalStateException(this + " can no longer be used")
+                ? new IllegalStateException(this + " can no longer be used" + origin.closedAt())
                 : new WrongThreadException(
                         String.format(
                                 Locale.ROOT,

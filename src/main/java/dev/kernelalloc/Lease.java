@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.leak.Sentinel;
 import dev.kernelalloc.os.NativeMemory;
@@ -47,7 +48,11 @@ public final class Lease<T> implements AutoCloseable {
      * @throws WrongThreadException if called by another thread
      */
     public T get() {
-        return box.type().get(segment);
+        try {
+            return box.type().get(segment);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -58,7 +63,11 @@ public final class Lease<T> implements AutoCloseable {
      * @throws WrongThreadException if called by another thread
      */
     public void set(T value) {
-        box.type().set(segment, value);
+        try {
+            box.type().set(segment, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -118,10 +127,12 @@ public final class Lease<T> implements AutoCloseable {
     @Override
     public void close() {
         if (!segment.scope().isAlive()) {
-            throw new IllegalStateException("already closed: " + this);
+            throw new IllegalStateException(
+                    "already closed: " + this + ClosingSites.of(segment.scope()));
         }
         lifetime.close();
         if (sentinel != null) {
+            ClosingSites.recordLease(sentinel, segment);
             sentinel.end();
         }
         box.end();

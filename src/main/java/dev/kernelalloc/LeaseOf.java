@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.struct.StructType;
@@ -84,12 +85,20 @@ final class LeaseOf<T> extends ArrayLease<T> {
 
     @Override
     public T get(long index) {
-        return type.get(segment, Objects.checkIndex(index, length) * stride());
+        try {
+            return type.get(segment, Objects.checkIndex(index, length) * stride());
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     @Override
     public void set(long index, T value) {
-        type.set(segment, Objects.checkIndex(index, length) * stride(), value);
+        try {
+            type.set(segment, Objects.checkIndex(index, length) * stride(), value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     @Override

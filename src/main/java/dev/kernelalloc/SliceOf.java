@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.struct.StructType;
 
@@ -73,11 +74,17 @@ final class SliceOf<T> extends NativeSlice<T> {
     public T get(long index) {
         long offset = Objects.checkIndex(index, length) * stride();
         if (!guarded) {
-            return type.get(segment, offset);
+            try {
+                return type.get(segment, offset);
+            } catch (IllegalStateException e) {
+                throw ClosingSites.explain(e, segment);
+            }
         }
         guard.enter();
         try {
             return type.get(segment, offset);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
         } finally {
             guard.exit();
         }
@@ -89,6 +96,8 @@ final class SliceOf<T> extends NativeSlice<T> {
         guard.enter();
         try {
             type.set(segment, offset, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
         } finally {
             guard.exit();
         }

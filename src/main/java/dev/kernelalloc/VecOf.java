@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
@@ -45,11 +46,17 @@ final class VecOf<T> extends NativeVec<T> {
     public T get(long index) {
         long offset = Objects.checkIndex(index, size) * stride();
         if (!guarded) {
-            return known().get(memory, offset);
+            try {
+                return known().get(memory, offset);
+            } catch (IllegalStateException e) {
+                throw ClosingSites.explain(e, memory);
+            }
         }
         guard.enter();
         try {
             return known().get(memory, offset);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, memory);
         } finally {
             guard.exit();
         }
@@ -61,6 +68,8 @@ final class VecOf<T> extends NativeVec<T> {
         guard.enter();
         try {
             known().set(memory, offset, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, memory);
         } finally {
             guard.exit();
         }

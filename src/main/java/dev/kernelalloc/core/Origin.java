@@ -46,6 +46,11 @@ public sealed interface Origin permits CheckedBlocks, Origin.OfBlocks, Origin.Ex
         // Only tracked memory needs this.
     }
 
+    /** Returns the end of a message about a closed owner: where it was closed, if that is known. */
+    default String closedAt() {
+        return "";
+    }
+
     /** Records that there has been no owner after all. */
     default void forget() {
         // As above.

@@ -248,7 +248,11 @@ public final class OwnedBlock {
      * memory.
      */
     public void requireAccess() {
-        NativeMemory.segment(NO_ADDRESS, 0, lifetime);
+        try {
+            NativeMemory.segment(NO_ADDRESS, 0, lifetime);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -266,12 +270,14 @@ public final class OwnedBlock {
             throw new IllegalStateException(
                     String.format(
                             Locale.ROOT,
-                            "already closed: the owner of the memory at 0x%x, %d bytes",
+                            "already closed: the owner of the memory at 0x%x, %d bytes%s",
                             segment.address(),
-                            segment.byteSize()));
+                            segment.byteSize(),
+                            ClosingSites.of(segment.scope())));
         }
         lifetime.close();
         if (sentinel != null) {
+            ClosingSites.record(sentinel, segment.scope());
             sentinel.end();
         }
         if (segment.address() != NO_ADDRESS) {

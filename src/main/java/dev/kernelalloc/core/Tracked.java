@@ -61,6 +61,11 @@ public record Tracked(Origin origin, Sentinel sentinel) implements Origin {
     }
 
     @Override
+    public String closedAt() {
+        return sentinel.closedAt();
+    }
+
+    @Override
     public void forget() {
         sentinel.end();
     }

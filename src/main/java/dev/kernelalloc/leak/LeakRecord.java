@@ -88,9 +88,17 @@ public final class LeakRecord extends PhantomReference<Sentinel> implements Leak
         return tracker;
     }
 
-    /** The memory has a new owner: the calling thread, or all. */
+    /**
+     * The memory has a new owner: the calling thread, or all. Never fails, as the memory has
+     * changed hands already: where the Java heap or stack is exhausted, the record keeps the owner
+     * before.
+     */
     void passTo(LeakReport.Kind kind) {
-        holder = Holder.now(kind);
+        try {
+            holder = Holder.now(kind);
+        } catch (OutOfMemoryError | StackOverflowError _) {
+            // reported under the name of the owner before
+        }
     }
 
     /** Records a new address of the memory. */

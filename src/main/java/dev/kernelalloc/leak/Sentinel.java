@@ -1,8 +1,10 @@
 package dev.kernelalloc.leak;
 
 import dev.kernelalloc.LeakReport;
+import dev.kernelalloc.Tracking;
 
 import java.lang.ref.Reference;
+import java.util.stream.Collectors;
 
 /**
  * Stands guard for an owner of memory that is tracked: the owner holds it, and who has lost the
@@ -13,6 +15,9 @@ public final class Sentinel {
 
     private final Tracker tracker;
     private final LeakRecord record;
+
+    /** The end of a message about a use after {@link #end}; empty unless all owners are tracked. */
+    private String closedAt = "";
 
     /** Not yet on its {@link #post}. */
     public Sentinel(Tracker tracker, LeakReport.Kind kind, long address, long bytes) {
@@ -33,8 +38,37 @@ public final class Sentinel {
 
     /** Marks the end of the owner. Must come before the memory is freed. */
     public void end() {
+        if (closedAt.isEmpty()) {
+            closingSite();
+        }
         record.end();
         Reference.reachabilityFence(this); // or it could be taken for lost before that
+    }
+
+    /**
+     * Returns the end of a message about a use after now, and keeps it, while the tracker tracks
+     * all owners; otherwise an empty text. Never fails.
+     */
+    public String closingSite() {
+        if (!record.isClosed() && tracker.level() == Tracking.ALL) {
+            try {
+                closedAt =
+                        "; closed by "
+                                + Thread.currentThread().getName()
+                                + AllocationSite.nearest().callers().stream()
+                                        .limit(1)
+                                        .map(caller -> " at " + caller)
+                                        .collect(Collectors.joining());
+            } catch (OutOfMemoryError | StackOverflowError _) {
+                // the message is shorter
+            }
+        }
+        return closedAt;
+    }
+
+    /** Returns the end of a message about a use after {@link #end}; empty if it is unknown. */
+    public String closedAt() {
+        return closedAt;
     }
 
     public void passTo(LeakReport.Kind kind) {

@@ -48,7 +48,9 @@ final class LongTable {
     private static final long MIX = 0x9FB21C651E98DF25L;
     private static final long UNMIX = inverse(MIX);
 
-    private final MemorySegment memory;
+    /** Set again by {@link #place} alone. */
+    private MemorySegment memory;
+
     private final long capacity;
     private final long homes;
     private final long stride;
@@ -105,6 +107,11 @@ final class LongTable {
     /** Returns the same table over another segment of its memory. */
     LongTable over(MemorySegment same) {
         return resized(same, capacity);
+    }
+
+    /** Moves this table to another segment of its memory. */
+    void place(MemorySegment same) {
+        memory = same;
     }
 
     // ---- sizes --------------------------------------------------------------------------------

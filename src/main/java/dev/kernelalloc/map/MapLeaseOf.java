@@ -2,6 +2,7 @@ package dev.kernelalloc.map;
 
 import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.struct.StructType;
 
@@ -50,8 +51,12 @@ final class MapLeaseOf<V> extends MapLease<V> {
 
     @Override
     public @Nullable V get(long key) {
-        long place = table.find(key);
-        return place < 0 ? null : read(place);
+        try {
+            long place = table.find(key);
+            return place < 0 ? null : read(place);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, table.memory());
+        }
     }
 
     @Override

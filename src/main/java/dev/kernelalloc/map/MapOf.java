@@ -3,6 +3,7 @@ package dev.kernelalloc.map;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.struct.StructType;
 
@@ -10,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
+import java.util.function.Supplier;
 
 /** The methods of a map that reach values. Copied by {@link CopyPerType}. */
 final class MapOf<V> extends NativeMap<V> {
@@ -20,7 +22,7 @@ final class MapOf<V> extends NativeMap<V> {
                     StructType.class,
                     StructType.class,
                     KernelAllocator.class,
-                    NativeArray.class,
+                    Supplier.class,
                     LongTable.class,
                     long.class);
 
@@ -33,21 +35,21 @@ final class MapOf<V> extends NativeMap<V> {
             StructType<V> type,
             StructType<MemorySegment> slot,
             KernelAllocator allocator,
-            NativeArray<MemorySegment> memory,
+            Supplier<NativeArray<MemorySegment>> memory,
             LongTable table,
             long size) {
-        super(type, slot, allocator, memory, table, size);
         this.type = type;
         this.guarded = ChangeGuard.isNeededToRead(type.type());
+        super(type, slot, allocator, memory, table, size); // nothing may fail afterwards
     }
 
-    /** A map over memory, which is the caller's still where this throws. */
+    /** A map over memory, which has not changed hands where this throws. */
     @SuppressWarnings("unchecked") // a copy for V
     static <V> NativeMap<V> make(
             StructType<V> type,
             StructType<MemorySegment> slot,
             KernelAllocator allocator,
-            NativeArray<MemorySegment> memory,
+            Supplier<NativeArray<MemorySegment>> memory,
             LongTable table,
             long size) {
         try {
@@ -62,13 +64,25 @@ final class MapOf<V> extends NativeMap<V> {
 
     @Override
     public @Nullable V get(long key) {
-        long place = table.find(key);
-        return place < 0 ? null : read(place);
+        try {
+            long place = table.find(key);
+            return place < 0 ? null : read(place);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, table.memory());
+        }
+    }
+
+    private long find(long key) {
+        try {
+            return table.find(key);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, table.memory());
+        }
     }
 
     @Override
     public boolean put(long key, V value) {
-        long place = table.find(key);
+        long place = find(key);
         if (place >= 0) {
             write(place, value);
             return false;

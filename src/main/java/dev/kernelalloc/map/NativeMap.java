@@ -3,6 +3,7 @@ package dev.kernelalloc.map;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeArray;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
@@ -13,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.function.Supplier;
 
 /**
  * A hash map from {@code long} keys to structs in native memory, and the owner of that memory. No
@@ -62,18 +64,26 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
     /** The memory of values that {@link #get} returns; null until there is a view of it. */
     private @Nullable MemorySegment values;
 
-    /** Only for this package. */
+    /**
+     * Only for this package.
+     *
+     * @param memory called last, when the map exists, so that no memory is lost where the Java heap
+     *     is exhausted
+     * @param table of this map alone, to be placed in the memory
+     */
     NativeMap(
             StructType<V> type,
             StructType<MemorySegment> slot,
             KernelAllocator allocator,
-            NativeArray<MemorySegment> memory,
+            Supplier<NativeArray<MemorySegment>> memory,
             LongTable table,
             long size) {
         super(type, table, size);
         this.slot = slot;
         this.allocator = allocator;
-        this.memory = memory;
+        StackReserve.requireForCaller(); // the memory has one owner or the other
+        this.memory = memory.get();
+        table.place(this.memory.segment());
         look();
     }
 
@@ -130,7 +140,7 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
         NativeArray<MemorySegment> memory = allocate(allocator, slot, capacity);
         try {
             LongTable table = LongTable.create(type, memory.segment(), capacity);
-            return MapOf.make(type, slot, allocator, memory, table, 0);
+            return MapOf.make(type, slot, allocator, () -> memory, table, 0);
         } catch (Throwable e) {
             memory.close(); // the Java heap or stack is exhausted
             throw e;
@@ -400,7 +410,11 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
     }
 
     private void requireChangeable() {
-        table.requireAccess();
+        try {
+            table.requireAccess();
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, table.memory());
+        }
         guard.requireFree();
     }
 

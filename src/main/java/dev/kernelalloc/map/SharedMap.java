@@ -37,6 +37,9 @@ import java.util.Locale;
  */
 public final class SharedMap<V> implements AutoCloseable {
 
+    /** In place of memory that has not changed hands. */
+    private static final MemorySegment NOT_YET = MemorySegment.NULL;
+
     private final StructType<V> type;
     private final StructType<MemorySegment> slot;
     private final KernelAllocator allocator;
@@ -112,13 +115,7 @@ public final class SharedMap<V> implements AutoCloseable {
      *     outstanding, with their number; nothing has changed then
      */
     public NativeMap<V> attach() {
-        NativeArray<MemorySegment> mine = memory.attach();
-        try {
-            return MapOf.make(type, slot, allocator, mine, table.over(mine.segment()), size);
-        } catch (Throwable e) {
-            mine.close(); // the Java heap or stack is exhausted
-            throw e;
-        }
+        return MapOf.make(type, slot, allocator, memory::attach, table.over(NOT_YET), size);
     }
 
     /**

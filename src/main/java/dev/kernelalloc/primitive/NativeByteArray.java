@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeSlice;
+import dev.kernelalloc.core.ClosingSites;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -145,7 +146,11 @@ public final class NativeByteArray extends PrimitiveArray<NativeByteArray> {
      * @throws WrongThreadException if called by another thread
      */
     public byte get(long index) {
-        return segment.get(JAVA_BYTE, Objects.checkIndex(index, length) * Byte.BYTES);
+        try {
+            return segment.get(JAVA_BYTE, Objects.checkIndex(index, length) * Byte.BYTES);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -159,7 +164,11 @@ public final class NativeByteArray extends PrimitiveArray<NativeByteArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void set(long index, byte value) {
-        segment.set(JAVA_BYTE, Objects.checkIndex(index, length) * Byte.BYTES, value);
+        try {
+            segment.set(JAVA_BYTE, Objects.checkIndex(index, length) * Byte.BYTES, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeSlice;
+import dev.kernelalloc.core.ClosingSites;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -145,7 +146,12 @@ public final class NativeDoubleArray extends PrimitiveArray<NativeDoubleArray> {
      * @throws WrongThreadException if called by another thread
      */
     public double get(long index) {
-        return segment.get(JAVA_DOUBLE_UNALIGNED, Objects.checkIndex(index, length) * Double.BYTES);
+        try {
+            return segment.get(
+                    JAVA_DOUBLE_UNALIGNED, Objects.checkIndex(index, length) * Double.BYTES);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -159,7 +165,12 @@ public final class NativeDoubleArray extends PrimitiveArray<NativeDoubleArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void set(long index, double value) {
-        segment.set(JAVA_DOUBLE_UNALIGNED, Objects.checkIndex(index, length) * Double.BYTES, value);
+        try {
+            segment.set(
+                    JAVA_DOUBLE_UNALIGNED, Objects.checkIndex(index, length) * Double.BYTES, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeSlice;
+import dev.kernelalloc.core.ClosingSites;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -145,7 +146,12 @@ public final class NativeFloatArray extends PrimitiveArray<NativeFloatArray> {
      * @throws WrongThreadException if called by another thread
      */
     public float get(long index) {
-        return segment.get(JAVA_FLOAT_UNALIGNED, Objects.checkIndex(index, length) * Float.BYTES);
+        try {
+            return segment.get(
+                    JAVA_FLOAT_UNALIGNED, Objects.checkIndex(index, length) * Float.BYTES);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -159,7 +165,12 @@ public final class NativeFloatArray extends PrimitiveArray<NativeFloatArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void set(long index, float value) {
-        segment.set(JAVA_FLOAT_UNALIGNED, Objects.checkIndex(index, length) * Float.BYTES, value);
+        try {
+            segment.set(
+                    JAVA_FLOAT_UNALIGNED, Objects.checkIndex(index, length) * Float.BYTES, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeSlice;
+import dev.kernelalloc.core.ClosingSites;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -145,7 +146,12 @@ public final class NativeIntArray extends PrimitiveArray<NativeIntArray> {
      * @throws WrongThreadException if called by another thread
      */
     public int get(long index) {
-        return segment.get(JAVA_INT_UNALIGNED, Objects.checkIndex(index, length) * Integer.BYTES);
+        try {
+            return segment.get(
+                    JAVA_INT_UNALIGNED, Objects.checkIndex(index, length) * Integer.BYTES);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -159,7 +165,12 @@ public final class NativeIntArray extends PrimitiveArray<NativeIntArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void set(long index, int value) {
-        segment.set(JAVA_INT_UNALIGNED, Objects.checkIndex(index, length) * Integer.BYTES, value);
+        try {
+            segment.set(
+                    JAVA_INT_UNALIGNED, Objects.checkIndex(index, length) * Integer.BYTES, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**

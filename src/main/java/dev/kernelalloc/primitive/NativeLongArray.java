@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeSlice;
+import dev.kernelalloc.core.ClosingSites;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -144,7 +145,11 @@ public final class NativeLongArray extends PrimitiveArray<NativeLongArray> {
      * @throws WrongThreadException if called by another thread
      */
     public long get(long index) {
-        return segment.get(JAVA_LONG_UNALIGNED, Objects.checkIndex(index, length) * Long.BYTES);
+        try {
+            return segment.get(JAVA_LONG_UNALIGNED, Objects.checkIndex(index, length) * Long.BYTES);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -158,7 +163,11 @@ public final class NativeLongArray extends PrimitiveArray<NativeLongArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void set(long index, long value) {
-        segment.set(JAVA_LONG_UNALIGNED, Objects.checkIndex(index, length) * Long.BYTES, value);
+        try {
+            segment.set(JAVA_LONG_UNALIGNED, Objects.checkIndex(index, length) * Long.BYTES, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeSlice;
+import dev.kernelalloc.core.ClosingSites;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -145,7 +146,12 @@ public final class NativeShortArray extends PrimitiveArray<NativeShortArray> {
      * @throws WrongThreadException if called by another thread
      */
     public short get(long index) {
-        return segment.get(JAVA_SHORT_UNALIGNED, Objects.checkIndex(index, length) * Short.BYTES);
+        try {
+            return segment.get(
+                    JAVA_SHORT_UNALIGNED, Objects.checkIndex(index, length) * Short.BYTES);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**
@@ -159,7 +165,12 @@ public final class NativeShortArray extends PrimitiveArray<NativeShortArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void set(long index, short value) {
-        segment.set(JAVA_SHORT_UNALIGNED, Objects.checkIndex(index, length) * Short.BYTES, value);
+        try {
+            segment.set(
+                    JAVA_SHORT_UNALIGNED, Objects.checkIndex(index, length) * Short.BYTES, value);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment);
+        }
     }
 
     /**

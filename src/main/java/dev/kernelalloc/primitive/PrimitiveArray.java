@@ -5,6 +5,7 @@ import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.NativeSlice;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.bulk.BulkMemory;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -206,7 +207,8 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
     /** Throws if the memory has ended, or is confined to another thread; for no elements, too. */
     final void requireAccess() {
         if (!segment.scope().isAlive()) {
-            throw new IllegalStateException("already closed: " + this);
+            throw new IllegalStateException(
+                    "already closed: " + this + ClosingSites.of(segment.scope()));
         }
         if (!segment.isAccessibleBy(Thread.currentThread())) {
             throw new WrongThreadException(this + ", not of " + Thread.currentThread());
