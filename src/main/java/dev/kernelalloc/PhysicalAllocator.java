@@ -430,6 +430,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         }
         try {
             addressOfLive(memory); // another thread may have closed its arena meanwhile
+            blocks.requireOpen(); // or this allocator
             return new AdoptedMemory(this, memory, adoption);
         } catch (RuntimeException | Error e) {
             adoption.end();

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalAddress;
@@ -7,6 +8,8 @@ import dev.kernelalloc.physical.PhysicalExtent;
 import dev.kernelalloc.physical.PinMethod;
 import dev.kernelalloc.physical.Verification;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -88,10 +91,13 @@ public final class Adoption {
      * @return false if it had ended before
      */
     public boolean end() {
-        boolean first = use.end(); // before the pins: an audit in progress drops its findings
-        if (first) {
-            adoptions.end(slab, claim);
+        try (Arena scratch = Arena.ofConfined()) { // first, because the Java heap may be exhausted
+            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
+            boolean first = use.end(); // before the pins: an audit in progress drops its findings
+            if (first) {
+                adoptions.end(slab, claim, callState);
+            }
+            return first;
         }
-        return first;
     }
 }

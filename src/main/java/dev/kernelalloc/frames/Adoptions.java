@@ -79,6 +79,7 @@ final class Adoptions {
             Set<Guarantee> reached = reachable(request, huge, pooled);
             Frames.requireReached(request, reached);
             frames.requireNode(request, address, callState);
+            requireAlignment(request, address);
             requirePlacement(request, pages.resolve(address, bytes, shared, callState), bytes);
             Mapped mapped =
                     new Mapped(new Reservation(address, 0, false, 0), address, bytes, way, huge);
@@ -199,6 +200,18 @@ final class Adoptions {
         }
     }
 
+    private static void requireAlignment(PhysicalRequest request, long address) throws Refusal {
+        if ((address & request.alignment() - 1) != 0) {
+            throw new Refusal.Fragmented(
+                    String.format(
+                            Locale.ROOT,
+                            "the memory is mapped at 0x%x, and an alignment of %d bytes was asked"
+                                    + " for: map it there",
+                            address,
+                            request.alignment()));
+        }
+    }
+
     private void requirePlacement(PhysicalRequest request, Translation found, long bytes)
             throws Refusal {
         if (!request.contiguous()) {
@@ -230,11 +243,8 @@ final class Adoptions {
     }
 
     /** Ends what {@link #adopt} has begun. */
-    void end(FrameSlab slab, AdoptedLocks.Claim claim) {
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment callState = scratch.allocate(CallState.LAYOUT);
-            pages.unpin(slab.pins(), slab.pins().length, callState);
-        }
+    void end(FrameSlab slab, AdoptedLocks.Claim claim, MemorySegment callState) {
+        pages.unpin(slab.pins(), slab.pins().length, callState);
         AdoptedLocks.OF_PROCESS.end(claim);
         frames.adoptionEnded();
     }

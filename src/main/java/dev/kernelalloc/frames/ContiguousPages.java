@@ -32,6 +32,9 @@ final class ContiguousPages {
 
     private static final int MOST_HUGE_PIECES = 1024;
 
+    /** How often a kernel region is mapped again for an aligned address. */
+    private static final int REGIONS_TRIED = 4;
+
     /**
      * Pages that hold a block.
      *
@@ -343,8 +346,14 @@ final class ContiguousPages {
             long bytes,
             MemorySegment callState)
             throws Refusal {
-        Mapped mapped = source.map(request, bytes, callState);
-        Translation frames = pages.resolve(mapped.address(), bytes, true, callState);
+        Mapped mapped = alignedRegion(source, request, bytes, callState);
+        Translation frames;
+        try {
+            frames = pages.resolve(mapped.address(), bytes, true, callState);
+        } catch (RuntimeException | Error e) {
+            reservations.release(mapped.reservation(), callState);
+            throw e;
+        }
         if (isAligned(mapped.address(), request)
                 && frames.isContiguous(0, bytes)
                 && placement.firstFit(frames.addressOf(0), bytes) == frames.addressOf(0)) {
@@ -367,6 +376,29 @@ final class ContiguousPages {
                         frames.longestRunBytes(),
                         frames.addressOf(0),
                         mapped.address()));
+    }
+
+    /**
+     * Maps a region, if possible at an aligned address. The kernel chooses the address, below what
+     * is mapped: so the region is mapped again below a filler, unless other threads map memory.
+     */
+    private Mapped alignedRegion(
+            PageSource source, PhysicalRequest request, long bytes, MemorySegment callState)
+            throws Refusal {
+        Mapped mapped = source.map(request, bytes, callState);
+        for (int i = 0; i < REGIONS_TRIED && !isAligned(mapped.address(), request); i++) {
+            long excess = mapped.address() & request.alignment() - 1;
+            reservations.release(mapped.reservation(), callState);
+            Reservation filler =
+                    reservations.make(
+                            excess, 1, () -> os.reserve(excess, os.pageBytes(), callState));
+            try {
+                mapped = source.map(request, bytes, callState);
+            } finally {
+                reservations.release(filler, callState);
+            }
+        }
+        return mapped;
     }
 
     /** Leaves the units that were found, in their order, and gives the others back. */
@@ -403,7 +435,12 @@ final class ContiguousPages {
         long bytes = selected.stream().mapToLong(Piece::bytes).sum();
         int pieces = selected.size();
         List<Piece> gone = new ArrayList<>();
-        reservations.count(pieces); // each that leaves the batch splits it
+        try {
+            reservations.count(pieces); // each that leaves the batch splits it
+        } catch (Refusal e) {
+            reservations.release(batch.reservation(), callState);
+            throw e;
+        }
         try {
             PageReservation space = space(unit, request, bytes, pieces, callState);
             long to = space.address();

@@ -4,10 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.Consumer;
@@ -222,6 +220,9 @@ final class FrameTable {
             return; // left to the search
         }
         FrameSlab[][] leaf = small[index];
+        if (value == null && (leaf == null || leaf[(int) window & LEAF_MASK] == null)) {
+            return; // adding it has failed before: removing it allocates nothing
+        }
         if (leaf == null) {
             leaf = new FrameSlab[1 << LEAF_BITS][];
             SMALL.setRelease(small, index, leaf);
@@ -235,9 +236,19 @@ final class FrameTable {
         for (int page = pageInWindow(slab.address()); page <= last; page++) {
             SLAB.setRelease(ofPages, page, value);
         }
-        if (value == null && Arrays.stream(ofPages).allMatch(Objects::isNull)) {
+        if (value == null && isEmpty(ofPages)) {
             SLABS.setRelease(leaf, (int) window & LEAF_MASK, null);
         }
+    }
+
+    /** A loop, as a stream needs Java heap. */
+    private static boolean isEmpty(@Nullable FrameSlab[] ofPages) {
+        for (FrameSlab slab : ofPages) {
+            if (slab != null) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Whether it may share its window with others. */

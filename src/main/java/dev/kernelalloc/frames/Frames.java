@@ -335,9 +335,13 @@ public final class Frames {
 
     /** Adopts memory of the program, as {@link Adoptions#adopt}. */
     public Adoption adopt(MemorySegment memory, PhysicalRequest request) throws Refusal {
-        Adoption adoption = adoptions.adopt(memory, request);
-        adopted.incrementAndGet();
-        return adoption;
+        adopted.incrementAndGet(); // before: the page map stays open meanwhile
+        try {
+            return adoptions.adopt(memory, request);
+        } catch (Refusal | RuntimeException | Error e) {
+            adoptionEnded();
+            throw e;
+        }
     }
 
     /** An adoption has ended. */

@@ -44,6 +44,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Memory that others have mapped is locked, pinned and resolved in place, and left as it was. */
 @EnabledOnOs(OS.LINUX)
@@ -230,6 +231,30 @@ class AdoptedMemoryTest {
             assertThat(LinuxProcess.mappingFlags(memory.second.address())).doesNotContain("lo");
         }
         memory.unmap();
+    }
+
+    @Test
+    @DisplayName("An allocator that is closed during adopt does not return the adoption")
+    void adopt_allocatorClosedBeforeTheLock_isRefused() {
+        AtomicReference<PhysicalAllocator> closing = new AtomicReference<>();
+        OperatingSystem system =
+                (OperatingSystem)
+                        Proxy.newProxyInstance(
+                                OperatingSystem.class.getClassLoader(),
+                                new Class<?>[] {OperatingSystem.class},
+                                (_, method, arguments) -> {
+                                    if (method.getName().equals("lock")) {
+                                        closing.get().close();
+                                    }
+                                    return ReplacedMemory.invoke(method, arguments);
+                                });
+        closing.set(PackageAccess.build(PhysicalAllocator.builder(), system));
+        long lockedBefore = LinuxProcess.lockedBytes();
+        try (Arena arena = Arena.ofShared()) {
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> closing.get().adopt(pages(arena), LOCKED));
+            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+        }
     }
 
     @Test
@@ -516,6 +541,14 @@ class AdoptedMemoryTest {
                     .isThrownBy(() -> physical.adopt(memory, elsewhere))
                     .withMessageContaining("longest run");
             assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+            long above = Long.highestOneBit(memory.address()) << 1;
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(
+                            () ->
+                                    physical.adopt(
+                                            memory,
+                                            PhysicalRequest.ofBytes(BYTES).aligned(above).build()))
+                    .withMessageContaining("mapped at");
             MemorySegment shifted = memory.asSlice(8, PAGE_BYTES);
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> physical.adopt(shifted, LOCKED))

@@ -7,6 +7,7 @@ import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.SecretMemory;
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -81,7 +82,7 @@ class MappingLimitTest {
         assumeTrue(
                 kind != Kind.PINNED || !result.output().contains("LOCK_LIMIT"),
                 "skipped: less memory may be pinned than mappings hold");
-        assertThat(result.output()).contains("OUT_OF_MEMORY");
+        assertThat(result.output()).contains("OUT_OF_MEMORY").doesNotContain("lost true");
         Matcher counted = COUNTED.matcher(result.output());
         assertThat(counted.find()).as(result.output()).isTrue();
         long most = mostMappings();
@@ -102,6 +103,12 @@ class MappingLimitTest {
         private static final int MOST_CONTIGUOUS = 200;
         private static final int ALL = Integer.MAX_VALUE;
 
+        /** Requests beyond the limit; each tries batches of 4 to 64 MiB. */
+        private static final int MORE = 16;
+
+        /** Less than one batch, and more than the blocks that were served. */
+        private static final long LOST = 2 << 20;
+
         private Fill() {}
 
         static void main(String[] arguments) throws Exception {
@@ -113,6 +120,12 @@ class MappingLimitTest {
             if (kind.request.contiguous()) {
                 fill(kept, MOST_CONTIGUOUS, () -> physical.allocate(kind.request));
                 fill(kept, ALL, () -> physical.allocate(Kind.GUARDED.request));
+                long reserved = LinuxProcess.bytesKeptFromChildren();
+                for (int i = 0; i < MORE; i++) {
+                    fill(kept, 1, () -> physical.allocate(kind.request));
+                }
+                long lost = LinuxProcess.bytesKeptFromChildren() - reserved;
+                IO.println("lost " + (lost > LOST));
             } else {
                 // Neighbours that differ are mappings of their own; the kernel joins others.
                 PhysicalRequest other = kind.notDumped();

@@ -81,6 +81,9 @@ class SmallRequestTest {
                                 kind.name(),
                                 Long.toString(pages * PAGE_BYTES),
                                 Boolean.toString(guarded));
+        assumeTrue(
+                kind == Kind.ANYWHERE || !result.output().contains(FRAGMENTED),
+                "skipped: free memory is too fragmented for 1,000 such blocks");
         assertThat(result.exitCode()).as(result.output()).isZero();
         long[] numbers =
                 Stream.of(result.output().strip().split(" ")).mapToLong(Long::parseLong).toArray();
@@ -89,6 +92,8 @@ class SmallRequestTest {
         assertThat(numbers[1]).as("address space for each").isLessThan(most * PAGE_BYTES);
         assertThat(numbers[2]).as("address space that is left").isLessThan(PAGE_BYTES);
     }
+
+    private static final String FRAGMENTED = "none serve: the longest run is of";
 
     /** Prints what a block costs in page tables and address space, and what is left of it. */
     static final class Thousand {

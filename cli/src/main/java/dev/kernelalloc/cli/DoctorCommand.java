@@ -180,7 +180,7 @@ final class DoctorCommand implements Callable<Integer> {
         String text = fact + " [" + finding.source() + "]";
         String margin = head;
         int printed = 0;
-        for (String line : Paragraph.lines(text, columns - indent)) {
+        for (String line : Paragraph.lines(text, Math.max(1, columns - indent))) {
             int ofFact = Math.clamp(fact.length() + 1L - printed, 0, line.length());
             out.println(
                     margin + line.substring(0, ofFact) + coloured("faint", line.substring(ofFact)));

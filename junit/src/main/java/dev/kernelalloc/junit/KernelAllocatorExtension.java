@@ -24,7 +24,7 @@ import java.util.function.UnaryOperator;
  * class. They track every block ({@link Tracking#ALL}) and are closed at the end, after all
  * lifecycle methods, other extensions and {@code @AutoClose} fields. A test that leaves a block,
  * box or arena alive, or a child of its allocator open, fails; the message shows where each block
- * was allocated. A test may close its allocator itself.
+ * was allocated, or names the child. A test may close its allocator itself.
  *
  * <p>Register it with {@code @ExtendWith(KernelAllocatorExtension.class)}, or with
  * {@code @RegisterExtension} to change the settings. Needs JUnit 5.13 or newer. Safe for tests that

@@ -142,8 +142,8 @@ public final class KernelByteBufAllocator extends AbstractByteBufAllocator
     }
 
     // Without Netty's two methods between: HotSpot inlines 15 calls deep (MaxInlineLevel). With
-    // them
-    // the segment of the block was an object of 40 B: 42 to 54 instead of 28 ns, side by side.
+    // them, the segment of the block was an object of 40 B: 42 to 54 instead of 28 ns, side by
+    // side.
 
     @Override
     public ByteBuf directBuffer() {
