@@ -1,6 +1,7 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.BoxedBlock;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.leak.Sentinel;
 import dev.kernelalloc.leak.Tracker;
@@ -229,9 +230,11 @@ public final class SharedBox<T> implements AutoCloseable {
     private @Nullable Sentinel sentinelOfLease() {
         Tracker tracker = block.origin().tracker();
         untilPicked = tracker.untilNext();
-        return tracker.isTimeForOne()
-                ? tracker.sentinelOfOne(LeakReport.Kind.LEASE, block.address(), block.bytes())
-                : null;
+        if (!tracker.isTimeForOne()) {
+            return null;
+        }
+        ClosingSites.prepare();
+        return tracker.sentinelOfOne(LeakReport.Kind.LEASE, block.address(), block.bytes());
     }
 
     /** Ends a lease, once. */

@@ -1,5 +1,6 @@
 package dev.kernelalloc.core;
 
+import dev.kernelalloc.leak.AllocationSite;
 import dev.kernelalloc.leak.Sentinel;
 
 import org.jspecify.annotations.Nullable;
@@ -19,7 +20,21 @@ public final class ClosingSites {
 
     private static final Map<MemorySegment.Scope, String> SITES = new WeakHashMap<>();
 
+    /** Benign race: several threads may prepare. */
+    private static boolean prepared;
+
     private ClosingSites() {}
+
+    /**
+     * Initializes what {@link #record} needs, for a tracked owner that is created: where it is
+     * closed, the Java heap may be exhausted.
+     */
+    public static void prepare() {
+        if (!prepared) {
+            AllocationSite.nearestCaller();
+            prepared = true;
+        }
+    }
 
     /** Records that the caller closes an owner. Never fails. */
     static void record(@Nullable Sentinel sentinel, MemorySegment.Scope scope) {
@@ -32,7 +47,7 @@ public final class ClosingSites {
                 synchronized (SITES) {
                     SITES.put(scope, site);
                 }
-            } catch (OutOfMemoryError | StackOverflowError _) {
+            } catch (Throwable _) {
                 // the message is shorter
             }
         }

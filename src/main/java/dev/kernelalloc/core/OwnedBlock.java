@@ -67,7 +67,11 @@ public final class OwnedBlock {
     }
 
     private static @Nullable Sentinel track(CheckedBlocks source, long address, long bytes) {
-        return source.tracker().sentinel(LeakReport.Kind.CONTAINER, address, bytes);
+        Sentinel sentinel = source.tracker().sentinel(LeakReport.Kind.CONTAINER, address, bytes);
+        if (sentinel != null) {
+            ClosingSites.prepare();
+        }
+        return sentinel;
     }
 
     /** Returns a block without memory. */

@@ -22,6 +22,12 @@ public sealed interface AllocationSite {
         return new NearestFrames(NearestFrames.WALKER.walk(NearestFrames.NEAREST));
     }
 
+    /** Returns the nearest caller. Needs no class that was not used before, but some Java heap. */
+    static String nearestCaller() {
+        List<StackWalker.StackFrame> frames = NearestFrames.WALKER.walk(NearestFrames.NEAREST);
+        return frames.isEmpty() ? "" : frames.getFirst().toStackTraceElement().toString();
+    }
+
     /**
      * Captures all callers: measured at 0.6 microseconds on a stack of 5 frames, 1.9 at 30 and 2.5
      * at 100, where a {@link StackWalker} needs 2.8, 7.5 and 12.

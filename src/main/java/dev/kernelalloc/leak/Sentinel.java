@@ -4,7 +4,6 @@ import dev.kernelalloc.LeakReport;
 import dev.kernelalloc.Tracking;
 
 import java.lang.ref.Reference;
-import java.util.stream.Collectors;
 
 /**
  * Stands guard for an owner of memory that is tracked: the owner holds it, and who has lost the
@@ -52,15 +51,15 @@ public final class Sentinel {
     public String closingSite() {
         if (!record.isClosed() && tracker.level() == Tracking.ALL) {
             try {
+                // Nothing that is linked at its first use: the Java heap may be exhausted.
                 closedAt =
-                        "; closed by "
-                                + Thread.currentThread().getName()
-                                + AllocationSite.nearest().callers().stream()
-                                        .limit(1)
-                                        .map(caller -> " at " + caller)
-                                        .collect(Collectors.joining());
-            } catch (OutOfMemoryError | StackOverflowError _) {
-                // the message is shorter
+                        new StringBuilder("; closed by ")
+                                .append(Thread.currentThread().getName())
+                                .append(" at ")
+                                .append(AllocationSite.nearestCaller())
+                                .toString();
+            } catch (Throwable _) {
+                // the message is shorter: what is to be freed comes next
             }
         }
         return closedAt;

@@ -125,6 +125,7 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
      * @throws IllegalArgumentException if the lengths differ
      */
     public final void copyFrom(A source) {
+        source.requireAccess();
         copyFrom(source.segment());
     }
 
@@ -159,14 +160,15 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
      */
     public final long mismatch(A other) {
         requireAccess();
+        other.requireAccess();
         long bytes = BulkMemory.mismatch(segment, other.segment());
         return bytes < 0 ? bytes : bytes >> kind().format().shift();
     }
 
     /**
      * Sorts the elements in place, in ascending order; among floating-point numbers -0.0 comes
-     * before 0.0, and every NaN comes last. The time is linear in the length. Takes up to 64 KiB of
-     * the Java heap.
+     * before 0.0, and every NaN comes last. The time is linear in the length. Takes about 100 KiB
+     * of the Java heap at a time.
      *
      * @throws IllegalArgumentException if the memory is read-only
      */
@@ -273,14 +275,14 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
      * @throws WrongThreadException if called by another thread
      */
     public final List<PhysicalExtent> extents() {
-        return switch (memory) {
-            case NativeArray<MemorySegment> owned -> owned.extents();
-            case ArrayLease<MemorySegment> lease -> lease.extents();
-            default ->
-                    throw new UnsupportedOperationException(
-                            "owns no memory: pass its segment to PhysicalAllocator.extents: "
-                                    + this);
-        };
+        if (memory instanceof NativeArray<MemorySegment> owned) {
+            return owned.extents();
+        }
+        if (memory instanceof ArrayLease<MemorySegment> lease) {
+            return lease.extents();
+        }
+        throw new UnsupportedOperationException(
+                "owns no memory: pass its segment to PhysicalAllocator.extents: " + this);
     }
 
     /**
@@ -293,10 +295,11 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
      */
     @Override
     public final void close() {
-        switch (memory) {
-            case NativeArray<MemorySegment> owned -> owned.close();
-            case ArrayLease<MemorySegment> lease -> lease.close();
-            default -> {} // of another owner
+        // No switch: it is linked at its first use, and the Java heap may be exhausted.
+        if (memory instanceof NativeArray<MemorySegment> owned) {
+            owned.close();
+        } else if (memory instanceof ArrayLease<MemorySegment> lease) {
+            lease.close();
         }
     }
 

@@ -78,16 +78,16 @@ final class DescriptionReader {
                             parent.getSimpleName()));
         }
         Struct theirs = parent.getAnnotation(Struct.class);
-        Struct structAnnotations = type.getAnnotation(Struct.class);
+        Struct ours = type.getAnnotation(Struct.class);
         if (theirs == null) {
             return;
         }
         boolean keeps =
-                structAnnotations != null
-                        && structAnnotations.packed() == theirs.packed()
-                        && structAnnotations.order() == theirs.order()
-                        && structAnnotations.align() >= theirs.align()
-                        && structAnnotations.size() >= theirs.size();
+                ours != null
+                        && ours.packed() == theirs.packed()
+                        && ours.order() == theirs.order()
+                        && ours.align() >= theirs.align()
+                        && ours.size() >= theirs.size();
         if (!keeps) {
             mistakes.add(
                     type,
