@@ -132,7 +132,9 @@ public final class Lease<T> implements AutoCloseable {
         }
         lifetime.close();
         if (sentinel != null) {
-            ClosingSites.recordLease(sentinel, segment);
+            if (sentinel.recordsSites()) { // seldom: otherwise the segment would be an object
+                ClosingSites.recordLease(sentinel, segment);
+            }
             sentinel.end();
         }
         box.end();

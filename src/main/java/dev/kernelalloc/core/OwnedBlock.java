@@ -281,7 +281,9 @@ public final class OwnedBlock {
         }
         lifetime.close();
         if (sentinel != null) {
-            ClosingSites.record(sentinel, segment.scope());
+            if (sentinel.recordsSites()) { // seldom, so that the scope need be no object
+                ClosingSites.record(sentinel, segment.scope());
+            }
             sentinel.end();
         }
         if (segment.address() != NO_ADDRESS) {

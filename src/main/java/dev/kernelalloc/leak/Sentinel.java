@@ -44,12 +44,17 @@ public final class Sentinel {
         Reference.reachabilityFence(this); // or it could be taken for lost before that
     }
 
+    /** Returns whether the place where the owner is closed is recorded. */
+    public boolean recordsSites() {
+        return tracker.level() == Tracking.ALL;
+    }
+
     /**
      * Returns the end of a message about a use after now, and keeps it, while the tracker tracks
      * all owners; otherwise an empty text. Never fails.
      */
     public String closingSite() {
-        if (!record.isClosed() && tracker.level() == Tracking.ALL) {
+        if (!record.isClosed() && recordsSites()) {
             try {
                 // Nothing that is linked at its first use: the Java heap may be exhausted.
                 closedAt =
