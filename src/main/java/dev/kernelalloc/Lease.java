@@ -133,7 +133,7 @@ public final class Lease<T> implements AutoCloseable {
         lifetime.close();
         if (sentinel != null) {
             if (sentinel.recordsSites()) { // seldom: otherwise the segment would be an object
-                ClosingSites.recordLease(sentinel, segment);
+                ClosingSites.record(sentinel, segment.scope());
             }
             sentinel.end();
         }

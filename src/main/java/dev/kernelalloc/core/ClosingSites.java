@@ -3,8 +3,6 @@ package dev.kernelalloc.core;
 import dev.kernelalloc.leak.AllocationSite;
 import dev.kernelalloc.leak.Sentinel;
 
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.WeakHashMap;
@@ -27,20 +25,23 @@ public final class ClosingSites {
 
     /**
      * Initializes what {@link #record} needs, for a tracked owner that is created: where it is
-     * closed, the Java heap may be exhausted.
+     * closed, the Java heap may be exhausted. Never fails, as the caller holds a block.
      */
     public static void prepare() {
         if (!prepared) {
-            AllocationSite.nearestCaller();
-            prepared = true;
+            try {
+                AllocationSite.nearestCaller();
+                prepared = true;
+            } catch (Throwable _) {
+                // the next owner tries again
+            }
         }
     }
 
-    /** Records that the caller closes an owner. Never fails. */
-    static void record(@Nullable Sentinel sentinel, MemorySegment.Scope scope) {
-        if (sentinel == null) {
-            return;
-        }
+    /**
+     * Records that the caller closes an owner, which {@link Sentinel#recordsSites}. Never fails.
+     */
+    public static void record(Sentinel sentinel, MemorySegment.Scope scope) {
         String site = sentinel.closingSite();
         if (!site.isEmpty()) {
             try {
@@ -51,11 +52,6 @@ public final class ClosingSites {
                 // the message is shorter
             }
         }
-    }
-
-    /** Records that the caller closes a lease, whose tracked record is about to end. */
-    public static void recordLease(@Nullable Sentinel sentinel, MemorySegment segment) {
-        record(sentinel, segment.scope());
     }
 
     /** Returns the end of a message, with the site; empty if it is unknown. */

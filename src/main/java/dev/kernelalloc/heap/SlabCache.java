@@ -280,8 +280,8 @@ final class SlabCache {
     }
 
     /**
-     * Frees a block of one of its slabs. Once the thread has dropped more than it may keep, its
-     * current slabs join the others, so that they are dropped as soon as they are empty, too.
+     * Frees a block of one of its slabs. If the thread has thereby dropped more than it may keep,
+     * its current slabs join the others, so that they are dropped as soon as they are empty, too.
      */
     void push(Slab slab, int index) {
         long before = droppedBytes;

@@ -8,8 +8,8 @@ import java.lang.invoke.VarHandle;
 final class Touch {
 
     /**
-     * Operations per invocation of JMH, whose own loop takes about as long as a third of an
-     * operation: as many as the C program does before it reads the clock.
+     * Operations per invocation of JMH, so that its own loop counts for little: as many as the C
+     * program does before it reads the clock.
      */
     static final int OPERATIONS = 1000;
 
