@@ -51,7 +51,7 @@ public final class Lease<T> implements AutoCloseable {
         try {
             return box.type().get(segment);
         } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+            throw explain(e);
         }
     }
 
@@ -66,7 +66,7 @@ public final class Lease<T> implements AutoCloseable {
         try {
             box.type().set(segment, value);
         } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+            throw explain(e);
         }
     }
 
@@ -127,17 +127,23 @@ public final class Lease<T> implements AutoCloseable {
     @Override
     public void close() {
         if (!segment.scope().isAlive()) {
-            throw new IllegalStateException(
-                    "already closed: " + this + ClosingSites.of(segment.scope()));
+            throw new IllegalStateException("already closed: " + this + closedAt());
         }
         lifetime.close();
         if (sentinel != null) {
-            if (sentinel.recordsSites()) { // seldom: otherwise the segment would be an object
-                ClosingSites.record(sentinel, segment.scope());
-            }
-            sentinel.end();
+            sentinel.end(); // keeps the closing site: recorded by scope, that would be an object
         }
         box.end();
+    }
+
+    /** Adds the closing site to an exception, if this lease has ended. */
+    private IllegalStateException explain(IllegalStateException thrown) {
+        return ClosingSites.explain(thrown, segment, closedAt());
+    }
+
+    /** Returns the end of a message about a use after {@link #close}; empty if it is unknown. */
+    String closedAt() {
+        return sentinel == null ? "" : sentinel.closedAt();
     }
 
     /**

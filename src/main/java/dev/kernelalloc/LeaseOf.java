@@ -130,6 +130,9 @@ final class LeaseOf<T> extends ArrayLease<T> {
     public void close() {
         guard.requireEndable();
         lease.close();
+        if (!lease.closedAt().isEmpty()) {
+            ClosingSites.record(lease.closedAt(), segment.scope());
+        }
     }
 
     /** As {@link NativeSlice#stride}; in this class, for the profile of its copy. */

@@ -38,11 +38,17 @@ public final class ClosingSites {
         }
     }
 
+    /** Records that the caller closes an owner that {@link Sentinel#recordsSites}. Never fails. */
+    static void record(Sentinel sentinel, MemorySegment.Scope scope) {
+        record(sentinel.closingSite(), scope);
+    }
+
     /**
-     * Records that the caller closes an owner, which {@link Sentinel#recordsSites}. Never fails.
+     * Records where an owner was closed. Never fails.
+     *
+     * @param site as {@link Sentinel#closedAt} returns it
      */
-    public static void record(Sentinel sentinel, MemorySegment.Scope scope) {
-        String site = sentinel.closingSite();
+    public static void record(String site, MemorySegment.Scope scope) {
         if (!site.isEmpty()) {
             try {
                 synchronized (SITES) {
@@ -68,10 +74,20 @@ public final class ClosingSites {
      */
     public static IllegalStateException explain(
             IllegalStateException thrown, MemorySegment segment) {
+        return explain(thrown, segment, of(segment.scope()));
+    }
+
+    /**
+     * Adds a site to an exception, if it was thrown because the memory has ended.
+     *
+     * @param site as {@link Sentinel#closedAt} returns it
+     * @return the exception to throw
+     */
+    public static IllegalStateException explain(
+            IllegalStateException thrown, MemorySegment segment, String site) {
         if (segment.scope().isAlive()) {
             return thrown; // by code of the user
         }
-        String site = of(segment.scope());
         return site.isEmpty() ? thrown : new IllegalStateException(message(thrown) + site, thrown);
     }
 
