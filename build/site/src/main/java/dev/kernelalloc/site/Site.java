@@ -67,7 +67,7 @@ final class Site {
         menu.put("Use it", "docs/use.md");
         menu.put("Ownership", "docs/ownership.md");
         menu.put("Structs", "docs/structs.md");
-        menu.put("Heap", "docs/heap.md");
+        menu.put("Pools", "docs/pool.md");
         menu.put("Physical memory", "docs/physical-memory.md");
         menu.put("Peers", "docs/peers.md");
         menu.put("Changes", "CHANGELOG.md");
