@@ -3,8 +3,10 @@ package dev.kernelalloc.cli;
 import dev.kernelalloc.cli.ctypes.Btf;
 import dev.kernelalloc.cli.ctypes.CType;
 import dev.kernelalloc.cli.ctypes.Compiled;
+import dev.kernelalloc.cli.ctypes.DebugTypes;
 import dev.kernelalloc.cli.ctypes.Declaration;
 import dev.kernelalloc.cli.ctypes.DeclarationWriter;
+import dev.kernelalloc.cli.ctypes.Dwarf;
 import dev.kernelalloc.cli.ctypes.LayoutCheck;
 import dev.kernelalloc.cli.ctypes.Unsupported;
 
@@ -49,6 +51,7 @@ import java.util.concurrent.Callable;
         footer = {
             "  kernel-alloc struct io_uring_sqe > IoUringSqe.java",
             "  kernel-alloc struct --header sys/stat.h stat",
+            "  kernel-alloc struct --dwarf libexample.so example_options",
             "  kernel-alloc struct --check org.example.Sqe --class-path target/classes io_uring_sqe"
         })
 final class StructCommand implements Callable<Integer> {
@@ -68,9 +71,15 @@ final class StructCommand implements Callable<Integer> {
         private @Nullable Path file;
 
         @Option(
+                names = "--dwarf",
+                paramLabel = "FILE",
+                description = "An object file, library or program that cc -g compiled.")
+        private @Nullable Path compiled;
+
+        @Option(
                 names = "--header",
                 paramLabel = "HEADER",
-                description = "A C header, which cc -gbtf compiles: sys/stat.h, or a path.")
+                description = "A C header, which cc -g compiles: sys/stat.h, or a path.")
         private @Nullable String header;
     }
 
@@ -113,19 +122,27 @@ final class StructCommand implements Callable<Integer> {
         return Tool.NOT_HAD;
     }
 
-    private Btf types() throws IOException, InterruptedException {
+    private DebugTypes types() throws IOException, InterruptedException {
         if (source != null && source.header != null) {
             return ofHeader(source.header);
         }
-        Path file = source != null && source.file != null ? source.file : Btf.KERNEL;
-        if (!Files.isReadable(file)) {
-            throw new IOException(
-                    file + " cannot be read: name a file by --btf, or a header by --header");
+        if (source != null && source.compiled != null) {
+            return Dwarf.read(readable(source.compiled));
         }
-        return Btf.read(file);
+        return Btf.read(readable(source != null && source.file != null ? source.file : Btf.KERNEL));
     }
 
-    private static Btf ofHeader(String header) throws IOException, InterruptedException {
+    private static Path readable(Path file) throws IOException {
+        if (!Files.isReadable(file)) {
+            throw new IOException(
+                    file
+                            + " cannot be read: name a file by --btf or --dwarf, or a header by"
+                            + " --header");
+        }
+        return file;
+    }
+
+    private static DebugTypes ofHeader(String header) throws IOException, InterruptedException {
         Path directory = Files.createTempDirectory("kernel-alloc-struct");
         Path input = directory.resolve("header.c");
         Path output = directory.resolve("header.o");
@@ -138,7 +155,7 @@ final class StructCommand implements Callable<Integer> {
             int status =
                     new ProcessBuilder(
                                     "cc",
-                                    "-gbtf",
+                                    "-g",
                                     "-fno-eliminate-unused-debug-types",
                                     "-c",
                                     input.toString(),
@@ -149,9 +166,9 @@ final class StructCommand implements Callable<Integer> {
                             .start()
                             .waitFor();
             if (status != 0) {
-                throw new IOException("cc -gbtf failed: " + Files.readString(messages));
+                throw new IOException("cc -g failed: " + Files.readString(messages));
             }
-            return Btf.read(output);
+            return Dwarf.read(output);
         } finally {
             for (Path file : List.of(input, output, messages, directory)) {
                 Files.deleteIfExists(file);

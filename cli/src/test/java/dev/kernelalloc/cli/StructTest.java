@@ -61,6 +61,39 @@ class StructTest {
         assertThat(noFile.err()).contains("/no/file", "--header");
     }
 
+    @Test
+    @DisplayName("A header and what was compiled from it give the same declaration")
+    void struct_ofHeaderAndOfDwarf_areTheSame() throws Exception {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/cc")), "skipped: needs cc");
+        Path header = classes.resolve("point.h");
+        Files.writeString(header, "struct point { short x[2][3]; int y : 5; };");
+        Path source = classes.resolve("point.c");
+        Files.writeString(
+                source,
+                """
+                #include "point.h"
+                int main(void) { struct point p = {}; return p.y; }
+                """);
+        Path program = classes.resolve("point");
+        Process cc =
+                new ProcessBuilder("cc", "-g", "-o", program.toString(), source.toString())
+                        .inheritIO()
+                        .start();
+        assertThat(cc.waitFor()).isZero();
+        ToolProcess.Result ofHeader =
+                ToolProcess.runHere("struct", "--header", header.toString(), "point");
+        ToolProcess.Result ofProgram =
+                ToolProcess.runHere("struct", "--dwarf", program.toString(), "point");
+        assertThat(ofHeader.err() + ofProgram.err()).isEmpty();
+        assertThat(ofHeader.out())
+                .contains("@Length({2, 3})\n    short x(int i, int j);", "@Bits(value = 5")
+                .isEqualTo(ofProgram.out());
+        ToolProcess.Result none =
+                ToolProcess.runHere("struct", "--dwarf", program.toString(), "line");
+        assertThat(none.exitCode()).isEqualTo(Tool.NOT_HAD);
+        assertThat(none.err()).contains("there is no struct line");
+    }
+
     private ToolProcess.Result check(String type) {
         return ToolProcess.runHere(
                 "struct",

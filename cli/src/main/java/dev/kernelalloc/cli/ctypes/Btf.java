@@ -5,7 +5,6 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,13 +19,12 @@ import java.util.Optional;
  * {@code .BTF} of an ELF file, such as {@code cc -gbtf} writes. The format is that of the kernel's
  * Documentation/bpf/btf.rst.
  */
-public final class Btf {
+public final class Btf implements DebugTypes {
 
     /** The types of the running kernel. */
     public static final Path KERNEL = Path.of("/sys/kernel/btf/vmlinux");
 
     private static final int MAGIC = 0xEB9F;
-    private static final int ELF_MAGIC = 0x464C457F;
     private static final int ADDRESS_BYTES = 8;
 
     private static final int KIND_INT = 1;
@@ -49,6 +47,11 @@ public final class Btf {
     private static final int KIND_TYPE_TAG = 18;
     private static final int KIND_ENUM64 = 19;
 
+    /** Types inside each other, which no C program reaches; a damaged file may have a circle. */
+    private static final int MAX_DEPTH = 200;
+
+    private static final String CIRCLE = "the types refer to each other in a circle";
+
     private static final int INT_SIGNED = 1;
     private static final int INT_BOOL = 4;
 
@@ -62,6 +65,7 @@ public final class Btf {
     private final Map<String, Integer> compounds = new HashMap<>();
 
     private final Map<Integer, CType.Compound> read = new HashMap<>();
+    private int depth;
 
     private Btf(ByteBuffer data) throws IOException {
         this.data = data;
@@ -88,30 +92,20 @@ public final class Btf {
     public static Btf read(Path file) throws IOException {
         ByteBuffer data = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
         try {
-            return new Btf(data.getInt(0) == ELF_MAGIC ? section(data) : data);
-        } catch (IndexOutOfBoundsException e) {
+            return new Btf(Elf.isElf(data) ? section(data) : data);
+        } catch (IndexOutOfBoundsException | IllegalArgumentException | ArithmeticException e) {
             throw new IOException(file + " is truncated, or no file of type information", e);
         }
     }
 
-    /** The section of a 64-bit ELF file. */
     private static ByteBuffer section(ByteBuffer elf) throws IOException {
-        int headers = Math.toIntExact(elf.getLong(0x28));
-        int headerBytes = elf.getShort(0x3A);
-        int count = elf.getShort(0x3C);
-        int names = sectionOffset(elf, headers + headerBytes * elf.getShort(0x3E));
-        for (int i = 0; i < count; i++) {
-            int at = headers + i * headerBytes;
-            if (text(elf, names + elf.getInt(at)).equals(".BTF")) {
-                return elf.slice(sectionOffset(elf, at), Math.toIntExact(elf.getLong(at + 0x20)))
-                        .order(ByteOrder.LITTLE_ENDIAN);
-            }
-        }
-        throw new IOException("the ELF file has no section .BTF: compile it with cc -gbtf");
-    }
-
-    private static int sectionOffset(ByteBuffer elf, int header) {
-        return Math.toIntExact(elf.getLong(header + 0x18));
+        return Elf.of(elf)
+                .section(".BTF")
+                .orElseThrow(
+                        () ->
+                                new IOException(
+                                        "the ELF file has no section .BTF: compile it with cc"
+                                                + " -gbtf, or read its DWARF by --dwarf"));
     }
 
     private void index(int at) {
@@ -150,18 +144,23 @@ public final class Btf {
         };
     }
 
-    /** Returns the names of all structs and unions that have one. */
+    @Override
     public List<String> names() {
         return compounds.keySet().stream().sorted().toList();
     }
 
-    /** Returns a struct or a union by its name. */
-    public Optional<CType.Compound> find(String name) {
+    @Override
+    public Optional<CType.Compound> find(String name) throws IOException {
         Integer id = compounds.get(name);
-        return id == null ? Optional.empty() : Optional.of(compound(id));
+        depth = 0;
+        try {
+            return id == null ? Optional.empty() : Optional.of(compound(id));
+        } catch (IndexOutOfBoundsException | IllegalArgumentException | ArithmeticException e) {
+            throw new IOException(name + " is damaged: " + e.getMessage(), e);
+        }
     }
 
-    private CType.Compound compound(int id) {
+    private CType.Compound compound(int id) throws IOException {
         CType.Compound known = read.get(id);
         if (known != null) {
             return known;
@@ -186,11 +185,19 @@ public final class Btf {
         return found;
     }
 
-    private CType type(int id) {
+    private CType type(int id) throws IOException {
         if (id == 0) {
-            return new CType.Incomplete("void");
+            return new CType.Incomplete("void", 0);
         }
-        int at = types.get(id);
+        if (++depth > MAX_DEPTH) {
+            throw new IOException(CIRCLE);
+        }
+        CType type = type(id, types.get(id));
+        depth--;
+        return type;
+    }
+
+    private CType type(int id, int at) throws IOException {
         return switch (kind(at)) {
             case KIND_INT -> integer(at);
             case KIND_PTR -> new CType.Address(pointer(data.getInt(at + 8)), ADDRESS_BYTES);
@@ -206,11 +213,11 @@ public final class Btf {
                             data.getInt(at + 4) < 0,
                             false,
                             false);
-            case KIND_TYPEDEF -> renamed(type(data.getInt(at + 8)), name(at));
+            case KIND_TYPEDEF -> type(data.getInt(at + 8)).renamed(name(at));
             case KIND_VOLATILE, KIND_CONST, KIND_RESTRICT, KIND_TYPE_TAG ->
                     type(data.getInt(at + 8));
             case KIND_FLOAT -> new CType.Real(name(at), size(at));
-            default -> new CType.Incomplete(name(at));
+            default -> new CType.Incomplete(name(at), 0);
         };
     }
 
@@ -225,49 +232,34 @@ public final class Btf {
                 spelling.equals("char"));
     }
 
-    /** A typedef of a number or of an anonymous struct keeps its name. */
-    private static CType renamed(CType type, String name) {
-        return switch (type) {
-            case CType.Int number ->
-                    new CType.Int(
-                            name,
-                            number.bytes(),
-                            number.signed(),
-                            number.truth(),
-                            number.character());
-            case CType.Compound compound when compound.name().isEmpty() ->
-                    new CType.Compound(
-                            name, compound.union(), compound.bytes(), compound.members());
-            default -> type;
-        };
-    }
-
     /**
      * Returns the name of a pointer to a type, without reading the type, which may be recursive.
      */
-    private String pointer(int target) {
-        @Nullable String name = null;
+    private String pointer(int target) throws IOException {
+        StringBuilder stars = new StringBuilder("*");
         int id = target;
-        while (name == null) {
+        for (int i = 0; i < MAX_DEPTH; i++) {
             if (id == 0) {
-                name = "void";
-                break;
+                return "void " + stars;
             }
             int at = types.get(id);
-            name =
+            @Nullable String name =
                     switch (kind(at)) {
                         case KIND_STRUCT, KIND_FWD -> "struct " + name(at);
                         case KIND_UNION -> "union " + name(at);
                         case KIND_INT, KIND_TYPEDEF, KIND_FLOAT -> name(at);
                         case KIND_ENUM, KIND_ENUM64 -> "enum " + name(at);
-                        case KIND_PTR -> pointer(data.getInt(at + 8));
                         case KIND_FUNC_PROTO -> "function";
                         case KIND_ARRAY -> "array";
                         default -> null;
                     };
-            id = name == null ? data.getInt(at + 8) : id;
+            if (name != null) {
+                return name.strip() + " " + stars;
+            }
+            stars.append(kind(at) == KIND_PTR ? "*" : "");
+            id = data.getInt(at + 8);
         }
-        return name.strip() + (name.endsWith("*") ? "*" : " *");
+        throw new IOException(CIRCLE);
     }
 
     // ---- the words of a type --------------------------------------------------------------------
@@ -289,16 +281,6 @@ public final class Btf {
     }
 
     private String string(int offset) {
-        return text(data, strings + offset);
-    }
-
-    private static String text(ByteBuffer data, int start) {
-        int end = start;
-        while (data.get(end) != 0) {
-            end++;
-        }
-        byte[] bytes = new byte[end - start];
-        data.get(start, bytes);
-        return new String(bytes, StandardCharsets.UTF_8);
+        return Elf.text(data, strings + offset);
     }
 }

@@ -1,6 +1,7 @@
 package dev.kernelalloc.cli.ctypes;
 
 import java.util.List;
+import java.util.Locale;
 
 /** A C type as far as its bytes go: typedefs, {@code const} and {@code volatile} are resolved. */
 public sealed interface CType {
@@ -10,6 +11,22 @@ public sealed interface CType {
 
     /** Returns the type as C spells it, for comments. */
     String spelling();
+
+    /** Returns the type under the name of a typedef: numbers and anonymous structs take it. */
+    default CType renamed(String name) {
+        return switch (this) {
+            case Int number ->
+                    new Int(
+                            name,
+                            number.bytes(),
+                            number.signed(),
+                            number.truth(),
+                            number.character());
+            case Compound compound when compound.name().isEmpty() ->
+                    new Compound(name, compound.union(), compound.bytes(), compound.members());
+            default -> this;
+        };
+    }
 
     /**
      * An integer.
@@ -52,14 +69,8 @@ public sealed interface CType {
         }
     }
 
-    /** A type that the debug information does not describe. */
-    record Incomplete(String spelling) implements CType {
-
-        @Override
-        public long bytes() {
-            return 0;
-        }
-    }
+    /** A type that the debug information does not describe, or that has none in Java. */
+    record Incomplete(String spelling, long bytes) implements CType {}
 
     /**
      * A member of a struct or a union.
@@ -69,6 +80,28 @@ public sealed interface CType {
      * @param bits the width of a bit-field; 0 for other members
      */
     record Member(String name, CType type, long bitOffset, int bits) {
+
+        /**
+         * Checks what only a damaged file contradicts.
+         *
+         * @throws IllegalArgumentException if the member is before its struct, or a bit-field has
+         *     more bits than its type
+         * @throws ArithmeticException if its bits cannot be counted in 64 bits
+         */
+        public Member {
+            long available = Math.multiplyExact(type.bytes(), Byte.SIZE);
+            if (bitOffset < 0 || bits < 0 || bits > available) {
+                throw new IllegalArgumentException(
+                        String.format(
+                                Locale.ROOT,
+                                "member out of bounds: name=%s bit=%d bits=%d available=%d",
+                                name,
+                                bitOffset,
+                                bits,
+                                available));
+            }
+            Math.addExact(bitOffset, available);
+        }
 
         boolean isBitField() {
             return bits > 0;
