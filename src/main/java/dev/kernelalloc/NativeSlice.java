@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.IndexSpliterator;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.struct.StructType;
@@ -49,6 +50,9 @@ public abstract class NativeSlice<T> implements Iterable<T> {
 
     /** Elements that {@link #toString} shows. */
     private static final int SHOWN_ELEMENTS = 4;
+
+    /** Equal elements that {@link #fill} copies at once, unless one is larger. */
+    private static final long TILE_BYTES = 2 << 10;
 
     /** Only for this package. */
     NativeSlice() {}
@@ -221,22 +225,39 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     // ---- many at once -------------------------------------------------------------------------
 
     /**
-     * Writes one value to all elements.
+     * Writes one value to all elements; paddings get the bytes of the first element's.
+     *
+     * <p>The value is written to temporary memory from {@link PoolAllocator#shared} and copied from
+     * there, so it is the value that arrives even if another thread writes to the elements.
      *
      * @param value the value, as for {@link #set}
+     * @throws AllocationException if that memory is not available; nothing has changed then
      */
     public final void fill(T value) {
+        Objects.requireNonNull(value, "value");
         if (isEmpty()) {
-            Objects.requireNonNull(value, "value");
             return;
         }
-        guard().enter();
+        long stride = stride(type());
+        long most = Math.max(stride, TILE_BYTES - TILE_BYTES % Math.max(1, stride));
+        PoolAllocator pool = PoolAllocator.shared();
+        MemorySegment tile =
+                pool.allocate(Math.min(segment().byteSize(), most), type().byteAlignment());
         try {
-            set(0, value);
+            BulkMemory.copy(segment(), 0, tile, 0, stride); // paddings
+            guard().enter();
+            try {
+                type().set(tile, value);
+            } finally {
+                guard().exit();
+            }
+            BulkMemory.repeat(tile, stride);
+            BulkMemory.tile(tile, segment());
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, segment());
         } finally {
-            guard().exit();
+            pool.free(tile);
         }
-        BulkMemory.repeat(segment(), stride(type()));
     }
 
     /**

@@ -183,6 +183,22 @@ public final class BulkMemory {
     }
 
     /**
+     * Copies all bytes of one segment over another, again and again; the last copy may be a part.
+     * Reads nothing of the target, which other threads may be writing.
+     *
+     * @param unit not empty, unless the target is
+     */
+    public static void tile(MemorySegment unit, MemorySegment target) {
+        long bytes = target.byteSize();
+        long done = 0;
+        while (done < bytes) {
+            long part = Math.min(unit.byteSize(), bytes - done);
+            copy(unit, 0, target, done, part);
+            done += part;
+        }
+    }
+
+    /**
      * Finds the first difference, as {@link MemorySegment#mismatch(MemorySegment)} does.
      *
      * @return the offset of the first byte that differs; the smaller size where one segment is the

@@ -178,11 +178,7 @@ public final class NativeByteArray extends PrimitiveArray<NativeByteArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void fill(byte value) {
-        requireAccess();
-        if (length > 0) {
-            set(0, value);
-            repeatFirst();
-        }
+        fill(MemorySegment.ofArray(new byte[] {value}));
     }
 
     /**

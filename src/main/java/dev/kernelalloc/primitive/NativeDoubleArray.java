@@ -180,11 +180,7 @@ public final class NativeDoubleArray extends PrimitiveArray<NativeDoubleArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void fill(double value) {
-        requireAccess();
-        if (length > 0) {
-            set(0, value);
-            repeatFirst();
-        }
+        fill(MemorySegment.ofArray(new double[] {value}));
     }
 
     /**

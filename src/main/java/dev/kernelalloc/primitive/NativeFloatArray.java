@@ -180,11 +180,7 @@ public final class NativeFloatArray extends PrimitiveArray<NativeFloatArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void fill(float value) {
-        requireAccess();
-        if (length > 0) {
-            set(0, value);
-            repeatFirst();
-        }
+        fill(MemorySegment.ofArray(new float[] {value}));
     }
 
     /**

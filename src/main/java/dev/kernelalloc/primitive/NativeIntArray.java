@@ -180,11 +180,7 @@ public final class NativeIntArray extends PrimitiveArray<NativeIntArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void fill(int value) {
-        requireAccess();
-        if (length > 0) {
-            set(0, value);
-            repeatFirst();
-        }
+        fill(MemorySegment.ofArray(new int[] {value}));
     }
 
     /**

@@ -177,11 +177,7 @@ public final class NativeLongArray extends PrimitiveArray<NativeLongArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void fill(long value) {
-        requireAccess();
-        if (length > 0) {
-            set(0, value);
-            repeatFirst();
-        }
+        fill(MemorySegment.ofArray(new long[] {value}));
     }
 
     /**

@@ -180,11 +180,7 @@ public final class NativeShortArray extends PrimitiveArray<NativeShortArray> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public void fill(short value) {
-        requireAccess();
-        if (length > 0) {
-            set(0, value);
-            repeatFirst();
-        }
+        fill(MemorySegment.ofArray(new short[] {value}));
     }
 
     /**

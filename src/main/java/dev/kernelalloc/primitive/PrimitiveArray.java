@@ -1,5 +1,7 @@
 package dev.kernelalloc.primitive;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.NativeSlice;
@@ -201,9 +203,17 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
         return -1 - low;
     }
 
-    /** Copies the first element over all others. */
-    final void repeatFirst() {
-        BulkMemory.repeat(segment, kind().format().byteSize());
+    /** Writes one element, alone in a segment, to all places. */
+    final void fill(MemorySegment element) {
+        requireAccess();
+        byte first = element.get(JAVA_BYTE, 0);
+        for (long i = 1; i < element.byteSize(); i++) {
+            if (element.get(JAVA_BYTE, i) != first) {
+                memory.fill(element);
+                return;
+            }
+        }
+        BulkMemory.fill(segment, first); // zero for example
     }
 
     /** Throws if the memory has ended, or is confined to another thread; for no elements, too. */

@@ -20,12 +20,15 @@ import dev.kernelalloc.pool.EveryAllocator;
 import dev.kernelalloc.struct.Flexible;
 import dev.kernelalloc.struct.Struct;
 import dev.kernelalloc.struct.StructType;
+import dev.kernelalloc.testing.Meanwhile;
 
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -321,6 +324,24 @@ class NativeArrayTest {
             lines.swap(1, 1);
             assertThat(lines.get(1).value()).isEqualTo((byte) 3);
             assertThatNullPointerException().isThrownBy(() -> points.fill(null));
+        }
+    }
+
+    @Test
+    @DisplayName("A fill writes its value everywhere, whatever another thread writes meanwhile")
+    void fill_whileAnotherThreadWrites_writesItsValueToTheOtherElements() throws Exception {
+        try (Arena arena = Arena.ofShared()) {
+            NativeSlice<Point> points =
+                    NativeSlice.over(POINT, arena.allocate(POINT.layout(), 5000));
+            MemorySegment others = points.slice(1, 5000).segment();
+            MemorySegment expected = arena.allocate(others.byteSize(), 8);
+            NativeSlice.over(POINT, expected).fill(point(1));
+            Meanwhile.repeat(
+                    () -> points.set(0, point(2)),
+                    () -> {
+                        points.fill(point(1));
+                        assertThat(others.mismatch(expected)).isEqualTo(-1);
+                    });
         }
     }
 

@@ -18,6 +18,7 @@ import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
+import dev.kernelalloc.testing.Meanwhile;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -312,6 +313,27 @@ class PrimitiveArrayTest {
         try (NativeLongArray confined = NativeLongArray.zeroed(100_000)) {
             assertThatExceptionOfType(WrongThreadException.class)
                     .isThrownBy(() -> onAnotherThread(() -> confined.stream().parallel().sum()));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    @DisplayName("A fill writes its value everywhere, whatever another thread writes meanwhile")
+    void fill_whileAnotherThreadWrites_writesItsValueToTheOtherElements(Numbers numbers)
+            throws Exception {
+        try (Arena arena = Arena.ofShared()) {
+            PrimitiveArray<?> array = numbers.over(arena.allocate(64 << 10));
+            PrimitiveArray<?> others = array.slice(1, array.length());
+            Object value = Array.get(numbers.edges(), 2);
+            Object another = Array.get(numbers.edges(), 3);
+            MemorySegment expected = arena.allocate(others.segment().byteSize());
+            numbers.fill(numbers.over(expected), value);
+            Meanwhile.repeat(
+                    () -> numbers.set(array, 0, another),
+                    () -> {
+                        numbers.fill(array, value);
+                        assertThat(others.segment().mismatch(expected)).isEqualTo(-1);
+                    });
         }
     }
 
