@@ -265,6 +265,7 @@ public final class OwnedBlock {
      * @throws IllegalStateException if it was closed before, or a downcall is using the segment;
      *     nothing has changed then. Also if the source finds that the block was overrun: it has
      *     ended then
+     * @throws StackOverflowError if the stack is nearly used up; nothing has changed then
      */
     public void close() {
         if (handedOver) {
@@ -279,6 +280,7 @@ public final class OwnedBlock {
                             segment.byteSize(),
                             ClosingSites.of(segment.scope())));
         }
+        StackReserve.requireForCaller(); // the memory is lost unless all that follows is done
         lifetime.close();
         if (sentinel != null) {
             if (sentinel.recordsSites()) { // seldom, so that the scope need be no object
