@@ -1,6 +1,7 @@
 package dev.kernelalloc.map;
 
 import dev.kernelalloc.core.ChangeGuard;
+import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.struct.StructType;
 
@@ -120,7 +121,7 @@ public abstract class MapEntries<V> {
      * @return true if {@link #get} returns a value
      */
     public final boolean containsKey(long key) {
-        return table.find(key) >= 0;
+        return find(key) >= 0;
     }
 
     /**
@@ -155,7 +156,7 @@ public abstract class MapEntries<V> {
      * @return false if there is no such key, and the function was not called
      */
     public final boolean update(long key, UnaryOperator<V> change) {
-        long place = table.find(key);
+        long place = find(key);
         if (place < 0) {
             Objects.requireNonNull(change, "change");
             return false;
@@ -176,6 +177,7 @@ public abstract class MapEntries<V> {
      */
     public final void forEach(Action<? super V> action) {
         Objects.requireNonNull(action, "action");
+        requireAccess();
         guard.enter();
         try {
             for (long at = table.next(0); at >= 0; at = table.next(at + table.stride())) {
@@ -193,11 +195,31 @@ public abstract class MapEntries<V> {
      * @return a sequential stream, confined to the thread of the map
      */
     public final LongStream keys() {
-        table.requireAccess();
+        requireAccess();
         return StreamSupport.longStream(
                 Spliterators.spliteratorUnknownSize( // with a size, count() would not step
                         new KeyIterator(this), Spliterator.DISTINCT | Spliterator.NONNULL),
                 false);
+    }
+
+    /**
+     * Finds a key, as {@link LongTable#find} does; where the owner was closed, reports the site.
+     */
+    final long find(long key) {
+        try {
+            return table.find(key);
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, table.memory());
+        }
+    }
+
+    /** Checks thread and life; where the owner was closed, reports the site. */
+    final void requireAccess() {
+        try {
+            table.requireAccess();
+        } catch (IllegalStateException e) {
+            throw ClosingSites.explain(e, table.memory());
+        }
     }
 
     /** Returns the value at a place. */

@@ -61,7 +61,7 @@ final class MapLeaseOf<V> extends MapLease<V> {
 
     @Override
     public boolean replace(long key, V value) {
-        long place = table.find(key);
+        long place = find(key);
         if (place >= 0) {
             write(place, value);
         }

@@ -72,14 +72,6 @@ final class MapOf<V> extends NativeMap<V> {
         }
     }
 
-    private long find(long key) {
-        try {
-            return table.find(key);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, table.memory());
-        }
-    }
-
     @Override
     public boolean put(long key, V value) {
         long place = find(key);
@@ -95,7 +87,7 @@ final class MapOf<V> extends NativeMap<V> {
 
     @Override
     public boolean replace(long key, V value) {
-        long place = table.find(key);
+        long place = find(key);
         if (place >= 0) {
             write(place, value);
         }

@@ -3,7 +3,6 @@ package dev.kernelalloc.map;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeArray;
-import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
@@ -200,7 +199,7 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
                             + " is a record: a change to the copy would be lost; use put or"
                             + " update");
         }
-        long place = table.find(key);
+        long place = find(key);
         if (place < 0) {
             guard.requireFree();
             table.clearSpare();
@@ -320,7 +319,7 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
      * @throws WrongThreadException if called by another thread
      */
     public final boolean remove(long key) {
-        long place = table.find(key);
+        long place = find(key);
         if (place < 0) {
             return false;
         }
@@ -410,11 +409,7 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
     }
 
     private void requireChangeable() {
-        try {
-            table.requireAccess();
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, table.memory());
-        }
+        requireAccess();
         guard.requireFree();
     }
 

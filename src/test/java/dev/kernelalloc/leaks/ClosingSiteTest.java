@@ -123,6 +123,13 @@ class ClosingSiteTest {
                 return new Owner(map)
                         .use("get", () -> map.get(1))
                         .use("put", () -> map.put(2, VALUE))
+                        .use("replace", () -> map.replace(1, VALUE))
+                        .use("update", () -> map.update(1, value -> value))
+                        .use("containsKey", () -> map.containsKey(1))
+                        .use("remove", () -> map.remove(1))
+                        .use("removeIf", () -> map.removeIf((_, _) -> true))
+                        .use("forEach", () -> map.forEach((_, _) -> {}))
+                        .use("keys", map::keys)
                         .use("clear", map::clear);
             }
         },
@@ -134,7 +141,11 @@ class ClosingSiteTest {
                 SharedMap<Point> shared = map.share();
                 MapLease<Point> lease = shared.lease();
                 shared.close();
-                return new Owner(lease).use("get", () -> lease.get(1));
+                return new Owner(lease)
+                        .use("get", () -> lease.get(1))
+                        .use("replace", () -> lease.replace(1, VALUE))
+                        .use("update", () -> lease.update(1, value -> value))
+                        .use("forEach", () -> lease.forEach((_, _) -> {}));
             }
         },
         NUMBERS {
