@@ -17,6 +17,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.function.BiFunction;
@@ -397,6 +398,34 @@ public abstract class StructType<T> {
      */
     public final MethodHandle setter(String path) {
         return new MemberPath(model, path).setter();
+    }
+
+    // ---- other layouts --------------------------------------------------------------------------
+
+    /**
+     * Compares this struct with a layout of the same struct in C, such as jextract generates from
+     * the header: size, alignment, and the place of each member.
+     *
+     * {@snippet lang = java :
+     * GroupLayout generated =
+     *         MemoryLayout.structLayout(JAVA_INT.withName("x"), JAVA_INT.withName("y"));
+     * List<String> differences = POINT.differences(generated); // none
+     * }
+     *
+     * <p>A member of the layout is compared with the member of its name, as it is or in camel case.
+     * If there is none, a member with the same offset and size is needed, whatever its name.
+     * Integers of one size are alike, whatever their signs and byte orders; so are pointers and
+     * integers, and an array and bytes or text. Members in paddings of the layout are accepted.
+     * Bit-fields are not compared, as jextract writes paddings for them; {@code kernel-alloc struct
+     * --check} compares them with the compiler's own debug information.
+     *
+     * @param layout the layout; if it is no group, that of the only member of a struct
+     * @return a line for each difference, with both offsets: {@code "tv_nsec: long at 8 in the
+     *     layout, tvNsec: int at 4 in Time"}; empty if there is none
+     * @throws IllegalArgumentException as for {@link #of(MemoryLayout)}
+     */
+    public final List<String> differences(MemoryLayout layout) {
+        return LayoutComparison.differences(model, of(layout).layout());
     }
 
     // ---- for people -----------------------------------------------------------------------------

@@ -171,6 +171,13 @@ class CallingCGuideTest {
     // end
 
     @Test
+    void struct_besideGeneratedLayout_isTheSame() {
+        // guide: differences
+        assertThat(STAT.differences(stat_h.stat.layout())).isEmpty();
+        // end
+    }
+
+    @Test
     void structsAndErrno() throws Throwable {
         Path file = Files.createTempFile("stat", "");
         Files.writeString(file, "twelve bytes");

@@ -3,6 +3,7 @@ package dev.kernelalloc.snippets;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.kernelalloc.call.Out;
 import dev.kernelalloc.struct.Atomic;
@@ -14,10 +15,13 @@ import dev.kernelalloc.struct.StructType;
 import org.junit.jupiter.api.Test;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.util.List;
 
 /** The examples of structs and calls. */
 class StructSnippetsTest {
@@ -72,6 +76,14 @@ class StructSnippetsTest {
             MemorySegment from = POINT.allocate(arena, new Point(1, 2));
         }
         assertThat(LINE.byteSize()).isEqualTo(2 * POINT.byteSize());
+    }
+
+    @Test
+    void differences() {
+        GroupLayout generated =
+                MemoryLayout.structLayout(JAVA_INT.withName("x"), JAVA_INT.withName("y"));
+        List<String> differences = POINT.differences(generated);
+        assertThat(differences).isEmpty();
     }
 
     @Test
