@@ -237,6 +237,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                 origin = Tracked.of(blocks, address, size, LeakReport.Kind.BOX);
             }
         }
+        boolean clear = zeroed && (marks & Blocks.ZEROED) == 0;
         ConfinedBox<?> box;
         try {
             box =
@@ -249,12 +250,12 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                                                     (Object) slab,
                                                     (Object) origin,
                                                     address)
-                            : new SegmentBox<>(type, slab, origin, address);
+                            : SegmentBox.over(type, size, alignment, slab, origin, address, clear);
         } catch (Throwable e) {
             origin.freeOwned(address, size, alignment); // the Java heap or stack is exhausted
             throw e;
         }
-        if (zeroed && (marks & Blocks.ZEROED) == 0) {
+        if (clear && generated) {
             try {
                 box.clear$();
             } catch (Throwable e) {

@@ -3,6 +3,7 @@ package dev.kernelalloc;
 import dev.kernelalloc.core.BoxedBlock;
 import dev.kernelalloc.core.Origin;
 import dev.kernelalloc.heap.Slab;
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
 
 /**
@@ -14,14 +15,28 @@ final class SegmentBox<T> extends ConfinedBox<T> {
 
     private final StructType<T> type;
     private final long bytes;
+
+    /**
+     * Not read from the type: HotSpot inlines a mere accessor even where it is seldom called, and a
+     * box is no object only if everything that is called with it is inlined.
+     */
+    private final long alignment;
+
     private final long elements;
     private final boolean readOnly;
 
     /** For a block of the size of the type. */
-    SegmentBox(StructType<T> type, Slab slab, Origin origin, long address) {
+    private SegmentBox(
+            StructType<T> type,
+            long bytes,
+            long alignment,
+            Slab slab,
+            Origin origin,
+            long address) {
         super(BoxMaker.KEY, slab, origin, address);
         this.type = type;
-        this.bytes = type.byteSize();
+        this.bytes = bytes;
+        this.alignment = alignment;
         this.elements = 0;
         this.readOnly = false;
     }
@@ -31,14 +46,36 @@ final class SegmentBox<T> extends ConfinedBox<T> {
         super(BoxMaker.KEY, Slab.ABSENT, block.origin(), block.address());
         this.type = type;
         this.bytes = block.bytes();
+        this.alignment = type.byteAlignment();
         this.elements = block.elements();
         this.readOnly = block.readOnly();
+    }
+
+    /**
+     * Creates a box over a new block of the size of the type.
+     *
+     * @param clear whether to write zeros, if the block is of a slab: by a call, as the JIT does
+     *     not know the size, before the box exists, which would otherwise be an object
+     */
+    static <T> SegmentBox<T> over(
+            StructType<T> type,
+            long bytes,
+            long alignment,
+            Slab slab,
+            Origin origin,
+            long address,
+            boolean clear) {
+        if (clear && slab != Slab.ABSENT) {
+            NativeMemory.zeroByCall(address, bytes);
+        }
+        return new SegmentBox<>(type, bytes, alignment, slab, origin, address);
     }
 
     /** The constructor, with the parameters of {@link StructType#newBox}. */
     static Object make(StructType<?> type, Object key, Object slab, Object origin, long address) {
         BoxMaker.requireKey(key);
-        return new SegmentBox<>(type, (Slab) slab, (Origin) origin, address);
+        return new SegmentBox<>(
+                type, type.byteSize(), type.byteAlignment(), (Slab) slab, (Origin) origin, address);
     }
 
     @Override
@@ -48,7 +85,7 @@ final class SegmentBox<T> extends ConfinedBox<T> {
 
     @Override
     protected long byteAlignment$() {
-        return type.byteAlignment();
+        return alignment;
     }
 
     @Override

@@ -26,6 +26,9 @@ import java.util.concurrent.TimeUnit;
  * A box of 64 bytes: created, written, read, closed; compared with an {@code Arena.ofConfined()}
  * for one block of the same size. Benchmarks of zeroed boxes read them first; so does that of the
  * arena.
+ *
+ * <p>Each loop of 1,000 operations is compiled by itself, as in a program: JMH's own loop would
+ * inline it twice, beyond what HotSpot inlines into one method.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -121,6 +124,7 @@ public class BoxBenchmark {
     // ---- not zeroed ---------------------------------------------------------------------------
 
     @Benchmark
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
     public long box() {
         long sum = 0;
         for (int i = 0; i < Touch.OPERATIONS; i++) {
@@ -132,6 +136,7 @@ public class BoxBenchmark {
     // ---- zeroed -------------------------------------------------------------------------------
 
     @Benchmark
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
     public long boxZeroed() {
         long sum = 0;
         for (int i = 0; i < Touch.OPERATIONS; i++) {
@@ -141,6 +146,7 @@ public class BoxBenchmark {
     }
 
     @Benchmark
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
     public long boxOfUnknownSizeZeroed() {
         long sum = 0;
         for (int i = 0; i < Touch.OPERATIONS; i++) {
@@ -152,6 +158,7 @@ public class BoxBenchmark {
     }
 
     @Benchmark
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
     public long jdkArena() {
         long sum = 0;
         for (int i = 0; i < Touch.OPERATIONS; i++) {
@@ -164,6 +171,7 @@ public class BoxBenchmark {
     }
 
     @Benchmark
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
     public long jdkArenaOfUnknownSize() {
         long sum = 0;
         for (int i = 0; i < Touch.OPERATIONS; i++) {
@@ -178,6 +186,7 @@ public class BoxBenchmark {
     // ---- handed to a method that is not inlined -----------------------------------------------
 
     @Benchmark
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
     public long boxZeroedEscaping() {
         long sum = 0;
         for (int i = 0; i < Touch.OPERATIONS; i++) {
@@ -189,6 +198,7 @@ public class BoxBenchmark {
     }
 
     @Benchmark
+    @CompilerControl(CompilerControl.Mode.DONT_INLINE)
     public long jdkArenaEscaping() {
         long sum = 0;
         for (int i = 0; i < Touch.OPERATIONS; i++) {
