@@ -81,9 +81,9 @@ final class SlabCache {
     private @Nullable Slab dropped;
 
     /**
-     * The bytes of slabs dropped since the last refill. A thread that has dropped more than it may
-     * keep is releasing its blocks, and keeps nothing: it may be idle afterwards, and slabs of an
-     * idle thread stay.
+     * The bytes of slabs dropped since the last refill, except those that others have emptied and
+     * the refill has collected. A thread that has dropped more than it may keep is releasing its
+     * blocks, and keeps nothing: it may be idle afterwards, and slabs of an idle thread stay.
      */
     private long droppedBytes;
 
@@ -238,6 +238,7 @@ final class SlabCache {
         }
         if (pending != null) {
             drain();
+            droppedBytes = 0; // this refills: what others have freed is not released by the thread
             if (slab.hasFree()) {
                 return slab;
             }
@@ -280,8 +281,9 @@ final class SlabCache {
     }
 
     /**
-     * Frees a block of one of its slabs. If the thread has thereby dropped more than it may keep,
-     * its current slabs join the others, so that they are dropped as soon as they are empty, too.
+     * Frees a block of one of its slabs. If the thread has thereby dropped more than it may keep
+     * since its last refill, its current slabs join the others, so that they are dropped as soon as
+     * they are empty, too.
      */
     void push(Slab slab, int index) {
         long before = droppedBytes;

@@ -3,9 +3,12 @@ package dev.kernelalloc.os;
 import dev.kernelalloc.os.KernelFiles.Content;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -24,6 +27,12 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
 
     /** Without a limit version 1 reports slightly less than {@code Long.MAX_VALUE}. */
     private static final long UNLIMITED = 1L << 60;
+
+    /**
+     * The kernel has no longer path, so a file with one is damaged. With it the ancestors of a
+     * group, each of which has a path, are bounded too.
+     */
+    private static final int PATH_MAX = 4096;
 
     /** The kernel appends this to the name of a removed group. */
     private static final String DELETED = " (deleted)";
@@ -176,29 +185,41 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
             shortage |= content.isTemporary();
         }
 
-        /** Version 2 has no limits for a controller that is mounted in version 1. */
+        /**
+         * Version 2 has no limits for a controller that is mounted in version 1. The kernel lists
+         * each hierarchy once.
+         */
         private void run(List<String> own) {
-            boolean inVersion1 = false;
             for (String line : own) {
                 String[] parts = line.split(":", 3); // hierarchy, controllers, path
                 if (parts.length == 3 && List.of(parts[1].split(",")).contains(controller)) {
-                    inVersion1 = true;
                     add(false, parts[2]);
+                    return;
                 }
             }
             for (String line : own) {
-                if (line.startsWith("0::") && !inVersion1) {
+                if (line.startsWith("0::")) {
                     add(true, line.substring("0::".length()));
+                    return;
                 }
             }
         }
 
         private void add(boolean version2, String name) {
+            if (name.length() > PATH_MAX) {
+                unknown.add(
+                        String.format(
+                                Locale.ROOT,
+                                "%s is malformed: path of %d bytes",
+                                OWN,
+                                name.length()));
+                return;
+            }
             String group =
                     name.endsWith(DELETED)
                             ? name.substring(0, name.length() - DELETED.length())
                             : name;
-            List<Mount> candidates = mounts(version2);
+            Collection<Mount> candidates = mounts(version2);
             boolean found = false;
             for (Mount mount : candidates) {
                 Optional<String> below = mount.below(group);
@@ -239,17 +260,22 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
             }
         }
 
-        private List<Mount> mounts(boolean version2) {
-            List<Mount> found = new ArrayList<>();
+        /** Returns the first mount of each part of the hierarchy: a second one shows the same. */
+        private Collection<Mount> mounts(boolean version2) {
+            Map<String, Mount> found = new LinkedHashMap<>();
             for (String line : mounts) {
                 // 36 35 98:0 /root/of/mount /mount/point options … - type source super-options
                 String[] halves = line.split(" - ", 2);
                 String[] left = halves[0].split(" ");
                 if (halves.length == 2 && left.length >= 5 && isOf(version2, halves[1])) {
-                    found.add(new Mount(unescaped(left[3]), unescaped(left[4])));
+                    String root = unescaped(left[3]);
+                    String point = unescaped(left[4]);
+                    if (root.length() <= PATH_MAX && point.length() <= PATH_MAX) {
+                        found.putIfAbsent(root, new Mount(root, point));
+                    }
                 }
             }
-            return found;
+            return found.values();
         }
 
         private boolean isOf(boolean version2, String typeAndOptions) {

@@ -112,6 +112,19 @@ class SlabHeapTest {
         assertThat(heap.counters().cachedBytes()).isPositive();
     }
 
+    @Test
+    void aThreadKeepsNothingEvenIfOthersHaveFreedAsMuchBefore() throws Exception {
+        int many = (int) (2 * THREAD_CACHE_BYTES / 1024);
+        long[] own = allocate(2 * many, 512);
+        long[] others = allocate(many, 1024);
+        inThreads(() -> freeAll(others));
+        long[] few = allocate(10, 1024); // collects what the other thread has freed
+        freeAll(few);
+        freeAll(own);
+        assertThat(heap.counters().cachedBytes()).isZero();
+        assertThat(heap.counters().capacityBytes()).isZero();
+    }
+
     // ---- threads that come and go -------------------------------------------------------------
 
     @Test

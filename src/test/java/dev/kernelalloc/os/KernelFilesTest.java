@@ -322,6 +322,32 @@ class KernelFilesTest {
         assertThat(ControlGroups.of(files(), "memory").unknown()).isEmpty();
     }
 
+    @ParameterizedTest
+    @CsvSource({"1, 1", "1, 100", "100, 1"})
+    @DisplayName("A damaged path or repeated lines make no more groups than the kernel can have")
+    void controlGroups_ofDamagedFiles_areNoMoreThanThereCanBe(int lines, int mounts)
+            throws Exception {
+        for (int depth : new int[] {2047, 5000}) {
+            String path = "/a".repeat(depth);
+            write("proc/self/cgroup", ("0::" + path + "\n").repeat(lines));
+            write("proc/self/mountinfo", MOUNT.repeat(mounts));
+            ControlGroups groups = ControlGroups.of(files(), "memory");
+            if (depth == 2047) {
+                assertThat(groups.groups()).hasSize(depth + 1);
+                assertThat(groups.unknown()).isEmpty();
+            } else {
+                assertThat(groups.groups()).isEmpty();
+                assertThat(groups.unknown())
+                        .containsExactly("/proc/self/cgroup is malformed: path of 10000 bytes");
+            }
+        }
+        write("proc/self/cgroup", "0::/a\n");
+        write("proc/self/mountinfo", MOUNT.replace("/sys", "/sys".repeat(2000)));
+        ControlGroups groups = ControlGroups.of(files(), "memory");
+        assertThat(groups.groups()).isEmpty();
+        assertThat(groups.unknown()).hasSize(1);
+    }
+
     @Test
     @DisplayName("A removed group still has its ancestors' limits")
     void memoryGroups_removedGroup_hasAncestors() throws Exception {
