@@ -272,9 +272,9 @@ public abstract class StructType<T> {
      * @param allocator the allocator
      * @param value the value, as in {@link #set(MemorySegment, Object)}
      * @return a segment of {@link #byteSize()} bytes, aligned to {@link #byteAlignment()}
-     * @throws IllegalArgumentException if a member of {@code value} does not fit. The memory stays
-     *     allocated: it ends with the arena. Of an allocator without an end of its own, use a box,
-     *     which frees it
+     * @throws IllegalArgumentException if a member of {@code value} does not fit, or a text would
+     *     get memory of the Java heap, which has no address. The memory stays allocated: it ends
+     *     with the arena. Of an allocator without an end of its own, use a box, which frees it
      * @throws NullPointerException if {@code value} or an object in it is null
      */
     public final MemorySegment allocate(SegmentAllocator allocator, T value) {

@@ -39,7 +39,14 @@ record TextPointerCodec(StructModel struct, String member, AddressCodec pointer)
                             + " StructType.allocate(allocator, value), or set the pointer by"
                             + " varHandle");
         }
-        return TEXTS.get().allocateFrom(text);
+        MemorySegment memory = TEXTS.get().allocateFrom(text);
+        if (!memory.isNative()) {
+            throw refused(
+                    text,
+                    "needs native memory, and the allocator returned memory of the Java heap,"
+                            + " which has no address: pass an Arena");
+        }
+        return memory;
     }
 
     private IllegalArgumentException refused(String text, String why) {

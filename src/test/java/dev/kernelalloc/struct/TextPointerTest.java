@@ -25,6 +25,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
@@ -111,6 +112,17 @@ class TextPointerTest {
             assertThat(NAME.get(name).text()).isNull();
             assertThat(name.get(ValueLayout.ADDRESS, 0).address()).isZero();
         }
+    }
+
+    @Test
+    @DisplayName("A text in the Java heap has no address: it is refused, never a wild pointer")
+    void allocate_inTheJavaHeap_refusesTexts() {
+        SegmentAllocator heap =
+                SegmentAllocator.slicingAllocator(MemorySegment.ofArray(new long[100]));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> NAME.allocate(heap, new Name("text")))
+                .withMessageContainingAll("text", "Java heap", "pass an Arena");
+        assertThat(NAME.get(NAME.allocate(heap, new Name(null)))).isEqualTo(new Name(null));
     }
 
     @Test
