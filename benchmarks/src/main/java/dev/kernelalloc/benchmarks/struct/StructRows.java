@@ -23,7 +23,9 @@ public final class StructRows {
         List<Row> rows = new ArrayList<>();
         for (Profile profile : Profile.values()) {
             rows.addAll(of(profile));
+            rows.addAll(mapped(profile));
         }
+        rows.addAll(calls());
         Case budget = definition("fifteenMilliseconds");
         rows.add(
                 row(
@@ -94,6 +96,46 @@ public final class StructRows {
                 peer("sum, Javolution struct" + after, sum(profile, "javolutionStruct"), rawSum));
     }
 
+    private static List<Row> mapped(Profile profile) {
+        String after = profile == Profile.POLLUTED ? ", after other types" : "";
+        Case reading = mapped(profile, "rawReading");
+        return List.of(
+                row(
+                        "views in a mapped file" + after,
+                        mapped(profile, "views"),
+                        reading,
+                        Bar.atMost(1.05)),
+                row(
+                        "records in a mapped file" + after,
+                        mapped(profile, "records"),
+                        reading,
+                        Bar.atMost(1.05)),
+                row(
+                        "views in a mapped file written" + after,
+                        mapped(profile, "writingViews"),
+                        mapped(profile, "rawWriting"),
+                        Bar.atMost(1.05)));
+    }
+
+    private static List<Row> calls() {
+        return List.of(
+                row(
+                        "C call, int by an out-parameter",
+                        call("out"),
+                        call("outOfSegment"),
+                        Bar.atMost(1.05)),
+                row(
+                        "C call, struct by a pointer",
+                        call("pointer"),
+                        call("pointerOfSegment"),
+                        Bar.atMost(1.05)),
+                row(
+                        "C call, text by a pointer in a struct",
+                        call("text"),
+                        call("textOfSegment"),
+                        Bar.atMost(1.05)));
+    }
+
     private static Row row(String name, Case subject, Case reference, Bar bar) {
         return Row.time(name, subject, Reference.to(reference), bar);
     }
@@ -108,6 +150,14 @@ public final class StructRows {
 
     private static Case sum(Profile profile, String method) {
         return JmhCase.of(SumBenchmark.class, method, Map.of("profile", profile.name()));
+    }
+
+    private static Case mapped(Profile profile, String method) {
+        return JmhCase.of(MappedBenchmark.class, method, Map.of("profile", profile.name()));
+    }
+
+    private static Case call(String method) {
+        return JmhCase.of(CallBenchmark.class, method, Map.of());
     }
 
     private static Case definition(String method) {
