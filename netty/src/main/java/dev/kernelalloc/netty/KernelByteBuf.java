@@ -81,8 +81,14 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
 
     private int capacity;
 
-    /** For {@link #internalNioBuffer}; made when it is first asked for. */
+    /**
+     * For {@link #internalNioBuffer}; made when it is first asked for, and kept for the next use of
+     * this object, which often gets the same block: so an event loop makes none.
+     */
     private @Nullable ByteBuffer internalNioBuffer;
+
+    /** The address of the first byte of {@link #internalNioBuffer}. */
+    private long nioAddress;
 
     private KernelByteBuf(Recycler.Handle<KernelByteBuf> handle) {
         super(0);
@@ -123,7 +129,6 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
         allocator = null; // a recycled buffer must not keep it, nor its class loader
         address = NO_ADDRESS;
         capacity = 0;
-        internalNioBuffer = null;
         owner.free(block);
         handle.unguardedRecycle(this);
     }
@@ -149,7 +154,6 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
             MemorySegment block = MemorySegment.ofAddress(address);
             address = alloc().reallocate(block, newCapacity).address();
             capacity = newCapacity;
-            internalNioBuffer = null;
             trimIndicesToCapacity(newCapacity);
         }
         return this;
@@ -471,10 +475,11 @@ final class KernelByteBuf extends AbstractReferenceCountedByteBuf {
     public ByteBuffer internalNioBuffer(int index, int length) {
         checkIndex(index, length);
         ByteBuffer whole = internalNioBuffer;
-        if (whole == null) {
+        if (whole == null || nioAddress != address || whole.capacity() != capacity) {
             whole = MEMORY.asSlice(address, capacity).asByteBuffer();
             internalNioBuffer = whole;
+            nioAddress = address;
         }
-        return whole.limit(index + length).position(index);
+        return whole.order(ByteOrder.BIG_ENDIAN).limit(index + length).position(index);
     }
 }

@@ -25,9 +25,13 @@ import org.junit.jupiter.api.Test;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -310,6 +314,45 @@ class KernelByteBufAllocatorTest {
             assertThat(buffer.internalNioBuffer(0, 64)).isSameAs(before);
             buffer.release();
             assertThat(limited.stats().liveBlocks()).isZero();
+        }
+    }
+
+    @Test
+    @DisplayName("A recycled buffer reuses its NIO buffer for the same block, and for no other")
+    void internalNioBuffer_ofARecycledBuffer_isReusedForTheSameBlock() throws Exception {
+        // Netty recycles objects in threads of its own alone.
+        FutureTask<Integer> task = new FutureTask<>(KernelByteBufAllocatorTest::countNioBuffers);
+        Thread thread = new FastThreadLocalThread(task);
+        thread.start();
+        assertThat(task.get()).isLessThan(500);
+        thread.join();
+    }
+
+    /** Returns how many NIO buffers 1,000 buffers had that were used one after the other. */
+    private static int countNioBuffers() {
+        try (PoolAllocator pool = PoolAllocator.create()) {
+            KernelByteBufAllocator buffers = new KernelByteBufAllocator(pool);
+            Set<ByteBuffer> made = Collections.newSetFromMap(new IdentityHashMap<>());
+            for (int i = 0; i < 1_000; i++) {
+                ByteBuf buffer = buffers.directBuffer(64);
+                ByteBuffer whole = buffer.internalNioBuffer(0, 64);
+                assertThat(whole.order()).isEqualTo(ByteOrder.BIG_ENDIAN);
+                assertThat(whole.position()).isZero();
+                assertThat(whole.limit()).isEqualTo(64);
+                made.add(whole);
+                buffer.internalNioBuffer(16, 8).order(ByteOrder.LITTLE_ENDIAN);
+                buffer.release();
+            }
+            ByteBuf shorter = buffers.directBuffer(60);
+            assertThat(shorter.internalNioBuffer(0, 60).capacity()).isEqualTo(60);
+            ByteBuf elsewhere = buffers.directBuffer(60);
+            elsewhere.setInt(0, 4711);
+            assertThat(elsewhere.internalNioBuffer(0, 60).getInt()).isEqualTo(4711);
+            elsewhere.capacity(1 << 20).setInt(0, 815);
+            assertThat(elsewhere.internalNioBuffer(0, 1 << 20).getInt()).isEqualTo(815);
+            shorter.release();
+            elsewhere.release();
+            return made.size();
         }
     }
 
