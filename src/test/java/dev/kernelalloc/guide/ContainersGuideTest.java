@@ -225,6 +225,16 @@ class ContainersGuideTest {
         // end
     }
 
+    @Test
+    void memoryWithoutAnOwner() {
+        // guide: auto
+        Arena lifetime = KernelAllocator.global().autoArena();
+        NativeSlice<Point> points = NativeSlice.over(POINT, lifetime.allocate(POINT.layout(), 3));
+        points.set(2, new Point(1, 2)); // nothing to close
+        // end
+        assertThat(points.get(2)).isEqualTo(new Point(1, 2));
+    }
+
     private static MemorySegment readPoints(Arena arena) {
         return arena.allocateFrom(ValueLayout.JAVA_INT, 3, 3, 1, 4);
     }
