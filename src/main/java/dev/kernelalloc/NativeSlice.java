@@ -5,15 +5,21 @@ import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.core.ChangeGuard;
 import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.IndexSpliterator;
+import dev.kernelalloc.core.MergeSort;
 import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.struct.StructType;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
+import java.util.AbstractList;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.NoSuchElementException;
 import java.util.Objects;
+import java.util.RandomAccess;
 import java.util.Spliterator;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -361,7 +367,13 @@ public abstract class NativeSlice<T> implements Iterable<T> {
         if (segment().isReadOnly()) {
             throw new IllegalArgumentException("the elements are read-only: " + segment());
         }
-        MergeSort.sort(this, order);
+        MergeSort.sort(
+                type(),
+                segment(),
+                length(),
+                guard(),
+                AbstractAllocator.blocksOf(PoolAllocator.shared()),
+                order);
     }
 
     /**
@@ -654,5 +666,154 @@ public abstract class NativeSlice<T> implements Iterable<T> {
                             of));
         }
         return (int) length();
+    }
+
+    // ---- views of the elements ----------------------------------------------------------------
+
+    /** The elements of a slice in their order, each read when it is asked for. */
+    private static final class ElementIterator<T> implements Iterator<T> {
+
+        private final NativeSlice<T> elements;
+        private long next;
+
+        ElementIterator(NativeSlice<T> elements) {
+            this.elements = elements;
+        }
+
+        @Override
+        public boolean hasNext() {
+            return next < elements.length();
+        }
+
+        @Override
+        public T next() {
+            if (!hasNext()) {
+                throw new NoSuchElementException();
+            }
+            return elements.get(next++);
+        }
+    }
+
+    /** The elements of a slice in their order, for the one thread that they belong to. */
+    private static final class ElementSpliterator<T> implements Spliterator<T> {
+
+        private final NativeSlice<T> elements;
+        private long next;
+
+        ElementSpliterator(NativeSlice<T> elements) {
+            this.elements = elements;
+        }
+
+        @Override
+        public boolean tryAdvance(Consumer<? super T> action) {
+            if (next == elements.length()) {
+                return false;
+            }
+            action.accept(elements.get(next++));
+            return true;
+        }
+
+        /** The loop of the elements' class, which the JIT compiles for their type. */
+        @Override
+        public void forEachRemaining(Consumer<? super T> action) {
+            if (next == 0) {
+                next = elements.length();
+                elements.forEach(action);
+            } else {
+                Spliterator.super.forEachRemaining(action);
+            }
+        }
+
+        /** Only a parallel stream asks: the parts would be other threads' work. */
+        @Override
+        public Spliterator<T> trySplit() {
+            throw confined();
+        }
+
+        @Override
+        public long estimateSize() {
+            return elements.length() - next;
+        }
+
+        @Override
+        public int characteristics() {
+            return ORDERED | SIZED | SUBSIZED | NONNULL;
+        }
+    }
+
+    /** The elements of a slice as a list of their number. */
+    static final class ElementList<T> extends AbstractList<T> implements RandomAccess {
+
+        private final NativeSlice<T> elements;
+        private final int size;
+
+        ElementList(NativeSlice<T> elements, int size) {
+            this.elements = elements;
+            this.size = size;
+        }
+
+        @Override
+        public int size() {
+            return size;
+        }
+
+        @Override
+        public T get(int index) {
+            return elements.get(index);
+        }
+
+        /** Not of live views: the one returned would show what has replaced it. */
+        @Override
+        public T set(int index, T value) {
+            if (elements.type().isView()) {
+                throw new UnsupportedOperationException(
+                        "elements are live views: write through them, or set one in the array"
+                                + " itself");
+            }
+            T old = elements.get(index);
+            elements.set(index, value);
+            return old;
+        }
+
+        @Override
+        public void forEach(Consumer<? super T> action) {
+            elements.forEach(action);
+        }
+
+        @Override
+        public void replaceAll(UnaryOperator<T> operator) {
+            elements.guard().enter();
+            try {
+                for (int i = 0; i < size; i++) {
+                    set(i, operator.apply(get(i)));
+                }
+            } finally {
+                elements.guard().exit();
+            }
+        }
+
+        /** Returns the listed elements. */
+        NativeSlice<T> elements() {
+            return elements;
+        }
+
+        /** In the memory: what a list does otherwise, with an array of views, would mix them up. */
+        @Override
+        @SuppressWarnings("unchecked") // without an order they must be comparable with each other
+        public void sort(@Nullable Comparator<? super T> order) {
+            elements.sort(
+                    order == null ? (Comparator<? super T>) Comparator.naturalOrder() : order);
+        }
+
+        @Override
+        public Spliterator<T> spliterator() {
+            return elements.spliterator();
+        }
+    }
+
+    static WrongThreadException confined() {
+        return new WrongThreadException(
+                "the elements are confined to one thread: a parallel stream cannot reach them."
+                        + " Share the array, and stream over a lease; or copy the values first");
     }
 }

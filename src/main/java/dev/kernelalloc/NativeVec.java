@@ -359,7 +359,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
     public final void addAll(Collection<? extends T> values) {
         block().requireAccess();
         guard.requireFree();
-        if (values instanceof ElementList<?> list && list.elements().type() == type) {
+        if (values instanceof NativeSlice.ElementList<?> list && list.elements().type() == type) {
             addAll((NativeSlice<T>) list.elements());
             return;
         }
@@ -905,7 +905,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         /** Only a parallel stream asks. */
         @Override
         public Spliterator<T> trySplit() {
-            throw ElementSpliterator.confined();
+            throw NativeSlice.confined();
         }
 
         @Override

@@ -1,7 +1,7 @@
-package dev.kernelalloc;
+package dev.kernelalloc.core;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.bulk.BulkMemory;
-import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
@@ -14,7 +14,7 @@ import java.util.Comparator;
  * while an element is missing: an element is moved when its place is known, and a merge that ends
  * early puts the rest of its left half back into the gap, which is as large.
  */
-final class MergeSort<T> {
+public final class MergeSort<T> {
 
     /** Runs so short are sorted by moving each element to its place. */
     private static final int RUN = 8;
@@ -25,32 +25,45 @@ final class MergeSort<T> {
     private final MemorySegment room;
     private final Comparator<? super T> order;
 
-    private MergeSort(NativeSlice<T> slice, MemorySegment room, Comparator<? super T> order) {
-        this.type = slice.type();
-        this.stride = NativeSlice.stride(type);
-        this.elements = slice.segment();
+    private MergeSort(
+            StructType<T> type,
+            long stride,
+            MemorySegment elements,
+            MemorySegment room,
+            Comparator<? super T> order) {
+        this.type = type;
+        this.stride = stride;
+        this.elements = elements;
         this.room = room;
         this.order = order;
     }
 
-    static <T> void sort(NativeSlice<T> slice, Comparator<? super T> order) {
-        long length = slice.length();
+    /**
+     * Sorts the elements of a segment.
+     *
+     * @param length the number of elements
+     * @param guard refuses changes to the owner of the elements meanwhile
+     * @param blocks supply the room
+     */
+    public static <T> void sort(
+            StructType<T> type,
+            MemorySegment elements,
+            long length,
+            ChangeGuard guard,
+            CheckedBlocks blocks,
+            Comparator<? super T> order) {
         if (length < 2) {
             return;
         }
-        long stride = NativeSlice.stride(slice.type());
+        long stride = Alignment.up(type.byteSize(), type.byteAlignment());
         OwnedBlock room =
-                OwnedBlock.allocate(
-                        AbstractAllocator.blocksOf(PoolAllocator.shared()),
-                        length / 2 * stride,
-                        slice.type().byteAlignment(),
-                        false);
+                OwnedBlock.allocate(blocks, length / 2 * stride, type.byteAlignment(), false);
         try {
-            slice.guard().enter();
+            guard.enter();
             try {
-                new MergeSort<>(slice, room.segment(), order).sort(0, length);
+                new MergeSort<>(type, stride, elements, room.segment(), order).sort(0, length);
             } finally {
-                slice.guard().exit();
+                guard.exit();
             }
         } finally {
             room.close();
