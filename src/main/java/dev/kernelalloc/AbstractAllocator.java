@@ -15,10 +15,14 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /** An allocator over {@link CheckedBlocks}, which fulfil its contract. */
 abstract sealed class AbstractAllocator implements KernelAllocator
         permits PoolAllocator, PhysicalAllocator {
+
+    /** Supplies the blocks of the global allocator, which may be chosen by that. */
+    static final Supplier<CheckedBlocks> BLOCKS_OF_GLOBAL = new BlocksOfGlobal();
 
     /** The blocks of boxes, arenas and {@link #allocate(long, long)}. */
     final CheckedBlocks blocks;
@@ -33,6 +37,13 @@ abstract sealed class AbstractAllocator implements KernelAllocator
     /** Returns the blocks of an allocator, without a call through the interface. */
     static CheckedBlocks blocksOf(KernelAllocator allocator) {
         return ((AbstractAllocator) allocator).blocks;
+    }
+
+    private static final class BlocksOfGlobal implements Supplier<CheckedBlocks> {
+        @Override
+        public CheckedBlocks get() {
+            return blocksOf(KernelAllocator.global());
+        }
     }
 
     /** Returns the blocks that a raw block belongs to, if it is of this allocator at all. */
@@ -87,7 +98,7 @@ abstract sealed class AbstractAllocator implements KernelAllocator
 
     @Override
     public AllocatorStats stats() {
-        return StatsReader.read(blocks.registration());
+        return AllocatorStats.of(blocks.registration());
     }
 
     @Override

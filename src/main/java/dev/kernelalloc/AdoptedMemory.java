@@ -32,12 +32,12 @@ public final class AdoptedMemory implements AutoCloseable {
 
     /** Reachable as long as this is: it sees the frames. */
     @SuppressWarnings("unused")
-    private final PhysicalAllocator allocator;
+    private final Object allocator;
 
     private final MemorySegment memory;
     private final Adoption adoption;
 
-    AdoptedMemory(PhysicalAllocator allocator, MemorySegment memory, Adoption adoption) {
+    AdoptedMemory(Object allocator, MemorySegment memory, Adoption adoption) {
         this.allocator = allocator;
         this.memory = memory;
         this.adoption = adoption;

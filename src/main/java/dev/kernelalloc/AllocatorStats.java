@@ -1,6 +1,13 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.core.Registration;
+import dev.kernelalloc.core.TextTable;
+import dev.kernelalloc.frames.Frames;
+import dev.kernelalloc.heap.Blocks;
+import dev.kernelalloc.heap.Counters;
+import dev.kernelalloc.heap.Tally;
 import dev.kernelalloc.physical.Guarantee;
+import dev.kernelalloc.physical.PhysicalSlab;
 
 import org.jspecify.annotations.Nullable;
 
@@ -186,6 +193,10 @@ public final class AllocatorStats {
 
         static final Amount NONE = new Amount(0, 0);
 
+        private static Amount of(Tally tally) {
+            return new Amount(tally.blocks(), tally.bytes());
+        }
+
         Amount plus(Amount other) {
             return new Amount(blocks + other.blocks, bytes + other.bytes);
         }
@@ -220,6 +231,17 @@ public final class AllocatorStats {
             return live + cached + remote + free + quarantined;
         }
 
+        private static SizeClass of(Counters.OfClass one) {
+            return new SizeClass(
+                    one.blockBytes(),
+                    one.slabs(),
+                    one.live(),
+                    one.cached(),
+                    one.remote(),
+                    one.free(),
+                    one.quarantined());
+        }
+
         private SizeClass plus(SizeClass other) {
             return new SizeClass(
                     blockBytes,
@@ -242,9 +264,16 @@ public final class AllocatorStats {
      */
     public record Large(Amount live, Amount free, Amount quarantined) {
 
-        static final Large NONE = new Large(Amount.NONE, Amount.NONE, Amount.NONE);
+        private static final Large NONE = new Large(Amount.NONE, Amount.NONE, Amount.NONE);
 
-        Large plus(Large other) {
+        private static Large of(Counters.Large large) {
+            return new Large(
+                    Amount.of(large.live()),
+                    Amount.of(large.free()),
+                    Amount.of(large.quarantined()));
+        }
+
+        private Large plus(Large other) {
             return new Large(
                     live.plus(other.live),
                     free.plus(other.free),
@@ -269,6 +298,14 @@ public final class AllocatorStats {
             guarantees = Set.copyOf(guarantees);
         }
 
+        private static Chunks of(PhysicalSlab slab) {
+            return new Chunks(
+                    MemoryKind.of(slab.provenance().backing()),
+                    slab.guarantees(),
+                    1,
+                    slab.memory().byteSize());
+        }
+
         private Chunks plus(Chunks other) {
             return new Chunks(kind, guarantees, count + other.count, bytes + other.bytes);
         }
@@ -276,19 +313,46 @@ public final class AllocatorStats {
         private List<Guarantee> sortedGuarantees() {
             return guarantees.stream().sorted().toList();
         }
+
+        private String promised() {
+            return guarantees.isEmpty()
+                    ? "nothing"
+                    : sortedGuarantees().stream()
+                            .map(one -> one.name().toLowerCase(Locale.ROOT))
+                            .collect(Collectors.joining("+"));
+        }
+    }
+
+    /** Reads the present counters of an allocator. */
+    static AllocatorStats of(Registration registration) {
+        Frames frames = registration.frames();
+        List<Counters> counters = registration.blocks().stream().map(Blocks::counters).toList();
+        return of(
+                registration.tag(),
+                1,
+                counters.stream()
+                        .flatMap(one -> one.classes().stream())
+                        .map(SizeClass::of)
+                        .toList(),
+                counters.stream().map(one -> Large.of(one.large())).reduce(Large.NONE, Large::plus),
+                registration.blocks().getFirst().peakBytes(),
+                frames == null ? ofRanges(counters, registration) : ofPages(frames),
+                registration.refusals());
+    }
+
+    private static List<Chunks> ofRanges(List<Counters> counters, Registration registration) {
+        MemoryKind kind = registration.isSupplied() ? MemoryKind.SUPPLIED : MemoryKind.SYSTEM_HEAP;
+        Tally sum = counters.stream().map(Counters::chunks).reduce(Tally.NONE, Tally::plus);
+        return sum.blocks() == 0
+                ? List.of()
+                : List.of(new Chunks(kind, Set.of(), sum.blocks(), sum.bytes()));
+    }
+
+    private static List<Chunks> ofPages(Frames frames) {
+        return frames.map().slabs().stream().map(Chunks::of).toList();
     }
 
     /** With the sums; what has the same size, or is of the same kind, becomes one. */
-    static AllocatorStats of(
-            String tag,
-            List<SizeClass> sizeClasses,
-            Large large,
-            long peakBytes,
-            List<Chunks> chunks,
-            Map<AllocationException.Reason, Long> refusals) {
-        return of(tag, 1, sizeClasses, large, peakBytes, chunks, refusals);
-    }
-
     private static AllocatorStats of(
             String tag,
             int allocators,
@@ -356,10 +420,16 @@ public final class AllocatorStats {
      * @return one element per tag, the largest capacity first
      */
     public static List<AllocatorStats> byTag() {
-        return StatsReader.byTag();
+        Map<String, AllocatorStats> sums = new TreeMap<>();
+        Registration.all()
+                .map(AllocatorStats::of)
+                .forEach(one -> sums.merge(one.tag(), one, AllocatorStats::plus));
+        List<AllocatorStats> largestFirst = new ArrayList<>(sums.values());
+        largestFirst.sort(Comparator.comparingLong(AllocatorStats::capacityBytes).reversed());
+        return List.copyOf(largestFirst);
     }
 
-    AllocatorStats plus(AllocatorStats other) {
+    private AllocatorStats plus(AllocatorStats other) {
         Map<AllocationException.Reason, Long> bothRefused =
                 new EnumMap<>(AllocationException.Reason.class);
         bothRefused.putAll(values.refusals);
@@ -472,7 +542,59 @@ public final class AllocatorStats {
      * @return the text, which ends with a line separator; its form may change
      */
     public String describe() {
-        return new StatsTable(this).toString();
+        String allocators = values.allocators > 1 ? ", " + values.allocators + " allocators" : "";
+        return "'" + values.tag + "'" + allocators + "\n" + uses() + sizes() + memory() + reasons();
+    }
+
+    private TextTable uses() {
+        TextTable table = new TextTable("", "blocks", "bytes");
+        table.add("live", values.live.blocks, values.live.bytes);
+        table.add("cached", values.cached.blocks, values.cached.bytes);
+        table.add("remote", values.remote.blocks, values.remote.bytes);
+        table.add("free", values.free.blocks, values.free.bytes);
+        table.add("quarantined", values.quarantined.blocks, values.quarantined.bytes);
+        table.add("capacity", values.capacity.blocks, values.capacity.bytes);
+        table.add("at most", "", values.peakBytes);
+        return table;
+    }
+
+    private TextTable sizes() {
+        TextTable table =
+                new TextTable("size", "slabs", "live", "cached", "remote", "free", "quarantined");
+        for (SizeClass one : values.sizeClasses) {
+            table.add(
+                    one.blockBytes,
+                    one.slabs,
+                    one.live,
+                    one.cached,
+                    one.remote,
+                    one.free,
+                    one.quarantined);
+        }
+        Large large = values.large;
+        if (!large.equals(Large.NONE)) {
+            table.add(
+                    "larger",
+                    "",
+                    large.live.blocks,
+                    "",
+                    "",
+                    large.free.blocks,
+                    large.quarantined.blocks);
+        }
+        return table;
+    }
+
+    private TextTable memory() {
+        TextTable table = new TextTable("memory of", "pieces", "bytes", "promised");
+        values.chunks.forEach(one -> table.add(one.kind, one.count, one.bytes, one.promised()));
+        return table;
+    }
+
+    private TextTable reasons() {
+        TextTable table = new TextTable("refused", "requests");
+        new TreeMap<>(values.refusals).forEach(table::add);
+        return table;
     }
 
     /** Returns whether another object has the same numbers. */

@@ -42,8 +42,16 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
      */
     public abstract List<PhysicalExtent> extents();
 
-    /** Returns the array that is leased. */
-    abstract SharedArray<T> array();
+    /**
+     * Returns a lease of the calling thread that continues this one, even after the array is
+     * closed.
+     *
+     * @throws IllegalStateException if the memory was freed
+     */
+    abstract ArrayLease<T> join();
+
+    /** Describes the guarantee of the pages, for people. */
+    abstract String guarantee();
 
     /** For the thread of this lease. */
     abstract void forEach(long from, long to, Consumer<? super T> action);
@@ -60,7 +68,7 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
         if (!segment().scope().isAlive()) {
             throw new IllegalStateException(this + ": its stream ends with it");
         }
-        try (ArrayLease<T> own = array().join()) {
+        try (ArrayLease<T> own = join()) {
             own.forEach(from, to, action);
         }
     }
@@ -93,6 +101,6 @@ public abstract class ArrayLease<T> extends NativeSlice<T> implements AutoClosea
      */
     @Override
     public final String toString() {
-        return show("ArrayLease", array().guarantee());
+        return show("ArrayLease", guarantee());
     }
 }

@@ -107,6 +107,11 @@ public final class Lease<T> implements AutoCloseable {
         return box.block().origin().extents(mine.address(), mine.byteSize());
     }
 
+    /** Describes the guarantee of the pages, for people. */
+    String guarantee() {
+        return box.block().origin().guarantee();
+    }
+
     /**
      * Returns the struct type of the memory.
      *

@@ -11,6 +11,7 @@ import java.lang.invoke.MethodHandles;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /** A lease of an array. Copied by {@link CopyPerType}. */
 final class LeaseOf<T> extends ArrayLease<T> {
@@ -20,20 +21,23 @@ final class LeaseOf<T> extends ArrayLease<T> {
                     MethodHandles.lookup(),
                     StructType.class,
                     Lease.class,
-                    SharedArray.class,
+                    Supplier.class,
                     long.class);
 
     private final StructType<T> type;
     private final Lease<T> lease;
-    private final SharedArray<T> array;
+
+    /** Makes a lease for another thread that continues this one. */
+    private final Supplier<ArrayLease<T>> joining;
+
     private final MemorySegment segment;
     private final long length;
     private final ChangeGuard guard = new ChangeGuard();
 
-    LeaseOf(StructType<T> type, Lease<T> lease, SharedArray<T> array, long length) {
+    LeaseOf(StructType<T> type, Lease<T> lease, Supplier<ArrayLease<T>> joining, long length) {
         this.type = type;
         this.lease = lease;
-        this.array = array;
+        this.joining = joining;
         this.segment = lease.segment();
         this.length = length;
     }
@@ -44,10 +48,10 @@ final class LeaseOf<T> extends ArrayLease<T> {
      */
     @SuppressWarnings("unchecked") // a copy for T
     static <T> ArrayLease<T> make(
-            StructType<T> type, Lease<T> lease, SharedArray<T> array, long length) {
+            StructType<T> type, Lease<T> lease, Supplier<ArrayLease<T>> joining, long length) {
         try {
             return (ArrayLease<T>)
-                    (Object) COPIES.constructor(type).invokeExact(type, lease, array, length);
+                    (Object) COPIES.constructor(type).invokeExact(type, lease, joining, length);
         } catch (Throwable e) {
             throw CopyPerType.unchecked(e);
         }
@@ -74,8 +78,13 @@ final class LeaseOf<T> extends ArrayLease<T> {
     }
 
     @Override
-    SharedArray<T> array() {
-        return array;
+    ArrayLease<T> join() {
+        return joining.get();
+    }
+
+    @Override
+    String guarantee() {
+        return lease.guarantee();
     }
 
     @Override

@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * A fixed number of values in native memory, and the owner of that memory, for all threads: they
@@ -58,6 +59,12 @@ public final class SharedArray<T> implements AutoCloseable {
      */
     private final SharedBox<T> memory;
 
+    /**
+     * Makes a lease for another thread that continues an outstanding one, even after {@link
+     * #close}.
+     */
+    private final Supplier<ArrayLease<T>> joining;
+
     private SharedArray(
             StructType<T> type,
             long length,
@@ -67,6 +74,7 @@ public final class SharedArray<T> implements AutoCloseable {
         this.length = length;
         this.unowned = unowned;
         this.memory = new SharedBox<>(type, block);
+        this.joining = () -> view(memory.join());
     }
 
     /**
@@ -127,7 +135,8 @@ public final class SharedArray<T> implements AutoCloseable {
         long bytes = mapped.byteSize();
         Origin origin =
                 Tracked.sampled(
-                        new Origin.External(mapped, _ -> mapping.close(), GlobalAllocator.BLOCKS),
+                        new Origin.External(
+                                mapped, _ -> mapping.close(), AbstractAllocator.BLOCKS_OF_GLOBAL),
                         address,
                         bytes);
         try {
@@ -181,19 +190,9 @@ public final class SharedArray<T> implements AutoCloseable {
         return view(memory.lease());
     }
 
-    /**
-     * Returns a lease for another thread that continues an outstanding lease, even after {@link
-     * #close}.
-     *
-     * @throws IllegalStateException if the memory was freed
-     */
-    ArrayLease<T> join() {
-        return view(memory.join());
-    }
-
     private ArrayLease<T> view(Lease<T> lease) {
         try {
-            return LeaseOf.make(type, lease, this, length);
+            return LeaseOf.make(type, lease, joining, length);
         } catch (Throwable e) {
             lease.close(); // the Java heap or stack is exhausted
             throw e;
@@ -221,11 +220,6 @@ public final class SharedArray<T> implements AutoCloseable {
      */
     public long leases() {
         return memory.leases();
-    }
-
-    /** Describes the guarantee of the pages, for people. */
-    String guarantee() {
-        return memory.block().origin().guarantee();
     }
 
     // ---- the end ------------------------------------------------------------------------------
