@@ -21,14 +21,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** The examples of docs/ownership.md: each part between the marks stands there, and runs here. */
 class BoxGuideTest {
@@ -175,16 +172,16 @@ class BoxGuideTest {
         String examples =
                 Files.readString(
                         ROOT.resolve("src/test/java/dev/kernelalloc/box/BoxGuideTest.java"));
-        assertThat(find(guide(), "(?ms)^```java\\n(.*?)^```$"))
+        assertThat(TestSources.groups(guide(), "(?ms)^```java\\n(.*?)^```$"))
                 .containsExactlyInAnyOrderElementsOf(
-                        find(examples, "(?ms)^ *// guide: \\S+\\n(.*?)^ *// end$"))
+                        TestSources.groups(examples, "(?ms)^ *// guide: \\S+\\n(.*?)^ *// end$"))
                 .hasSize(8);
     }
 
     /** A test is named there as {@code `Class.method`}. */
     @Test
     void everyTestThatTheGuideNamesExists() throws IOException {
-        List<String> named = find(guide(), "`(\\w+(?:Test|Contract)\\.\\w+)`");
+        List<String> named = TestSources.groups(guide(), "`(\\w+(?:Test|Contract)\\.\\w+)`");
         assertThat(named).hasSizeGreaterThan(20);
         for (String name : named) {
             int dot = name.indexOf('.');
@@ -195,14 +192,5 @@ class BoxGuideTest {
 
     private static String guide() throws IOException {
         return Files.readString(ROOT.resolve("docs/ownership.md"));
-    }
-
-    private static List<String> find(String text, String pattern) {
-        List<String> found = new ArrayList<>();
-        Matcher matcher = Pattern.compile(pattern).matcher(text);
-        while (matcher.find()) {
-            found.add(matcher.group(1).stripTrailing().stripIndent());
-        }
-        return found;
     }
 }

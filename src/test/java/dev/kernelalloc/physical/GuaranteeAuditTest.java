@@ -7,6 +7,7 @@ import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.NativeBox;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.struct.StructType;
+import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
 
@@ -17,12 +18,8 @@ import org.junit.jupiter.api.condition.OS;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -286,17 +283,7 @@ class GuaranteeAuditTest {
         }
 
         private static void call(String function, Object... arguments) throws Throwable {
-            MemoryLayout[] layouts = new MemoryLayout[arguments.length];
-            for (int i = 0; i < arguments.length; i++) {
-                boolean wide = arguments[i] instanceof Long;
-                layouts[i] = wide ? ValueLayout.JAVA_LONG : ValueLayout.JAVA_INT;
-            }
-            MethodHandle handle =
-                    Linker.nativeLinker()
-                            .downcallHandle(
-                                    Linker.nativeLinker().defaultLookup().findOrThrow(function),
-                                    FunctionDescriptor.of(ValueLayout.JAVA_INT, layouts));
-            int result = (int) handle.invokeWithArguments(arguments);
+            int result = CFunctions.call(function, arguments);
             if (result != 0) {
                 throw new IllegalStateException(function + " returned " + result);
             }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.testing.Await;
+import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.host.HostGuardian;
@@ -21,12 +22,8 @@ import org.junit.jupiter.api.io.TempDir;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -252,7 +249,7 @@ class RefusedIoUringTest {
             MemorySegment limits = Arena.global().allocate(ValueLayout.JAVA_LONG, 2);
             limits.fill((byte) 0).setAtIndex(ValueLayout.JAVA_LONG, 0, FEW);
             limits.setAtIndex(ValueLayout.JAVA_LONG, 1, FEW);
-            call("setrlimit", RLIMIT_NOFILE, limits.address());
+            CFunctions.call("setrlimit", RLIMIT_NOFILE, limits.address());
             PhysicalRequest request =
                     PhysicalRequest.ofBytes(4096).atLeast(Guarantee.NEVER_MOVED).build();
             PhysicalAllocator physical = PhysicalAllocator.create();
@@ -287,7 +284,7 @@ class RefusedIoUringTest {
                                             : "-1"));
             physical.free(locked);
             int socket = sockets().getFirst();
-            call("close", socket);
+            CFunctions.call("close", socket);
             Verification found = physical.verify(pinned);
             List<Guarantee> lost = found.lost().stream().map(LostGuarantee::guarantee).toList();
             IO.println("closed: " + found.verdict() + " " + lost);
@@ -310,8 +307,8 @@ class RefusedIoUringTest {
         }
 
         private static int collapse(MemorySegment block) throws Throwable {
-            call("madvise", block.address(), HUGE_BYTES, MADV_HUGEPAGE);
-            return call("madvise", block.address(), HUGE_BYTES, MADV_COLLAPSE);
+            CFunctions.call("madvise", block.address(), HUGE_BYTES, MADV_HUGEPAGE);
+            return CFunctions.call("madvise", block.address(), HUGE_BYTES, MADV_COLLAPSE);
         }
 
         private static List<Integer> sockets() throws IOException {
@@ -325,20 +322,6 @@ class RefusedIoUringTest {
                 }
             }
             return sockets;
-        }
-
-        private static int call(String function, Object... arguments) throws Throwable {
-            MemoryLayout[] layouts = new MemoryLayout[arguments.length];
-            for (int i = 0; i < arguments.length; i++) {
-                boolean wide = arguments[i] instanceof Long;
-                layouts[i] = wide ? ValueLayout.JAVA_LONG : ValueLayout.JAVA_INT;
-            }
-            MethodHandle handle =
-                    Linker.nativeLinker()
-                            .downcallHandle(
-                                    Linker.nativeLinker().defaultLookup().findOrThrow(function),
-                                    FunctionDescriptor.of(ValueLayout.JAVA_INT, layouts));
-            return (int) handle.invokeWithArguments(arguments);
         }
     }
 

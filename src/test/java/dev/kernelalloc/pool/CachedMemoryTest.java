@@ -18,26 +18,12 @@ class CachedMemoryTest {
 
     private static final int MAX_BYTES = 24 << 20;
 
-    enum Kind {
-        USUAL,
-        UNCACHED,
-        HARDENED;
-
-        PoolAllocator make() {
-            return switch (this) {
-                case USUAL -> PoolAllocator.builder().cacheBytes(8 << 20, 64 << 20).build();
-                case UNCACHED -> PoolAllocator.builder().cacheBytes(0, 0).build();
-                case HARDENED -> PoolAllocator.builder().hardened(true).build();
-            };
-        }
-    }
-
     @ParameterizedTest
     @EnumSource
-    void whatAThreadThatHasDiedLeavesGoesBackByItselfOrWhenTrimmed(Kind kind) throws Exception {
+    void whatAThreadThatHasDiedLeavesGoesBackByItselfOrWhenTrimmed(PoolKind kind) throws Exception {
         try (PoolAllocator pool = kind.make()) {
             inAnotherThread(() -> useEveryClass(pool));
-            if (kind != Kind.HARDENED) { // what is in quarantine stays there until trimmed
+            if (kind != PoolKind.HARDENED) { // what is in quarantine stays there until trimmed
                 Await.until("idle memory goes back", () -> pool.stats().capacityBytes() == 0);
             }
             inAnotherThread(() -> useEveryClass(pool));

@@ -23,6 +23,7 @@ import dev.kernelalloc.struct.Flexible;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.FullHeap;
 
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -131,7 +132,7 @@ class JavaHeapExhaustionTest {
                 threads[i] = start(virtual, users[i]);
             }
             pause();
-            Object[] filling = fill();
+            Object[] filling = FullHeap.fill();
             full.set(true);
             for (int i = 0; i < THREADS; i++) {
                 while (threads[i].isAlive()) {
@@ -175,22 +176,6 @@ class JavaHeapExhaustionTest {
             } else {
                 LockSupport.parkNanos(100_000);
             }
-        }
-
-        /** Everything but the last bytes; reachable through the first element. */
-        private static Object[] fill() {
-            Object[] all = new Object[1];
-            for (int bytes = 1 << 20; bytes >= 16; bytes /= 2) {
-                try {
-                    while (true) {
-                        Object[] next = new Object[] {all[0], new byte[bytes]};
-                        all[0] = next;
-                    }
-                } catch (OutOfMemoryError _) {
-                    // smaller ones
-                }
-            }
-            return all;
         }
 
         /** Allocates and frees; what it needs of Java it has before. */
@@ -283,7 +268,7 @@ class JavaHeapExhaustionTest {
             }
             Owners owners = new Owners(allocator);
             IO.println("alive before: " + allocator.stats().liveBlocks());
-            Object[] filling = FillTheHeap.fill();
+            Object[] filling = FullHeap.fill();
             owners.close();
             filling[0] = null;
             IO.println("closed then: " + owners.closed);

@@ -10,6 +10,8 @@ import dev.kernelalloc.heap.SystemChunks;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.FullHeap;
+import dev.kernelalloc.testing.SmallStack;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,7 +19,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
-import java.util.concurrent.FutureTask;
 
 /** Wherever the Java stack or heap ends, what is charged is what the system has given. */
 class LimitsExhaustionTest {
@@ -47,14 +48,7 @@ class LimitsExhaustionTest {
         int interrupted = 0;
         for (int i = 0; i < THREADS; i++) {
             Overflow overflow = new Overflow(child, i);
-            FutureTask<Void> task = new FutureTask<>(overflow::run, null);
-            Thread thread =
-                    virtual
-                            ? Thread.ofVirtual().unstarted(task)
-                            : Thread.ofPlatform().stackSize(256 << 10).unstarted(task);
-            thread.start();
-            thread.join();
-            task.get();
+            SmallStack.run(virtual, overflow::run);
             interrupted += overflow.interrupted;
             Await.until( // the trim thread may be giving something back
                     "charged as much as is taken",
@@ -168,7 +162,7 @@ class LimitsExhaustionTest {
             for (int i = 0; i < CALLS; i++) {
                 sizes[i] = random.nextInt(i % 10 == 0 ? 200_000 : 20_000);
             }
-            Object[] filling = fill();
+            Object[] filling = FullHeap.fill();
             int refused = 0;
             for (int i = 0; i < CALLS; i++) {
                 try {
@@ -209,22 +203,6 @@ class LimitsExhaustionTest {
             IO.println("taken too much: " + (source.mostOut() > LIMIT));
             IO.println("charged at the end: " + parent.charged());
             IO.println("taken at the end: " + source.bytesOut());
-        }
-
-        /** Everything but the last bytes; reachable through the first element. */
-        private static Object[] fill() {
-            Object[] all = new Object[1];
-            for (int bytes = 1 << 20; bytes >= 16; bytes /= 2) {
-                try {
-                    while (true) {
-                        Object[] next = new Object[] {all[0], new byte[bytes]};
-                        all[0] = next;
-                    }
-                } catch (OutOfMemoryError _) {
-                    // smaller ones
-                }
-            }
-            return all;
         }
     }
 }

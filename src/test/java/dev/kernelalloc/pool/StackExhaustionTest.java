@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kernelalloc.AllocatorStats;
 import dev.kernelalloc.PoolAllocator;
+import dev.kernelalloc.testing.SmallStack;
 import dev.kernelalloc.testing.Stamp;
 
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,7 +15,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Random;
-import java.util.concurrent.FutureTask;
 import java.util.stream.IntStream;
 
 /**
@@ -54,14 +54,7 @@ class StackExhaustionTest {
         int interrupted = 0;
         for (int i = 0; i < THREADS; i++) {
             Overflow overflow = new Overflow(pool, i);
-            FutureTask<Void> task = new FutureTask<>(overflow::run, null);
-            Thread thread =
-                    virtual
-                            ? Thread.ofVirtual().unstarted(task)
-                            : Thread.ofPlatform().stackSize(256 << 10).unstarted(task);
-            thread.start();
-            thread.join();
-            task.get();
+            SmallStack.run(virtual, overflow::run);
             interrupted += overflow.interrupted;
         }
         assertThat(interrupted).isEqualTo(THREADS * OVERFLOWS_EACH);
@@ -83,9 +76,7 @@ class StackExhaustionTest {
             use(pool);
             for (int i = 0; i < THREADS; i++) {
                 Growth growth = new Growth(pool, new Random(i));
-                FutureTask<Void> task = new FutureTask<>(growth::run, null);
-                Thread.ofPlatform().stackSize(256 << 10).start(task);
-                task.get();
+                SmallStack.run(false, growth::run);
             }
             assertThat(pool.stats().liveBlocks()).isZero();
         }

@@ -22,24 +22,10 @@ class ZeroedBlocksTest {
 
     private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[MAX_BYTES]);
 
-    enum Kind {
-        USUAL,
-        UNCACHED,
-        HARDENED;
-
-        PoolAllocator make() {
-            return switch (this) {
-                case USUAL -> PoolAllocator.builder().cacheBytes(8 << 20, 64 << 20).build();
-                case UNCACHED -> PoolAllocator.builder().cacheBytes(0, 0).build();
-                case HARDENED -> PoolAllocator.builder().hardened(true).build();
-            };
-        }
-    }
-
     /** Fresh, then from the cache of the thread, or the one of large blocks. */
     @ParameterizedTest
     @EnumSource
-    void ofEverySizeWhenNewAndWhenUsedAgain(Kind kind) {
+    void ofEverySizeWhenNewAndWhenUsedAgain(PoolKind kind) {
         try (PoolAllocator pool = kind.make()) {
             forEachSize(
                     bytes -> {
@@ -55,7 +41,7 @@ class ZeroedBlocksTest {
     /** More than a cache holds, freed by one thread, taken by another. */
     @ParameterizedTest
     @EnumSource
-    void whereBlocksTravelBetweenThreads(Kind kind) throws Exception {
+    void whereBlocksTravelBetweenThreads(PoolKind kind) throws Exception {
         try (PoolAllocator pool = kind.make()) {
             for (int bytes : new int[] {8, 64, 200, 1000, 5000, 20_000}) {
                 List<MemorySegment> dirty = new ArrayList<>();
@@ -77,7 +63,7 @@ class ZeroedBlocksTest {
     /** Every second block stays alive, so slabs stay while their free pages go. */
     @ParameterizedTest
     @EnumSource
-    void afterPagesHaveGoneBack(Kind kind) throws Exception {
+    void afterPagesHaveGoneBack(PoolKind kind) throws Exception {
         try (PoolAllocator pool = kind.make()) {
             int bytes = 16 << 10;
             List<MemorySegment> kept = new ArrayList<>();
@@ -104,7 +90,7 @@ class ZeroedBlocksTest {
     /** Small segments are cut from chunks that were dirty blocks before, large ones have blocks. */
     @ParameterizedTest
     @EnumSource
-    void inArenas(Kind kind) {
+    void inArenas(PoolKind kind) {
         try (PoolAllocator pool = kind.make()) {
             for (int round = 0; round < 20; round++) {
                 for (boolean shared : new boolean[] {false, true}) {

@@ -3,6 +3,7 @@ package dev.kernelalloc.testing;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
@@ -92,6 +93,25 @@ public final class CFunctions {
         } catch (Throwable e) {
             throw new AssertionError(e);
         }
+    }
+
+    /**
+     * Calls a function that returns an int.
+     *
+     * @param arguments ints and longs, for parameters of these sizes
+     */
+    public static int call(String function, Object... arguments) throws Throwable {
+        MemoryLayout[] layouts = new MemoryLayout[arguments.length];
+        for (int i = 0; i < arguments.length; i++) {
+            boolean wide = arguments[i] instanceof Long;
+            layouts[i] = wide ? ValueLayout.JAVA_LONG : ValueLayout.JAVA_INT;
+        }
+        Linker linker = Linker.nativeLinker();
+        MethodHandle handle =
+                linker.downcallHandle(
+                        linker.defaultLookup().findOrThrow(function),
+                        FunctionDescriptor.of(ValueLayout.JAVA_INT, layouts));
+        return (int) handle.invokeWithArguments(arguments);
     }
 
     /** A copy of a C string that must be freed; of size 0, as C code hands it over. */

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** The sources of the tests, for checks of the documents that name tests. */
@@ -13,6 +15,15 @@ public final class TestSources {
             Path.of(System.getProperty("project.basedir", "."), "src/test/java");
 
     private TestSources() {}
+
+    /** Returns what a pattern's first group matches in a text, without common indentation. */
+    public static List<String> groups(String text, String pattern) {
+        return Pattern.compile(pattern)
+                .matcher(text)
+                .results()
+                .map(match -> match.group(1).stripTrailing().stripIndent())
+                .toList();
+    }
 
     /** Returns the source of a class of the tests, in whatever package it is. */
     public static Path find(String simpleName) throws IOException {
