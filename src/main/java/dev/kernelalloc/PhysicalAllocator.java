@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.Limits;
 import dev.kernelalloc.core.Registration;
@@ -410,7 +411,7 @@ public final class PhysicalAllocator extends AbstractAllocator {
         long pageBytes = os.pageBytes();
         if (memory.isReadOnly()
                 || request.guarded()
-                || ((address | bytes) & pageBytes - 1) != 0
+                || !Alignment.isAligned(address | bytes, pageBytes)
                 || frames.map().overlaps(address, bytes)) {
             throw new IllegalArgumentException(
                     String.format(

@@ -10,6 +10,11 @@ public final class Alignment {
         return number > 0 && (number & number - 1) == 0;
     }
 
+    /** Returns whether an address, or a number of bytes, is a multiple of an alignment. */
+    public static boolean isAligned(long address, long alignment) {
+        return (address & alignment - 1) == 0;
+    }
+
     /** Returns the smallest multiple of an alignment that is not below a number of bytes. */
     public static long up(long bytes, long alignment) {
         return bytes + alignment - 1 & -alignment;

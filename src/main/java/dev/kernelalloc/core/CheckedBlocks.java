@@ -502,7 +502,7 @@ public final class CheckedBlocks implements Origin, Budget.Holder {
 
     public void requireOpen() {
         if (blocks.isClosed()) {
-            throw new IllegalStateException("allocator '" + tag + "' is closed");
+            throw Blocks.closed(tag);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.kernelalloc.core;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.os.Refusal;
@@ -125,7 +126,7 @@ public final class SuppliedChunks implements ChunkSource {
         if (memory.byteSize() < bytes) {
             return "is smaller than " + bytes + " bytes";
         }
-        if (memory.address() == 0 || (memory.address() & alignment - 1) != 0) {
+        if (memory.address() == 0 || !Alignment.isAligned(memory.address(), alignment)) {
             return "is not aligned to " + alignment + " bytes";
         }
         boolean lives =

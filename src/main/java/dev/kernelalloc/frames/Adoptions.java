@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.Mapping;
 import dev.kernelalloc.os.OperatingSystem;
@@ -201,7 +202,7 @@ final class Adoptions {
     }
 
     private static void requireAlignment(PhysicalRequest request, long address) throws Refusal {
-        if ((address & request.alignment() - 1) != 0) {
+        if (!Alignment.isAligned(address, request.alignment())) {
             throw new Refusal.Fragmented(
                     String.format(
                             Locale.ROOT,

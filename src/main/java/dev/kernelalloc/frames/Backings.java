@@ -1,6 +1,5 @@
 package dev.kernelalloc.frames;
 
-import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
@@ -88,10 +87,5 @@ final class Backings {
     /** Returns whether base pages do not meet the request. */
     static boolean mustBeHuge(PhysicalRequest request) {
         return request.pages() == PagePolicy.HUGE_ONLY || request.least().contains(Guarantee.HUGE);
-    }
-
-    /** Returns the next multiple of a power of two. */
-    static long roundUp(long bytes, long unit) {
-        return Alignment.up(bytes, unit);
     }
 }

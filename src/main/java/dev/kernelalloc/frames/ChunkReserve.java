@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.heap.Chunk;
 
 import org.jspecify.annotations.Nullable;
@@ -102,7 +103,7 @@ final class ChunkReserve {
     }
 
     private static long inUnits(long bytes) {
-        return Math.ceilDiv(bytes, UNIT_BYTES) * UNIT_BYTES;
+        return Alignment.up(bytes, UNIT_BYTES);
     }
 
     /** Keeps nothing from now on. */

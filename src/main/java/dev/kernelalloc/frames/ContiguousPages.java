@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
@@ -152,7 +153,9 @@ final class ContiguousPages {
     /** A page of the pool has one size: it cannot end where a guard must begin. */
     private static void requireTrimmable(PageSource source, PhysicalRequest request, long bytes)
             throws Refusal {
-        if (request.guarded() && source instanceof PoolPages && bytes % source.unitBytes() != 0) {
+        if (request.guarded()
+                && source instanceof PoolPages
+                && !Alignment.isAligned(bytes, source.unitBytes())) {
             throw new Refusal.NotSupported(
                     String.format(
                             Locale.ROOT,
@@ -556,6 +559,6 @@ final class ContiguousPages {
 
     /** Whether an address is aligned as the physical one has to be. */
     private static boolean isAligned(long address, PhysicalRequest request) {
-        return (address & request.alignment() - 1) == 0;
+        return Alignment.isAligned(address, request.alignment());
     }
 }

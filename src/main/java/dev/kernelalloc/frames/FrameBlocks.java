@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.heap.Block;
 import dev.kernelalloc.heap.BlockSource;
 import dev.kernelalloc.heap.Retry;
@@ -78,7 +79,7 @@ public final class FrameBlocks implements BlockSource {
         boolean aligned =
                 made.contiguous()
                         ? alignment <= made.alignment() && !made.hasWindow()
-                        : (block.address() & wanted.alignment() - 1) == 0;
+                        : Alignment.isAligned(block.address(), wanted.alignment());
         boolean samePages =
                 bytes <= block.capacityBytes()
                         && block.capacityBytes() - Math.max(1, bytes) < frames.pageBytes();

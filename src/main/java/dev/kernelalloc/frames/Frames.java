@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MappingName;
@@ -207,7 +208,7 @@ public final class Frames {
             throws Refusal {
         if (request.least().contains(Guarantee.LOCKED)
                 && !FrameMap.isNeverSwapped(source.backing())) {
-            preflight.requireLockable(Backings.roundUp(bytes, source.unitBytes()));
+            preflight.requireLockable(Alignment.up(bytes, source.unitBytes()));
         }
         ContiguousPages.Selected selected =
                 contiguous.obtain(source, request, placement, bytes, callState);
@@ -607,6 +608,6 @@ public final class Frames {
                             bytes,
                             page));
         }
-        return Backings.roundUp(Math.max(1, bytes), page);
+        return Alignment.up(Math.max(1, bytes), page);
     }
 }

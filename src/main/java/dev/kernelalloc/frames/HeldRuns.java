@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PagePolicy;
@@ -46,7 +47,9 @@ final class HeldRuns {
         for (Held one : all) {
             if (!abandoned.contains(one.slab) && serves(one.slab, request)) {
                 long offset = find(one, placement);
-                if (offset >= 0 && (one.slab.address() + offset & placement.alignment() - 1) == 0) {
+                if (offset >= 0
+                        && Alignment.isAligned(
+                                one.slab.address() + offset, placement.alignment())) {
                     one.taken.allocate((int) (offset / pageBytes), (int) (bytes / pageBytes));
                     return new Run(one.slab, offset);
                 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Backing;
@@ -26,7 +27,7 @@ record LargePages(OperatingSystem os, Reservations reservations, Pages pages, lo
         if (request.guarded()) {
             throw new Refusal.NotSupported("large pages are a reservation of their own: no guards");
         }
-        long capacity = Backings.roundUp(bytes, unitBytes);
+        long capacity = Alignment.up(bytes, unitBytes);
         long alignment = Math.max(unitBytes, request.contiguous() ? 1 : request.alignment());
         Reservation reservation =
                 reservations.make(

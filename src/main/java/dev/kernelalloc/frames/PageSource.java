@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.Backing;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -18,7 +19,7 @@ sealed interface PageSource
 
     /** How many bytes {@link #map} maps. */
     default long mappedBytes(PhysicalRequest request, long bytes) {
-        return Backings.roundUp(bytes, unitBytes());
+        return Alignment.up(bytes, unitBytes());
     }
 
     /**

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.CallState;
 import dev.kernelalloc.os.MemoryFile;
 import dev.kernelalloc.os.OperatingSystem;
@@ -33,7 +34,7 @@ public record SharedPages(OperatingSystem os, MemoryFile file, long address) {
         if (bytes > Long.MAX_VALUE - unit) {
             throw new Refusal.OutOfMemory(bytes + " bytes are more than can be addressed");
         }
-        long whole = Backings.roundUp(bytes, unit);
+        long whole = Alignment.up(bytes, unit);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment callState = scratch.allocate(CallState.LAYOUT);
             if (!huge) {

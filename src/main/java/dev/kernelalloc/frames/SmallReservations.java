@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.PhysicalRequest;
@@ -47,7 +48,7 @@ final class SmallReservations {
      */
     synchronized Reservation make(long bytes, long alignment, int mappings, MemorySegment callState)
             throws Refusal {
-        if (end - Backings.roundUp(next, alignment) < bytes) {
+        if (end - Alignment.up(next, alignment) < bytes) {
             Reservation range =
                     reservations.make(
                             Pages.HUGE_BYTES,
@@ -57,7 +58,7 @@ final class SmallReservations {
             next = range.address();
             end = next + range.bytes();
         }
-        long start = Backings.roundUp(next, alignment);
+        long start = Alignment.up(next, alignment);
         Reservation part = reservations.make(bytes, mappings, start);
         if (next < start) {
             reservations.release(new Reservation(next, start - next, true, 0), callState);

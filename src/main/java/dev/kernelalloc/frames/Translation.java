@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.physical.ExtentVisitor;
 import dev.kernelalloc.physical.PhysicalAddress;
@@ -219,7 +220,7 @@ public final class Translation {
             }
             int end = Math.min(pages(), page + perUnit);
             long address = addresses[run] + (page - starts[run]) * pageBytes;
-            boolean whole = end <= starts[run + 1] && (address & unitBytes - 1) == 0;
+            boolean whole = end <= starts[run + 1] && Alignment.isAligned(address, unitBytes);
             units[i] = whole && addresses[run] != UNKNOWN ? address : UNKNOWN;
         }
         return units;

@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.OperatingSystem;
 import dev.kernelalloc.os.OperatingSystem.Advice;
 import dev.kernelalloc.os.Refusal;
@@ -31,7 +32,7 @@ record TransparentPages(OperatingSystem os, Reservations reservations, Pages pag
     @Override
     public long mappedBytes(PhysicalRequest request, long bytes) {
         boolean whole = request.contiguous() || request.pages() != PagePolicy.AUTO;
-        return whole || Backings.mustBeHuge(request) ? Backings.roundUp(bytes, unitBytes()) : bytes;
+        return whole || Backings.mustBeHuge(request) ? Alignment.up(bytes, unitBytes()) : bytes;
     }
 
     @Override

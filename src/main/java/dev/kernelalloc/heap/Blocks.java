@@ -165,4 +165,9 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
      * are included if both were created with one {@link HighWater}.
      */
     long peakBytes();
+
+    /** Returns the exception for a request to a closed allocator. */
+    static IllegalStateException closed(String tag) {
+        return new IllegalStateException("allocator '" + tag + "' is closed");
+    }
 }

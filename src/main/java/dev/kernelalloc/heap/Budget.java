@@ -135,7 +135,7 @@ public final class Budget {
      */
     public synchronized Budget child(String name, long limit) {
         if (closed) {
-            throw new IllegalStateException("allocator '" + this.name + "' is closed");
+            throw Blocks.closed(this.name);
         }
         Budget child = new Budget(name, limit, null, this);
         children.removeIf(reference -> reference.get() == null);

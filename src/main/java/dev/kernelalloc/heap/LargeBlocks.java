@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.os.Refusal;
 
 import org.jspecify.annotations.Nullable;
@@ -369,7 +370,7 @@ final class LargeBlocks {
                     String.format(Locale.ROOT, "%d bytes are more than can be addressed", bytes));
         }
         long unit = bytes < 8 * page ? SizeClasses.QUANTUM_BYTES : page;
-        return Math.max(1, Math.ceilDiv(bytes, unit)) * unit;
+        return Alignment.up(Math.max(1, bytes), unit);
     }
 
     private @Nullable Chunk reuseIdle(long capacity, long alignment) {
@@ -382,7 +383,7 @@ final class LargeBlocks {
             } else if (one != null
                     && one.chunk.bytes() >= capacity
                     && one.chunk.bytes() - capacity <= capacity / 8
-                    && (one.chunk.address() & alignment - 1) == 0
+                    && Alignment.isAligned(one.chunk.address(), alignment)
                     && idle.compareAndSet(i, one, null)) {
                 budget.uncharge(one.chunk.bytes());
                 return one.chunk;

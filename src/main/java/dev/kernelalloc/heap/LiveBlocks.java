@@ -261,7 +261,7 @@ public final class LiveBlocks implements Blocks {
 
     private void requireOpen() {
         if (closed) {
-            throw new IllegalStateException("allocator '" + tag + "' is closed");
+            throw Blocks.closed(tag);
         }
     }
 

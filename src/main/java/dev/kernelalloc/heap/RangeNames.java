@@ -51,7 +51,10 @@ final class RangeNames {
     /** Names a range, if the limits allow it. */
     void assign(Chunk range) {
         try {
-            long from = named.isEmpty() ? range.address() : roundUp(range.address());
+            long from =
+                    named.isEmpty()
+                            ? range.address()
+                            : Alignment.up(range.address(), HUGE_PAGE_BYTES);
             if (NAMED.get() < limit() && named.add(range.address())) {
                 NAMED.incrementAndGet();
                 name.assign(from, end(range) - from);
@@ -81,10 +84,6 @@ final class RangeNames {
         } catch (OutOfMemoryError | LinkageError _) {
             // The name ends with the mapping, and one more range can be named.
         }
-    }
-
-    private static long roundUp(long address) {
-        return Alignment.up(address, HUGE_PAGE_BYTES);
     }
 
     private static long end(Chunk range) {

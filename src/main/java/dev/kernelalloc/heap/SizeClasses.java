@@ -1,5 +1,7 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.Alignment;
+
 /**
  * The sizes of blocks: every multiple of 8 bytes up to 64, then eight sizes per doubling. So a
  * block is at most 12.5 % larger than the request rounded up to a multiple of its alignment and of
@@ -62,7 +64,7 @@ public final class SizeClasses {
     }
 
     private static int ofUnusual(long bytes, long alignment) {
-        boolean sound = bytes >= 0 && alignment > 0 && (alignment & alignment - 1) == 0;
+        boolean sound = bytes >= 0 && Alignment.isPowerOfTwo(alignment);
         return sound ? of(bytes, alignment) : NONE;
     }
 

@@ -1,5 +1,7 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
@@ -698,8 +700,8 @@ public final class Slab extends SlabRemotePadding {
 
     private void discard(ChunkSource source, int from, int to) {
         long page = source.pageBytes();
-        long start = blockAt(from) + page - 1 & -page;
-        long bytes = (blockAt(to) & -page) - start;
+        long start = Alignment.up(blockAt(from), page);
+        long bytes = Alignment.down(blockAt(to), page) - start;
         if (bytes > 0) {
             source.discard(start, bytes);
         }

@@ -1209,7 +1209,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     private void requireOpen() {
         if (closed) {
             reclaim();
-            throw new IllegalStateException("allocator '" + settings.tag() + "' is closed");
+            throw Blocks.closed(settings.tag());
         }
     }
 

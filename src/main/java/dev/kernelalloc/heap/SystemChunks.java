@@ -72,7 +72,7 @@ public final class SystemChunks implements ChunkSource {
                 return chunk;
             }
         }
-        boolean pages = bytes >= DISCARDED_BYTES && bytes % pageBytes() == 0;
+        boolean pages = bytes >= DISCARDED_BYTES && Alignment.isAligned(bytes, pageBytes());
         long address = os.alignedAlloc(pages ? Math.max(alignment, pageBytes()) : alignment, bytes);
         try {
             Chunk chunk = new Chunk(address, bytes, pages && discardGivesZeros(address, bytes));

@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.bulk.BulkMemory;
 import dev.kernelalloc.heap.Block.Origin;
 import dev.kernelalloc.os.NativeMemory;
@@ -75,6 +76,6 @@ public record SystemHeap(OperatingSystem os) implements BlockSource {
      * block's size could need, so 8 bytes at a multiple of 16 must be requested as 16.
      */
     private static long mallocBytes(long bytes, long alignment) {
-        return Math.max(alignment, Math.ceilDiv(bytes, alignment) * alignment);
+        return Math.max(alignment, Alignment.up(bytes, alignment));
     }
 }

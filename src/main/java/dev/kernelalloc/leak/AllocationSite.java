@@ -90,7 +90,8 @@ public sealed interface AllocationSite {
 
         /**
          * By name, as frames without class references are cheaper. Not by module: tests, and the
-         * whole program on the class path, share the module of the library.
+         * whole program on the class path, share the module of the library. Listed, not derived:
+         * there, reading the jar would cost the first allocator more than all that it needs.
          */
         private static final Set<String> PACKAGES =
                 Set.of(

@@ -2,6 +2,8 @@ package dev.kernelalloc.os;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
@@ -117,7 +119,7 @@ public record MemoryFile(OpenFile file, long bytes, long poolPageBytes) {
             if (seals < 0
                     || (seals & F_SEAL_SHRINK) == 0
                     || bytes == 0
-                    || bytes % linux.pageBytes() != 0) {
+                    || !Alignment.isAligned(bytes, linux.pageBytes())) {
                 throw new IllegalArgumentException(
                         String.format(
                                 Locale.ROOT,

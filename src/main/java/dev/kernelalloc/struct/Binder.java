@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
@@ -311,7 +313,8 @@ final class Binder {
         for (Member member : result.members()) {
             long alignment = accessAlignment(member);
             needed = Math.max(needed, alignment);
-            if (member.offset() % alignment != 0 || result.alignment() % alignment != 0) {
+            if (!Alignment.isAligned(member.offset(), alignment)
+                    || !Alignment.isAligned(result.alignment(), alignment)) {
                 mistakes.add(
                         struct.type(),
                         member.name(),

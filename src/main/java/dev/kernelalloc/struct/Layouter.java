@@ -1,5 +1,7 @@
 package dev.kernelalloc.struct;
 
+import dev.kernelalloc.bulk.Alignment;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -174,7 +176,7 @@ final class Layouter {
         if (struct.size() == 0) {
             return natural;
         }
-        if (struct.size() < natural || struct.size() % alignment != 0) {
+        if (struct.size() < natural || !Alignment.isAligned(struct.size(), alignment)) {
             mistakes.add(
                     struct.type(),
                     String.format(

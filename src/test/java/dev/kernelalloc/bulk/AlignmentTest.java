@@ -25,6 +25,16 @@ class AlignmentTest {
     }
 
     @Property
+    @Label("The multiples of an alignment are aligned, and no other number is")
+    void isAligned_anyNumber_agreesWithTheRemainder(
+            @ForAll @LongRange(min = 0, max = 1L << 48) long number,
+            @ForAll @IntRange(min = 0, max = 40) int shift) {
+        long alignment = 1L << shift;
+        assertThat(Alignment.isAligned(number, alignment)).isEqualTo(number % alignment == 0);
+        assertThat(Alignment.isAligned(Alignment.up(number, alignment), alignment)).isTrue();
+    }
+
+    @Property
     @Label("Powers of two have one bit, and are positive")
     void isPowerOfTwo_anyNumber_countsItsBits(@ForAll long number) {
         assertThat(Alignment.isPowerOfTwo(number))
