@@ -32,11 +32,11 @@ import java.util.Locale;
  */
 public final class Handoff<T> {
 
-    private static final VarHandle TAKEN;
+    private static final VarHandle ENDED;
 
     static {
         try {
-            TAKEN = MethodHandles.lookup().findVarHandle(Handoff.class, "taken", boolean.class);
+            ENDED = MethodHandles.lookup().findVarHandle(Handoff.class, "ended", boolean.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -45,8 +45,8 @@ public final class Handoff<T> {
     private final StructType<T> type;
     private final BoxedBlock block;
 
-    @SuppressWarnings("unused") // by TAKEN
-    private volatile boolean taken;
+    @SuppressWarnings("unused") // by ENDED
+    private volatile boolean ended;
 
     Handoff(StructType<T> type, BoxedBlock block) {
         this.type = type;
@@ -62,7 +62,7 @@ public final class Handoff<T> {
     public NativeBox<T> attach() {
         // Created before the exchange, so that no memory is lost with a full Java heap.
         NativeBox<T> box = ConfinedBox.attach(type, block);
-        take();
+        end();
         block.origin().passTo(LeakReport.Kind.BOX);
         return box;
     }
@@ -75,7 +75,7 @@ public final class Handoff<T> {
      */
     public SharedBox<T> share() {
         SharedBox<T> box = new SharedBox<>(type, block);
-        take();
+        end();
         block.origin().passTo(LeakReport.Kind.SHARED_BOX);
         return box;
     }
@@ -87,7 +87,7 @@ public final class Handoff<T> {
      * @throws IllegalStateException if this hand-off has ended
      */
     public void discard() {
-        take();
+        end();
         block.free();
     }
 
@@ -100,8 +100,8 @@ public final class Handoff<T> {
         return type;
     }
 
-    private void take() {
-        if (!TAKEN.compareAndSet(this, false, true)) {
+    private void end() {
+        if (!ENDED.compareAndSet(this, false, true)) {
             throw new IllegalStateException(
                     String.format(
                             Locale.ROOT,
@@ -117,7 +117,7 @@ public final class Handoff<T> {
                 Locale.ROOT,
                 "Handoff[%s, %s%s]",
                 type.type().getSimpleName(),
-                taken ? "ended, was " : "",
+                ended ? "ended, was " : "",
                 block.location());
     }
 }

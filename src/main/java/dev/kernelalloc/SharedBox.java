@@ -117,7 +117,7 @@ public final class SharedBox<T> implements AutoCloseable {
      * @throws IllegalStateException if the allocator is closed
      */
     public static <T> SharedBox<T> zeroed(KernelAllocator allocator, StructType<T> type) {
-        return take(type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, true));
+        return owning(type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, true));
     }
 
     /**
@@ -133,7 +133,8 @@ public final class SharedBox<T> implements AutoCloseable {
      */
     public static <T> SharedBox<T> uninitialized(KernelAllocator allocator, StructType<T> type) {
         boolean zeroed = type.followsPointers();
-        return take(type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, zeroed));
+        return owning(
+                type, BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, zeroed));
     }
 
     /**
@@ -175,7 +176,7 @@ public final class SharedBox<T> implements AutoCloseable {
         return uninitialized(KernelAllocator.global(), type);
     }
 
-    private static <T> SharedBox<T> take(StructType<T> type, BoxedBlock block) {
+    private static <T> SharedBox<T> owning(StructType<T> type, BoxedBlock block) {
         try {
             block.origin().passTo(LeakReport.Kind.SHARED_BOX);
             return new SharedBox<>(type, block);
