@@ -4,6 +4,7 @@ import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.Origin;
 import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.heap.SlabHeap;
+import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
@@ -172,11 +173,51 @@ final class BoxMaker {
         }
     }
 
-    /** {@link BoxAccess#of}. */
+    /**
+     * Makes the accesses that generated code makes to the memory of a box: handles that take the
+     * box and check it.
+     *
+     * <p>Generated classes belong to the modules of their users, whose code can call their private
+     * methods and read their fields through a private lookup. They therefore hold no segment of
+     * other memory. They hold these handles as class data, which only the original lookup of the
+     * class can read, and call them with {@code this}. A handle checks that the box is open and
+     * belongs to the calling thread, and that the offset is one that boxes of that class have.
+     */
     private static final class Access implements BiFunction<MethodHandle, Long, MethodHandle> {
+
+        private static final MethodHandle AT;
+
+        static {
+            try {
+                AT =
+                        MethodHandles.lookup()
+                                .findStatic(
+                                        ConfinedBox.class,
+                                        "at",
+                                        MethodType.methodType(
+                                                long.class,
+                                                ConfinedBox.class,
+                                                long.class,
+                                                long.class));
+            } catch (ReflectiveOperationException e) {
+                throw new ExceptionInInitializerError(e);
+            }
+        }
+
+        /**
+         * Turns an access of a segment into one of a box.
+         *
+         * @param access {@code (MemorySegment, long offset, …)}; it calls nothing that is not the
+         *     library's or the JDK's between the first and the last touch of memory
+         * @param offsets that are possible, from 0 on, in a box of the class that will call it
+         * @return {@code (ConfinedBox, long offset, …)}
+         */
         @Override
-        public MethodHandle apply(MethodHandle access, Long bytes) {
-            return BoxAccess.of(access, bytes);
+        public MethodHandle apply(MethodHandle access, Long offsets) {
+            MethodHandle absolute =
+                    MethodHandles.insertArguments(access, 0, NativeMemory.EVERYTHING);
+            return MethodHandles.collectArguments(
+                    absolute, 0, MethodHandles.insertArguments(AT, 2, offsets));
         }
     }
 }

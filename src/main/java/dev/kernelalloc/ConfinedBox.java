@@ -1,5 +1,6 @@
 package dev.kernelalloc;
 
+import dev.kernelalloc.bulk.Alignment;
 import dev.kernelalloc.core.BoxedBlock;
 import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.CopyPerType;
@@ -46,7 +47,7 @@ import java.util.function.UnaryOperator;
  *
  * <p><b>Generated subclasses</b> (package {@code struct}) are box and view at once. They belong to
  * the module of the user's type and hold no access to memory: their accessors call constant handles
- * of {@link BoxAccess}, which check the owner, the life and the bounds of the box they are given.
+ * of {@link BoxMaker}, which check the owner, the life and the bounds of the box they are given.
  * Code that reaches the private parts of a generated class reaches only bytes of open boxes of its
  * own thread. It cannot create a box, as it has not got the key.
  *
@@ -291,7 +292,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     static <T> ConfinedBox<T> flexible(
             KernelAllocator allocator, StructType<T> type, long elements, boolean zeroed) {
-        return take(
+        return owning(
                 type,
                 BoxedBlock.allocate(AbstractAllocator.blocksOf(allocator), type, elements, zeroed));
     }
@@ -329,7 +330,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         requireFit(type, bytes, segment);
         Origin origin =
                 Tracked.sampled(
-                        new Origin.External(segment, release, GlobalAllocator.BLOCKS),
+                        new Origin.External(segment, release, AbstractAllocator.BLOCKS_OF_GLOBAL),
                         segment.address(),
                         bytes);
         try {
@@ -358,8 +359,8 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                 : new SegmentBox<>(type, block);
     }
 
-    /** As {@link #attach}; the memory is freed on failure. */
-    private static <T> ConfinedBox<T> take(StructType<T> type, BoxedBlock block) {
+    /** As {@link #attach}, but frees the memory on failure. */
+    private static <T> ConfinedBox<T> owning(StructType<T> type, BoxedBlock block) {
         try {
             return attach(type, block);
         } catch (Throwable e) {
@@ -392,7 +393,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                             type.type().getName(),
                             bytes));
         }
-        if ((segment.address() & (type.byteAlignment() - 1)) != 0) {
+        if (!Alignment.isAligned(segment.address(), type.byteAlignment())) {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
@@ -483,7 +484,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     }
 
     private ConfinedBox<T> copyTo(BoxedBlock block) {
-        ConfinedBox<T> copy = take(type(), block);
+        ConfinedBox<T> copy = owning(type(), block);
         try {
             NativeMemory.copy(start(), copy.address, byteSize$());
             return copy;

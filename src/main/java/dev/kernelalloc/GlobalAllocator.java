@@ -1,31 +1,19 @@
 package dev.kernelalloc;
 
-import dev.kernelalloc.core.CheckedBlocks;
 import dev.kernelalloc.core.LimitProperty;
 
 import org.jspecify.annotations.Nullable;
 
 import java.util.Locale;
-import java.util.function.Supplier;
 
 /** The allocator of the process, chosen once. */
 final class GlobalAllocator {
 
     private static final String PROPERTY = "dev.kernelalloc.global";
 
-    /** Supplies the blocks of the global allocator, which may be chosen by that. */
-    static final Supplier<CheckedBlocks> BLOCKS = new BlocksOfGlobal();
-
     private static volatile @Nullable KernelAllocator chosen;
 
     private GlobalAllocator() {}
-
-    private static final class BlocksOfGlobal implements Supplier<CheckedBlocks> {
-        @Override
-        public CheckedBlocks get() {
-            return AbstractAllocator.blocksOf(GlobalAllocator.get());
-        }
-    }
 
     static KernelAllocator get() {
         KernelAllocator known = chosen;
