@@ -42,7 +42,7 @@ public final class MergeSort<T> {
      * Sorts the elements of a segment.
      *
      * @param length the number of elements
-     * @param guard refuses changes to the owner of the elements meanwhile
+     * @param guard refuses changes to the owner of the elements during the sort
      * @param blocks supply the room
      */
     public static <T> void sort(

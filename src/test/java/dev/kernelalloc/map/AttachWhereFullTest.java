@@ -8,7 +8,6 @@ import dev.kernelalloc.primitive.NativeLongArray;
 import dev.kernelalloc.primitive.SharedPrimitiveArray;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.ChildJvm;
-import dev.kernelalloc.testing.FullHeap;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -142,7 +141,17 @@ class AttachWhereFullTest {
             for (int i = 0; i < room; i++) {
                 kept = new Object[] {kept};
             }
-            Object[] all = FullHeap.fill(largest, smallest, 16);
+            Object[] all = new Object[1];
+            for (int bytes = largest; bytes >= smallest; bytes /= 16) {
+                try {
+                    while (true) {
+                        Object[] next = new Object[] {all[0], new byte[bytes]};
+                        all[0] = next;
+                    }
+                } catch (OutOfMemoryError _) {
+                    // smaller ones
+                }
+            }
             Reference.reachabilityFence(kept); // until here; it is the room
             return all;
         }
