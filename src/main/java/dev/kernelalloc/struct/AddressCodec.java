@@ -4,30 +4,28 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * An address in memory.
+ * An address in memory, accessed as a number: a segment at the address would be an object of the
+ * Java heap wherever the JIT does not inline all of its use.
  *
- * @param handle of an {@link java.lang.foreign.AddressLayout}
+ * @param handle of a layout of {@code long}
  */
 record AddressCodec(VarHandle handle, MemoryOrder mode) {
 
     long get(MemorySegment segment, long offset) {
-        MemorySegment pointer =
-                switch (mode) {
-                    case PLAIN -> (MemorySegment) handle.get(segment, offset);
-                    case OPAQUE -> (MemorySegment) handle.getOpaque(segment, offset);
-                    case ACQUIRE_RELEASE -> (MemorySegment) handle.getAcquire(segment, offset);
-                    case VOLATILE -> (MemorySegment) handle.getVolatile(segment, offset);
-                };
-        return pointer.address();
+        return switch (mode) {
+            case PLAIN -> (long) handle.get(segment, offset);
+            case OPAQUE -> (long) handle.getOpaque(segment, offset);
+            case ACQUIRE_RELEASE -> (long) handle.getAcquire(segment, offset);
+            case VOLATILE -> (long) handle.getVolatile(segment, offset);
+        };
     }
 
     void set(MemorySegment segment, long offset, long address) {
-        MemorySegment pointer = MemorySegment.ofAddress(address);
         switch (mode) {
-            case PLAIN -> handle.set(segment, offset, pointer);
-            case OPAQUE -> handle.setOpaque(segment, offset, pointer);
-            case ACQUIRE_RELEASE -> handle.setRelease(segment, offset, pointer);
-            case VOLATILE -> handle.setVolatile(segment, offset, pointer);
+            case PLAIN -> handle.set(segment, offset, address);
+            case OPAQUE -> handle.setOpaque(segment, offset, address);
+            case ACQUIRE_RELEASE -> handle.setRelease(segment, offset, address);
+            case VOLATILE -> handle.setVolatile(segment, offset, address);
         }
     }
 }

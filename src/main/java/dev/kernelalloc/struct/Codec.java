@@ -173,7 +173,11 @@ record Codec(MethodHandle getter, MethodHandle setter) {
     }
 
     private static AddressCodec address(Member member, AddressLayout layout) {
-        return new AddressCodec(member.accessLayout(layout).varHandle(), member.mode());
+        ValueLayout number =
+                ValueLayout.JAVA_LONG
+                        .withOrder(layout.order())
+                        .withByteAlignment(layout.byteAlignment());
+        return new AddressCodec(member.accessLayout(number).varHandle(), member.mode());
     }
 
     private static Codec storage(ValueLayout layout, MemoryOrder mode) {
