@@ -357,7 +357,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * element is still present, in an unspecified order.
      *
      * <p>The sort temporarily takes memory for half of the elements from {@link
-     * PoolAllocator#shared}.
+     * PoolAllocator#shared}. If other threads write to the elements meanwhile, the order is
+     * unspecified, and elements may be lost or occur twice.
      *
      * @param order the order of the values; live views passed to it are valid during the call
      * @throws AllocationException if that memory is not available; nothing has changed then

@@ -170,7 +170,8 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
     /**
      * Sorts the elements in place, in ascending order; among floating-point numbers -0.0 comes
      * before 0.0, and every NaN comes last. The time is linear in the length. Takes about 100 KiB
-     * of the Java heap at a time.
+     * of the Java heap at a time. If other threads write to the elements meanwhile, the order is
+     * unspecified, and elements may be lost or occur twice.
      *
      * @throws IllegalArgumentException if the memory is read-only
      */

@@ -10,7 +10,8 @@ import java.util.Arrays;
  * counted by the highest byte of their key, permuted into 256 buckets, and each bucket is sorted by
  * the next byte. Short buckets are sorted by {@link Arrays#sort(long[])}, as keys on the Java heap.
  * So the time is linear for any input; the memory is that of a short bucket, and of two tables of
- * 256 counters for each byte of an element.
+ * 256 counters for each byte of an element. No access depends on what the elements are, so that
+ * another thread that writes to them meanwhile spoils the order alone.
  */
 final class RadixSort {
 
@@ -118,22 +119,32 @@ final class RadixSort {
         }
     }
 
-    /** Follows each cycle of the permutation: every element moves once, to its place. */
+    /**
+     * Follows each cycle of the permutation: every element moves once, to its place. A bucket is
+     * full before its time only if another thread has written since the elements were counted; an
+     * element that is left over then fills the place where its cycle began.
+     */
     private void permute(Places here, int digit) {
+        long[] nexts = here.next;
+        long[] ends = here.end;
         for (int bucket = 0; bucket < BUCKETS; bucket++) {
-            while (here.next[bucket] < here.end[bucket]) {
-                long place = here.next[bucket];
+            while (nexts[bucket] < ends[bucket]) {
+                long place = nexts[bucket];
                 long bits = format.bits(memory, place);
                 int wanted = bucket(bits, digit);
                 while (wanted != bucket) {
-                    long next = here.next[wanted]++;
+                    long next = nexts[wanted];
+                    if (next == ends[wanted]) {
+                        break;
+                    }
+                    nexts[wanted] = next + 1;
                     long displaced = format.bits(memory, next);
                     format.bits(memory, next, bits);
                     bits = displaced;
                     wanted = bucket(bits, digit);
                 }
                 format.bits(memory, place, bits);
-                here.next[bucket]++;
+                nexts[bucket]++;
             }
         }
     }

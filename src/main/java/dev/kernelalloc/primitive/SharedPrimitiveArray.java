@@ -29,7 +29,8 @@ import java.util.function.Supplier;
  *
  * <p>Leases do not exclude each other. Threads that write the same elements at once need a {@link
  * java.lang.invoke.VarHandle} over the segment of their lease, or a lock. Writes under a lease that
- * has ended are visible under each lease taken afterwards.
+ * has ended are visible under each lease taken afterwards. The stream of a lease is sequential: run
+ * in parallel, it throws {@link WrongThreadException} in the first other thread.
  *
  * @param <A> the class of the array
  */

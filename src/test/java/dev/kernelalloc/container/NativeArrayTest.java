@@ -345,6 +345,25 @@ class NativeArrayTest {
         }
     }
 
+    @Test
+    @DisplayName("Threads that sort the same structs at once disturb the order alone")
+    void sort_whileAnotherThreadSorts_endsWithoutAnError() throws Exception {
+        try (Arena arena = Arena.ofShared()) {
+            NativeSlice<Point> points =
+                    NativeSlice.over(POINT, arena.allocate(POINT.layout(), 300));
+            Random random = new Random(1);
+            Runnable sort =
+                    () -> {
+                        points.set(random.nextInt(300), point(random.nextInt()));
+                        points.reverse();
+                        points.sortByLong(Point::x);
+                    };
+            Meanwhile.repeat(sort, sort);
+            points.sortByLong(Point::x);
+            assertThat(points.stream().map(Point::x)).isSorted();
+        }
+    }
+
     // ---- many at once -------------------------------------------------------------------------
 
     @Test

@@ -337,6 +337,40 @@ class PrimitiveArrayTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource
+    @DisplayName("Threads that sort the same numbers at once disturb the order alone")
+    void sort_whileAnotherThreadSorts_endsWithoutAnError(Numbers numbers) throws Exception {
+        try (Arena arena = Arena.ofShared()) {
+            Object values = numbers.javaArray(new Random(1), 20_000, 20_000);
+            MemorySegment unsorted = numbers.segment(values);
+            PrimitiveArray<?> array = numbers.over(arena.allocate(unsorted.byteSize()));
+            Meanwhile.repeat(
+                    () -> {
+                        array.copyFrom(unsorted);
+                        array.sort();
+                    },
+                    () -> {
+                        array.copyFrom(unsorted);
+                        array.sort();
+                    });
+            array.copyFrom(unsorted);
+            array.sort();
+            numbers.sort(values);
+            assertThat(numbers.toArray(array)).isEqualTo(values);
+        }
+    }
+
+    @Test
+    void stream_ofALease_isOfItsThread() {
+        try (SharedPrimitiveArray<NativeLongArray> shared = NativeLongArray.of(1, 2, 3).share();
+                NativeLongArray lease = shared.lease()) {
+            assertThat(lease.stream().sum()).isEqualTo(6);
+            assertThatExceptionOfType(WrongThreadException.class)
+                    .isThrownBy(() -> onAnotherThread(() -> lease.stream().sum()));
+        }
+    }
+
     private static long onAnotherThread(LongSupplier work) throws Throwable {
         try (ExecutorService other = Executors.newSingleThreadExecutor()) {
             return other.submit(work::getAsLong).get();
