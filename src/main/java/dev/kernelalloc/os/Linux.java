@@ -1,6 +1,7 @@
 package dev.kernelalloc.os;
 
 import dev.kernelalloc.bulk.Alignment;
+import dev.kernelalloc.bulk.BulkMemory;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -111,6 +112,10 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
     }
 
     private static final String PAGE_MAP = "/proc/self/pagemap";
+
+    /** The length of a short run of records of frames, in bytes. */
+    private static final long SHORT_RUN_BYTES = 64 * Long.BYTES;
+
     private static final String FRAME_FLAGS = "/proc/kpageflags";
     private static final String FRAME_COUNTS = "/proc/kpagecount";
     private static final String PAGE_MAP_REMEDY =
@@ -395,7 +400,10 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
         readOf(frames, count, FRAME_COUNTS, entries, callState);
     }
 
-    /** One opening, and one reading for each run of numbers. */
+    /**
+     * One opening, and one reading for each run of numbers. Short runs, of which there may be as
+     * many as numbers, are read to the same place: a segment for each would be garbage.
+     */
     private void readOf(
             long[] frames,
             int count,
@@ -404,17 +412,23 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
             MemorySegment callState)
             throws Refusal {
         int file = open(records, FRAMES_REMEDY, callState);
-        try {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment few = arena.allocate(SHORT_RUN_BYTES, Long.BYTES);
             int from = 0;
             while (from < count) {
                 int to = from + 1;
                 while (to < count && frames[to] == frames[to - 1] + 1) {
                     to++;
                 }
+                long offset = (long) from * Long.BYTES;
                 long length = (long) (to - from) * Long.BYTES;
-                MemorySegment part = entries.asSlice((long) from * Long.BYTES, length);
                 long position = Math.multiplyExact(frames[from], Long.BYTES);
-                readFully(file, records, position, part, callState, FRAMES_REMEDY);
+                boolean isShort = length <= SHORT_RUN_BYTES;
+                MemorySegment part = isShort ? few : entries.asSlice(offset, length);
+                readFully(file, records, position, part, length, callState, FRAMES_REMEDY);
+                if (isShort) {
+                    BulkMemory.copy(few, 0, entries, offset, length);
+                }
                 from = to;
             }
         } finally {
@@ -443,7 +457,14 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
             OpenFile pageMap, long address, MemorySegment entries, MemorySegment callState)
             throws Refusal {
         long position = Math.multiplyExact(address / pageBytes, Long.BYTES);
-        readFully(pageMap.descriptor(), PAGE_MAP, position, entries, callState, PAGE_MAP_REMEDY);
+        readFully(
+                pageMap.descriptor(),
+                PAGE_MAP,
+                position,
+                entries,
+                entries.byteSize(),
+                callState,
+                PAGE_MAP_REMEDY);
     }
 
     @Override
@@ -725,8 +746,8 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
             throws Refusal {
         int file = open(path, remedy, callState);
         try {
-            readFully(
-                    file, path, Math.multiplyExact(index, Long.BYTES), entries, callState, remedy);
+            long position = Math.multiplyExact(index, Long.BYTES);
+            readFully(file, path, position, entries, entries.byteSize(), callState, remedy);
         } finally {
             calls.close(file);
         }
@@ -747,13 +768,15 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
             String path,
             long position,
             MemorySegment entries,
+            long bytes,
             MemorySegment callState,
             String remedy)
             throws Refusal {
         long done = 0;
-        while (done < entries.byteSize()) {
-            long left = entries.byteSize() - done;
-            long got = calls.pread(file, entries.asSlice(done), left, position + done, callState);
+        while (done < bytes) {
+            long left = bytes - done;
+            MemorySegment rest = done == 0 ? entries : entries.asSlice(done);
+            long got = calls.pread(file, rest, left, position + done, callState);
             if (got < 0 && error(callState).number() == EINTR) {
                 continue;
             }

@@ -9,6 +9,7 @@ import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.JavaHeap;
 import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.DisplayName;
@@ -326,6 +327,31 @@ class GuaranteeAuditTest {
             }
         }
         assertThat(told).isEmpty();
+    }
+
+    @Test
+    @DisplayName(
+            "An audit needs no more of the Java heap for more pages, however scattered they are")
+    void verify_ofManyScatteredPages_needsAsMuchJavaHeapAsOfFew() throws Exception {
+        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+            MemorySegment block;
+            try {
+                block =
+                        physical.allocate(
+                                PhysicalRequest.ofBytes(64 << 20).pages(PagePolicy.BASE).build());
+            } catch (AllocationException e) {
+                assumeTrue(false, "skipped: " + e.getMessage());
+                return;
+            }
+            long least = Long.MAX_VALUE;
+            for (int i = 0; i < 10; i++) {
+                long before = JavaHeap.allocatedBytes();
+                physical.verify();
+                least = Math.min(least, JavaHeap.allocatedBytes() - before);
+            }
+            physical.free(block);
+            assertThat(least).isLessThan(400 << 10);
+        }
     }
 
     @Test

@@ -23,6 +23,7 @@ import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.struct.StructType;
 import dev.kernelalloc.testing.ChildJvm;
+import dev.kernelalloc.testing.JavaHeap;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -31,12 +32,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 
 import javax.management.JMException;
-import javax.management.ObjectName;
 
 /**
  * A limit of a pool and of its children: what it counts, whom it refuses, and what comes before.
@@ -189,21 +188,11 @@ class LimitsTest {
         private static long leastBytes(Runnable work) throws JMException {
             long least = Long.MAX_VALUE;
             for (int i = 0; i < 100; i++) {
-                long before = allocatedBytes();
+                long before = JavaHeap.allocatedBytes();
                 work.run();
-                least = Math.min(least, allocatedBytes() - before);
+                least = Math.min(least, JavaHeap.allocatedBytes() - before);
             }
             return least;
-        }
-
-        private static long allocatedBytes() throws JMException {
-            return (long)
-                    ManagementFactory.getPlatformMBeanServer()
-                            .invoke(
-                                    new ObjectName(ManagementFactory.THREAD_MXBEAN_NAME),
-                                    "getThreadAllocatedBytes",
-                                    new Object[] {Thread.currentThread().threadId()},
-                                    new String[] {"long"});
         }
 
         private static void query(PoolAllocator parent) {
