@@ -16,7 +16,6 @@
 #include "../memory.h"
 #include "../program.h"
 
-#define HUGE_SHIFT 21
 #define MEMORY_MIB "256"
 #define LOOK_UPS 1024
 #define BLOCKS 100000
@@ -98,10 +97,11 @@ static void run_addresses(void (*work)(void)) {
     char mebibytes[32];
     snprintf(mebibytes, sizeof mebibytes, "%lu", (unsigned long) (bytes >> 20) + 4);
     begin(mebibytes);
-    memory = rte_malloc(NULL, bytes, 1 << HUGE_SHIFT);
+    memory = rte_malloc(NULL, bytes, CACHE_LINE);
     require(memory != NULL, "rte_malloc");
-    require(rte_mem_virt2memseg(memory, NULL)->iova == rte_mem_virt2iova((void *) ((uintptr_t) memory & -(1ull << HUGE_SHIFT))),
-        "two ways to an address");
+    /* A segment is a page, of 2 MiB or 1 GiB. */
+    const struct rte_memseg *first = rte_mem_virt2memseg(memory, NULL);
+    require(first->iova + RTE_PTR_DIFF(memory, first->addr) == rte_mem_virt2iova(memory), "two ways to an address");
     mask = bytes - 1;
     measure(work, LOOK_UPS);
 }

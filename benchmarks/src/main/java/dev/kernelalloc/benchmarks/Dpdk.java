@@ -16,7 +16,10 @@ import java.util.Optional;
  */
 public record Dpdk(Path program, String version) {
 
-    /** Nothing without a C compiler, {@code pkg-config} or DPDK: its rows are marked then. */
+    /**
+     * Nothing without {@code pkg-config} or DPDK, or where its program does not compile or start:
+     * its rows are marked then, and the reason goes to the error output.
+     */
     static Optional<Dpdk> compile(Path project) throws IOException, InterruptedException {
         Optional<List<String>> flags = flags();
         if (flags.isEmpty()) {
@@ -40,12 +43,12 @@ public record Dpdk(Path program, String version) {
         command.addAll(flags.get());
         try {
             Subprocess.lines(command, Map.of());
-        } catch (Subprocess.CannotStart absent) {
+            List<String> ask = List.of(program.toString(), "version");
+            return Optional.of(new Dpdk(program, Subprocess.lines(ask, Map.of()).getFirst()));
+        } catch (IOException refused) {
+            System.err.println("rows of DPDK are skipped: " + refused.getMessage());
             return Optional.empty();
         }
-        String version =
-                Subprocess.lines(List.of(program.toString(), "version"), Map.of()).getFirst();
-        return Optional.of(new Dpdk(program, version));
     }
 
     private static Optional<List<String>> flags() throws InterruptedException {
