@@ -55,7 +55,10 @@ class AttachWhereFullTest {
                     maps(pool, MOST_ROOM * 8); // links what the methods need
                     arrays(pool, MOST_ROOM * 8);
                 }
+                byte[] spare = new byte[1 << 16]; // for what must succeed
                 Object[] most = fillBut(0, 1 << 19, 1 << 15);
+                Reference.reachabilityFence(spare);
+                spare = null;
                 refused = 0;
                 attached = 0;
                 for (int room = 0; room < MOST_ROOM; room++) {
