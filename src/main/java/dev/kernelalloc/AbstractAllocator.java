@@ -21,9 +21,6 @@ import java.util.function.Supplier;
 abstract sealed class AbstractAllocator implements KernelAllocator
         permits PoolAllocator, PhysicalAllocator {
 
-    /** Supplies the blocks of the global allocator, which may be chosen by that. */
-    static final Supplier<CheckedBlocks> BLOCKS_OF_GLOBAL = new BlocksOfGlobal();
-
     /** The blocks of boxes, arenas and {@link #allocate(long, long)}. */
     final CheckedBlocks blocks;
 
@@ -39,7 +36,11 @@ abstract sealed class AbstractAllocator implements KernelAllocator
         return ((AbstractAllocator) allocator).blocks;
     }
 
-    private static final class BlocksOfGlobal implements Supplier<CheckedBlocks> {
+    /**
+     * Supplies the blocks of the global allocator, which may be chosen by that. Created where it is
+     * needed: the initializer of this class must not need the Java heap.
+     */
+    static final class BlocksOfGlobal implements Supplier<CheckedBlocks> {
         @Override
         public CheckedBlocks get() {
             return blocksOf(KernelAllocator.global());

@@ -330,7 +330,8 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         requireFit(type, bytes, segment);
         Origin origin =
                 Tracked.sampled(
-                        new Origin.External(segment, release, AbstractAllocator.BLOCKS_OF_GLOBAL),
+                        new Origin.External(
+                                segment, release, new AbstractAllocator.BlocksOfGlobal()),
                         segment.address(),
                         bytes);
         try {

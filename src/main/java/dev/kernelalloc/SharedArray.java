@@ -136,7 +136,9 @@ public final class SharedArray<T> implements AutoCloseable {
         Origin origin =
                 Tracked.sampled(
                         new Origin.External(
-                                mapped, _ -> mapping.close(), AbstractAllocator.BLOCKS_OF_GLOBAL),
+                                mapped,
+                                _ -> mapping.close(),
+                                new AbstractAllocator.BlocksOfGlobal()),
                         address,
                         bytes);
         try {

@@ -79,6 +79,7 @@ class LocaleTest {
                 ChildJvm.onModulePath()
                         .withNativeAccess()
                         .with("-Duser.language=ar", "-Duser.country=EG")
+                        .with("-Dstdout.encoding=UTF-8") // also under LC_ALL=C
                         .run(Texts.class);
         assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(result.output().lines().toList())
