@@ -138,9 +138,13 @@ final class LeaseOf<T> extends ArrayLease<T> {
     @Override
     public void close() {
         guard.requireEndable();
-        lease.close();
-        if (!lease.closedAt().isEmpty()) {
-            ClosingSites.record(lease.closedAt(), segment.scope());
+        try {
+            lease.close();
+        } finally {
+            String site = lease.closedAt();
+            if (!site.isEmpty()) {
+                ClosingSites.record(site, segment.scope());
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.kernelalloc.core;
 
 import dev.kernelalloc.LeakReport;
+import dev.kernelalloc.Tracking;
 import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.leak.Sentinel;
 import dev.kernelalloc.os.NativeMemory;
@@ -52,6 +53,7 @@ public final class OwnedBlock {
     /** Allocates a block of exactly that size. */
     public static OwnedBlock allocate(
             CheckedBlocks source, long bytes, long alignment, boolean zeroed) {
+        requireStack(source);
         long address = source.allocateOwned(bytes, alignment, zeroed);
         return owning(source, address, bytes, bytes, alignment, track(source, address, bytes));
     }
@@ -61,9 +63,21 @@ public final class OwnedBlock {
      * undefined.
      */
     static OwnedBlock allocateAtLeast(CheckedBlocks source, long bytes, long alignment) {
+        requireStack(source);
         long address = source.allocateOwned(bytes, alignment, false);
         long usable = source.usableOwned(address, bytes, alignment);
         return owning(source, address, usable, bytes, alignment, track(source, address, bytes));
+    }
+
+    /**
+     * Where all owners are tracked, creates none that could not be closed, which takes more of the
+     * stack then. Otherwise this check would be half the time of an array, and the end of the stack
+     * may cost a block.
+     */
+    private static void requireStack(CheckedBlocks source) {
+        if (source.tracker().level() == Tracking.ALL) {
+            StackReserve.requireForOwner();
+        }
     }
 
     private static @Nullable Sentinel track(CheckedBlocks source, long address, long bytes) {
@@ -265,7 +279,8 @@ public final class OwnedBlock {
      * @throws IllegalStateException if it was closed before, or a downcall is using the segment;
      *     nothing has changed then. Also if the source finds that the block was overrun: it has
      *     ended then
-     * @throws StackOverflowError if the stack is nearly used up; nothing has changed then
+     * @throws StackOverflowError if the stack is nearly used up; nothing has changed then, if the
+     *     block is tracked
      */
     public void close() {
         if (handedOver) {
@@ -280,7 +295,9 @@ public final class OwnedBlock {
                             segment.byteSize(),
                             ClosingSites.of(segment.scope())));
         }
-        StackReserve.requireForCaller(); // the memory is lost unless all that follows is done
+        if (sentinel != null) {
+            StackReserve.requireForCaller(); // its end takes more stack than the rest
+        }
         lifetime.close();
         if (sentinel != null) {
             if (sentinel.recordsSites()) { // seldom, so that the scope need be no object

@@ -34,6 +34,7 @@ public abstract class StackReserve {
 
     private static final StackReserve FRAME = generate(BYTES);
     private static final StackReserve TWICE = generate(2 * BYTES);
+    private static final StackReserve THRICE = generate(3 * BYTES);
 
     StackReserve() {}
 
@@ -54,6 +55,16 @@ public abstract class StackReserve {
      */
     public static void requireForCaller() {
         TWICE.touch(false);
+    }
+
+    /**
+     * Checks for three times as much, before memory gets an owner whose close checks for twice as
+     * much: no owner is created where it could not be closed.
+     *
+     * @throws StackOverflowError if it has not
+     */
+    public static void requireForOwner() {
+        THRICE.touch(false);
     }
 
     /** {@code if (again) touch(false);}: compiled code that calls nothing touches nothing. */

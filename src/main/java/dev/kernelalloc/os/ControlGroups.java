@@ -206,19 +206,19 @@ public record ControlGroups(List<Group> groups, List<String> unknown, boolean sh
         }
 
         private void add(boolean version2, String name) {
-            if (name.length() > PATH_MAX) {
+            String group =
+                    name.endsWith(DELETED)
+                            ? name.substring(0, name.length() - DELETED.length())
+                            : name;
+            if (group.length() > PATH_MAX) {
                 unknown.add(
                         String.format(
                                 Locale.ROOT,
                                 "%s is malformed: path of %d bytes",
                                 OWN,
-                                name.length()));
+                                group.length()));
                 return;
             }
-            String group =
-                    name.endsWith(DELETED)
-                            ? name.substring(0, name.length() - DELETED.length())
-                            : name;
             Collection<Mount> candidates = mounts(version2);
             boolean found = false;
             for (Mount mount : candidates) {

@@ -416,8 +416,9 @@ public abstract class StructType<T> {
      * If there is none, a member with the same offset and size is needed, whatever its name.
      * Integers of one size are alike, whatever their signs and byte orders; so are pointers and
      * integers, and an array and bytes or text. Members in paddings of the layout are accepted.
-     * Bit-fields are not compared, as jextract writes paddings for them; {@code kernel-alloc struct
-     * --check} compares them with the compiler's own debug information.
+     * Flexible arrays are not compared, as they have no bytes in a layout. Bit-fields are not, as
+     * jextract writes paddings for them; {@code kernel-alloc struct --check} compares them with the
+     * compiler's own debug information.
      *
      * @param layout the layout; if it is no group, that of the only member of a struct
      * @return a line for each difference, with both offsets: {@code "tv_nsec: long at 8 in the

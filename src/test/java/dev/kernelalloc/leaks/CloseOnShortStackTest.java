@@ -12,13 +12,11 @@ import dev.kernelalloc.primitive.NativeLongArray;
 import dev.kernelalloc.struct.StructType;
 
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import java.lang.invoke.MethodHandles;
-import java.util.Arrays;
-import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
 import java.util.function.Function;
@@ -47,20 +45,11 @@ class CloseOnShortStackTest {
         }
     }
 
-    private static List<Arguments> ownersAndLevels() {
-        return Arrays.stream(Owner.values())
-                .flatMap(
-                        owner ->
-                                Arrays.stream(Tracking.values())
-                                        .map(level -> Arguments.of(owner, level)))
-                .toList();
-    }
-
     @ParameterizedTest
-    @MethodSource("ownersAndLevels")
-    @DisplayName("An owner whose close overflows the stack is closed by the next call")
-    void close_onAShortStack_canBeRepeated(Owner owner, Tracking level) throws Exception {
-        PoolAllocator pool = PoolAllocator.builder().tracking(level).build();
+    @EnumSource
+    @DisplayName("A tracked owner whose close overflows the stack is closed by the next call")
+    void close_ofATrackedOwnerOnAShortStack_canBeRepeated(Owner owner) throws Exception {
+        PoolAllocator pool = PoolAllocator.builder().tracking(Tracking.ALL).build();
         int interrupted = 0;
         for (int i = 0; i < THREADS; i++) {
             Overflow overflow = new Overflow(pool, owner);
@@ -72,6 +61,38 @@ class CloseOnShortStackTest {
         assertThat(interrupted).isPositive();
         assertThat(pool.stats().liveBlocks()).isZero();
         pool.close();
+    }
+
+    @Test
+    @DisplayName("Tracked owners that are created down to the end of the stack are all closed")
+    void tryWithResources_downToTheEndOfTheStack_losesNothing() throws Exception {
+        try (PoolAllocator pool = PoolAllocator.builder().tracking(Tracking.ALL).build()) {
+            for (Owner owner : Owner.values()) {
+                FutureTask<Integer> task = new FutureTask<>(() -> overflows(pool, owner));
+                Thread.ofPlatform().stackSize(512 << 10).start(task).join();
+                assertThat(task.get()).as(owner.name()).isEqualTo(5);
+                assertThat(pool.stats().liveBlocks()).as(owner.name()).isZero();
+            }
+        }
+    }
+
+    private static int overflows(PoolAllocator pool, Owner owner) throws Exception {
+        int overflows = 0;
+        for (int i = 0; i < 5; i++) {
+            try {
+                descend(pool, owner);
+            } catch (StackOverflowError _) {
+                overflows++;
+            }
+        }
+        return overflows;
+    }
+
+    private static void descend(PoolAllocator pool, Owner owner) throws Exception {
+        try (AutoCloseable created = owner.create.apply(pool)) {
+            assertThat(created).isNotNull();
+            descend(pool, owner);
+        }
     }
 
     /** Closes owners in frames near the end of the stack, one after the other. */

@@ -81,6 +81,10 @@ public final class Dwarf implements DebugTypes {
     /** Types inside each other, which no C program reaches; a damaged file may have a circle. */
     private static final int MAX_DEPTH = 200;
 
+    /** The end of a message. */
+    private static final String ELSEWHERE =
+            "in a supplementary file, as dwz makes it: name a file that dwz has not changed";
+
     private final Path file;
     private final ByteBuffer info;
     private final @Nullable ByteBuffer texts;
@@ -95,6 +99,7 @@ public final class Dwarf implements DebugTypes {
 
     private final Map<Integer, CType.Compound> read = new HashMap<>();
     private @Nullable String splitFile;
+    private boolean hasNamesElsewhere;
     private int depth;
 
     private Dwarf(Path file, Elf elf) throws IOException {
@@ -181,6 +186,9 @@ public final class Dwarf implements DebugTypes {
                             + " has its types in files of their own, such as "
                             + splitFile
                             + ": compile without -gsplit-dwarf");
+        }
+        if (found.isEmpty() && hasNamesElsewhere) {
+            throw new IOException(file + " has names of structs " + ELSEWHERE);
         }
         return found.keySet().stream().findFirst();
     }
@@ -282,9 +290,12 @@ public final class Dwarf implements DebugTypes {
                 continue;
             }
             if (level == 0 && splitFile == null) {
-                splitFile = text(entry, DWO_NAME).or(() -> text(entry, GNU_DWO_NAME)).orElse(null);
+                int name = entry.has(DWO_NAME) ? DWO_NAME : GNU_DWO_NAME;
+                splitFile = text(entry, name).orElse(null);
             }
-            if (level == 1 && isCompound(entry.tag()) && !entry.has(DECLARATION)) {
+            if (level == 1 && isCompound(entry.tag()) && isElsewhere(entry, NAME)) {
+                hasNamesElsewhere = true;
+            } else if (level == 1 && isCompound(entry.tag()) && !entry.has(DECLARATION)) {
                 text(entry, NAME)
                         .ifPresent(
                                 name ->
@@ -464,8 +475,12 @@ public final class Dwarf implements DebugTypes {
             throw new IOException("an array with a stride is none of C");
         }
         CType type = typeOf(entry);
+        int dimensions = 0;
         for (Entry child : children(entry).reversed()) {
             if (child.tag() == TAG_SUBRANGE) {
+                if (++dimensions > MAX_DEPTH) {
+                    throw new IOException("an array of more dimensions than C has");
+                }
                 OptionalLong count = child.constant(COUNT);
                 long length =
                         count.isPresent()
@@ -512,7 +527,7 @@ public final class Dwarf implements DebugTypes {
         throw new IOException("the types refer to each other in a circle");
     }
 
-    private String spelling(Entry entry) {
+    private String spelling(Entry entry) throws IOException {
         String kind =
                 switch (entry.tag()) {
                     case TAG_STRUCTURE, TAG_CLASS -> "struct ";
@@ -553,15 +568,12 @@ public final class Dwarf implements DebugTypes {
                 }
                 yield OptionalLong.of(type);
             }
-            case ELSEWHERE ->
-                    throw new IOException(
-                            "a type is in a supplementary file, as dwz makes it: name a file that"
-                                    + " dwz has not changed");
+            case ELSEWHERE -> throw new IOException("a type is " + ELSEWHERE);
             default -> throw new IllegalArgumentException("no reference at byte " + entry.at());
         };
     }
 
-    private String name(Entry entry) {
+    private String name(Entry entry) throws IOException {
         return text(entry, NAME).orElse("");
     }
 
@@ -570,7 +582,12 @@ public final class Dwarf implements DebugTypes {
         return name(entry(unit, unit.entries()));
     }
 
-    private Optional<String> text(Entry entry, int attribute) {
+    private static boolean isElsewhere(Entry entry, int attribute) {
+        int i = entry.indexOf(attribute);
+        return i >= 0 && DwarfForm.meaning(entry.known().forms()[i]) == DwarfForm.Meaning.ELSEWHERE;
+    }
+
+    private Optional<String> text(Entry entry, int attribute) throws IOException {
         int i = entry.indexOf(attribute);
         if (i < 0) {
             return Optional.empty();
@@ -582,7 +599,7 @@ public final class Dwarf implements DebugTypes {
                     case TEXT -> Elf.text(present(texts), value);
                     case LINE_TEXT -> Elf.text(present(lineTexts), value);
                     case INDEXED_TEXT -> Elf.text(present(texts), textOffset(entry, value));
-                    case ELSEWHERE -> "";
+                    case ELSEWHERE -> throw new IOException("a name is " + ELSEWHERE);
                     default -> throw new IllegalArgumentException("no text at byte " + entry.at());
                 });
     }

@@ -52,7 +52,7 @@ record DwarfUnit(
             offsetBytes = Long.BYTES;
             length = cursor.unsigned(Long.BYTES);
         }
-        long end = cursor.position() + length;
+        int body = cursor.position();
         int version = (int) cursor.unsigned(2);
         if (version != 4 && version != 5) {
             throw new IOException(
@@ -63,15 +63,16 @@ record DwarfUnit(
                             start,
                             version));
         }
-        if (length < 0 || end > info.capacity()) {
+        if (length < 0 || length > info.capacity() - body) {
             throw new IOException(
                     String.format(
                             Locale.ROOT,
-                            "unit at byte %d is damaged: end=%d section=%d",
+                            "unit at byte %d is damaged: length=%d section=%d",
                             start,
-                            end,
+                            length,
                             info.capacity()));
         }
+        int end = body + (int) length;
         int kind = version == 5 ? (int) cursor.unsigned(1) : 0;
         int addressBytes = version == 5 ? (int) cursor.unsigned(1) : 0;
         long abbreviations = cursor.unsigned(offsetBytes);
@@ -92,14 +93,7 @@ record DwarfUnit(
             known.put(abbreviations, shapes);
         }
         return new DwarfUnit(
-                start,
-                cursor.position(),
-                (int) end,
-                offsetBytes,
-                addressBytes,
-                shapes,
-                signature,
-                type);
+                start, cursor.position(), end, offsetBytes, addressBytes, shapes, signature, type);
     }
 
     private static Map<Long, Abbreviation> abbreviations(LebCursor cursor) {

@@ -138,6 +138,9 @@ final class Elf {
                             section.getInt(0),
                             COMPRESSED_BY_ZLIB));
         }
+        if (section.remaining() < COMPRESSION_HEADER_BYTES) {
+            throw new IOException("section " + name + " is damaged: its header is cut");
+        }
         byte[] packed = new byte[section.remaining() - COMPRESSION_HEADER_BYTES];
         section.get(COMPRESSION_HEADER_BYTES, packed);
         try (InputStream stream = new InflaterInputStream(new ByteArrayInputStream(packed))) {

@@ -2,6 +2,7 @@ package dev.kernelalloc.cli.ctypes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import org.junit.jupiter.api.DisplayName;
@@ -11,11 +12,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -276,6 +280,36 @@ class DwarfTest {
             }
         }
         assertThat(refused).as("seed %d", seed).isPositive();
+    }
+
+    @Test
+    @DisplayName("A unit whose length overflows ends in an error, not in a loop")
+    void read_lengthThatOverflows_isRefused() {
+        ByteBuffer info = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+        info.putInt(-1).putLong(Long.MAX_VALUE - 11).putShort((short) 4).clear();
+        assertThatIOException()
+                .isThrownBy(() -> DwarfUnit.read(info, 0, ByteBuffer.allocate(1), new HashMap<>()))
+                .withMessageContaining("damaged");
+    }
+
+    @Test
+    @DisplayName("Names in a supplementary file, as dwz moves them there, are refused")
+    void find_namesInAnotherFile_areRefused() throws Exception {
+        Path whole = compile("struct a_long_name { int another_long_name; } x;", "-gdwarf-5");
+        byte[] bytes = Files.readAllBytes(whole);
+        byte[] shapes = new byte[Elf.map(whole).section(".debug_abbrev").orElseThrow().remaining()];
+        Elf.map(whole).section(".debug_abbrev").orElseThrow().get(shapes);
+        String text = new String(bytes, StandardCharsets.ISO_8859_1);
+        int start = text.indexOf(new String(shapes, StandardCharsets.ISO_8859_1));
+        for (int i = start; i < start + shapes.length - 1; i++) {
+            if (bytes[i] == 0x03 && bytes[i + 1] == 0x0E) { // DW_AT_name, DW_FORM_strp
+                bytes[i + 1] = 0x1D; // DW_FORM_strp_sup
+            }
+        }
+        Path moved = Files.write(directory.resolve("moved"), bytes);
+        assertThatIOException()
+                .isThrownBy(() -> Dwarf.read(moved).find("a_long_name"))
+                .withMessageContaining("supplementary file");
     }
 
     private static byte[] truncated(byte[] whole, SplittableRandom random) {
