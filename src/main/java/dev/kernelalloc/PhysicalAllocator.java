@@ -96,7 +96,9 @@ public final class PhysicalAllocator extends AbstractAllocator {
     /** Below that, slabs of 64 KiB would use up what may be locked. */
     private static final long LEAST_LOCKABLE_FOR_SLABS = 1L << 20;
 
-    private static final long MAX_THREAD_CACHE_BYTES = 1L << 20;
+    /** The least with which a thread has a cache of its own, if the lock limit allows. */
+    private static final long MAX_THREAD_CACHE_BYTES = SlabHeap.MIN_THREAD_CACHE_BYTES;
+
     private static final long MAX_CACHE_BYTES = 16L << 20;
 
     private final Frames frames;

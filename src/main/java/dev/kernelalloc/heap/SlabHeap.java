@@ -120,7 +120,7 @@ import java.util.concurrent.ThreadLocalRandom;
 public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budget.Holder {
 
     /** Below this, threads share shards: a slab for each class would be the whole cache. */
-    private static final long MIN_THREAD_CACHE_BYTES = 2L << 20;
+    public static final long MIN_THREAD_CACHE_BYTES = 2L << 20;
 
     /** A class is cached only if the thread's limit allows this many of its slabs. */
     private static final int SLABS_OF_A_CACHE = 4;

@@ -17,6 +17,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.ThreadFactory;
 import java.util.stream.Collectors;
 
 /** Threads own slabs, but never at the price of memory. */
@@ -69,8 +70,15 @@ class SlabSharingTest {
     @Test
     @DisplayName("A thread that only frees the blocks of others drops its cache when asked")
     void trim_whereAThreadOnlyFreesBlocksOfOneWhoseIdCollides_reachesIt() throws Exception {
-        try (ExecutorService consumer = Executors.newSingleThreadExecutor();
-                ExecutorService producer = Executors.newSingleThreadExecutor()) {
+        List<Thread> threads = new ArrayList<>();
+        ThreadFactory factory =
+                task -> {
+                    Thread thread = Thread.ofPlatform().unstarted(task);
+                    threads.add(thread);
+                    return thread;
+                };
+        try (ExecutorService consumer = Executors.newSingleThreadExecutor(factory);
+                ExecutorService producer = Executors.newSingleThreadExecutor(factory)) {
             long id = consumer.submit(() -> Thread.currentThread().threadId()).get();
             while ((Thread.ofPlatform().unstarted(() -> {}).threadId() + 1 - id) % 16 != 0) {
                 // the next thread's id is to differ by a multiple of 16
@@ -83,6 +91,9 @@ class SlabSharingTest {
             consumer.submit(() -> freeAll(blocks)).get();
 
             assertThat(heap.counters().cachedBytes()).isLessThan(before / 4);
+        }
+        for (Thread thread : threads) {
+            thread.join(); // an executor is closed while its thread still ends
         }
     }
 
