@@ -21,6 +21,9 @@ public record HugePages(long granted) {
     public static final long BYTES = 2L << 20;
 
     private static final long MOST_BYTES = 64L << 20;
+    private static final long MOST_HELD_BYTES = 1L << 30;
+    private static final Path BUDDIES = Path.of("/proc/buddyinfo");
+    private static final int ORDER = 9; // 2 MiB of pages of 4 KiB
     private static final Path POOL = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB");
 
     /**
@@ -47,6 +50,28 @@ public record HugePages(long granted) {
         long granted = Math.min(inPool() - before, free() - freeBefore);
         require(granted > 0, "the kernel granted none of " + pages + " huge pages");
         return new HugePages(granted);
+    }
+
+    /**
+     * Takes other pages in their place, which probably lie side by side: the kernel takes free
+     * memory first that is no longer than a page, so all of that is held meanwhile.
+     */
+    public HugePages takeOthers(HostGuardian guardian) {
+        Path pages = POOL.resolve("nr_hugepages");
+        guardian.set(pages, inPool() - granted);
+        long held = Math.min(MOST_HELD_BYTES, 2 * freeOfOnePage() * BYTES);
+        try (Mapping _ = Mapping.ofTransparentHugePages(held + BYTES)) {
+            return reserve(guardian, granted);
+        }
+    }
+
+    /** How many pieces of free memory there are that are just as long as a page. */
+    private static long freeOfOnePage() {
+        try (Stream<String> zones = Files.lines(BUDDIES)) {
+            return zones.mapToLong(zone -> Long.parseLong(zone.split("\\s+")[ORDER + 4])).sum();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Pages in the pool now, used or free. */

@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Private anonymous pages of a test, mapped without the library. Base pages, never huge ones.
+ * Private anonymous pages of a test, mapped without the library.
  *
  * @param address of the first page
  * @param bytes of all
@@ -26,6 +26,7 @@ public record Mapping(long address, long bytes) implements AutoCloseable {
     /** Merge with equal pages. */
     public static final int MERGEABLE = 12;
 
+    private static final int HUGEPAGE = 14;
     private static final int NOHUGEPAGE = 15;
     private static final int POPULATE_WRITE = 23;
     private static final int READ_WRITE = 3;
@@ -42,10 +43,19 @@ public record Mapping(long address, long bytes) implements AutoCloseable {
     private static final MethodHandle MADVISE =
             function("madvise", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
 
-    /** Maps and populates pages. */
+    /** Maps and populates base pages, never huge ones. */
     public static Mapping of(long bytes) {
+        return of(bytes, NOHUGEPAGE);
+    }
+
+    /** Maps and populates transparent huge pages, where the kernel has them. */
+    public static Mapping ofTransparentHugePages(long bytes) {
+        return of(bytes, HUGEPAGE);
+    }
+
+    private static Mapping of(long bytes, int advice) {
         Mapping mapping = new Mapping(map(bytes, 0), bytes);
-        mapping.advise(0, bytes, NOHUGEPAGE);
+        mapping.advise(0, bytes, advice);
         mapping.advise(0, bytes, POPULATE_WRITE);
         return mapping;
     }
