@@ -20,13 +20,19 @@ import java.util.Locale;
  */
 final class ContiguousPages {
 
-    /** The bytes that a trial of larger pages may take at once, in addition to those needed. */
-    private static final long MOST_HUGE_BATCH_BYTES = 256L << 20;
+    /**
+     * The bytes of larger pages that may be taken at once. The kernel splits a longer run of free
+     * memory only when it has none of just one page left, and after weeks there are hundreds.
+     */
+    private static final long MOST_HUGE_BATCH_BYTES = 1L << 30;
 
     /** The same for base pages; longer runs of them than a small part of this do not happen. */
     private static final long MOST_BASE_BATCH_BYTES = 64L << 20;
 
     private static final long LEAST_BASE_BATCH_BYTES = 4L << 20;
+
+    /** How much longer the next batch is, where nothing is found in one. */
+    private static final int BATCH_GROWTH = 4;
 
     /** Each is a mapping of its own, of which the kernel allows few. */
     private static final int MOST_BASE_PIECES = 64;
@@ -87,21 +93,24 @@ final class ContiguousPages {
         requireTrimmable(source, request, bytes);
         requireProvable(source, request, placement);
         Batches batches = batches(source, request, bytes);
-        try {
-            return searchBatch(source, batches.first, request, placement, bytes, callState);
-        } catch (Refusal.Fragmented e) {
-            if (batches.first >= batches.most) {
-                throw e;
+        long units = batches.first;
+        while (true) {
+            try {
+                return searchBatch(source, units, request, placement, bytes, callState);
+            } catch (Refusal.Fragmented e) {
+                long longer = longerBatch(source, request, batches.most, units);
+                if (longer == units) {
+                    throw e;
+                }
+                units = longer;
+            } catch (Refusal.OutOfMemory e) {
+                long needed = Math.ceilDiv(bytes, source.unitBytes());
+                if (units == needed) {
+                    throw e;
+                }
+                return searchBatch(source, needed, request, placement, bytes, callState);
             }
-        } catch (Refusal.OutOfMemory e) {
-            long needed = Math.ceilDiv(bytes, source.unitBytes());
-            if (needed == batches.first) {
-                throw e;
-            }
-            return searchBatch(source, needed, request, placement, bytes, callState);
         }
-        long units = largestAvailable(source, request, batches);
-        return searchBatch(source, units, request, placement, bytes, callState);
     }
 
     private Selected searchBatch(
@@ -179,7 +188,7 @@ final class ContiguousPages {
     }
 
     /**
-     * How many units are taken at once: few, and where nothing is found among them, many.
+     * How many units are taken at once: few, and where nothing is found among them, more.
      *
      * @param most not less than {@code first}
      */
@@ -215,21 +224,18 @@ final class ContiguousPages {
         }
     }
 
-    /** Returns the largest batch, or half of it and so on: as much as there is memory for. */
-    private long largestAvailable(PageSource source, PhysicalRequest request, Batches batches)
+    /** Returns a longer batch, as much longer as there is memory for, or just as many units. */
+    private long longerBatch(PageSource source, PhysicalRequest request, long most, long last)
             throws Refusal {
-        long units = batches.most;
-        while (true) {
+        for (long units = Math.min(most, BATCH_GROWTH * last); units > last; units /= 2) {
             try {
                 requireMemory(source, request, units);
                 return units;
-            } catch (Refusal.OutOfMemory tooMuch) {
-                units /= 2;
-                if (units <= batches.first) {
-                    throw tooMuch;
-                }
+            } catch (Refusal.OutOfMemory _) {
+                // fewer
             }
         }
+        return last;
     }
 
     /** Pages of the pool are set aside already. */

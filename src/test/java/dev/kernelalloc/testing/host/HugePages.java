@@ -22,8 +22,6 @@ public record HugePages(long granted) {
 
     private static final long MOST_BYTES = 64L << 20;
     private static final long MOST_HELD_BYTES = 1L << 30;
-    private static final Path BUDDIES = Path.of("/proc/buddyinfo");
-    private static final int ORDER = 9; // 2 MiB of pages of 4 KiB
     private static final Path POOL = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB");
 
     /**
@@ -59,18 +57,9 @@ public record HugePages(long granted) {
     public HugePages takeOthers(HostGuardian guardian) {
         Path pages = POOL.resolve("nr_hugepages");
         guardian.set(pages, inPool() - granted);
-        long held = Math.min(MOST_HELD_BYTES, 2 * freeOfOnePage() * BYTES);
+        long held = Math.min(MOST_HELD_BYTES, 2 * FreeMemory.now().singleBytes());
         try (Mapping _ = Mapping.ofTransparentHugePages(held + BYTES)) {
             return reserve(guardian, granted);
-        }
-    }
-
-    /** How many pieces of free memory there are that are just as long as a page. */
-    private static long freeOfOnePage() {
-        try (Stream<String> zones = Files.lines(BUDDIES)) {
-            return zones.mapToLong(zone -> Long.parseLong(zone.split("\\s+")[ORDER + 4])).sum();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 
