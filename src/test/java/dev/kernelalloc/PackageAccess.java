@@ -2,9 +2,11 @@ package dev.kernelalloc;
 
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.HeapInvariants;
+import dev.kernelalloc.heap.SlabHeap;
 import dev.kernelalloc.os.OperatingSystem;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /**
  * Reaches what is private to this package, for tests grouped in other packages: allocators over a
@@ -44,6 +46,11 @@ public final class PackageAccess {
     /** Returns the memory that holds the elements of a vec at present. */
     public static MemorySegment memory(NativeVec<?> vec) {
         return vec.memory;
+    }
+
+    /** Returns the engine of an allocator that has slabs. */
+    public static SlabHeap engine(PhysicalAllocator physical) {
+        return Objects.requireNonNull(physical.blocks.engine());
     }
 
     /** Verifies the heaps of an allocator that no thread uses during the call. */

@@ -23,6 +23,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -47,6 +49,23 @@ class PhysicalFailureTest {
     private final List<Drift> drifts = new ArrayList<>();
     private final PhysicalAllocator physical =
             PackageAccess.build(PhysicalAllocator.builder().tag("tested").onDrift(drifts::add), os);
+
+    @ParameterizedTest
+    @CsvSource({"32, true", "31, false"})
+    @DisplayName("A thread has a cache of its own if 32 MiB may be locked, and shares one below")
+    void allocate_aSmallBlock_leavesOthersInACacheOfTheThread(int lockableMib, boolean own) {
+        FakeOperatingSystem limited = new FakeOperatingSystem();
+        limited.lockLimit((long) lockableMib << 20);
+        try (PhysicalAllocator allocator =
+                PackageAccess.build(PhysicalAllocator.builder(), limited)) {
+            allocator.free(allocator.allocate(64, 64));
+            long address = PackageAccess.engine(allocator).tryAllocate(64, 64);
+            assertThat(address != 0).isEqualTo(own);
+            if (own) {
+                PackageAccess.engine(allocator).free(address);
+            }
+        }
+    }
 
     @AfterEach
     void nothingIsLost() {
