@@ -22,8 +22,11 @@ public final class Meanwhile {
                     other.submit(
                             () -> {
                                 while (!done.get()) {
-                                    disturbance.run();
-                                    begun.countDown();
+                                    try {
+                                        disturbance.run();
+                                    } finally {
+                                        begun.countDown();
+                                    }
                                 }
                             });
             try {
