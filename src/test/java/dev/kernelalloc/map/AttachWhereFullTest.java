@@ -42,6 +42,13 @@ class AttachWhereFullTest {
         private static final StructType<Pair> PAIR =
                 StructType.of(MethodHandles.lookup(), Pair.class);
         private static final int MOST_ROOM = 40;
+        private static final int NOT_FILLED = -1;
+
+        /**
+         * Links what the methods need; and a method handle is compiled at its 128th call, which
+         * takes more of the Java heap than is left later.
+         */
+        private static final int WARM_UPS = 200;
 
         private static int refused;
         private static int attached;
@@ -51,9 +58,9 @@ class AttachWhereFullTest {
         static void main(String[] arguments) {
             try (PoolAllocator pool =
                     PoolAllocator.builder().tracking(Tracking.valueOf(arguments[0])).build()) {
-                for (int i = 0; i < 3; i++) {
-                    maps(pool, MOST_ROOM * 8); // links what the methods need
-                    arrays(pool, MOST_ROOM * 8);
+                for (int i = 0; i < WARM_UPS; i++) {
+                    maps(pool, NOT_FILLED);
+                    arrays(pool, NOT_FILLED);
                 }
                 byte[] spare = new byte[1 << 16]; // for what must succeed
                 Object[] most = fillBut(0, 1 << 19, 1 << 15);
@@ -136,7 +143,7 @@ class AttachWhereFullTest {
 
         /** Fills the Java heap, except for so many small objects. */
         private static Object[] fillBut(int room) {
-            return fillBut(room, 1 << 12, 16);
+            return room == NOT_FILLED ? new Object[1] : fillBut(room, 1 << 12, 16);
         }
 
         private static Object[] fillBut(int room, int largest, int smallest) {
