@@ -106,6 +106,11 @@ final class BlockRows {
                 for (Peer library : List.of(Peer.RAW_OWN, Peer.BOX, Peer.ARENA)) {
                     rows.add(work.row(library, work.system(), Bar.REPORTED));
                 }
+                rows.add(
+                        work.row(
+                                Peer.RAW_SOURCE,
+                                Reference.to(work.java().apply(Peer.RAW_OWN)),
+                                Bar.atMost(1.05)));
                 for (Peer hardened : Peer.HARDENED) {
                     rows.add(work.row(hardened, work.system(), Bar.REPORTED));
                 }

@@ -76,6 +76,12 @@ final class BoxRows {
         if (!quick) {
             rows.add(
                     time(
+                            "box of 64 B",
+                            allocator("own source", "source"),
+                            allocator("own allocator", "own"),
+                            Bar.atMost(1.05)));
+            rows.add(
+                    time(
                             "box, zeroed, after other types",
                             polluted("boxZeroed"),
                             zeroed,
@@ -131,6 +137,11 @@ final class BoxRows {
         return List.of(
                 time("box, no recording", clean("box"), without, Bar.atMost(1.02)),
                 time("box, all events recorded", on, without, Bar.REPORTED));
+    }
+
+    /** In an allocator that the program has made. */
+    private static Case allocator(String name, String kind) {
+        return box(name, "-D" + Library.KIND + "=" + kind);
     }
 
     /** In a JVM with options. */

@@ -17,6 +17,7 @@ public final class HeapRows {
         rows.addAll(BoxRows.of(allocators, false));
         rows.addAll(SharedBoxRows.all());
         rows.addAll(BlockRows.all(allocators));
+        rows.addAll(PoolRows.all());
         rows.addAll(ThreadRows.all(allocators));
         rows.addAll(RetainedRows.all(allocators));
         rows.addAll(LimitRows.all());

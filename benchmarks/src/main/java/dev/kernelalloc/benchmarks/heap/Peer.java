@@ -11,6 +11,8 @@ public enum Peer {
     RAW("raw", Family.LIBRARY),
     /** An allocator that the program has made itself. */
     RAW_OWN("raw, own allocator", Family.LIBRARY, "-D" + Library.KIND + "=own"),
+    /** An allocator over memory that the program supplies. */
+    RAW_SOURCE("raw, own source", Family.LIBRARY, "-D" + Library.KIND + "=source"),
     RAW_HARDENED("raw, hardened", Family.LIBRARY, "-D" + Library.KIND + "=hardened"),
     RAW_DOUBLE_FREE(
             "raw, double-free",
@@ -142,6 +144,7 @@ public enum Peer {
         return switch (this) {
             case RAW,
                     RAW_OWN,
+                    RAW_SOURCE,
                     RAW_HARDENED,
                     RAW_DOUBLE_FREE,
                     RAW_OVERWRITE,
