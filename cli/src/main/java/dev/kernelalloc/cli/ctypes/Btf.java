@@ -65,6 +65,10 @@ public final class Btf implements DebugTypes {
     private final Map<String, Integer> compounds = new HashMap<>();
 
     private final Map<Integer, CType.Compound> read = new HashMap<>();
+
+    /** One object for all structs that are equal. */
+    private final Map<CType.Compound, CType.Compound> distinct = new HashMap<>();
+
     private int depth;
 
     private Btf(ByteBuffer data) throws IOException {
@@ -181,8 +185,9 @@ public final class Btf implements DebugTypes {
         CType.Compound found =
                 new CType.Compound(
                         name(at), kind(at) == KIND_UNION, size(at), List.copyOf(members));
-        read.put(id, found);
-        return found;
+        CType.Compound one = distinct.computeIfAbsent(found, _ -> found);
+        read.put(id, one);
+        return one;
     }
 
     private CType type(int id) throws IOException {

@@ -2,6 +2,7 @@ package dev.kernelalloc.cli.ctypes;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /** A C type as far as its bytes go: typedefs, {@code const} and {@code volatile} are resolved. */
 public sealed interface CType {
@@ -57,11 +58,22 @@ public sealed interface CType {
     }
 
     /**
-     * A struct or a union.
+     * A struct or a union. Readers keep one object for all that are equal, as comparing two whole
+     * trees of structs takes exponential time: a struct may have the same one inside it many times.
      *
      * @param name empty for an anonymous one
      */
     record Compound(String name, boolean union, long bytes, List<Member> members) implements CType {
+
+        /** Covers the members' names and places, not the structs inside them. */
+        @Override
+        public int hashCode() {
+            int hash = Objects.hash(name, union, bytes);
+            for (Member member : members) {
+                hash = 31 * hash + Objects.hash(member.name, member.bitOffset, member.bits);
+            }
+            return hash;
+        }
 
         @Override
         public String spelling() {

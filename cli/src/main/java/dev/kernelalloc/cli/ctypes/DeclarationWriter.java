@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,6 +28,9 @@ public final class DeclarationWriter {
 
     private static final String INDENT = "    ";
 
+    /** The paths of all members together: those of the largest struct of Linux have a tenth. */
+    private static final int MAX_PATH_CHARS = 16 << 20;
+
     /** Methods of every object and view, which a member cannot have as its name. */
     private static final Set<String> METHODS =
             Set.of(
@@ -45,9 +49,12 @@ public final class DeclarationWriter {
             List.of("Bits", "Flexible", "Length", "Offset", "Struct", "Union", "UnnamedBits");
 
     private final List<Declaration.Placed> placed = new ArrayList<>();
+    private final Map<CType.Compound, Long> alignments = new IdentityHashMap<>();
+    private final Map<CType.Compound, Boolean> packedOnes = new IdentityHashMap<>();
     private final Map<CType.Compound, String> names = new HashMap<>();
     private final Set<String> taken = new HashSet<>(ANNOTATIONS);
     private final List<String> nested = new ArrayList<>();
+    private long pathChars;
 
     private DeclarationWriter() {
         taken.addAll(List.of("MemorySegment", "String", "Object"));
@@ -56,13 +63,14 @@ public final class DeclarationWriter {
     /**
      * Returns the declaration of a struct or a union, with those of all that are inside it.
      *
-     * @throws Unsupported if it has a member that no declaration expresses
+     * @throws Unsupported if it has a member that no declaration expresses, or more members inside
+     *     each other than a program can name
      */
     public static Declaration write(CType.Compound root) throws Unsupported {
         DeclarationWriter writer = new DeclarationWriter();
         String name = writer.newName(root.name());
-        String body = writer.body(root, name, true);
         writer.collect(root, "", 0);
+        String body = writer.body(root, name, true);
         StringBuilder source = new StringBuilder();
         String types = body + String.join("", writer.nested);
         TreeSet<String> imports = new TreeSet<>();
@@ -313,13 +321,22 @@ public final class DeclarationWriter {
 
     // ---- where they are -------------------------------------------------------------------------
 
-    private void collect(CType.Compound struct, String prefix, long base) {
+    private void collect(CType.Compound struct, String prefix, long base) throws Unsupported {
         for (int i = 0; i < struct.members().size(); i++) {
             CType.Member member = struct.members().get(i);
             if (!hasBytes(member)) {
                 continue;
             }
             String path = prefix + nameOf(struct, i);
+            pathChars += path.length();
+            if (pathChars > MAX_PATH_CHARS) {
+                throw new Unsupported(
+                        String.format(
+                                Locale.ROOT,
+                                "more than %d members, with those of the structs inside it: declare"
+                                        + " one of those",
+                                placed.size()));
+            }
             long at = base + member.bitOffset();
             placed.add(new Declaration.Placed(path, at, member.bits(), member.type().bytes()));
             CType element = member.type();
@@ -335,7 +352,7 @@ public final class DeclarationWriter {
     }
 
     /** Places the members of one struct. */
-    private static final class Placement {
+    private final class Placement {
 
         private final CType.Compound struct;
         private final boolean packed;
@@ -462,7 +479,16 @@ public final class DeclarationWriter {
                             expected));
         }
 
-        private static boolean isPacked(CType.Compound struct) {
+        private boolean isPacked(CType.Compound struct) {
+            Boolean known = packedOnes.get(struct);
+            if (known == null) {
+                known = contradictsAlignments(struct);
+                packedOnes.put(struct, known);
+            }
+            return known;
+        }
+
+        private boolean contradictsAlignments(CType.Compound struct) {
             long alignment = 1;
             for (CType.Member member : struct.members()) {
                 if (!hasBytes(member) && !isFlexible(member)) {
@@ -483,19 +509,29 @@ public final class DeclarationWriter {
             return struct.bytes() % alignment != 0;
         }
 
-        private static long alignmentOf(CType type) {
+        private long alignmentOf(CType type) {
             return switch (type) {
                 case CType.Array array -> alignmentOf(array.element());
-                case CType.Compound compound ->
-                        isPacked(compound)
-                                ? 1
-                                : compound.members().stream()
-                                        .filter(m -> hasBytes(m) || isFlexible(m))
-                                        .mapToLong(m -> alignmentOf(m.type()))
-                                        .max()
-                                        .orElse(1);
+                case CType.Compound compound -> alignmentOf(compound);
                 default -> Math.max(1, type.bytes());
             };
+        }
+
+        private long alignmentOf(CType.Compound struct) {
+            Long known = alignments.get(struct);
+            if (known == null) {
+                known = isPacked(struct) ? 1L : alignmentOfMembers(struct);
+                alignments.put(struct, known);
+            }
+            return known;
+        }
+
+        private long alignmentOfMembers(CType.Compound struct) {
+            return struct.members().stream()
+                    .filter(m -> hasBytes(m) || isFlexible(m))
+                    .mapToLong(m -> alignmentOf(m.type()))
+                    .max()
+                    .orElse(1);
         }
 
         private static long up(long value, long alignment) {

@@ -23,7 +23,7 @@ import java.util.stream.Collectors;
  * library, a program, or a separate file of debug information.
  *
  * <p>One pass finds the named structs of all units. An entry is read when a struct needs it, and
- * each struct once. A name that units define differently is refused, as no definition is the truth.
+ * each type once. A name that units define differently is refused, as no definition is the truth.
  */
 public final class Dwarf implements DebugTypes {
 
@@ -98,6 +98,11 @@ public final class Dwarf implements DebugTypes {
     private final Map<String, List<Integer>> compounds = new HashMap<>();
 
     private final Map<Integer, CType.Compound> read = new HashMap<>();
+    private final Map<Integer, CType> types = new HashMap<>();
+
+    /** One object for all structs that are equal: each unit has its own definitions. */
+    private final Map<CType.Compound, CType.Compound> distinct = new HashMap<>();
+
     private @Nullable String splitFile;
     private boolean hasNamesElsewhere;
     private int depth;
@@ -371,8 +376,9 @@ public final class Dwarf implements DebugTypes {
         CType.Compound found =
                 new CType.Compound(
                         name(entry), entry.tag() == TAG_UNION, size(entry), List.copyOf(members));
-        read.put(entry.at(), found);
-        return found;
+        CType.Compound one = distinct.computeIfAbsent(found, _ -> found);
+        read.put(entry.at(), one);
+        return one;
     }
 
     private CType.Member member(Entry entry) throws IOException {
@@ -395,6 +401,10 @@ public final class Dwarf implements DebugTypes {
     }
 
     private CType type(Entry entry) throws IOException {
+        CType known = types.get(entry.at());
+        if (known != null) {
+            return known;
+        }
         if (++depth > MAX_DEPTH) {
             throw new IOException("the types refer to each other in a circle");
         }
@@ -413,6 +423,7 @@ public final class Dwarf implements DebugTypes {
                     default -> new CType.Incomplete(name(entry), size(entry));
                 };
         depth--;
+        types.put(entry.at(), type);
         return type;
     }
 
@@ -475,7 +486,7 @@ public final class Dwarf implements DebugTypes {
             throw new IOException("an array with a stride is none of C");
         }
         CType type = typeOf(entry);
-        int dimensions = 0;
+        int dimensions = dimensions(type);
         for (Entry child : children(entry).reversed()) {
             if (child.tag() == TAG_SUBRANGE) {
                 if (++dimensions > MAX_DEPTH) {
@@ -493,6 +504,14 @@ public final class Dwarf implements DebugTypes {
             }
         }
         return type;
+    }
+
+    private static int dimensions(CType type) {
+        int dimensions = 0;
+        for (CType at = type; at instanceof CType.Array array; at = array.element()) {
+            dimensions++;
+        }
+        return dimensions;
     }
 
     /** Returns the name of a pointer, without reading what it points to, which may be recursive. */

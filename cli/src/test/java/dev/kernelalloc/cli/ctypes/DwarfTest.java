@@ -282,6 +282,93 @@ class DwarfTest {
         assertThat(refused).as("seed %d", seed).isPositive();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"-gdwarf-4", "-gdwarf-5", "-gbtf"})
+    @DisplayName("A struct with 2 to the power of 28 or 40 members in it is found, and refused")
+    void write_manyMembersInsideEachOther_isRefused(String options) throws Exception {
+        int levels = options.equals("-gbtf") ? 28 : 40; // BTF has places of 32 bits
+        DebugTypes types = types(levels(levels, "one, two"), options);
+        CType.Compound found = types.find("s" + levels).orElseThrow();
+        assertThat(found.bytes()).isEqualTo(1L << levels);
+        assertThatExceptionOfType(Unsupported.class)
+                .isThrownBy(() -> DeclarationWriter.write(found))
+                .withMessageContaining("members, with those of the structs inside it");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-gdwarf-4", "-gdwarf-5", "-gbtf"})
+    @DisplayName("Structs 100 levels deep are declared, each once")
+    void write_deepStruct_isDeclared(String options) throws Exception {
+        Declaration one =
+                DeclarationWriter.write(
+                        types(levels(100, "one"), options).find("s100").orElseThrow());
+        assertThat(one.bytes()).isOne();
+        assertThat(one.members()).hasSize(101);
+        assertThat(one.source()).containsOnlyOnce("interface S50 {");
+    }
+
+    @Test
+    @DisplayName("Equal structs of two units are one, different ones are refused, however deep")
+    void find_deepStructsOfTwoUnits_areCompared() throws Exception {
+        Path one = Files.writeString(directory.resolve("one.c"), levels(40, "one, two"));
+        Path same =
+                Files.writeString(
+                        directory.resolve("same.c"), levels(40, "one, two").replace("*x", "*y"));
+        Path other =
+                Files.writeString(
+                        directory.resolve("other.c"),
+                        levels(40, "one, two")
+                                .replace("*x", "*y")
+                                .replace("char last", "signed char last"));
+        assertThat(Dwarf.read(linked(one, same)).find("s40")).isPresent();
+        Dwarf different = Dwarf.read(linked(one, other));
+        assertThatIOException()
+                .isThrownBy(() -> different.find("s40"))
+                .withMessageContaining("one.c, 1099511627776 bytes in ");
+    }
+
+    @Test
+    @DisplayName("An array of more dimensions than C has is refused, also through typedefs")
+    void find_manyDimensions_isRefused() throws Exception {
+        StringBuilder source = new StringBuilder("typedef char t0;");
+        for (int i = 1; i <= 50; i++) {
+            String dimensions = "[1][1][1][1][1]";
+            source.append("typedef t%d t%d%s;".formatted(i - 1, i, dimensions));
+        }
+        source.append("struct s { t39 a; } x; struct t { t50 a; } y;");
+        Dwarf dwarf = Dwarf.read(compile(source.toString(), "-gdwarf-5"));
+        assertThat(dwarf.find("s")).isPresent();
+        assertThatIOException()
+                .isThrownBy(() -> dwarf.find("t"))
+                .withMessageContaining("dimension");
+    }
+
+    /** Structs inside each other, {@code s0} in {@code s1} and so on, each as these members. */
+    private static String levels(int levels, String members) {
+        StringBuilder source = new StringBuilder("struct s0 { char last; };\n");
+        for (int i = 1; i <= levels; i++) {
+            source.append("struct s%d { struct s%d %s; };\n".formatted(i, i - 1, members));
+        }
+        return source.append("struct s%d *x;\n".formatted(levels)).toString();
+    }
+
+    private DebugTypes types(String source, String options) throws Exception {
+        Path file = compile(source, options);
+        return options.equals("-gbtf") ? Btf.read(file) : Dwarf.read(file);
+    }
+
+    private Path linked(Path one, Path other) throws Exception {
+        Path both = directory.resolve("both.so");
+        run("ld", "-r", "-o", both.toString(), object(one), object(other));
+        return both;
+    }
+
+    private static String object(Path source) throws Exception {
+        String object = source + ".o";
+        run("cc", "-g", "-c", "-o", object, source.toString());
+        return object;
+    }
+
     @Test
     @DisplayName("A unit whose length overflows ends in an error, not in a loop")
     void read_lengthThatOverflows_isRefused() {
