@@ -192,6 +192,9 @@ final class MapCommand implements Callable<Integer> {
         if (count < 1 || lines < 0 || times < 0 || size.bytes() == 0) {
             throw wrong("--size and --blocks must be at least 1, --runs and --times at least 0");
         }
+        if (below != null && below.bytes() == 0) {
+            throw wrong("--below must be at least 1");
+        }
         if (json && interval != null) {
             throw wrong("--json and --watch exclude each other");
         }

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 
 @Command(
@@ -64,9 +65,9 @@ final class ProfileCommand implements Callable<Integer> {
         try (RunningJvm jvm = RunningJvm.attach(pid)) {
             Map<String, AllocatorMXBean> allocators = jvm.allocators(only);
             if (pprof == null) {
-                print(allocators);
+                print(jvm, allocators);
             } else if (allocators.size() == 1) {
-                Files.write(pprof, allocators.values().iterator().next().liveProfile());
+                write(pprof, jvm, allocators.values().iterator().next());
             } else {
                 throw new ParameterException(
                         spec.commandLine(),
@@ -80,14 +81,26 @@ final class ProfileCommand implements Callable<Integer> {
         }
     }
 
-    private void print(Map<String, AllocatorMXBean> allocators) {
+    private static void write(Path file, RunningJvm jvm, AllocatorMXBean allocator)
+            throws IOException {
+        Optional<byte[]> profile = jvm.read(allocator, AllocatorMXBean::liveProfile);
+        if (profile.isEmpty()) {
+            throw new IOException("the allocator is no longer registered");
+        }
+        try {
+            Files.write(file, profile.get());
+        } catch (IOException e) {
+            throw new IOException("cannot write the profile: file=" + file + " cause=" + e, e);
+        }
+    }
+
+    private void print(RunningJvm jvm, Map<String, AllocatorMXBean> allocators) throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        allocators.forEach(
-                (name, allocator) ->
-                        allocator
-                                .liveStacks()
-                                .lines()
-                                .forEach(line -> out.println(name + ";" + line)));
+        for (Map.Entry<String, AllocatorMXBean> one : allocators.entrySet()) {
+            jvm.read(one.getValue(), AllocatorMXBean::liveStacks).stream()
+                    .flatMap(String::lines)
+                    .forEach(line -> out.println(one.getKey() + ";" + line));
+        }
         out.flush();
     }
 }

@@ -6,10 +6,14 @@ import com.sun.tools.attach.VirtualMachine;
 import dev.kernelalloc.observe.AllocatorMXBean;
 
 import java.io.IOException;
+import java.lang.reflect.UndeclaredThrowableException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 
+import javax.management.InstanceNotFoundException;
 import javax.management.JMX;
 import javax.management.MBeanServerConnection;
 import javax.management.MalformedObjectNameException;
@@ -23,10 +27,12 @@ final class RunningJvm implements AutoCloseable {
 
     private static final String PATTERN = "dev.kernelalloc:type=Allocator,name=*";
 
+    private final String pid;
     private final JMXConnector connector;
     private final MBeanServerConnection server;
 
-    private RunningJvm(JMXConnector connector) throws IOException {
+    private RunningJvm(String pid, JMXConnector connector) throws IOException {
+        this.pid = pid;
         this.connector = connector;
         this.server = connector.getMBeanServerConnection();
     }
@@ -37,14 +43,15 @@ final class RunningJvm implements AutoCloseable {
      * @throws IOException if there is no such JVM, or it refuses
      */
     static RunningJvm attach(String pid) throws IOException {
-        String address;
         try {
+            String address;
             VirtualMachine machine = VirtualMachine.attach(pid);
             try {
                 address = machine.startLocalManagementAgent();
             } finally {
                 machine.detach();
             }
+            return new RunningJvm(pid, JMXConnectorFactory.connect(new JMXServiceURL(address)));
         } catch (AttachNotSupportedException | IOException e) {
             throw new IOException(
                     "cannot attach to process "
@@ -54,7 +61,6 @@ final class RunningJvm implements AutoCloseable {
                             + "; it must be a JVM of this user",
                     e);
         }
-        return new RunningJvm(JMXConnectorFactory.connect(new JMXServiceURL(address)));
     }
 
     /** Returns its registered allocators by their names. */
@@ -63,13 +69,43 @@ final class RunningJvm implements AutoCloseable {
             Map<String, AllocatorMXBean> found = new TreeMap<>();
             for (ObjectName name : server.queryNames(new ObjectName(PATTERN), null)) {
                 String key = name.getKeyProperty("name");
-                found.put(
-                        key.startsWith("\"") ? ObjectName.unquote(key) : key,
-                        JMX.newMXBeanProxy(server, name, AllocatorMXBean.class));
+                found.put(key.startsWith("\"") ? ObjectName.unquote(key) : key, allocator(name));
             }
             return found;
         } catch (MalformedObjectNameException e) {
             throw new AssertionError(PATTERN, e);
+        } catch (IOException e) {
+            throw ended(e);
+        }
+    }
+
+    /** Returns an allocator by the name of its bean, whether it is registered or not. */
+    AllocatorMXBean allocator(ObjectName name) {
+        return JMX.newMXBeanProxy(server, name, AllocatorMXBean.class);
+    }
+
+    private IOException ended(IOException e) {
+        return new IOException("process " + pid + " has ended, or no longer answers", e);
+    }
+
+    /**
+     * Reads from an allocator.
+     *
+     * @return what was read; empty if the allocator is no longer registered
+     * @throws IOException if the process has ended
+     */
+    <T> Optional<T> read(AllocatorMXBean allocator, Function<AllocatorMXBean, T> what)
+            throws IOException {
+        try {
+            return Optional.of(what.apply(allocator));
+        } catch (UndeclaredThrowableException e) {
+            switch (e.getCause()) {
+                case InstanceNotFoundException _ -> {
+                    return Optional.empty();
+                }
+                case IOException lost -> throw ended(lost);
+                case null, default -> throw e;
+            }
         }
     }
 
@@ -93,7 +129,11 @@ final class RunningJvm implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException {
-        connector.close();
+    public void close() {
+        try {
+            connector.close();
+        } catch (IOException e) {
+            // The process has ended, and the connection with it.
+        }
     }
 }

@@ -216,9 +216,10 @@ final class StressCommand implements Callable<Integer> {
     }
 
     private void check() {
-        long smallest = sizes.getFirst().bytes();
-        long largest = sizes.getLast().bytes();
-        if (sizes.size() > 2 || smallest < 1 || largest < smallest) {
+        if (sizes.isEmpty()
+                || sizes.size() > 2
+                || sizes.getFirst().bytes() < 1
+                || sizes.getLast().bytes() < sizes.getFirst().bytes()) {
             throw wrong("--sizes: write the smallest and the largest, for example 16-4KiB");
         }
         if (threads < 1 || threads > MOST_THREADS || live < 1 || shared < 0 || shared > 100) {

@@ -15,10 +15,12 @@ import picocli.CommandLine.Spec;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 
 /** The program {@code kernel-alloc}: {@code java -jar kernel-alloc-cli.jar}. */
 @Command(
@@ -31,7 +33,7 @@ import java.util.Locale;
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:done, and every stated need is met",
-            "1:an allocation failed, a need is not met, or a file cannot be written",
+            "1:an allocation failed, a need is not met, or something cannot be written",
             "2:wrong usage",
             "3:a page was found elsewhere (map --watch)"
         },
@@ -77,7 +79,19 @@ public final class Tool implements Runnable {
      */
     public static void main(String[] arguments) {
         System.setProperty("java.awt.headless", "true");
-        System.exit(commandLine().execute(arguments));
+        StandardOutput output = new StandardOutput();
+        PrintWriter out = new PrintWriter(output, true);
+        CommandLine line = commandLine().setOut(out);
+        int exitCode = line.execute(arguments);
+        out.flush();
+        Optional<IOException> failure = output.failure();
+        if (failure.isPresent()) {
+            line.getErr()
+                    .println(
+                            "kernel-alloc: cannot write the results: "
+                                    + failure.get().getMessage());
+        }
+        System.exit(failure.isPresent() && exitCode == DONE ? NOT_HAD : exitCode);
     }
 
     static CommandLine commandLine() {
@@ -87,8 +101,7 @@ public final class Tool implements Runnable {
                                 ? CommandLine.Help.Ansi.ON
                                 : CommandLine.Help.Ansi.OFF);
         return new CommandLine(new Tool())
-                .setOut(standard(FileDescriptor.out))
-                .setErr(standard(FileDescriptor.err))
+                .setErr(new PrintWriter(new FileOutputStream(FileDescriptor.err), true))
                 .setColorScheme(colours)
                 .setUsageHelpWidth(
                         Math.clamp(Terminal.outputColumns(), LEAST_HELP_COLUMNS, MOST_HELP_COLUMNS))
@@ -97,11 +110,6 @@ public final class Tool implements Runnable {
                 .registerConverter(Duration.class, Seconds::parse)
                 .setParameterExceptionHandler((e, _) -> misused(e))
                 .setExecutionExceptionHandler((e, line, _) -> explained(e, line));
-    }
-
-    /** Unlike System.out, these report when their reader is gone. */
-    private static PrintWriter standard(FileDescriptor descriptor) {
-        return new PrintWriter(new FileOutputStream(descriptor), true);
     }
 
     /** Explains refusals of the library; any other exception is a bug of this program. */

@@ -5,6 +5,7 @@ import dev.kernelalloc.observe.AllocatorMXBean;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 
 @Command(
@@ -63,6 +65,10 @@ final class TopCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
+        if (sites < 0 || times < 0) {
+            throw new ParameterException(
+                    spec.commandLine(), "--sites and --times must be at least 0");
+        }
         PrintWriter out = spec.commandLine().getOut();
         try (RunningJvm jvm = RunningJvm.attach(pid)) {
             for (int look = 0; times == 0 || look < times; look++) {
@@ -70,7 +76,7 @@ final class TopCommand implements Callable<Integer> {
                     Thread.sleep(interval);
                     out.println();
                 }
-                show(jvm.allocators(List.of()), out);
+                show(jvm, out);
                 if (out.checkError()) {
                     break; // the reader is gone
                 }
@@ -82,7 +88,22 @@ final class TopCommand implements Callable<Integer> {
         }
     }
 
-    private void show(Map<String, AllocatorMXBean> allocators, PrintWriter out) {
+    /** What is shown of one allocator. */
+    private record Row(AllocatorMXBean.Statistics statistics, String tracking, String liveStacks) {
+
+        static Row of(AllocatorMXBean allocator) {
+            return new Row(
+                    allocator.getStatistics(),
+                    String.valueOf(allocator.getTracking()),
+                    allocator.liveStacks());
+        }
+    }
+
+    private void show(RunningJvm jvm, PrintWriter out) throws IOException {
+        Map<String, Row> rows = new TreeMap<>();
+        for (Map.Entry<String, AllocatorMXBean> one : jvm.allocators(List.of()).entrySet()) {
+            jvm.read(one.getValue(), Row::of).ifPresent(row -> rows.put(one.getKey(), row));
+        }
         out.println(
                 String.format(
                         Locale.ROOT,
@@ -94,9 +115,9 @@ final class TopCommand implements Callable<Integer> {
                         "peak",
                         "tracking"));
         Map<String, Long> bySite = new HashMap<>();
-        allocators.forEach(
-                (name, allocator) -> {
-                    AllocatorMXBean.Statistics stats = allocator.getStatistics();
+        rows.forEach(
+                (name, row) -> {
+                    AllocatorMXBean.Statistics stats = row.statistics();
                     out.println(
                             String.format(
                                     Locale.ROOT,
@@ -106,8 +127,8 @@ final class TopCommand implements Callable<Integer> {
                                     ByteCount.text(stats.getLive().bytes()),
                                     ByteCount.text(stats.getCapacity().bytes()),
                                     ByteCount.text(stats.getPeakBytes()),
-                                    allocator.getTracking()));
-                    allocator.liveStacks().lines().forEach(line -> add(bySite, line));
+                                    row.tracking()));
+                    row.liveStacks().lines().forEach(line -> add(bySite, line));
                 });
         if (!bySite.isEmpty() && sites > 0) {
             out.println(String.format(Locale.ROOT, "%n%12s  %s", "live", "tracked site"));

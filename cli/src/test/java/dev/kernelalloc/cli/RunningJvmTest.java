@@ -1,10 +1,12 @@
 package dev.kernelalloc.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.Tracking;
 import dev.kernelalloc.observe.AllocatorBean;
+import dev.kernelalloc.observe.AllocatorMXBean;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -17,7 +19,10 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.zip.GZIPInputStream;
+
+import javax.management.ObjectName;
 
 /** The commands that look into another JVM, with one that holds memory. */
 class RunningJvmTest {
@@ -96,6 +101,45 @@ class RunningJvmTest {
             assertThat(new String(gzip.readAllBytes(), StandardCharsets.UTF_8))
                     .contains("inuse_space", name + ".hold");
         }
+    }
+
+    @Test
+    @DisplayName("A JVM that ends between two looks is an error in one sentence")
+    void read_afterTheJvmEnded_isOneSentence() throws Exception {
+        try (RunningJvm jvm = RunningJvm.attach(pid)) {
+            AllocatorMXBean allocator = jvm.allocators(List.of("held, by me")).get("held, by me");
+            assertThat(jvm.read(allocator, AllocatorMXBean::liveStacks)).isPresent();
+            stop();
+            String ended = "process " + pid + " has ended, or no longer answers";
+            assertThatIOException()
+                    .isThrownBy(() -> jvm.read(allocator, AllocatorMXBean::liveStacks))
+                    .withMessage(ended);
+            assertThatIOException().isThrownBy(jvm::allocators).withMessage(ended);
+        }
+    }
+
+    @Test
+    @DisplayName("An allocator that is unregistered between two reads has no values")
+    void read_unregisteredAllocator_isEmpty() throws Exception {
+        try (RunningJvm jvm = RunningJvm.attach(pid)) {
+            AllocatorMXBean none = jvm.allocator(new ObjectName("dev.kernelalloc:name=none"));
+            assertThat(jvm.read(none, AllocatorMXBean::liveStacks)).isEmpty();
+        }
+    }
+
+    @Test
+    @DisplayName("Negative numbers, and a profile that cannot be written, are errors")
+    void arguments_impossible_areErrors() {
+        for (String option : List.of("--times", "--sites")) {
+            ToolProcess.Result top = ToolProcess.runHere("top", pid, option, "-1");
+            assertThat(top.exitCode()).isEqualTo(Tool.USAGE);
+            assertThat(top.err()).contains("--sites and --times must be at least 0");
+        }
+        ToolProcess.Result profile =
+                ToolProcess.runHere("profile", pid, "--pprof", directory + "/none/live.pb.gz");
+        assertThat(profile.exitCode()).isEqualTo(Tool.NOT_HAD);
+        assertThat(profile.err())
+                .contains("cannot write the profile: file=" + directory, "NoSuchFileException");
     }
 
     @Test

@@ -157,6 +157,7 @@ class StressTest {
                 "--sizes=0-4K",
                 "--sizes=4K-16",
                 "--sizes=1-2-3",
+                "--sizes=-",
                 "--threads=0",
                 "--live=0",
                 "--shared=101",

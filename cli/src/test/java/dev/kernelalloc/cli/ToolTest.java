@@ -127,6 +127,16 @@ class ToolTest {
         assertThat(doctor.err()).isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"--help", "doctor --json", "generate-completion"})
+    void output_toAFullDevice_isAnError(String arguments) {
+        assumeTrue(Files.isWritable(Path.of("/dev/full")), "skipped: needs /dev/full");
+        ToolProcess.Result lost = new ToolProcess().shell("TOOL " + arguments + " > /dev/full");
+        assertThat(lost.exitCode()).isEqualTo(Tool.NOT_HAD);
+        assertThat(lost.err()).startsWith("kernel-alloc: cannot write the results: ");
+        assertThat(lost.err().lines()).hasSize(1);
+    }
+
     @Test
     void deniedNativeAccessIsExplained() {
         ToolProcess.Result refused =
