@@ -234,7 +234,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * Writes one value to all elements; paddings get the bytes of the first element's.
      *
      * <p>The value is written to temporary memory from {@link PoolAllocator#shared} and copied from
-     * there, so it is the value that arrives even if another thread writes to the elements.
+     * there, so it is the value that arrives even if another thread writes to the elements. Zeros
+     * are written over it at the end.
      *
      * @param value the value, as for {@link #set}
      * @throws AllocationException if that memory is not available; nothing has changed then
@@ -262,6 +263,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
         } catch (IllegalStateException e) {
             throw ClosingSites.explain(e, segment());
         } finally {
+            BulkMemory.fill(tile, (byte) 0); // the elements may be secret
             pool.free(tile);
         }
     }

@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeSlice;
-import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.core.ClosingSites;
 
 import java.io.IOException;
@@ -175,15 +174,13 @@ public final class NativeShortArray extends PrimitiveArray<NativeShortArray> {
     }
 
     /**
-     * Writes one value to all elements. A value of other bytes than one byte repeated is copied
-     * from temporary memory of {@link PoolAllocator#shared}, up to 2 KiB.
+     * Writes one value to all elements.
      *
      * @param value the value
      * @throws IllegalArgumentException if the memory is read-only
-     * @throws AllocationException if the temporary memory is not available
      */
     public void fill(short value) {
-        fill(MemorySegment.ofArray(new short[] {value}));
+        fillBits(value);
     }
 
     /**

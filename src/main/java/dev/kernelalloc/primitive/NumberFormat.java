@@ -43,6 +43,15 @@ record NumberFormat(int shift, boolean floating) {
         }
     }
 
+    /** Returns a word of memory that holds an element again and again. */
+    long repeated(long bits) {
+        long word = shift == 3 ? bits : bits & (1L << (Byte.SIZE << shift)) - 1;
+        for (int size = Byte.SIZE << shift; size < Long.SIZE; size *= 2) {
+            word |= word << size;
+        }
+        return word;
+    }
+
     /** Returns the key of an element that is no NaN; of a key, the bits of the element. */
     long key(long bits) {
         return floating && bits < 0 ? bits ^ Long.MAX_VALUE : bits;

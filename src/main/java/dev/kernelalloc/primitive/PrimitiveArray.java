@@ -1,7 +1,5 @@
 package dev.kernelalloc.primitive;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-
 import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.NativeSlice;
@@ -14,6 +12,7 @@ import dev.kernelalloc.physical.PhysicalExtent;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -62,6 +61,9 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
 
     /** Elements that {@link #toString} shows. */
     private static final int SHOWN_ELEMENTS = 8;
+
+    /** The most that is prepared on the Java heap and copied again and again. */
+    private static final long TILE_WORDS = 128;
 
     private final NativeSlice<MemorySegment> memory;
     final MemorySegment segment;
@@ -176,9 +178,7 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
      * @throws IllegalArgumentException if the memory is read-only
      */
     public final void sort() {
-        if (segment.isReadOnly()) {
-            throw new IllegalArgumentException("the elements are read-only: " + segment);
-        }
+        requireWritable();
         requireAccess();
         RadixSort.sort(kind().format(), segment, length);
     }
@@ -204,17 +204,26 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
         return -1 - low;
     }
 
-    /** Writes one element, alone in a segment, to all places. */
-    final void fill(MemorySegment element) {
+    /** Writes one element to all places, in words, which hold it repeated. */
+    final void fillBits(long bits) {
+        requireWritable();
         requireAccess();
-        byte first = element.get(JAVA_BYTE, 0);
-        for (long i = 1; i < element.byteSize(); i++) {
-            if (element.get(JAVA_BYTE, i) != first) {
-                memory.fill(element);
-                return;
-            }
+        NumberFormat format = kind().format();
+        long word = format.repeated(bits);
+        if (word == Long.rotateLeft(word, Byte.SIZE)) {
+            BulkMemory.fill(segment, (byte) word); // zero for example
+            return;
         }
-        BulkMemory.fill(segment, first); // zero for example
+        long words = Math.ceilDiv(segment.byteSize(), Long.BYTES);
+        long[] tile = new long[(int) Math.min(words, TILE_WORDS)];
+        Arrays.fill(tile, word);
+        BulkMemory.tile(MemorySegment.ofArray(tile), segment);
+    }
+
+    private void requireWritable() {
+        if (segment.isReadOnly()) {
+            throw new IllegalArgumentException("the elements are read-only: " + segment);
+        }
     }
 
     /** Throws if the memory has ended, or is confined to another thread; for no elements, too. */

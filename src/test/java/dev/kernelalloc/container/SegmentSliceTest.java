@@ -252,6 +252,27 @@ class SegmentSliceTest {
     }
 
     @Test
+    @DisplayName("A fill leaves its value nowhere but in the elements")
+    void fill_leavesNoCopyInThePool() {
+        int secret = 0x5ec7_e7ed;
+        PoolAllocator pool = PoolAllocator.shared();
+        try (NativeArray<Point> points = NativeArray.zeroed(POINT, 100)) {
+            points.fill(point(secret));
+            long bytes = points.segment().byteSize();
+            List<MemorySegment> blocks = new ArrayList<>();
+            for (int i = 0; i < 64; i++) {
+                blocks.add(pool.allocate(bytes, POINT.byteAlignment()));
+            }
+            assertThat(blocks)
+                    .noneMatch(
+                            block ->
+                                    IntStream.of(block.toArray(ValueLayout.JAVA_INT))
+                                            .anyMatch(word -> word == secret));
+            blocks.forEach(pool::free);
+        }
+    }
+
+    @Test
     @DisplayName("After the arena's end every access throws, views and sub-slices included")
     void over_closedArena_isDead() {
         NativeSlice<Counter> all;

@@ -61,6 +61,7 @@ class FamilyTest {
                 .replace("Long#BYTES", box + "#BYTES")
                 .replace("Long.BYTES", box + ".BYTES")
                 .replace("search(value)", "search(" + bits(type) + ")")
+                .replace("fillBits(value)", "fillBits(" + bits(type).replace("To", "ToRaw") + ")")
                 .replace("{@code long", "{@code " + type)
                 .replace("long... ", type + "... ")
                 .replace("long[", type + "[")
