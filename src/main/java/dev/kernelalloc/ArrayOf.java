@@ -97,6 +97,7 @@ final class ArrayOf<T> extends NativeArray<T> {
 
     @Override
     public void forEach(Consumer<? super T> action) {
+        Objects.requireNonNull(action, "action");
         guard.enter();
         try {
             for (long i = 0; i < length; i++) {

@@ -125,6 +125,7 @@ final class LeaseOf<T> extends ArrayLease<T> {
 
     @Override
     void forEach(long from, long to, Consumer<? super T> action) {
+        Objects.requireNonNull(action, "action");
         guard.enter();
         try {
             for (long i = from; i < to; i++) {

@@ -364,6 +364,8 @@ public sealed interface NativeBox<T> extends AutoCloseable permits ConfinedBox {
      * this box.
      *
      * @return a segment confined to the thread of this box
+     * @throws IllegalStateException if this box is closed
+     * @throws WrongThreadException if called by another thread
      */
     MemorySegment segment();
 

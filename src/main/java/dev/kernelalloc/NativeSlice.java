@@ -367,6 +367,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * @throws IllegalArgumentException if the memory is read-only
      */
     public final void sort(Comparator<? super T> order) {
+        Objects.requireNonNull(order, "order");
         if (segment().isReadOnly()) {
             throw new IllegalArgumentException("the elements are read-only: " + segment());
         }
@@ -386,7 +387,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * @throws AllocationException as {@link #sort} does
      */
     public final void sortByLong(ToLongFunction<? super T> key) {
-        sort(Comparator.comparingLong(key));
+        sort(Comparator.comparingLong(Objects.requireNonNull(key, "key")));
     }
 
     /**
@@ -398,6 +399,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      *     would keep the order at {@code i}
      */
     public final long binarySearch(T value, Comparator<? super T> order) {
+        Objects.requireNonNull(order, "order");
         guard().enter();
         try {
             return search(value, order);
@@ -431,6 +433,7 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      * @return the same as {@link #binarySearch}
      */
     public final long binarySearchByLong(long value, ToLongFunction<? super T> key) {
+        Objects.requireNonNull(key, "key");
         guard().enter();
         try {
             return searchByLong(value, key);

@@ -644,6 +644,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      * @throws WrongThreadException if called by another thread
      */
     public final boolean removeIf(Predicate<? super T> condition) {
+        Objects.requireNonNull(condition, "condition");
         block().requireAccess();
         guard.requireFree();
         long all = size;

@@ -113,6 +113,7 @@ final class SliceOf<T> extends NativeSlice<T> {
 
     @Override
     public void forEach(Consumer<? super T> action) {
+        Objects.requireNonNull(action, "action");
         guard.enter();
         try {
             for (long i = 0; i < length; i++) {

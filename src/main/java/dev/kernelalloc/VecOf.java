@@ -109,6 +109,7 @@ final class VecOf<T> extends NativeVec<T> {
 
     @Override
     public void forEach(Consumer<? super T> action) {
+        Objects.requireNonNull(action, "action");
         guard.enter();
         try {
             for (long i = 0; i < size; i++) {

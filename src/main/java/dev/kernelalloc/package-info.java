@@ -1,4 +1,8 @@
-/** Allocators, and the boxes that own what they hand out. */
+/**
+ * Allocators, and the boxes that own what they hand out.
+ *
+ * <p>Unless a method states otherwise, a null argument throws a {@link NullPointerException}.
+ */
 @NullMarked
 package dev.kernelalloc;
 

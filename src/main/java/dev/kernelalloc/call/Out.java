@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.util.Objects;
 import java.util.function.Function;
 
 /**
@@ -84,6 +85,7 @@ public final class Out<T extends @Nullable Object> {
      * @return an out-parameter {@code struct T **}
      */
     public static <T> Out<Pointer<T>> ofPointer(SegmentAllocator allocator, StructType<T> target) {
+        Objects.requireNonNull(target, "target");
         return new Out<>(
                 allocator.allocate(ValueLayout.ADDRESS),
                 segment -> new Pointer<>(target, segment.get(ValueLayout.ADDRESS, 0).address()));

@@ -4,6 +4,8 @@
  *
  * <p>The guide {@code docs/calling-c.md} shows calls of C libraries with structs of {@link
  * dev.kernelalloc.struct}.
+ *
+ * <p>Unless a method states otherwise, a null argument throws a {@link NullPointerException}.
  */
 @NullMarked
 package dev.kernelalloc.call;

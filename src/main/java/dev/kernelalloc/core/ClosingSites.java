@@ -68,7 +68,7 @@ public final class ClosingSites {
     }
 
     /**
-     * Adds the site to an exception, if it was thrown because the memory has ended.
+     * Adds memory and site to an exception, if it was thrown because the memory has ended.
      *
      * @return the exception to throw
      */
@@ -78,7 +78,8 @@ public final class ClosingSites {
     }
 
     /**
-     * Adds a site to an exception, if it was thrown because the memory has ended.
+     * Adds memory and site to an exception, if it was thrown because the memory has ended. Never
+     * fails.
      *
      * @param site as {@link Sentinel#closedAt} returns it
      * @return the exception to throw
@@ -88,11 +89,23 @@ public final class ClosingSites {
         if (segment.scope().isAlive()) {
             return thrown; // by code of the user
         }
-        return site.isEmpty() ? thrown : new IllegalStateException(message(thrown) + site, thrown);
+        try {
+            return new IllegalStateException(message(thrown, segment, site), thrown);
+        } catch (Throwable _) {
+            return thrown; // the Java heap or stack is exhausted
+        }
     }
 
-    private static String message(IllegalStateException thrown) {
+    private static String message(
+            IllegalStateException thrown, MemorySegment segment, String site) {
         String message = thrown.getMessage();
-        return message == null ? "Already closed" : message;
+        return new StringBuilder(message == null ? "Already closed" : message)
+                .append(": memory at 0x")
+                .append(Long.toHexString(segment.address()))
+                .append(", ")
+                .append(segment.byteSize())
+                .append(" bytes")
+                .append(site.isEmpty() ? "; its owner was closed, or has moved it" : site)
+                .toString();
     }
 }

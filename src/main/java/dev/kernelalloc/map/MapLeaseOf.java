@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
+import java.util.Objects;
 
 /** A lease of a map. Copied by {@link CopyPerType}. */
 final class MapLeaseOf<V> extends MapLease<V> {
@@ -62,10 +63,12 @@ final class MapLeaseOf<V> extends MapLease<V> {
     @Override
     public boolean replace(long key, V value) {
         long place = find(key);
-        if (place >= 0) {
-            write(place, value);
+        if (place < 0) {
+            Objects.requireNonNull(value, "value");
+            return false;
         }
-        return place >= 0;
+        write(place, value);
+        return true;
     }
 
     @Override

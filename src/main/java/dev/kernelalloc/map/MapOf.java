@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
+import java.util.Objects;
 import java.util.function.Supplier;
 
 /** The methods of a map that reach values. Copied by {@link CopyPerType}. */
@@ -88,10 +89,12 @@ final class MapOf<V> extends NativeMap<V> {
     @Override
     public boolean replace(long key, V value) {
         long place = find(key);
-        if (place >= 0) {
-            write(place, value);
+        if (place < 0) {
+            Objects.requireNonNull(value, "value");
+            return false;
         }
-        return place >= 0;
+        write(place, value);
+        return true;
     }
 
     @Override

@@ -51,6 +51,9 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
 
     private static final long FIRST_CAPACITY = 4;
 
+    /** Leaves room for the arithmetic; no machine has that much memory. */
+    private static final long MAX_CAPACITY = Long.MAX_VALUE / 4;
+
     private final StructType<MemorySegment> slot;
     private final KernelAllocator allocator;
 
@@ -148,10 +151,13 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
 
     private static NativeArray<MemorySegment> allocate(
             KernelAllocator allocator, StructType<MemorySegment> slot, long capacity) {
-        // Half of all numbers leave room for the arithmetic; no machine has that much memory.
-        if (capacity < 0 || capacity > Long.MAX_VALUE / 4) {
+        if (capacity < 0 || capacity > MAX_CAPACITY) {
             throw new IllegalArgumentException(
-                    String.format(Locale.ROOT, "capacity=%d: negative or too large", capacity));
+                    String.format(
+                            Locale.ROOT,
+                            "capacity=%d is negative or too large: at most %d entries",
+                            capacity,
+                            MAX_CAPACITY));
         }
         return NativeArray.zeroed(allocator, slot, LongTable.slots(capacity));
     }
@@ -222,8 +228,17 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
         if (additional < 0) {
             throw new IllegalArgumentException("additional=" + additional + " is negative");
         }
+        if (additional > MAX_CAPACITY - size) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT,
+                            "additional=%d with size=%d is too large: at most %d entries",
+                            additional,
+                            size,
+                            MAX_CAPACITY));
+        }
         if (additional > capacity() - size) {
-            rebuild(size + Math.min(additional, Long.MAX_VALUE / 2), true);
+            rebuild(size + additional, true);
         }
     }
 

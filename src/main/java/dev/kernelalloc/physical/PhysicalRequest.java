@@ -421,7 +421,7 @@ public final class PhysicalRequest {
          * @return this builder
          */
         public Builder pages(PagePolicy policy) {
-            pages = policy;
+            pages = Objects.requireNonNull(policy, "policy");
             return this;
         }
 
@@ -474,7 +474,7 @@ public final class PhysicalRequest {
          * @return this builder
          */
         public Builder onFork(ForkBehaviour behaviour) {
-            fork = behaviour;
+            fork = Objects.requireNonNull(behaviour, "behaviour");
             return this;
         }
 

@@ -1,4 +1,8 @@
-/** Values that describe the physical location of memory: addresses, frames, and guarantees. */
+/**
+ * Values that describe the physical location of memory: addresses, frames, and guarantees.
+ *
+ * <p>Unless a method states otherwise, a null argument throws a {@link NullPointerException}.
+ */
 @NullMarked
 package dev.kernelalloc.physical;
 

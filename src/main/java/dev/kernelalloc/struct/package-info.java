@@ -3,6 +3,8 @@
  *
  * <p>Start at {@link dev.kernelalloc.struct.StructType}. The annotations express what a Java
  * declaration cannot: lengths, alignments, bit-fields, byte order.
+ *
+ * <p>Unless a method states otherwise, a null argument throws a {@link NullPointerException}.
  */
 @NullMarked
 package dev.kernelalloc.struct;
