@@ -195,6 +195,45 @@ class KernelByteBufAllocatorTest {
     }
 
     @Test
+    @DisplayName("A slice whose buffer has shrunk since reaches no memory beyond it")
+    void slice_ofAShrunkBuffer_isOutOfBounds() {
+        ByteBuf buffer = allocator.directBuffer(4 << 20).writeZero(4 << 20);
+        ByteBuf slice = buffer.slice(0, 4 << 20);
+        ByteBuf other = allocator.directBuffer(8).writeZero(8);
+        buffer.capacity(64);
+        int beyond = (4 << 20) - 8;
+        for (Callable<?> use :
+                List.<Callable<?>>of(
+                        () -> slice.getByte(64),
+                        () -> slice.getShort(63),
+                        () -> slice.getMedium(62),
+                        () -> slice.getMediumLE(62),
+                        () -> slice.getIntLE(61),
+                        () -> slice.getLong(57),
+                        () -> slice.getLong(beyond),
+                        () -> slice.setByte(beyond, 1),
+                        () -> slice.setShortLE(beyond, 1),
+                        () -> slice.setMedium(beyond, 1),
+                        () -> slice.setInt(beyond, 1),
+                        () -> slice.setLongLE(57, 1),
+                        () -> slice.setZero(57, 8),
+                        () -> slice.getBytes(beyond, new byte[8]),
+                        () -> slice.setBytes(beyond, new byte[8]),
+                        () -> slice.getBytes(beyond, ByteBuffer.allocate(8)),
+                        () -> slice.setBytes(beyond, ByteBuffer.allocate(8)),
+                        () -> other.setBytes(0, slice, beyond, 8),
+                        () -> other.getBytes(0, slice, beyond, 8),
+                        () -> slice.nioBuffer(beyond, 8),
+                        () -> slice.internalNioBuffer(beyond, 8),
+                        () -> slice.copy(beyond, 8))) {
+            assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(use::call);
+        }
+        assertThat(slice.getLong(56)).isZero();
+        other.release();
+        buffer.release();
+    }
+
+    @Test
     @DisplayName("Buffers are allocated on one thread, filled by a second, released by a third")
     void release_onAnotherThread_freesTheBlock() throws Exception {
         try (var second = Executors.newSingleThreadExecutor();

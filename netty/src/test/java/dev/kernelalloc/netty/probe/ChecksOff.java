@@ -5,7 +5,7 @@ import dev.kernelalloc.netty.KernelByteBufAllocator;
 
 import io.netty.buffer.ByteBuf;
 
-/** Uses a buffer after its release, in a process whose checks of Netty are switched off. */
+/** Uses a buffer beyond its end and after its release, where Netty's checks are switched off. */
 public final class ChecksOff {
 
     private ChecksOff() {}
@@ -14,6 +14,14 @@ public final class ChecksOff {
     public static void main(String[] args) {
         KernelByteBufAllocator allocator = new KernelByteBufAllocator(PoolAllocator.create());
         ByteBuf buffer = allocator.directBuffer(64);
+        ByteBuf other = allocator.directBuffer(8);
+        print("read beyond", () -> buffer.getLong(57));
+        print("write beyond", () -> buffer.setMedium(62, 1));
+        print("write before", () -> buffer.setByte(-1, 1));
+        print("copy beyond", () -> buffer.getBytes(0, new byte[65], 0, 65));
+        print("copy to beyond", () -> buffer.getBytes(0, other, 0, 16));
+        print("view beyond", () -> buffer.nioBuffer(60, 8));
+        print("zero beyond", () -> buffer.setZero(60, 8));
         buffer.release();
         print("read", () -> buffer.getLong(0));
         print("write", () -> buffer.setInt(8, 1));
