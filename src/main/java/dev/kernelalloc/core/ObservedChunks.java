@@ -35,7 +35,7 @@ public final class ObservedChunks extends ForwardingChunks {
             MappedRange range = rangeOf(chunk);
             mapped.forEach(listener -> listener.accept(range));
             return chunk;
-        } catch (RuntimeException e) {
+        } catch (Exception e) { // any: languages other than Java do not check them
             release(chunk);
             throw new Refusal.OutOfMemory(
                     String.format(
@@ -67,9 +67,8 @@ public final class ObservedChunks extends ForwardingChunks {
     private static void notifyListener(Consumer<MappedRange> listener, MappedRange range) {
         try {
             listener.accept(range);
-        } catch (RuntimeException e) {
-            System.getLogger("dev.kernelalloc")
-                    .log(System.Logger.Level.WARNING, "a range listener failed", e);
+        } catch (Throwable e) {
+            ProgramFailure.log("a range listener failed", e);
         }
     }
 

@@ -6,7 +6,6 @@ import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.source.MemorySource;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
@@ -87,27 +86,20 @@ public final class SuppliedChunks implements ChunkSource {
             Supplied supplied = new Supplied(found.get(), lifetime);
             keep(supplied, bytes, alignment);
             return new Chunk(supplied.memory.address(), bytes, false);
-        } catch (IOException | RuntimeException e) {
-            end(lifetime, bytes);
-            throw refused(bytes, "failed: " + e);
         } catch (Refusal | Error e) {
             end(lifetime, bytes);
             throw e;
+        } catch (Exception e) { // any: languages other than Java do not check them
+            end(lifetime, bytes);
+            throw refused(bytes, "failed: " + e);
         }
     }
 
     private void keep(Supplied supplied, long bytes, long alignment) throws Refusal {
         String unfit = unfit(supplied, bytes, alignment);
         if (unfit.isEmpty()) {
-            long address = supplied.memory.address();
-            if (held.putIfAbsent(address, supplied) == null) {
-                Map.Entry<Long, Supplied> below = held.lowerEntry(address);
-                Map.Entry<Long, Supplied> above = held.higherEntry(address);
-                if ((below == null || below.getValue().end() <= address)
-                        && (above == null || supplied.end() <= above.getKey())) {
-                    return;
-                }
-                held.remove(address, supplied);
+            if (holdAlone(supplied)) {
+                return;
             }
             unfit = "overlaps memory that is in use"; // so its release is not called: it stays so
         } else {
@@ -116,6 +108,22 @@ public final class SuppliedChunks implements ChunkSource {
         throw refused(
                 bytes,
                 String.format(Locale.ROOT, "returned memory that %s: %s", unfit, supplied.memory));
+    }
+
+    /**
+     * Holds memory, unless it overlaps what is held. One at a time: overlapping memory that is put
+     * in and taken out again would hide what lies around it.
+     */
+    private synchronized boolean holdAlone(Supplied supplied) {
+        long address = supplied.memory.address();
+        Map.Entry<Long, Supplied> below = held.floorEntry(address);
+        Map.Entry<Long, Supplied> above = held.higherEntry(address);
+        if (below != null && below.getValue().end() > address
+                || above != null && supplied.end() > above.getKey()) {
+            return false;
+        }
+        held.put(address, supplied);
+        return true;
     }
 
     private static String unfit(Supplied supplied, long bytes, long alignment) {
@@ -195,9 +203,8 @@ public final class SuppliedChunks implements ChunkSource {
     private void releaseToProgram(MemorySegment memory) {
         try {
             source.release(memory);
-        } catch (RuntimeException e) {
-            System.getLogger("dev.kernelalloc")
-                    .log(System.Logger.Level.WARNING, "the memory source failed to release", e);
+        } catch (Throwable e) {
+            ProgramFailure.log("the memory source failed to release", e);
         }
     }
 

@@ -286,6 +286,106 @@ class MemorySourceTest {
     }
 
     @Test
+    @DisplayName("A source and a listener that throw errors while memory is released lose none")
+    void close_releaseThrowsErrors_endsAllMemory() {
+        List<Arena> lifetimes = new ArrayList<>();
+        MemorySource source =
+                new MemorySource() {
+                    @Override
+                    public Optional<MemorySegment> obtain(long bytes, long alignment, Arena life) {
+                        lifetimes.add(life);
+                        return Optional.of(life.allocate(bytes, alignment));
+                    }
+
+                    @Override
+                    public void release(MemorySegment memory) {
+                        throw new NoClassDefFoundError("of the source");
+                    }
+                };
+        PoolAllocator pool =
+                PoolAllocator.builder()
+                        .source(source)
+                        .onRangeUnmapped(
+                                _ -> {
+                                    throw new NoClassDefFoundError("of the listener");
+                                })
+                        .build();
+        List<MemorySegment> blocks = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            blocks.add(pool.allocate(3 << 20, 8));
+        }
+        blocks.add(pool.allocate(100, 8));
+        blocks.forEach(pool::free);
+        pool.close();
+        assertThat(lifetimes).hasSizeGreaterThan(1).noneMatch(life -> life.scope().isAlive());
+        assertThat(pool.charged()).isZero();
+    }
+
+    @Test
+    @DisplayName("A source and a listener that throw what Java checks refuse the request")
+    void allocate_checkedException_isRefusedAndLosesNothing() {
+        List<Arena> lifetimes = new ArrayList<>();
+        AtomicInteger calls = new AtomicInteger();
+        MemorySource source =
+                (bytes, alignment, lifetime) -> {
+                    lifetimes.add(lifetime);
+                    if (calls.getAndIncrement() % 2 == 0) {
+                        throw unchecked(new InterruptedException("of the source"));
+                    }
+                    return Optional.of(lifetime.allocate(bytes, alignment));
+                };
+        PoolAllocator pool =
+                PoolAllocator.builder()
+                        .source(source)
+                        .onRangeMapped(
+                                _ -> {
+                                    throw unchecked(new InterruptedException("of the listener"));
+                                })
+                        .build();
+        for (int i = 0; i < 4; i++) {
+            assertThatExceptionOfType(AllocationException.class)
+                    .isThrownBy(() -> pool.allocate(3 << 20, 8))
+                    .withMessageContaining("InterruptedException");
+        }
+        pool.close();
+        assertThat(calls.get()).isGreaterThan(1);
+        assertThat(lifetimes).noneMatch(life -> life.scope().isAlive());
+        assertThat(pool.charged()).isZero();
+    }
+
+    /** As other languages throw it. */
+    @SuppressWarnings("unchecked") // T is not looked at
+    private static <T extends Exception> RuntimeException unchecked(Exception thrown) throws T {
+        throw (T) thrown;
+    }
+
+    @Test
+    @DisplayName("Overlapping memory is refused also while other such memory is")
+    void allocate_overlappingMemoryInTwoThreads_refusesAll() throws Exception {
+        MemorySegment all = Arena.global().allocate(8 << 20, 1 << 20);
+        AtomicInteger calls = new AtomicInteger();
+        MemorySource source =
+                (bytes, _, _) -> {
+                    int call = calls.getAndIncrement();
+                    return Optional.of(call == 0 ? all : all.asSlice((1 + call % 7L) << 20, bytes));
+                };
+        try (PoolAllocator pool = PoolAllocator.builder().source(source).cacheBytes(0, 0).build()) {
+            MemorySegment block = pool.allocate(7 << 20, 8);
+            CompletableFuture<Integer> other = CompletableFuture.supplyAsync(() -> obtained(pool));
+            assertThat(obtained(pool) + other.get(1, TimeUnit.MINUTES)).isZero();
+            pool.free(block);
+        }
+    }
+
+    private static int obtained(PoolAllocator pool) {
+        int obtained = 0;
+        for (int i = 0; i < 2_000; i++) {
+            obtained += pool.tryAllocate(1 << 20, 8).isPresent() ? 1 : 0;
+        }
+        return obtained;
+    }
+
+    @Test
     @DisplayName("Memory of a source that a call uses ends after that call, without a failure")
     void free_memoryInUse_endsLater() {
         List<MemorySegment> obtained = new ArrayList<>();
