@@ -10,6 +10,7 @@ import dev.kernelalloc.core.Tracked;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Slab;
 import dev.kernelalloc.heap.SlabHeap;
+import dev.kernelalloc.heap.StackReserve;
 import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.physical.PhysicalExtent;
@@ -427,6 +428,7 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
 
     @Override
     public final MemorySegment release() {
+        StackReserve.requireForCaller(); // between two owners there is no one to free the memory
         Origin from = origin;
         MemorySegment raw = from.raw(segment());
         end();
@@ -439,7 +441,11 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
         start();
         Handoff<T> handoff = new Handoff<>(type(), block());
         end();
-        origin.passTo(LeakReport.Kind.HANDOFF);
+        try {
+            origin.passTo(LeakReport.Kind.HANDOFF);
+        } catch (StackOverflowError _) {
+            // reported under the name of the owner before, as the memory has changed hands
+        }
         return handoff;
     }
 

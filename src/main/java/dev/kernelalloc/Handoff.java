@@ -63,7 +63,11 @@ public final class Handoff<T> {
         // Created before the exchange, so that no memory is lost with a full Java heap.
         NativeBox<T> box = ConfinedBox.attach(type, block);
         end();
-        block.origin().passTo(LeakReport.Kind.BOX);
+        try {
+            block.origin().passTo(LeakReport.Kind.BOX);
+        } catch (StackOverflowError _) {
+            // reported under the name of the owner before, as the memory has changed hands
+        }
         return box;
     }
 
@@ -76,7 +80,11 @@ public final class Handoff<T> {
     public SharedBox<T> share() {
         SharedBox<T> box = new SharedBox<>(type, block);
         end();
-        block.origin().passTo(LeakReport.Kind.SHARED_BOX);
+        try {
+            block.origin().passTo(LeakReport.Kind.SHARED_BOX);
+        } catch (StackOverflowError _) {
+            // reported under the name of the owner before, as the memory has changed hands
+        }
         return box;
     }
 

@@ -107,6 +107,13 @@ public final class Lease<T> implements AutoCloseable {
         return box.block().origin().extents(mine.address(), mine.byteSize());
     }
 
+    /** This lease has been refused, and no one has it. */
+    void forget() {
+        if (sentinel != null) {
+            sentinel.end();
+        }
+    }
+
     /** Describes the guarantee of the pages, for people. */
     String guarantee() {
         return box.block().origin().guarantee();

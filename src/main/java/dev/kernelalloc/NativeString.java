@@ -760,13 +760,13 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
          */
         public NativeString build() {
             reserve(0);
-            OwnedBlock block = buffer.block().handOver(sizeOf(length));
-            try {
-                return finished(block, length);
-            } catch (Throwable e) {
-                block.close(); // the Java heap or stack is exhausted
-                throw e;
-            }
+            OwnedBlock block = buffer.block();
+            block.requireAccess();
+            // Created before the memory changes hands, so that the text is not lost with a full
+            // Java heap.
+            NativeString string = finished(block.successor(sizeOf(length)), length);
+            block.detach();
+            return string;
         }
 
         /**

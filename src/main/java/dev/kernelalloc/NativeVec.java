@@ -175,8 +175,10 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
         OwnedBlock block = array.block();
         block.requireAccess();
         array.guard().requireEndable();
-        OwnedBlock all = block.handOver(block.usableBytes());
-        return VecOf.make(array.type(), all, array.length());
+        OwnedBlock all = block.successor(block.usableBytes());
+        NativeVec<T> vec = VecOf.over(array.type(), all, array.length());
+        block.detach();
+        return vec;
     }
 
     private static <T> NativeVec<T> filled(NativeVec<T> vec, Consumer<NativeVec<T>> filling) {
@@ -789,7 +791,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     public final NativeArray<T> intoArray() {
         guard.requireEndable();
-        return NativeArray.owning(type, block().handOver(size * stride), size);
+        // Created before the memory changes hands, so that the elements are not lost with a full
+        // Java heap.
+        NativeArray<T> array = ArrayOf.make(type, block().successor(size * stride), size);
+        block().detach();
+        return array;
     }
 
     /**

@@ -74,7 +74,7 @@ public final class SharedArray<T> implements AutoCloseable {
         this.length = length;
         this.unowned = unowned;
         this.memory = new SharedBox<>(type, block);
-        this.joining = () -> view(memory.join());
+        this.joining = this::join;
     }
 
     /**
@@ -160,7 +160,11 @@ public final class SharedArray<T> implements AutoCloseable {
         SharedArray<T> shared =
                 new SharedArray<>(array.type(), array.length(), unowned, unowned.block());
         block.detach();
-        unowned.passTo(LeakReport.Kind.SHARED_BOX);
+        try {
+            unowned.passTo(LeakReport.Kind.SHARED_BOX);
+        } catch (StackOverflowError _) {
+            // reported under the name of the owner before, as the memory has changed hands
+        }
         return shared;
     }
 
@@ -189,16 +193,17 @@ public final class SharedArray<T> implements AutoCloseable {
      * @throws IllegalStateException if this array is closed, or was attached
      */
     public ArrayLease<T> lease() {
-        return view(memory.lease());
+        Lease<T> lease = memory.uncounted();
+        ArrayLease<T> elements = LeaseOf.make(type, lease, joining, length);
+        memory.count(lease); // last, so that no lease counts which the caller does not get
+        return elements;
     }
 
-    private ArrayLease<T> view(Lease<T> lease) {
-        try {
-            return LeaseOf.make(type, lease, joining, length);
-        } catch (Throwable e) {
-            lease.close(); // the Java heap or stack is exhausted
-            throw e;
-        }
+    private ArrayLease<T> join() {
+        Lease<T> lease = memory.uncounted();
+        ArrayLease<T> elements = LeaseOf.make(type, lease, joining, length);
+        memory.countJoining(lease);
+        return elements;
     }
 
     /**
@@ -243,7 +248,11 @@ public final class SharedArray<T> implements AutoCloseable {
         // Created before the memory changes hands, so that none is lost with a full Java heap.
         NativeArray<T> array = ArrayOf.make(type, unowned.attach(), length);
         memory.leave();
-        unowned.passTo(LeakReport.Kind.CONTAINER);
+        try {
+            unowned.passTo(LeakReport.Kind.CONTAINER);
+        } catch (StackOverflowError _) {
+            // reported under the name of the owner before, as the memory has changed hands
+        }
         return array;
     }
 

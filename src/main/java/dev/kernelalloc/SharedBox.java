@@ -195,36 +195,48 @@ public final class SharedBox<T> implements AutoCloseable {
      * @throws IllegalStateException if this box is closed or detached
      */
     public Lease<T> lease() {
-        if ((long) STATE.getAndAdd(this, 1L) < 0) {
-            end();
-            throw closed();
-        }
-        return begin();
+        Lease<T> lease = uncounted();
+        count(lease);
+        return lease;
     }
 
     /**
-     * Returns a lease for another thread that continues an outstanding lease, even once this box is
-     * closed: as long as the memory exists, this lease keeps it, too.
+     * Returns a lease that may not be used until it is counted. It exists first, so that none is
+     * counted where the Java heap or stack has no room for it: such a one would keep the memory for
+     * ever.
      */
-    Lease<T> join() {
-        if (((long) STATE.getAndAdd(this, 1L) & GONE) == GONE) {
-            end();
-            throw closed();
-        }
-        return begin();
+    Lease<T> uncounted() {
+        Arena lifetime = Arena.ofConfined();
+        MemorySegment segment = block.segment(lifetime);
+        Sentinel sentinel = --untilPicked > 0 ? null : sentinelOfLease();
+        return new Lease<>(this, lifetime, segment, sentinel);
     }
 
-    /** A lease that is counted already. */
-    private Lease<T> begin() {
-        try {
-            Arena lifetime = Arena.ofConfined();
-            MemorySegment segment = block.segment(lifetime);
-            Sentinel sentinel = --untilPicked > 0 ? null : sentinelOfLease();
-            return new Lease<>(this, lifetime, segment, sentinel);
-        } catch (Throwable e) { // all, not only Error: that is less code
-            end(); // the Java heap or stack is exhausted
-            throw e;
+    /**
+     * Counts a lease.
+     *
+     * @throws IllegalStateException if this box is closed or detached
+     */
+    void count(Lease<T> lease) {
+        if ((long) STATE.getAndAdd(this, 1L) < 0) {
+            throw refused(lease);
         }
+    }
+
+    /**
+     * Counts a lease for another thread that continues an outstanding lease, even once this box is
+     * closed: as long as the memory exists, this lease keeps it, too.
+     */
+    void countJoining(Lease<T> lease) {
+        if (((long) STATE.getAndAdd(this, 1L) & GONE) == GONE) {
+            throw refused(lease);
+        }
+    }
+
+    private IllegalStateException refused(Lease<T> lease) {
+        end();
+        lease.forget();
+        return closed();
     }
 
     /** For one lease of some; the others only count. */
@@ -341,7 +353,11 @@ public final class SharedBox<T> implements AutoCloseable {
     public Handoff<T> detach() {
         Handoff<T> handoff = new Handoff<>(type, block);
         leave();
-        block.origin().passTo(LeakReport.Kind.HANDOFF);
+        try {
+            block.origin().passTo(LeakReport.Kind.HANDOFF);
+        } catch (StackOverflowError _) {
+            // reported under the name of the owner before, as the memory has changed hands
+        }
         return handoff;
     }
 

@@ -32,12 +32,21 @@ final class VecOf<T> extends NativeVec<T> {
     }
 
     /** A vec over a block, which ends where there can be none. */
-    @SuppressWarnings("unchecked") // a copy for T
     static <T> NativeVec<T> make(StructType<T> type, OwnedBlock block, long size) {
+        try {
+            return over(type, block, size);
+        } catch (Throwable e) {
+            block.close(); // the Java heap or stack is exhausted
+            throw e;
+        }
+    }
+
+    /** A vec over a block, which is the caller's still where this throws. */
+    @SuppressWarnings("unchecked") // a copy for T
+    static <T> NativeVec<T> over(StructType<T> type, OwnedBlock block, long size) {
         try {
             return (NativeVec<T>) (Object) COPIES.constructor(type).invokeExact(type, block, size);
         } catch (Throwable e) {
-            block.close(); // the Java heap or stack is exhausted
             throw CopyPerType.unchecked(e);
         }
     }

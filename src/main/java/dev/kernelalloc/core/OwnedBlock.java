@@ -145,12 +145,22 @@ public final class OwnedBlock {
      * @throws IllegalStateException if it has ended, or a downcall is using the segment; nothing
      *     has changed then
      */
-    public OwnedBlock handOver(long usable) {
-        Arena renewed = Arena.ofConfined();
-        MemorySegment whole = NativeMemory.segment(segment.address(), usable, renewed);
-        OwnedBlock next = new OwnedBlock(source, renewed, whole, bytes, alignment, sentinel);
+    OwnedBlock handOver(long usable) {
+        OwnedBlock next = successor(usable);
         detach();
         return next;
+    }
+
+    /**
+     * Returns the same memory for another owner, with a liveness of its own. This block keeps it
+     * until {@link #detach}, so that nothing is lost where the new owner cannot be created.
+     *
+     * @param usable how many of its bytes the new owner uses
+     */
+    public OwnedBlock successor(long usable) {
+        Arena renewed = Arena.ofConfined();
+        MemorySegment whole = NativeMemory.segment(segment.address(), usable, renewed);
+        return new OwnedBlock(source, renewed, whole, bytes, alignment, sentinel);
     }
 
     /**
