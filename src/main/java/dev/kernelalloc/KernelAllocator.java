@@ -203,8 +203,9 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
     /**
      * Returns who holds memory of this allocator now: the {@linkplain #tracking tracked} owners by
      * kind and allocation site, most bytes first. With {@link Tracking#ALL} these are all owners
-     * that were created since; with {@link Tracking#SAMPLED} a random one in 1,024, so that the
-     * groups show proportions, not totals. Memory whose owner was lost is included.
+     * that were created since; with {@link Tracking#SAMPLED} a random one in 1,024, at most one per
+     * millisecond, so that the groups show proportions, not totals; of owners that were created in
+     * a burst they show less. Memory whose owner was lost is included.
      *
      * <p>{@code dev.kernelalloc.observe.LiveProfile} writes the groups for flame graphs and pprof.
      *

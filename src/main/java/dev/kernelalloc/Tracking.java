@@ -16,9 +16,9 @@ public enum Tracking {
     OFF,
 
     /**
-     * Tracks one in 1,024 boxes, containers, arenas and leases, chosen at random, with the four
-     * callers nearest to the library. Repeated leaks are found, single ones seldom. An allocator
-     * that was not closed is always tracked.
+     * Tracks one in 1,024 boxes, containers, arenas and leases, chosen at random, but at most one
+     * per millisecond and allocator, with the four callers nearest to the library. Repeated leaks
+     * are found, single ones seldom. An allocator that was not closed is always tracked.
      */
     SAMPLED,
 

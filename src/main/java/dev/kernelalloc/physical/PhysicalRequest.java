@@ -243,9 +243,11 @@ public final class PhysicalRequest {
      * @param alignment the alignment in bytes, a power of two; the larger one of it and this
      *     request's applies
      * @return the request
-     * @throws IllegalArgumentException if the size does not fit the window or boundary
+     * @throws IllegalArgumentException if the size is negative or does not fit the window or
+     *     boundary, or the alignment is no power of two
      */
     public PhysicalRequest of(long size, long alignment) {
+        require(isPowerOfTwo(alignment), "alignment=%d must be a power of two", alignment);
         return toBuilder().size(size).aligned(Math.max(alignment, values.alignment)).build();
     }
 

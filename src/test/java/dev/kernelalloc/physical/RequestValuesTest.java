@@ -79,6 +79,18 @@ class RequestValuesTest {
     }
 
     @Test
+    @DisplayName("An alignment for another block is checked, even if that of the request is larger")
+    void of_impossibleAlignment_isRefused() {
+        PhysicalRequest request = PhysicalRequest.DEFAULT.toBuilder().aligned(4096).build();
+        for (long alignment : new long[] {-1, 0, 3, Long.MIN_VALUE}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> request.of(1, alignment))
+                    .withMessage("alignment=%d must be a power of two", alignment);
+        }
+        assertThat(request.of(1, 8).alignment()).isEqualTo(4096);
+    }
+
+    @Test
     @DisplayName("Settings that contradict each other are refused with their values")
     void build_contradiction_isRefused() {
         assertThatIllegalArgumentException()
