@@ -61,6 +61,41 @@ class KernelAllocatorExtensionTest {
     }
 
     @Test
+    @DisplayName("A constructor or @BeforeEach that fails keeps its failure, with the leak in it")
+    void leaking_beforeTheTest_isSuppressedInTheFailure() {
+        Throwable constructor =
+                failures(run(LeakCases.FailingConstructor.class).testEvents()).get("isNotRun");
+        assertThat(constructor).hasMessage("in the constructor");
+        assertThat(constructor.getSuppressed())
+                .singleElement()
+                .asString()
+                .contains("LeakCases$FailingConstructor.<init>(LeakCases.java:");
+        Events tests = run(LeakCases.FailingBefore.class).testEvents();
+        assertThat(failures(tests)).containsOnlyKeys("failsBefore", "isAborted");
+        Throwable before = failures(tests).get("failsBefore");
+        assertThat(before).hasMessage("before the test");
+        assertThat(before.getSuppressed())
+                .singleElement()
+                .asString()
+                .contains("LeakCases$FailingBefore.allocate(LeakCases.java:");
+        assertThat(failures(tests).get("isAborted"))
+                .hasMessageContaining("memory leaked by isAborted()");
+    }
+
+    @Test
+    @DisplayName("Other threads and dynamic tests may leak, and a test may have any name")
+    void leaking_unusually_fails() {
+        EngineExecutionResults results = run(LeakCases.Unusual.class);
+        Map<String, Throwable> failures = failures(results.allEvents());
+        assertThat(failures).containsOnlyKeys("leaksInAThread", "leaksDynamically");
+        assertThat(failures.get("leaksInAThread"))
+                .hasMessageContaining("leaksInAThread$")
+                .hasMessageContaining("(LeakCases.java:");
+        assertThat(failures.get("leaksDynamically")).hasMessageContaining("(LeakCases.java:");
+        results.testEvents().assertStatistics(statistics -> statistics.succeeded(3));
+    }
+
+    @Test
     @DisplayName("A test may close its allocator; a child that it leaves open is a leak")
     void closing_byTheTest_failsOnlyWithSomethingAlive() {
         Events tests = run(LeakCases.Closing.class).testEvents();

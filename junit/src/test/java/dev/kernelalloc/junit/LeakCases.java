@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.LiveBlocksException;
@@ -18,22 +20,28 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** Classes of tests, some of which fail; {@link KernelAllocatorExtensionTest} runs them. */
 final class LeakCases {
@@ -213,6 +221,63 @@ final class LeakCases {
         void failsAndLeaks(PoolAllocator allocator) {
             allocator.allocate(48, 8);
             fail("its own failure");
+        }
+    }
+
+    /** Fails in its constructor, with a block in hand. */
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class FailingConstructor {
+
+        FailingConstructor(PoolAllocator allocator) {
+            allocator.allocate(48, 8);
+            fail("in the constructor");
+        }
+
+        @Test
+        void isNotRun() {}
+    }
+
+    /** Fails or is aborted before its tests, with a block in hand. */
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class FailingBefore {
+
+        @BeforeEach
+        void allocate(PoolAllocator allocator, TestInfo test) {
+            allocator.allocate(48, 8);
+            assumeTrue(test.getDisplayName().startsWith("fails"), "aborted");
+            fail("before the test");
+        }
+
+        @Test
+        void failsBefore() {}
+
+        @Test
+        void isAborted() {}
+    }
+
+    @ExtendWith(KernelAllocatorExtension.class)
+    static class Unusual {
+
+        @Test
+        void leaksInAThread(PoolAllocator allocator) throws InterruptedException {
+            Thread thread = new Thread(() -> allocator.allocate(48, 8));
+            thread.start();
+            thread.join();
+        }
+
+        @TestFactory
+        Stream<DynamicTest> leaksDynamically(PoolAllocator allocator) {
+            return Stream.of(dynamicTest("first", () -> allocator.allocate(48, 8)));
+        }
+
+        @ParameterizedTest(name = "{0}")
+        @MethodSource("names")
+        void takesAnyName(String name, PoolAllocator allocator) {
+            allocator.free(allocator.allocate(name.length(), 8));
+        }
+
+        static List<String> names() {
+            return List.of("x".repeat(10_000), "a % b: {0}\n\u0000\ud800");
         }
     }
 

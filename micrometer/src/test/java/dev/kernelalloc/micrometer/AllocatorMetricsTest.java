@@ -25,6 +25,7 @@ import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 class AllocatorMetricsTest {
@@ -146,6 +147,39 @@ class AllocatorMetricsTest {
             assertThat(registry.getMeters())
                     .allSatisfy(meter -> assertThat(meter.getId().getTag("shard")).isEqualTo("2"));
             new AllocatorMetrics(second, one).bindTo(registry);
+        }
+    }
+
+    @Test
+    @DisplayName("Meters are read while the allocator is closed, and after it")
+    void scrape_whileTheAllocatorCloses_readsNumbers() throws Exception {
+        for (int round = 0; round < 50; round++) {
+            PoolAllocator pool = PoolAllocator.builder().tag("orders").limit(1 << 20).build();
+            pool.free(pool.allocate(64, 8));
+            try (AllocatorMetrics metrics = new AllocatorMetrics(pool);
+                    var scraper = Executors.newSingleThreadExecutor()) {
+                metrics.bindTo(registry);
+                CountDownLatch started = new CountDownLatch(1);
+                var scrapes =
+                        scraper.submit(
+                                () -> {
+                                    for (int i = 0; i < 100; i++) {
+                                        clock.add(Duration.ofSeconds(1));
+                                        assertThat(used("live")).isZero();
+                                        assertThat(gauge("kernelalloc.memory.limit"))
+                                                .isEqualTo(1 << 20);
+                                        assertThat(refusals("limit")).isZero();
+                                        started.countDown();
+                                    }
+                                });
+                started.await();
+                pool.close();
+                scrapes.get();
+                clock.add(Duration.ofSeconds(1));
+                assertThat(gauge("kernelalloc.memory.limit")).isEqualTo(1 << 20);
+                assertThat(gauge("kernelalloc.memory.charged")).isZero();
+                assertThat(refusals("limit")).isZero();
+            }
         }
     }
 
