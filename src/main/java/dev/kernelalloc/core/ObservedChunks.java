@@ -8,6 +8,8 @@ import dev.kernelalloc.source.MappedRange;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /**
@@ -19,21 +21,27 @@ public final class ObservedChunks extends ForwardingChunks {
     private final List<Consumer<MappedRange>> mapped;
     private final List<Consumer<MappedRange>> unmapped;
 
+    /** Threads in a listener, whose requests would call the listeners again without end. */
+    private final Set<Thread> listening = ConcurrentHashMap.newKeySet();
+
     public ObservedChunks(
             ChunkSource source,
             List<Consumer<MappedRange>> mapped,
             List<Consumer<MappedRange>> unmapped) {
         super(source);
         this.mapped = List.copyOf(mapped);
-        this.unmapped = List.copyOf(unmapped);
+        this.unmapped = unmapped.stream().map(ObservedChunks::logging).toList();
     }
 
     @Override
     public Chunk obtain(long bytes, long alignment) throws Refusal {
+        if (listening.contains(Thread.currentThread())) {
+            throw new Refusal.NotSupported(
+                    "a range listener requests memory of its own allocator: use another one there");
+        }
         Chunk chunk = source.obtain(bytes, alignment);
         try {
-            MappedRange range = rangeOf(chunk);
-            mapped.forEach(listener -> listener.accept(range));
+            notifyOf(chunk, mapped);
             return chunk;
         } catch (Exception e) { // any: languages other than Java do not check them
             release(chunk);
@@ -53,23 +61,32 @@ public final class ObservedChunks extends ForwardingChunks {
     @Override
     public void release(Chunk chunk) {
         try {
-            MappedRange range = rangeOf(chunk);
-            unmapped.forEach(listener -> notifyListener(listener, range));
+            notifyOf(chunk, unmapped);
         } finally {
             source.release(chunk);
         }
     }
 
-    private static MappedRange rangeOf(Chunk chunk) {
-        return new MappedRange(chunk.address(), chunk.bytes());
+    private void notifyOf(Chunk chunk, List<Consumer<MappedRange>> listeners) {
+        MappedRange range = new MappedRange(chunk.address(), chunk.bytes());
+        boolean outermost = listening.add(Thread.currentThread());
+        try {
+            listeners.forEach(listener -> listener.accept(range));
+        } finally {
+            if (outermost) {
+                listening.remove(Thread.currentThread());
+            }
+        }
     }
 
-    private static void notifyListener(Consumer<MappedRange> listener, MappedRange range) {
-        try {
-            listener.accept(range);
-        } catch (Throwable e) {
-            ProgramFailure.log("a range listener failed", e);
-        }
+    private static Consumer<MappedRange> logging(Consumer<MappedRange> listener) {
+        return range -> {
+            try {
+                listener.accept(range);
+            } catch (Throwable e) {
+                ProgramFailure.log("a range listener failed", e);
+            }
+        };
     }
 
     @Override

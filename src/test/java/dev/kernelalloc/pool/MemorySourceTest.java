@@ -286,6 +286,31 @@ class MemorySourceTest {
     }
 
     @Test
+    @DisplayName(
+            "A listener that requests memory of its own allocator is refused, not called again")
+    void allocate_listenerUsesItsAllocator_isRefused() {
+        AtomicReference<PoolAllocator> self = new AtomicReference<>();
+        AtomicInteger calls = new AtomicInteger();
+        PoolAllocator pool =
+                PoolAllocator.builder()
+                        .onRangeMapped(
+                                _ -> {
+                                    calls.incrementAndGet();
+                                    self.get().allocate(100, 8);
+                                })
+                        .onRangeUnmapped(_ -> self.get().allocate(100, 8))
+                        .build();
+        self.set(pool);
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> pool.allocate(3 << 20, 8))
+                .withMessageContaining("a range listener requests memory of its own allocator");
+        assertThat(calls.get()).isPositive();
+        assertThat(pool.stats().liveBlocks()).isZero();
+        pool.close();
+        assertThat(pool.charged()).isZero();
+    }
+
+    @Test
     @DisplayName("A source and a listener that throw errors while memory is released lose none")
     void close_releaseThrowsErrors_endsAllMemory() {
         List<Arena> lifetimes = new ArrayList<>();
