@@ -180,7 +180,8 @@ public sealed interface KernelAllocator extends SegmentAllocator, AutoCloseable
      * Returns statistics of this allocator: its live blocks, and where the rest of its memory is.
      * {@link AllocatorStats#byTag} has those of all allocators.
      *
-     * @return a snapshot; it takes some microseconds and does not disturb other threads
+     * @return a snapshot; it takes some microseconds for each MiB of slabs, and no other thread
+     *     waits for it
      */
     AllocatorStats stats();
 
