@@ -41,11 +41,7 @@ record PoolPages(
 
     /** Returns the number of available pages: of the pool, and by the control groups. */
     long available() throws Refusal {
-        long inPool =
-                os.hugePools().stream()
-                        .filter(pool -> pool.pageBytes() == unitBytes)
-                        .mapToLong(HugePool::availablePages)
-                        .sum();
+        long inPool = os.hugePool(unitBytes).map(HugePool::availablePages).orElse(0L);
         return Math.min(inPool, os.hugeAllowance(unitBytes).leftBytes() / unitBytes);
     }
 
@@ -76,11 +72,7 @@ record PoolPages(
                             allowance.leftBytes(),
                             allowance.file()));
         }
-        HugePool pool =
-                os.hugePools().stream()
-                        .filter(one -> one.pageBytes() == unitBytes)
-                        .findFirst()
-                        .orElseThrow(this::missing);
+        HugePool pool = os.hugePool(unitBytes).orElseThrow(this::missing);
         long free =
                 request.nodeRequired()
                         ? pool.freeOfNode().getOrDefault(request.node().orElse(0), 0L)

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** The pools of huge pages as sysfs shows them; what cannot be read is not there. */
@@ -35,21 +36,30 @@ final class HugePools {
     static List<HugePool> read(KernelFiles files) throws Refusal {
         List<HugePool> pools = new ArrayList<>();
         for (long bytes = MOST_PAGE_BYTES; bytes >= LEAST_PAGE_BYTES; bytes >>= 1) {
-            String name = "hugepages-" + (bytes >> 10) + "kB";
-            Content total = files.read(POOLS + name + "/nr_hugepages");
-            if (total.isTemporary()) {
-                throw new Refusal.Shortage(
-                        String.format(
-                                Locale.ROOT,
-                                "the pools of huge pages cannot be read: %s. %s",
-                                total.failure(),
-                                Refusal.Shortage.REMEDY));
-            }
-            if (total.isRead()) {
-                pools.add(read(files, bytes, name, total.number().orElse(0)));
-            }
+            read(files, bytes).ifPresent(pools::add);
         }
         return pools;
+    }
+
+    /**
+     * The pool of pages of one size.
+     *
+     * @throws Refusal.Shortage when something that passes keeps it from being read
+     */
+    static Optional<HugePool> read(KernelFiles files, long bytes) throws Refusal {
+        String name = "hugepages-" + (bytes >> 10) + "kB";
+        Content total = files.read(POOLS + name + "/nr_hugepages");
+        if (total.isTemporary()) {
+            throw new Refusal.Shortage(
+                    String.format(
+                            Locale.ROOT,
+                            "the pools of huge pages cannot be read: %s. %s",
+                            total.failure(),
+                            Refusal.Shortage.REMEDY));
+        }
+        return total.isRead()
+                ? Optional.of(read(files, bytes, name, total.number().orElse(0)))
+                : Optional.empty();
     }
 
     private static HugePool read(KernelFiles files, long bytes, String name, long total) {

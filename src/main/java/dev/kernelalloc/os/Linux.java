@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 
 /**
@@ -589,6 +590,11 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
     @Override
     public List<HugePool> hugePools() throws Refusal {
         return HugePools.read(files());
+    }
+
+    @Override
+    public Optional<HugePool> hugePool(long pageBytes) throws Refusal {
+        return HugePools.read(files(), pageBytes);
     }
 
     @Override

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 
 /**
@@ -350,6 +351,11 @@ public interface OperatingSystem {
     /** The pools of huge pages, the largest pages first; none where there are no pools. */
     default List<HugePool> hugePools() throws Refusal {
         return List.of();
+    }
+
+    /** The pool of pages of one size; reads no other. */
+    default Optional<HugePool> hugePool(long pageBytes) throws Refusal {
+        return hugePools().stream().filter(pool -> pool.pageBytes() == pageBytes).findFirst();
     }
 
     /** How much of a pool the control groups of this process leave to it (hugetlb). */
