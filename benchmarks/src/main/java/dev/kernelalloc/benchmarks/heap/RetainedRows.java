@@ -49,7 +49,7 @@ final class RetainedRows {
             rows.add(
                     Row.figure(
                             growthName("PLATFORM"),
-                            Work.inC("churn").apply(allocator),
+                            Work.inC("churn", SizeMix.argument()).apply(allocator),
                             Figure.GROWN,
                             Bar.REPORTED));
         }
