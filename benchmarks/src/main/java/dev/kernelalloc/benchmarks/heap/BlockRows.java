@@ -16,7 +16,7 @@ import java.util.Map;
 final class BlockRows {
 
     private static final Bars AGAINST_ALL =
-            new Bars(Bar.REPORTED, Bar.atMost(1.3), Bar.atMost(1.0));
+            new Bars(Bar.REPORTED, Bar.atMost(1.3), Bar.atMost(0.7));
 
     /** The C allocators that are good at blocks of some pages. */
     private static final List<String> GOOD_AT_PAGES = List.of("mimalloc", "tcmalloc");
@@ -99,7 +99,7 @@ final class BlockRows {
                     work.contest(
                             Peer.RAW,
                             isSize64
-                                    ? new Bars(Bar.atMost(0.8), Bar.REPORTED, Bar.REPORTED)
+                                    ? new Bars(Bar.atMost(0.8), Bar.REPORTED, Bar.atMost(0.4))
                                     : Bars.NONE,
                             isSize64 ? everybody : FAST));
             if (isSize64) {

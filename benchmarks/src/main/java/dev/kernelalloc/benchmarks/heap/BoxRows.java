@@ -22,6 +22,8 @@ final class BoxRows {
 
     private static final Bar AS_CLEAN = Bar.atMost(1.3);
 
+    private static final Bar AFTER_OTHERS = Bar.atMost(1.15);
+
     private BoxRows() {}
 
     static List<Row> of(List<CAllocator> allocators, boolean quick) {
@@ -36,7 +38,7 @@ final class BoxRows {
         rows.add(Row.figure("box of 64 B: heap bytes", box, Figure.HEAP_BYTES, NO_OBJECT));
         rows.add(Row.time("box of 64 B", box, malloc.bestC(), Bar.REPORTED));
         rows.add(Row.time("box, zeroed", zeroed, calloc.system(), Bar.atMost(0.5)));
-        rows.add(time("box, zeroed", zeroed, clean("jdkArena"), Bar.atMost(0.3)));
+        rows.add(time("box, zeroed", zeroed, clean("jdkArena"), Bar.atMost(0.25)));
         rows.add(
                 Row.time(
                         "box, zeroed, size not known to the JIT",
@@ -54,18 +56,18 @@ final class BoxRows {
                         "box, zeroed, escaping",
                         escaping,
                         clean("jdkArenaEscaping"),
-                        Bar.atMost(0.8)));
+                        Bar.atMost(0.35)));
         rows.add(
                 Row.figure(
                         "box, zeroed, escaping: heap bytes",
                         escaping,
                         Figure.HEAP_BYTES,
-                        Bar.atMost(160)));
+                        Bar.atMost(40.5)));
         Case untracked = tracked("off");
         rows.add(time("box, one in 1,024 tracked", tracked("sampled"), untracked, Bar.atMost(1.2)));
         rows.add(time("box, every one tracked", tracked("all"), untracked, Bar.REPORTED));
         rows.addAll(recorded());
-        rows.add(time("box, after other types", polluted("box"), box, AS_CLEAN));
+        rows.add(time("box, after other types", polluted("box"), box, AFTER_OTHERS));
         rows.add(time("box, under 12 frames", clean("boxUnder12Frames"), box, Bar.REPORTED));
         rows.add(
                 time(
@@ -85,7 +87,7 @@ final class BoxRows {
                             "box, zeroed, after other types",
                             polluted("boxZeroed"),
                             zeroed,
-                            AS_CLEAN));
+                            AFTER_OTHERS));
             rows.add(
                     time(
                             "box, zeroed, under 12 frames",

@@ -19,7 +19,7 @@ final class SharedBoxRows {
         Case lease = of("lease");
         Case box = of("confinedBox");
         return List.of(
-                time("lease with two accesses", lease, box, Bar.atMost(3)),
+                time("lease with two accesses", lease, box, Bar.atMost(2)),
                 Row.figure("lease: heap bytes", lease, Figure.HEAP_BYTES, Bar.atMost(0.5)),
                 time("lease with two accesses", lease, of("jdkSharedArena"), Bar.atMost(0.001)),
                 time("array lease with two accesses", of("arrayLease"), box, Bar.REPORTED),

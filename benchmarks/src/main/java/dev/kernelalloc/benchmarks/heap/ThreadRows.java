@@ -10,15 +10,19 @@ import dev.kernelalloc.benchmarks.heap.Work.Bars;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** The rows of several threads, platform and virtual ones. */
 final class ThreadRows {
 
-    private static final List<String> CLASSICS =
-            List.of("larson", "xmalloc", "cache-scratch", "mstress");
-
-    private static final Bars AGAINST_ALL =
-            new Bars(Bar.REPORTED, Bar.atMost(1.3), Bar.atMost(1.0));
+    private static final Map<String, Bars> CLASSICS =
+            new TreeMap<>(
+                    Map.of(
+                            "larson", againstAll(1.3, 0.6),
+                            "xmalloc", againstAll(1.0, 1.0),
+                            "cache-scratch", againstAll(0.8, 0.9),
+                            "mstress", againstAll(1.3, 1.0)));
 
     private static final Bar AS_PLATFORM = Bar.atMost(1.3);
 
@@ -38,11 +42,14 @@ final class ThreadRows {
 
     static List<Row> all(List<CAllocator> allocators) {
         List<Row> rows = new ArrayList<>();
-        for (String classic : CLASSICS) {
-            rows.addAll(
-                    classic(classic, allocators)
-                            .contest(Peer.RAW, AGAINST_ALL, Peer.others(Peer::crossesThreads)));
-        }
+        CLASSICS.forEach(
+                (classic, bars) ->
+                        rows.addAll(
+                                classic(classic, allocators)
+                                        .contest(
+                                                Peer.RAW,
+                                                bars,
+                                                Peer.others(Peer::crossesThreads))));
         Work scaling = scaling(allocators);
         rows.addAll(scalingOfLibrary(scaling));
         List<Peer> some = List.of(Peer.MALLOC, Peer.NETTY_ADAPTIVE, Peer.MIMALLOC);
@@ -66,11 +73,18 @@ final class ThreadRows {
         return rows;
     }
 
+    private static Bars againstAll(double bestC, double bestJava) {
+        return new Bars(Bar.REPORTED, Bar.atMost(bestC), Bar.atMost(bestJava));
+    }
+
     static List<Row> quick(List<CAllocator> allocators) {
         List<Row> rows = new ArrayList<>();
         rows.addAll(
                 classic("xmalloc", allocators)
-                        .contest(Peer.RAW, AGAINST_ALL, List.of(Peer.MALLOC, Peer.MIMALLOC)));
+                        .contest(
+                                Peer.RAW,
+                                CLASSICS.get("xmalloc"),
+                                List.of(Peer.MALLOC, Peer.MIMALLOC)));
         rows.addAll(scalingOfLibrary(scaling(allocators)));
         rows.add(virtual("10,000 virtual threads", "PLAIN", Peer.RAW, AS_PLATFORM));
         rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, PINNED_AS_PLATFORM));
