@@ -236,4 +236,31 @@ public final class BulkMemory {
         } while (done < bytes);
         return -1;
     }
+
+    /**
+     * Finds the first difference, as {@link #mismatch(MemorySegment, MemorySegment)} does, also in
+     * a mapped file that another process truncates. The JDK compares in a stub in which such a
+     * fault ends the JVM (seen with JDK 25); an access of a word throws an {@link InternalError}.
+     * Of memory in the cache it takes twice as long.
+     */
+    public static long mismatchByWords(MemorySegment one, MemorySegment other) {
+        long common = Math.min(one.byteSize(), other.byteSize());
+        long at = 0;
+        while (at <= common - 4 * Long.BYTES
+                && (difference(one, other, at)
+                                | difference(one, other, at + Long.BYTES)
+                                | difference(one, other, at + 2 * Long.BYTES)
+                                | difference(one, other, at + 3 * Long.BYTES))
+                        == 0) {
+            at += 4 * Long.BYTES;
+        }
+        while (at < common && one.get(JAVA_BYTE, at) == other.get(JAVA_BYTE, at)) {
+            at++;
+        }
+        return at == common && one.byteSize() == other.byteSize() ? -1 : at;
+    }
+
+    private static long difference(MemorySegment one, MemorySegment other, long offset) {
+        return one.get(JAVA_LONG_UNALIGNED, offset) ^ other.get(JAVA_LONG_UNALIGNED, offset);
+    }
 }

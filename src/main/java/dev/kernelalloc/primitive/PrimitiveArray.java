@@ -165,7 +165,7 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
     public final long mismatch(A other) {
         requireAccess();
         other.requireAccess();
-        long bytes = BulkMemory.mismatch(segment, other.segment());
+        long bytes = BulkMemory.mismatchByWords(segment, other.segment()); // may be files
         return bytes < 0 ? bytes : bytes >> kind().format().shift();
     }
 

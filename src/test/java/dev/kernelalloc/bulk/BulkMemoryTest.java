@@ -98,6 +98,23 @@ class BulkMemoryTest {
         assertThat(Arrays.mismatch(actual, expected)).isEqualTo(-1);
     }
 
+    @DisplayName("A comparison by words finds what the JDK's does, at each offset and size")
+    @Test
+    void mismatchByWords_atAnyOffset_equalsTheJdks() {
+        byte[] bytes = random(100);
+        for (int size = 0; size <= bytes.length; size++) {
+            MemorySegment one = MemorySegment.ofArray(bytes.clone()).asSlice(0, size);
+            MemorySegment other = MemorySegment.ofArray(bytes.clone());
+            assertThat(BulkMemory.mismatchByWords(one, other)).isEqualTo(one.mismatch(other));
+            assertThat(BulkMemory.mismatchByWords(other, one)).isEqualTo(other.mismatch(one));
+            for (int at = 0; at < size; at++) {
+                other.set(ValueLayout.JAVA_BYTE, at, (byte) ~bytes[at]);
+                assertThat(BulkMemory.mismatchByWords(one, other)).isEqualTo(at);
+                other.set(ValueLayout.JAVA_BYTE, at, bytes[at]);
+            }
+        }
+    }
+
     @DisplayName("The first difference is the JDK's, also where a piece begins or ends")
     @ParameterizedTest
     @ValueSource(ints = {0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE - 1})
