@@ -29,6 +29,9 @@ public final class SuppliedChunks implements ChunkSource {
     private final MemorySource source;
     private final long pageBytes;
 
+    /** Read once: what the source returns later is not checked. */
+    private final long rangeBytes;
+
     /** By address. */
     private final ConcurrentSkipListMap<Long, Supplied> held = new ConcurrentSkipListMap<>();
 
@@ -68,10 +71,10 @@ public final class SuppliedChunks implements ChunkSource {
     public SuppliedChunks(MemorySource source, long pageBytes) {
         this.source = source;
         this.pageBytes = pageBytes;
-        long bytes = source.rangeBytes();
-        if (bytes <= 0 || bytes % RANGE_UNIT_BYTES != 0) {
+        this.rangeBytes = source.rangeBytes();
+        if (rangeBytes <= 0 || rangeBytes % RANGE_UNIT_BYTES != 0) {
             throw new IllegalArgumentException(
-                    "rangeBytes=" + bytes + " of the memory source is no multiple of 64 KiB");
+                    "rangeBytes=" + rangeBytes + " of the memory source is no multiple of 64 KiB");
         }
     }
 
@@ -221,6 +224,6 @@ public final class SuppliedChunks implements ChunkSource {
 
     @Override
     public long rangeBytes() {
-        return source.rangeBytes();
+        return rangeBytes;
     }
 }

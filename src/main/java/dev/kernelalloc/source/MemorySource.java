@@ -56,7 +56,7 @@ public interface MemorySource {
 
     /**
      * Returns the size of the ranges from which blocks are cut; smaller ones are tried if one is
-     * refused.
+     * refused. Called once, when a pool is created.
      *
      * @return the size in bytes, a multiple of 64 KiB
      */

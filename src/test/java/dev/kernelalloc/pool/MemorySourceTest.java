@@ -224,6 +224,32 @@ class MemorySourceTest {
         }
     }
 
+    @Test
+    @DisplayName("The size of ranges is read once: what a source returns later is not checked")
+    void rangeBytes_changedLater_isNotRead() {
+        AtomicInteger calls = new AtomicInteger();
+        MemorySource source =
+                new MemorySource() {
+                    @Override
+                    public Optional<MemorySegment> obtain(
+                            long bytes, long alignment, Arena lifetime) {
+                        return Optional.of(lifetime.allocate(bytes, alignment));
+                    }
+
+                    @Override
+                    public long rangeBytes() {
+                        return calls.getAndIncrement() == 0 ? 1 << 20 : -1000;
+                    }
+                };
+        try (PoolAllocator pool = PoolAllocator.builder().source(source).build()) {
+            for (int bytes = 1; bytes < 4 << 20; bytes *= 3) {
+                pool.free(pool.allocate(bytes, 8));
+            }
+            pool.trim();
+        }
+        assertThat(calls).hasValue(1);
+    }
+
     private static void refused(MemorySource source, String why) {
         try (PoolAllocator pool = PoolAllocator.builder().source(source).build()) {
             assertThatExceptionOfType(AllocationException.class)
