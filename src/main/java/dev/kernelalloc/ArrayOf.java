@@ -1,7 +1,6 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
-import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
@@ -73,8 +72,8 @@ final class ArrayOf<T> extends NativeArray<T> {
     public T get(long index) {
         try {
             return type.get(segment, Objects.checkIndex(index, length) * stride());
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         }
     }
 
@@ -82,8 +81,8 @@ final class ArrayOf<T> extends NativeArray<T> {
     public void set(long index, T value) {
         try {
             type.set(segment, Objects.checkIndex(index, length) * stride(), value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         }
     }
 
@@ -103,6 +102,8 @@ final class ArrayOf<T> extends NativeArray<T> {
             for (long i = 0; i < length; i++) {
                 action.accept(type.get(segment, i * stride()));
             }
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }

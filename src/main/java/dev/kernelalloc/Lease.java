@@ -50,7 +50,7 @@ public final class Lease<T> implements AutoCloseable {
     public T get() {
         try {
             return box.type().get(segment);
-        } catch (IllegalStateException e) {
+        } catch (IllegalStateException | WrongThreadException e) {
             throw explain(e);
         }
     }
@@ -65,7 +65,7 @@ public final class Lease<T> implements AutoCloseable {
     public void set(T value) {
         try {
             box.type().set(segment, value);
-        } catch (IllegalStateException e) {
+        } catch (IllegalStateException | WrongThreadException e) {
             throw explain(e);
         }
     }
@@ -148,9 +148,11 @@ public final class Lease<T> implements AutoCloseable {
         box.end();
     }
 
-    /** Adds the closing site to an exception, if this lease has ended. */
-    private IllegalStateException explain(IllegalStateException thrown) {
-        return ClosingSites.explain(thrown, segment, closedAt());
+    /** Adds the memory to an exception of an access, and the closing site if this has ended. */
+    private RuntimeException explain(RuntimeException thrown) {
+        return thrown instanceof IllegalStateException ended
+                ? ClosingSites.explain(ended, segment, closedAt())
+                : ClosingSites.explain(thrown, segment, null);
     }
 
     /** Returns the end of a message about a use after {@link #close}; empty if it is unknown. */

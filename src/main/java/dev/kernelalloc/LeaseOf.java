@@ -96,8 +96,8 @@ final class LeaseOf<T> extends ArrayLease<T> {
     public T get(long index) {
         try {
             return type.get(segment, Objects.checkIndex(index, length) * stride());
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         }
     }
 
@@ -105,8 +105,8 @@ final class LeaseOf<T> extends ArrayLease<T> {
     public void set(long index, T value) {
         try {
             type.set(segment, Objects.checkIndex(index, length) * stride(), value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         }
     }
 
@@ -131,6 +131,8 @@ final class LeaseOf<T> extends ArrayLease<T> {
             for (long i = from; i < to; i++) {
                 action.accept(type.get(segment, i * stride()));
             }
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }

@@ -155,6 +155,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     /** Refuses changes to the owner of the memory while one of its operations is in the middle. */
     abstract ChangeGuard guard();
 
+    /** Adds memory, threads and closing site to an exception of an access. */
+    final RuntimeException explain(RuntimeException thrown) {
+        return ClosingSites.explain(thrown, segment(), guard().owner());
+    }
+
     /**
      * Returns the memory of one element.
      *
@@ -193,7 +198,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     public final void swap(long first, long second) {
         MemorySegment one = segment(first);
         MemorySegment other = segment(second);
-        BulkMemory.swap(one, 0, other, 0, one.byteSize());
+        try {
+            BulkMemory.swap(one, 0, other, 0, one.byteSize());
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
+        }
     }
 
     /** Reverses the order of the elements. */
@@ -260,8 +269,8 @@ public abstract class NativeSlice<T> implements Iterable<T> {
             }
             BulkMemory.repeat(tile, stride);
             BulkMemory.tile(tile, segment());
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment());
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             BulkMemory.fill(tile, (byte) 0); // the elements may be secret
             pool.free(tile);
@@ -297,7 +306,12 @@ public abstract class NativeSlice<T> implements Iterable<T> {
     public final void copyFrom(NativeSlice<T> source) {
         requireSameLayout(source.type());
         requireLength(source.length(), "elements passed");
-        BulkMemory.copy(source.segment(), 0, segment(), 0, segment().byteSize());
+        try {
+            BulkMemory.copy(source.segment(), 0, segment(), 0, segment().byteSize());
+        } catch (IllegalStateException | WrongThreadException e) {
+            RuntimeException explained = explain(e);
+            throw explained == e ? source.explain(e) : explained;
+        }
     }
 
     /**
@@ -309,7 +323,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public final void copyFrom(MemorySegment bytes) {
         requireBytes(bytes);
-        BulkMemory.copy(bytes, 0, segment(), 0, bytes.byteSize());
+        try {
+            BulkMemory.copy(bytes, 0, segment(), 0, bytes.byteSize());
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
+        }
     }
 
     /**
@@ -338,7 +356,11 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      */
     public final void copyTo(MemorySegment target) {
         requireBytes(target);
-        BulkMemory.copy(segment(), 0, target, 0, target.byteSize());
+        try {
+            BulkMemory.copy(segment(), 0, target, 0, target.byteSize());
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
+        }
     }
 
     /**
@@ -371,13 +393,17 @@ public abstract class NativeSlice<T> implements Iterable<T> {
         if (segment().isReadOnly()) {
             throw new IllegalArgumentException("the elements are read-only: " + segment());
         }
-        MergeSort.sort(
-                type(),
-                segment(),
-                length(),
-                guard(),
-                AbstractAllocator.blocksOf(PoolAllocator.shared()),
-                order);
+        try {
+            MergeSort.sort(
+                    type(),
+                    segment(),
+                    length(),
+                    guard(),
+                    AbstractAllocator.blocksOf(PoolAllocator.shared()),
+                    order);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
+        }
     }
 
     /**
@@ -566,6 +592,13 @@ public abstract class NativeSlice<T> implements Iterable<T> {
      *     of one is not fixed
      */
     static long bytes(StructType<?> type, long length) {
+        return bytes(type, "length", length);
+    }
+
+    /**
+     * @param name of the number, for messages
+     */
+    static long bytes(StructType<?> type, String name, long length) {
         if (type.isFlexible()) {
             throw new IllegalArgumentException(
                     String.format(
@@ -574,14 +607,15 @@ public abstract class NativeSlice<T> implements Iterable<T> {
                             type));
         }
         if (length < 0) {
-            throw new IllegalArgumentException("length=" + length + " must not be negative");
+            throw new IllegalArgumentException(name + "=" + length + " must not be negative");
         }
         long stride = stride(type);
         if (Math.multiplyHigh(length, stride) != 0 || length * stride < 0) {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "length=%d of %d bytes each exceeds Long.MAX_VALUE",
+                            "%s=%d of %d bytes each exceeds Long.MAX_VALUE",
+                            name,
                             length,
                             stride));
         }

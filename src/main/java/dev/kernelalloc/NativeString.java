@@ -262,7 +262,11 @@ public final class NativeString implements Comparable<NativeString>, AutoCloseab
      * @throws IndexOutOfBoundsException if there is no such byte
      */
     public byte byteAt(long offset) {
-        return text.get(JAVA_BYTE, offset);
+        try {
+            return text.get(JAVA_BYTE, offset);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw block.explain(e);
+        }
     }
 
     /**

@@ -139,7 +139,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     public static <T> NativeVec<T> withCapacity(
             KernelAllocator allocator, StructType<T> type, long capacity) {
-        NativeSlice.bytes(type, capacity);
+        NativeSlice.bytes(type, "capacity", capacity);
         return filled(create(allocator, type), vec -> vec.reserve(capacity));
     }
 
@@ -487,7 +487,7 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
                                 additional));
             }
             long needed = Math.max(size + additional, FIRST_CAPACITY);
-            long bytes = NativeSlice.bytes(type, needed);
+            long bytes = NativeSlice.bytes(type, "capacity", needed);
             exchange(() -> buffer.enlarge(keptBytes, bytes));
         }
     }
@@ -743,6 +743,11 @@ public abstract class NativeVec<T> implements Iterable<T>, AutoCloseable {
      */
     public final Stream<T> stream() {
         return StreamSupport.stream(spliterator(), false);
+    }
+
+    /** Adds memory, threads and closing site to an exception of an access. */
+    final RuntimeException explain(RuntimeException thrown) {
+        return block().explain(thrown);
     }
 
     /** Throws when this vec is closed, or another thread's. */

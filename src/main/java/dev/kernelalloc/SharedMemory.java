@@ -224,7 +224,7 @@ public final class SharedMemory implements AutoCloseable {
 
     private void requireOpen() {
         if (closed) {
-            throw new IllegalStateException(this + " is closed");
+            throw new IllegalStateException("already closed: " + this);
         }
     }
 
@@ -248,6 +248,10 @@ public final class SharedMemory implements AutoCloseable {
 
     @Override
     public String toString() {
-        return String.format(Locale.ROOT, "SharedMemory[%d bytes]", memory.byteSize());
+        return String.format(
+                Locale.ROOT,
+                "SharedMemory[%s%d bytes]",
+                memory.scope().isAlive() ? "" : "closed, was ",
+                memory.byteSize());
     }
 }

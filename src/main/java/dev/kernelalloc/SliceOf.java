@@ -1,7 +1,6 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
-import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.struct.StructType;
 
@@ -76,15 +75,15 @@ final class SliceOf<T> extends NativeSlice<T> {
         if (!guarded) {
             try {
                 return type.get(segment, offset);
-            } catch (IllegalStateException e) {
-                throw ClosingSites.explain(e, segment);
+            } catch (IllegalStateException | WrongThreadException e) {
+                throw explain(e);
             }
         }
         guard.enter();
         try {
             return type.get(segment, offset);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }
@@ -96,8 +95,8 @@ final class SliceOf<T> extends NativeSlice<T> {
         guard.enter();
         try {
             type.set(segment, offset, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }
@@ -119,6 +118,8 @@ final class SliceOf<T> extends NativeSlice<T> {
             for (long i = 0; i < length; i++) {
                 action.accept(type.get(segment, i * stride()));
             }
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }

@@ -1,7 +1,6 @@
 package dev.kernelalloc;
 
 import dev.kernelalloc.core.ChangeGuard;
-import dev.kernelalloc.core.ClosingSites;
 import dev.kernelalloc.core.CopyPerType;
 import dev.kernelalloc.core.OwnedBlock;
 import dev.kernelalloc.struct.StructType;
@@ -57,15 +56,15 @@ final class VecOf<T> extends NativeVec<T> {
         if (!guarded) {
             try {
                 return known().get(memory, offset);
-            } catch (IllegalStateException e) {
-                throw ClosingSites.explain(e, memory);
+            } catch (IllegalStateException | WrongThreadException e) {
+                throw explain(e);
             }
         }
         guard.enter();
         try {
             return known().get(memory, offset);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, memory);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }
@@ -77,8 +76,8 @@ final class VecOf<T> extends NativeVec<T> {
         guard.enter();
         try {
             known().set(memory, offset, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, memory);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }
@@ -110,6 +109,8 @@ final class VecOf<T> extends NativeVec<T> {
         guard.enter();
         try {
             known().set(memory, next * stride(), value);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }
@@ -124,6 +125,8 @@ final class VecOf<T> extends NativeVec<T> {
             for (long i = 0; i < size; i++) {
                 action.accept(known().get(memory, i * stride()));
             }
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         } finally {
             guard.exit();
         }

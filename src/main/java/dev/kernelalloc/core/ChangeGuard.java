@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
 import java.util.ConcurrentModificationException;
+import java.util.Locale;
 
 /**
  * Refuses changes to a container by code that the container itself calls: an accessor or a
@@ -51,6 +52,11 @@ public final class ChangeGuard {
                 && Arrays.stream(type.getRecordComponents())
                         .map(RecordComponent::getType)
                         .anyMatch(component -> !component.isPrimitive());
+    }
+
+    /** Returns the thread of the container; null if the guard is for all threads. */
+    public @Nullable Thread owner() {
+        return owner;
     }
 
     /** The user's code is called from here on. */
@@ -113,6 +119,12 @@ public final class ChangeGuard {
     }
 
     private WrongThreadException wrongThread() {
-        return new WrongThreadException("the elements are confined to " + owner);
+        return new WrongThreadException(
+                String.format(
+                        Locale.ROOT,
+                        "wrong thread: the elements are confined to %s, not %s; use them there, or"
+                                + " share their owner",
+                        owner,
+                        Thread.currentThread()));
     }
 }

@@ -3,7 +3,10 @@ package dev.kernelalloc.core;
 import dev.kernelalloc.leak.AllocationSite;
 import dev.kernelalloc.leak.Sentinel;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
+import java.util.Locale;
 import java.util.Map;
 import java.util.WeakHashMap;
 
@@ -68,6 +71,42 @@ public final class ClosingSites {
     }
 
     /**
+     * Adds memory and site to an exception that was thrown because the memory has ended, or memory
+     * and threads where it is confined to another thread. Never fails.
+     *
+     * @param owner the thread that the memory is confined to; null if it is unknown, or none is
+     * @return the exception to throw
+     */
+    public static RuntimeException explain(
+            RuntimeException thrown, MemorySegment segment, @Nullable Thread owner) {
+        return switch (thrown) {
+            case IllegalStateException ended -> explain(ended, segment);
+            case WrongThreadException confined
+                    when !segment.isAccessibleBy(Thread.currentThread()) ->
+                    wrongThread(confined, segment, owner);
+            default -> thrown; // by code of the user
+        };
+    }
+
+    private static WrongThreadException wrongThread(
+            WrongThreadException thrown, MemorySegment segment, @Nullable Thread owner) {
+        try {
+            return new WrongThreadException(
+                    String.format(
+                            Locale.ROOT,
+                            "wrong thread: memory at 0x%x, %d bytes is confined to %s, not %s; use"
+                                    + " it there, or share its owner",
+                            segment.address(),
+                            segment.byteSize(),
+                            owner == null ? "another thread" : owner,
+                            Thread.currentThread()),
+                    thrown);
+        } catch (Throwable _) {
+            return thrown; // the Java heap or stack is exhausted
+        }
+    }
+
+    /**
      * Adds memory and site to an exception, if it was thrown because the memory has ended.
      *
      * @return the exception to throw
@@ -86,7 +125,7 @@ public final class ClosingSites {
      */
     public static IllegalStateException explain(
             IllegalStateException thrown, MemorySegment segment, String site) {
-        if (segment.scope().isAlive()) {
+        if (segment.scope().isAlive() || thrown.getClass() != IllegalStateException.class) {
             return thrown; // by code of the user
         }
         try {

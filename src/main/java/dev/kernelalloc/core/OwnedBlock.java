@@ -33,6 +33,10 @@ public final class OwnedBlock {
 
     private final long alignment;
     private final @Nullable Sentinel sentinel;
+
+    /** The thread of the arena, for messages. */
+    private final Thread owner = Thread.currentThread();
+
     private boolean handedOver;
 
     private OwnedBlock(
@@ -179,7 +183,7 @@ public final class OwnedBlock {
      *     has changed then
      */
     public void detach() {
-        lifetime.close();
+        endLife();
         handedOver = true;
     }
 
@@ -278,8 +282,21 @@ public final class OwnedBlock {
     public void requireAccess() {
         try {
             NativeMemory.segment(NO_ADDRESS, 0, lifetime);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
+        }
+    }
+
+    /** Adds memory, threads and site to an exception of an access. */
+    public RuntimeException explain(RuntimeException thrown) {
+        return ClosingSites.explain(thrown, segment, owner);
+    }
+
+    private void endLife() {
+        try {
+            lifetime.close();
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw explain(e);
         }
     }
 
@@ -308,7 +325,7 @@ public final class OwnedBlock {
         if (sentinel != null) {
             StackReserve.requireForCaller(); // its end takes more stack than the rest
         }
-        lifetime.close();
+        endLife();
         if (sentinel != null) {
             if (sentinel.recordsSites()) { // seldom, so that the scope need be no object
                 ClosingSites.record(sentinel, segment.scope());

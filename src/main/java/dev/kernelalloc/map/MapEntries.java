@@ -208,8 +208,8 @@ public abstract class MapEntries<V> {
     final long find(long key) {
         try {
             return table.find(key);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, table.memory());
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, table.memory(), guard.owner());
         }
     }
 
@@ -217,8 +217,8 @@ public abstract class MapEntries<V> {
     final void requireAccess() {
         try {
             table.requireAccess();
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, table.memory());
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, table.memory(), guard.owner());
         }
     }
 

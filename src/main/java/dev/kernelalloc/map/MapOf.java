@@ -68,8 +68,8 @@ final class MapOf<V> extends NativeMap<V> {
         try {
             long place = table.find(key);
             return place < 0 ? null : read(place);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, table.memory());
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, table.memory(), guard.owner());
         }
     }
 

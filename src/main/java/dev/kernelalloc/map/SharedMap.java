@@ -129,14 +129,22 @@ public final class SharedMap<V> implements AutoCloseable {
         memory.close();
     }
 
-    /** Returns the number of entries, the type of a value and the number of leases. */
+    /** Returns the number of entries, the type of a value, the leases, and whether it is closed. */
     @Override
     public String toString() {
+        long out = leases();
+        String state = "";
+        try (ArrayLease<MemorySegment> _ = memory.lease()) {
+            // leases are open
+        } catch (IllegalStateException _) {
+            state = "closed, ";
+        }
         return String.format(
                 Locale.ROOT,
-                "SharedMap[%d × %s, %d leases]",
+                "SharedMap[%d × %s, %s%d leases]",
                 size,
                 type.type().getSimpleName(),
-                leases());
+                state,
+                out);
     }
 }

@@ -148,8 +148,8 @@ public final class NativeByteArray extends PrimitiveArray<NativeByteArray> {
     public byte get(long index) {
         try {
             return segment.get(JAVA_BYTE, Objects.checkIndex(index, length) * Byte.BYTES);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 
@@ -166,8 +166,8 @@ public final class NativeByteArray extends PrimitiveArray<NativeByteArray> {
     public void set(long index, byte value) {
         try {
             segment.set(JAVA_BYTE, Objects.checkIndex(index, length) * Byte.BYTES, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 

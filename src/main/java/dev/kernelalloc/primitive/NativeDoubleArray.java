@@ -149,8 +149,8 @@ public final class NativeDoubleArray extends PrimitiveArray<NativeDoubleArray> {
         try {
             return segment.get(
                     JAVA_DOUBLE_UNALIGNED, Objects.checkIndex(index, length) * Double.BYTES);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 
@@ -168,8 +168,8 @@ public final class NativeDoubleArray extends PrimitiveArray<NativeDoubleArray> {
         try {
             segment.set(
                     JAVA_DOUBLE_UNALIGNED, Objects.checkIndex(index, length) * Double.BYTES, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 

@@ -149,8 +149,8 @@ public final class NativeFloatArray extends PrimitiveArray<NativeFloatArray> {
         try {
             return segment.get(
                     JAVA_FLOAT_UNALIGNED, Objects.checkIndex(index, length) * Float.BYTES);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 
@@ -168,8 +168,8 @@ public final class NativeFloatArray extends PrimitiveArray<NativeFloatArray> {
         try {
             segment.set(
                     JAVA_FLOAT_UNALIGNED, Objects.checkIndex(index, length) * Float.BYTES, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 

@@ -149,8 +149,8 @@ public final class NativeIntArray extends PrimitiveArray<NativeIntArray> {
         try {
             return segment.get(
                     JAVA_INT_UNALIGNED, Objects.checkIndex(index, length) * Integer.BYTES);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 
@@ -168,8 +168,8 @@ public final class NativeIntArray extends PrimitiveArray<NativeIntArray> {
         try {
             segment.set(
                     JAVA_INT_UNALIGNED, Objects.checkIndex(index, length) * Integer.BYTES, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 

@@ -147,8 +147,8 @@ public final class NativeLongArray extends PrimitiveArray<NativeLongArray> {
     public long get(long index) {
         try {
             return segment.get(JAVA_LONG_UNALIGNED, Objects.checkIndex(index, length) * Long.BYTES);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 
@@ -165,8 +165,8 @@ public final class NativeLongArray extends PrimitiveArray<NativeLongArray> {
     public void set(long index, long value) {
         try {
             segment.set(JAVA_LONG_UNALIGNED, Objects.checkIndex(index, length) * Long.BYTES, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 

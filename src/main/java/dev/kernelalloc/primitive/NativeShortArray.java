@@ -149,8 +149,8 @@ public final class NativeShortArray extends PrimitiveArray<NativeShortArray> {
         try {
             return segment.get(
                     JAVA_SHORT_UNALIGNED, Objects.checkIndex(index, length) * Short.BYTES);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 
@@ -168,8 +168,8 @@ public final class NativeShortArray extends PrimitiveArray<NativeShortArray> {
         try {
             segment.set(
                     JAVA_SHORT_UNALIGNED, Objects.checkIndex(index, length) * Short.BYTES, value);
-        } catch (IllegalStateException e) {
-            throw ClosingSites.explain(e, segment);
+        } catch (IllegalStateException | WrongThreadException e) {
+            throw ClosingSites.explain(e, segment, null);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.kernelalloc.primitive;
 
+import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.SharedArray;
 import dev.kernelalloc.physical.PhysicalAddressException;
@@ -113,14 +114,22 @@ public final class SharedPrimitiveArray<A extends PrimitiveArray<A>> implements 
         memory.close();
     }
 
-    /** Returns the class of the array, its length and the number of leases. */
+    /** Returns the class of the array, its length, the leases, and whether it is closed. */
     @Override
     public String toString() {
+        long out = leases();
+        String state = "";
+        try (ArrayLease<MemorySegment> _ = memory.lease()) {
+            // leases are open
+        } catch (IllegalStateException _) {
+            state = "closed, ";
+        }
         return String.format(
                 Locale.ROOT,
-                "SharedPrimitiveArray[%s, %d elements, %d leases]",
+                "SharedPrimitiveArray[%s, %d elements, %s%d leases]",
                 kind.name(),
                 length,
-                leases());
+                state,
+                out);
     }
 }

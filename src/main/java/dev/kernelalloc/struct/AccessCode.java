@@ -1,6 +1,7 @@
 package dev.kernelalloc.struct;
 
 import static java.lang.constant.ConstantDescs.CD_Object;
+import static java.lang.constant.ConstantDescs.CD_String;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 import static java.lang.constant.ConstantDescs.INIT_NAME;
@@ -15,6 +16,7 @@ import java.lang.invoke.VarHandle;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Writes the code that reads or writes a member, the same in every generated class: the use of a
@@ -30,6 +32,9 @@ class AccessCode {
     private static final ClassDesc METHOD_HANDLE = desc(MethodHandle.class);
     private static final ClassDesc VAR_HANDLE = desc(VarHandle.class);
     private static final ClassDesc STRUCT_TYPE = desc(StructType.class);
+    private static final ClassDesc OBJECTS = desc(Objects.class);
+    private static final MethodTypeDesc REQUIRE_NON_NULL =
+            MethodTypeDesc.of(CD_Object, CD_Object, CD_String);
 
     final ClassData data;
 
@@ -44,6 +49,15 @@ class AccessCode {
     @FunctionalInterface
     interface Push {
         void on(CodeBuilder code);
+    }
+
+    /** Pushes a reference that must not be null, which the exception then names. */
+    record Present(Push value, String name) implements Push {
+        @Override
+        public void on(CodeBuilder code) {
+            value.on(code);
+            code.loadConstant(name).invokestatic(OBJECTS, "requireNonNull", REQUIRE_NON_NULL);
+        }
     }
 
     /** Pushes a reference in a local variable. */
@@ -71,6 +85,12 @@ class AccessCode {
         public void on(CodeBuilder code) {
             code.lconst_0();
         }
+    }
+
+    /** Refuses null in a local variable. */
+    static void requireValue(CodeBuilder code, int slot) {
+        new Present(new Reference(slot), "value").on(code);
+        code.pop();
     }
 
     /** Pushes a component of the record in a local variable. */
@@ -131,7 +151,7 @@ class AccessCode {
             ValueLayout layout = member.accessLayout(plain.layout());
             invoke(code, layout, member.mode().writing(), place, List.of(value));
         } else if (member.element() instanceof Element.Nested nested) {
-            setStruct(code, nested.model(), place, value);
+            setStruct(code, nested.model(), place, new Present(value, member.name()));
         } else {
             set(code, codec(member), bytes(member), place, value);
         }

@@ -261,6 +261,9 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
     }
 
     private void write(CodeBuilder code, StructModel record, Member member) {
+        if (member == record.members().getFirst()) {
+            AccessCode.requireValue(code, 3);
+        }
         AccessCode.Push value =
                 new AccessCode.Component(
                         3, desc(record.type()), member.name(), AccessCode.component(member));

@@ -9,6 +9,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.Charset;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * A fixed-length character array, read and written as a {@code String}.
@@ -37,7 +38,7 @@ record FixedText(String member, Charset charset, int unitBytes, int length, bool
     }
 
     void set(MemorySegment segment, long offset, Object value) {
-        byte[] bytes = encode((String) value);
+        byte[] bytes = encode((String) Objects.requireNonNull(value, member));
         MemorySegment field = segment.asSlice(offset, byteSize());
         BulkMemory.copy(bytes, bytes.length, field, ValueLayout.JAVA_BYTE, 0);
         BulkMemory.fill(field.asSlice(bytes.length), (byte) 0);

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * One dimension of an inline array, copied to and from a Java array.
@@ -106,7 +107,7 @@ record InlineArray(String member, int length, long stride, MethodHandle newArray
     }
 
     void set(MemorySegment segment, long offset, Object value) {
-        int given = lengthOf(value);
+        int given = lengthOf(Objects.requireNonNull(value, member));
         if (given != length) {
             throw new IllegalArgumentException(
                     String.format(

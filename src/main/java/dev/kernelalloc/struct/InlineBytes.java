@@ -4,6 +4,7 @@ import dev.kernelalloc.bulk.BulkMemory;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * Inline bytes, copied in and out.
@@ -17,7 +18,7 @@ record InlineBytes(String member, long byteSize) {
     }
 
     void set(MemorySegment segment, long offset, Object value) {
-        MemorySegment bytes = (MemorySegment) value;
+        MemorySegment bytes = (MemorySegment) Objects.requireNonNull(value, member);
         if (bytes.byteSize() != byteSize) {
             throw new IllegalArgumentException(
                     String.format(

@@ -14,6 +14,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /** A struct known by its layout alone, seen as a segment. */
 final class SegmentStruct extends StructType<MemorySegment> {
@@ -150,6 +151,7 @@ final class SegmentStruct extends StructType<MemorySegment> {
 
     @Override
     public void set(MemorySegment segment, long offset, MemorySegment value) {
+        Objects.requireNonNull(value, "value");
         if (value.byteSize() != byteSize) {
             throw new IllegalArgumentException(
                     String.format(

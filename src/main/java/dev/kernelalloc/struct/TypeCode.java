@@ -293,6 +293,9 @@ final class TypeCode implements Consumer<ClassBuilder> {
         }
 
         private void set(CodeBuilder code, Member member) {
+            if (member == model.members().getFirst()) {
+                AccessCode.requireValue(code, 3);
+            }
             AccessCode.Push component =
                     new AccessCode.Component(3, type, member.name(), AccessCode.component(member));
             if (member.isArray()) {

@@ -4,11 +4,13 @@ import dev.kernelalloc.bulk.BulkMemory;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
+import java.util.Objects;
 
 /** The bytes of a view of a struct, or of one that begins with it, copied to another place. */
 record ViewBytes(StructModel model) {
 
     void set(MemorySegment segment, long offset, Object value) {
+        Objects.requireNonNull(value, "value");
         Class<?> type = model.type();
         if (!type.isInstance(value) || !(value instanceof StructView view)) {
             throw new IllegalArgumentException(

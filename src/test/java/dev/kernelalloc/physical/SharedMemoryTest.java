@@ -577,6 +577,7 @@ class SharedMemoryTest {
         assertThatIllegalStateException().isThrownBy(shared::descriptor);
         assertThatIllegalStateException().isThrownBy(() -> shared.sendTo(socket, LONG));
         assertThatIllegalStateException().isThrownBy(shared::close);
+        assertThat(shared.toString()).isEqualTo("SharedMemory[closed, was " + BYTES + " bytes]");
     }
 
     @Test
