@@ -37,6 +37,14 @@ interface CHeap extends OperatingSystem {
         return address;
     }
 
+    default long alignedBlock(long address, String function, long bytes, long alignment)
+            throws Refusal {
+        if (address == 0) { // the alignment may be what the address space has no room for
+            throw noBlock(function + " alignment=" + alignment, bytes);
+        }
+        return address;
+    }
+
     /** Returns the refusal for a C heap that has returned no block. */
     default Refusal noBlock(String function, long bytes) {
         return new Refusal.OutOfMemory(

@@ -25,7 +25,7 @@ record HeapOnly(HeapCalls calls) implements CHeap, HiddenFrames {
                 bytes > Long.MAX_VALUE - multiple
                         ? 0
                         : calls.alignedAlloc(multiple, Alignment.up(bytes, multiple));
-        return block(address, "aligned_alloc", bytes);
+        return alignedBlock(address, "aligned_alloc", bytes, alignment);
     }
 
     @Override

@@ -184,7 +184,8 @@ record Linux(LinuxCalls calls, long pageBytes, MemoryGroups groups) implements P
 
     @Override
     public long alignedAlloc(long alignment, long bytes) throws Refusal {
-        return block(calls.alignedAlloc(alignment, bytes), "aligned_alloc", bytes);
+        return alignedBlock(
+                calls.alignedAlloc(alignment, bytes), "aligned_alloc", bytes, alignment);
     }
 
     /**

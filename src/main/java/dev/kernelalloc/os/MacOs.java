@@ -59,7 +59,8 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(JAVA_LONG);
             int error = calls.posixMemalign(result, Math.max(alignment, Long.BYTES), bytes);
-            return block(error == 0 ? result.get(JAVA_LONG, 0) : 0, "posix_memalign", bytes);
+            return alignedBlock(
+                    error == 0 ? result.get(JAVA_LONG, 0) : 0, "posix_memalign", bytes, alignment);
         }
     }
 

@@ -93,7 +93,8 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
 
     @Override
     public long alignedAlloc(long alignment, long bytes) throws Refusal {
-        return block(calls.alignedMalloc(bytes, alignment), "_aligned_malloc", bytes);
+        return alignedBlock(
+                calls.alignedMalloc(bytes, alignment), "_aligned_malloc", bytes, alignment);
     }
 
     @Override

@@ -121,8 +121,11 @@ public record Pointer<T>(StructType<T> target, long address) {
      */
     public MemorySegment segment(long elements) {
         requireNotNull();
+        if (elements < 0) {
+            throw new IllegalArgumentException("elements=" + elements + " must not be negative");
+        }
         long bytes = elements * stride();
-        if (elements < 0 || bytes < 0 || Math.multiplyHigh(elements, stride()) != 0) {
+        if (bytes < 0 || Math.multiplyHigh(elements, stride()) != 0) {
             throw tooMany(elements);
         }
         return target.memory(address, bytes);
@@ -141,7 +144,12 @@ public record Pointer<T>(StructType<T> target, long address) {
 
     private IllegalArgumentException tooMany(long elements) {
         return new IllegalArgumentException(
-                String.format(Locale.ROOT, "elements=%d of %d bytes each", elements, stride()));
+                String.format(
+                        Locale.ROOT,
+                        "elements=%d of %d bytes each are beyond the address space, from 0x%x on",
+                        elements,
+                        stride(),
+                        address));
     }
 
     @Override

@@ -1,12 +1,15 @@
 package dev.kernelalloc.pool;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.testing.LinuxProcess;
 
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -30,6 +33,14 @@ class LargeBlocksTest {
         pool.trim();
         assertThat(pool.stats().capacityBytes()).isZero();
         pool.close();
+    }
+
+    @DisplayName("Where the alignment is what no address space has room for, the refusal names it")
+    @Test
+    void allocate_ofImpossibleAlignment_namesIt() {
+        assertThatExceptionOfType(AllocationException.class)
+                .isThrownBy(() -> pool.allocate(1, 1L << 61))
+                .withMessageContaining("alignment=2305843009213693952: the C heap has no block");
     }
 
     @Test

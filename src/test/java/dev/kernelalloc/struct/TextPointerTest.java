@@ -244,7 +244,13 @@ class TextPointerTest {
             assertThat(first.plus(1).get().last()).isEqualTo(77);
             assertThat(first.asSegment()).isEqualTo(MemorySegment.ofAddress(three.address()));
             assertThat(first.asSegment().byteSize()).isZero();
-            assertThatIllegalArgumentException().isThrownBy(() -> first.plus(Long.MAX_VALUE / 8));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> first.plus(Long.MAX_VALUE / 8))
+                    .withMessageContaining("elements=1152921504606846975 of 16 bytes each")
+                    .withMessageContaining("beyond the address space");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> first.segment(-1))
+                    .withMessage("elements=-1 must not be negative");
             assertThatNullPointerException().isThrownBy(() -> Pointer.nullPointer(PADDED).plus(1));
         }
     }
