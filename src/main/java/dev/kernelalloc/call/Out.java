@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.function.Function;
 
@@ -34,10 +35,21 @@ public final class Out<T extends @Nullable Object> {
     private final MemorySegment segment;
     private final Function<MemorySegment, T> reader;
 
+    /** The value for people, also where it is none of its type. */
+    private final Function<MemorySegment, ?> shown;
+
     private Out(MemorySegment segment, Function<MemorySegment, T> reader) {
+        this(segment, reader, reader);
+    }
+
+    private Out(
+            MemorySegment segment,
+            Function<MemorySegment, T> reader,
+            Function<MemorySegment, ?> shown) {
         BulkMemory.fill(segment, (byte) 0);
         this.segment = segment;
         this.reader = reader;
+        this.shown = shown;
     }
 
     /**
@@ -108,7 +120,9 @@ public final class Out<T extends @Nullable Object> {
             MethodHandles.Lookup lookup, SegmentAllocator allocator) {
         MethodHandle reinterpret = reinterpret(lookup);
         return new Out<>(
-                allocator.allocate(ValueLayout.ADDRESS), segment -> text(segment, reinterpret));
+                allocator.allocate(ValueLayout.ADDRESS),
+                segment -> text(segment, reinterpret),
+                Out::address);
     }
 
     /** The restricted method, called on behalf of a lookup class. */
@@ -124,6 +138,11 @@ public final class Out<T extends @Nullable Object> {
         } catch (NoSuchMethodException e) {
             throw new LinkageError("MemorySegment.reinterpret", e);
         }
+    }
+
+    /** A description follows no pointer: what it points to may have ended. */
+    private static String address(MemorySegment pointer) {
+        return "0x" + Long.toHexString(pointer.get(ValueLayout.ADDRESS, 0).address());
     }
 
     private static @Nullable String text(MemorySegment pointer, MethodHandle reinterpret) {
@@ -152,7 +171,7 @@ public final class Out<T extends @Nullable Object> {
      *     view
      */
     public static <T> Out<T> of(SegmentAllocator allocator, StructType<T> type) {
-        return new Out<>(type.allocate(allocator), type::get);
+        return new Out<>(type.allocate(allocator), type::get, type::toString);
     }
 
     /**
@@ -178,9 +197,17 @@ public final class Out<T extends @Nullable Object> {
         return reader.apply(segment);
     }
 
-    /** Returns the value, for people. */
+    /** Returns the value, for people; of memory that cannot be read, its address alone. */
     @Override
     public String toString() {
-        return "Out[" + get() + "]";
+        if (segment.isAccessibleBy(Thread.currentThread()) && segment.scope().isAlive()) {
+            return "Out[" + shown.apply(segment) + "]";
+        }
+        return String.format(
+                Locale.ROOT,
+                "Out[%s at 0x%x, %d bytes]",
+                segment.scope().isAlive() ? "of another thread," : "closed, was",
+                segment.address(),
+                segment.byteSize());
     }
 }

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.UnionLayout;
 import java.lang.invoke.MethodHandles;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -190,9 +191,18 @@ final class StructModel {
         return placement == null ? type.getSimpleName() : placement.layout.name().orElse("struct");
     }
 
-    /** The struct at a place, for people. */
+    /** The struct at a place, for people; of memory that cannot be read, the place alone. */
     String show(MemorySegment segment, long offset) {
-        return Printer.show(this, segment, offset);
+        if (segment.isAccessibleBy(Thread.currentThread()) && segment.scope().isAlive()) {
+            return Printer.show(this, segment, offset);
+        }
+        return String.format(
+                Locale.ROOT,
+                "%s[%s at 0x%x, %d bytes]",
+                name(),
+                segment.scope().isAlive() ? "of another thread," : "closed, was",
+                segment.address() + offset,
+                layout().byteSize());
     }
 
     private Placement placement() {

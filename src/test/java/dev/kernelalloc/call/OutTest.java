@@ -3,6 +3,7 @@ package dev.kernelalloc.call;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.kernelalloc.struct.EnumValue;
 import dev.kernelalloc.struct.Pointer;
 import dev.kernelalloc.struct.StructType;
 
@@ -21,6 +22,30 @@ class OutTest {
     record Point(int x, int y) {}
 
     static final StructType<Point> POINT = StructType.of(MethodHandles.lookup(), Point.class);
+
+    enum Color {
+        @EnumValue(1)
+        RED
+    }
+
+    record Paint(Color color) {}
+
+    @Test
+    @DisplayName("A description reads no memory that has ended, and follows no pointer")
+    void toString_ofUnreadableMemory_showsItsAddress() {
+        Out<Paint> paint;
+        Out<String> text;
+        try (Arena arena = Arena.ofConfined()) {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            paint = Out.of(arena, StructType.of(lookup, Paint.class));
+            text = Out.ofString(lookup, arena);
+            text.asSegment().set(ValueLayout.JAVA_LONG, 0, 0x1234); // never mapped
+            assertThat(paint).hasToString("Out[Paint[color=0]]"); // no constant is 0
+            assertThat(text).hasToString("Out[0x1234]");
+        }
+        assertThat(paint.toString()).matches("Out\\[closed, was at 0x[0-9a-f]+, 4 bytes]");
+        assertThat(text.toString()).matches("Out\\[closed, was at 0x[0-9a-f]+, 8 bytes]");
+    }
 
     @Test
     @DisplayName("Every kind reads 0 or null first, and afterwards what was written")

@@ -33,7 +33,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
-/** What a refused access says: the argument, the memory, and the threads. */
+/** Texts of refused accesses name the argument, the memory, and the threads. */
 class RefusalTextTest {
 
     record Point(int x, int y) {}
@@ -220,6 +220,22 @@ class RefusalTextTest {
                                             throw own;
                                         }));
         assertThat(thrown).isSameAs(own);
+    }
+
+    @DisplayName("A view that cannot be read describes where it is, or was")
+    @Test
+    void toString_ofUnreadableView_showsThePlace() throws Exception {
+        Pair view;
+        try (NativeArray<Pair> pairs = NativeArray.zeroed(PAIR, 2)) {
+            view = pairs.get(1);
+            Pair seen = view;
+            FutureTask<String> elsewhere = new FutureTask<>(seen::toString);
+            Thread.ofPlatform().start(elsewhere);
+            String place = String.format("at 0x%x, 8 bytes]", pairs.segment().address() + 8);
+            assertThat(elsewhere.get()).isEqualTo("Pair[of another thread, " + place);
+            assertThat(view).hasToString("Pair[first=Point[x=0, y=0]]");
+        }
+        assertThat(view.toString()).matches("Pair\\[closed, was at 0x[0-9a-f]+, 8 bytes]");
     }
 
     @DisplayName("A shared map and a shared array of numbers show that they are closed")
