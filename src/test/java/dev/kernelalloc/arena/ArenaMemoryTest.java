@@ -14,6 +14,7 @@ import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -124,25 +125,29 @@ class ArenaMemoryTest {
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
-    void physicalAddressesAreKnownAnywhereInAnArena(boolean shared) {
-        assumeTrue(
-                LinuxProcess.isThis() && LinuxProcess.seesFrames(),
-                "skipped: frame numbers are hidden, this process lacks CAP_SYS_ADMIN");
-        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
-            List<MemorySegment> segments = new ArrayList<>();
-            try (Arena arena = open(physical, shared)) {
-                for (int i = 0; i < 200; i++) {
-                    MemorySegment segment = arena.allocate(1 + i * 10L, 8);
-                    segments.add(segment);
-                    assertThat(physical.addressOf(segment).value())
-                            .isEqualTo(LinuxProcess.physicalAddress(segment.address()));
-                    assertThat(physical.guarantee(segment)).hasSize(2);
-                }
-            }
-            for (MemorySegment segment : segments) {
-                assertThatIllegalStateException().isThrownBy(() -> physical.addressOf(segment));
-            }
-        }
+    void physicalAddressesAreKnownAnywhereInAnArena(boolean shared) throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeTrue(
+                            LinuxProcess.isThis() && LinuxProcess.seesFrames(),
+                            "skipped: frame numbers are hidden, this process lacks CAP_SYS_ADMIN");
+                    try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+                        List<MemorySegment> segments = new ArrayList<>();
+                        try (Arena arena = open(physical, shared)) {
+                            for (int i = 0; i < 200; i++) {
+                                MemorySegment segment = arena.allocate(1 + i * 10L, 8);
+                                segments.add(segment);
+                                assertThat(physical.addressOf(segment).value())
+                                        .isEqualTo(LinuxProcess.physicalAddress(segment.address()));
+                                assertThat(physical.guarantee(segment)).hasSize(2);
+                            }
+                        }
+                        for (MemorySegment segment : segments) {
+                            assertThatIllegalStateException()
+                                    .isThrownBy(() -> physical.addressOf(segment));
+                        }
+                    }
+                });
     }
 
     // ---- refusals -----------------------------------------------------------------------------

@@ -151,7 +151,7 @@ class NativeBoxTest {
                     });
             for (Callable<Object> trespass : trespasses) {
                 assertThat(other.submit(trespass))
-                        .failsWithin(java.time.Duration.ofSeconds(30))
+                        .failsWithin(java.time.Duration.ofMinutes(5))
                         .withThrowableThat()
                         .withCauseInstanceOf(WrongThreadException.class);
             }

@@ -367,7 +367,7 @@ class OwnershipTest {
                                                                                                 .class)
                                                                                 .as(access)
                                                                                 .isThrownBy(call)))
-                                                .succeedsWithin(Duration.ofSeconds(60)));
+                                                .succeedsWithin(Duration.ofMinutes(5)));
                         String shown = other.submit(owner.shown::get).get();
                         assertThat(shown).contains("of another thread");
                         owner.closeable.close();

@@ -15,6 +15,7 @@ import dev.kernelalloc.os.Platform;
 import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
@@ -75,38 +76,45 @@ class AdoptedMemoryTest {
 
     @Test
     @DisplayName("Adopted pages keep their contents, are locked, and have the page map's addresses")
-    void adopt_memoryOfAnArena_isLockedAndResolved() {
-        assumeFramesAreSeen();
-        try (Arena arena = Arena.ofShared()) {
-            MemorySegment memory = pages(arena);
-            memory.fill((byte) 7);
-            long lockedBefore = LinuxProcess.lockedBytes();
-            AdoptedMemory adopted = physical.adopt(memory, LOCKED);
-            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore + BYTES);
-            assertThat(adopted.guarantee()).contains(Guarantee.LOCKED);
-            for (long offset = 0; offset < BYTES; offset += PAGE_BYTES) {
-                assertThat(adopted.addressOf(offset + 3).value())
-                        .isEqualTo(LinuxProcess.physicalAddress(memory.address() + offset) + 3);
-            }
-            List<PhysicalExtent> visited = new ArrayList<>();
-            PhysicalExtent first = adopted.extents().getFirst();
-            adopted.extents(
-                    Long.MAX_VALUE,
-                    0,
-                    (address, bytes) ->
-                            visited.add(
-                                    new PhysicalExtent(
-                                            new PhysicalAddress(address, first.start().scope()),
-                                            bytes)));
-            assertThat(visited).isEqualTo(adopted.extents());
-            assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
-            assertThat(memory.asByteBuffer().get(5)).isEqualTo((byte) 7);
-            adopted.close();
-            assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
-            assertThat(memory.asByteBuffer().get(5)).isEqualTo((byte) 7);
-            assertThatIllegalStateException().isThrownBy(adopted::close);
-            assertThatIllegalStateException().isThrownBy(() -> adopted.addressOf(0));
-        }
+    void adopt_memoryOfAnArena_isLockedAndResolved() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesAreSeen();
+                    try (Arena arena = Arena.ofShared()) {
+                        MemorySegment memory = pages(arena);
+                        memory.fill((byte) 7);
+                        long lockedBefore = LinuxProcess.lockedBytes();
+                        AdoptedMemory adopted = physical.adopt(memory, LOCKED);
+                        assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore + BYTES);
+                        assertThat(adopted.guarantee()).contains(Guarantee.LOCKED);
+                        for (long offset = 0; offset < BYTES; offset += PAGE_BYTES) {
+                            assertThat(adopted.addressOf(offset + 3).value())
+                                    .isEqualTo(
+                                            LinuxProcess.physicalAddress(memory.address() + offset)
+                                                    + 3);
+                        }
+                        List<PhysicalExtent> visited = new ArrayList<>();
+                        PhysicalExtent first = adopted.extents().getFirst();
+                        adopted.extents(
+                                Long.MAX_VALUE,
+                                0,
+                                (address, bytes) ->
+                                        visited.add(
+                                                new PhysicalExtent(
+                                                        new PhysicalAddress(
+                                                                address, first.start().scope()),
+                                                        bytes)));
+                        assertThat(visited).isEqualTo(adopted.extents());
+                        assertThat(adopted.verify().verdict())
+                                .isEqualTo(Verification.Verdict.CONFIRMED);
+                        assertThat(memory.asByteBuffer().get(5)).isEqualTo((byte) 7);
+                        adopted.close();
+                        assertThat(LinuxProcess.lockedBytes()).isEqualTo(lockedBefore);
+                        assertThat(memory.asByteBuffer().get(5)).isEqualTo((byte) 7);
+                        assertThatIllegalStateException().isThrownBy(adopted::close);
+                        assertThatIllegalStateException().isThrownBy(() -> adopted.addressOf(0));
+                    }
+                });
     }
 
     @Test
@@ -136,22 +144,26 @@ class AdoptedMemoryTest {
     @DisplayName(
             "A page that native code replaces is a drift, and has its new address from then on")
     void verify_replacedPage_isADrift() throws Throwable {
-        assumeFramesAreSeen();
-        try (Arena arena = Arena.ofShared()) {
-            MemorySegment memory = pages(arena);
-            try (AdoptedMemory adopted = physical.adopt(memory, LOCKED)) {
-                MemorySegment page = memory.asSlice(5 * PAGE_BYTES, PAGE_BYTES);
-                assertThat(CFunctions.madvise(page, MADV_DONTNEED_LOCKED)).isZero();
-                assertThat(adopted.verify().drifts()).hasSize(1);
-                assertThatExceptionOfType(PhysicalAddressException.class)
-                        .isThrownBy(() -> adopted.addressOf(5 * PAGE_BYTES));
-                page.fill((byte) 1);
-                adopted.verify();
-                assertThat(adopted.addressOf(5 * PAGE_BYTES).value())
-                        .isEqualTo(LinuxProcess.physicalAddress(page.address()));
-                assertThat(drifts).hasSize(2);
-            }
-        }
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesAreSeen();
+                    try (Arena arena = Arena.ofShared()) {
+                        drifts.clear();
+                        MemorySegment memory = pages(arena);
+                        try (AdoptedMemory adopted = physical.adopt(memory, LOCKED)) {
+                            MemorySegment page = memory.asSlice(5 * PAGE_BYTES, PAGE_BYTES);
+                            assertThat(CFunctions.madvise(page, MADV_DONTNEED_LOCKED)).isZero();
+                            assertThat(adopted.verify().drifts()).hasSize(1);
+                            assertThatExceptionOfType(PhysicalAddressException.class)
+                                    .isThrownBy(() -> adopted.addressOf(5 * PAGE_BYTES));
+                            page.fill((byte) 1);
+                            adopted.verify();
+                            assertThat(adopted.addressOf(5 * PAGE_BYTES).value())
+                                    .isEqualTo(LinuxProcess.physicalAddress(page.address()));
+                            assertThat(drifts).hasSize(2);
+                        }
+                    }
+                });
     }
 
     @Test
@@ -398,15 +410,19 @@ class AdoptedMemoryTest {
 
     @Test
     @DisplayName("An adoption outlives its allocator, and is verified as before")
-    void verify_allocatorClosed_isConfirmed() {
-        assumeFramesAreSeen();
-        try (Arena arena = Arena.ofShared()) {
-            PhysicalAllocator closed = PhysicalAllocator.create();
-            try (AdoptedMemory adopted = closed.adopt(pages(arena), LOCKED)) {
-                closed.close();
-                assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
-            }
-        }
+    void verify_allocatorClosed_isConfirmed() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesAreSeen();
+                    try (Arena arena = Arena.ofShared()) {
+                        PhysicalAllocator closed = PhysicalAllocator.create();
+                        try (AdoptedMemory adopted = closed.adopt(pages(arena), LOCKED)) {
+                            closed.close();
+                            assertThat(adopted.verify().verdict())
+                                    .isEqualTo(Verification.Verdict.CONFIRMED);
+                        }
+                    }
+                });
     }
 
     @Test
@@ -568,29 +584,34 @@ class AdoptedMemoryTest {
     @Test
     @DisplayName(
             "Two processes that adopt a shared file know the same place, and one's end is none")
-    void adopt_memoryOfTwoProcesses_isAtOnePlaceAndOutlivesOne() throws Exception {
-        assumeFramesAreSeen();
-        Path directory = Path.of("/dev/shm");
-        assumeTrue(Files.isWritable(directory), "skipped: /dev/shm is not writable");
-        Path file = Files.createTempFile(directory, "adopted", null);
-        try (Arena arena = Arena.ofShared()) {
-            MemorySegment memory = map(file, arena);
-            memory.fill((byte) 1);
-            try (AdoptedMemory adopted = physical.adopt(memory, LOCKED)) {
-                ChildJvm.Result result =
-                        ChildJvm.onModulePath()
-                                .withNativeAccess()
-                                .run(Other.class, file.toString());
-                assertThat(result.exitCode()).as(result.output()).isEqualTo(3);
-                assertThat(result.output())
-                        .contains("extents " + adopted.extents())
-                        .contains("verify CONFIRMED");
-                assertThat(memory.get(ValueLayout.JAVA_BYTE, BYTES - 1)).isEqualTo((byte) 2);
-                assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
-            }
-        } finally {
-            Files.delete(file);
-        }
+    void adopt_memoryOfTwoProcesses_isAtOnePlaceAndOutlivesOne() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesAreSeen();
+                    Path directory = Path.of("/dev/shm");
+                    assumeTrue(Files.isWritable(directory), "skipped: /dev/shm is not writable");
+                    Path file = Files.createTempFile(directory, "adopted", null);
+                    try (Arena arena = Arena.ofShared()) {
+                        MemorySegment memory = map(file, arena);
+                        memory.fill((byte) 1);
+                        try (AdoptedMemory adopted = physical.adopt(memory, LOCKED)) {
+                            ChildJvm.Result result =
+                                    ChildJvm.onModulePath()
+                                            .withNativeAccess()
+                                            .run(Other.class, file.toString());
+                            assertThat(result.exitCode()).as(result.output()).isEqualTo(3);
+                            assertThat(result.output())
+                                    .contains("extents " + adopted.extents())
+                                    .contains("verify CONFIRMED");
+                            assertThat(memory.get(ValueLayout.JAVA_BYTE, BYTES - 1))
+                                    .isEqualTo((byte) 2);
+                            assertThat(adopted.verify().verdict())
+                                    .isEqualTo(Verification.Verdict.CONFIRMED);
+                        }
+                    } finally {
+                        Files.delete(file);
+                    }
+                });
     }
 
     private static MemorySegment map(Path file, Arena arena) throws IOException {

@@ -13,6 +13,7 @@ import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.testing.CLibrary;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 import dev.kernelalloc.testing.host.PagePlaces;
 
 import org.junit.jupiter.api.AfterEach;
@@ -144,68 +145,78 @@ class ForkedChildTest {
     /** Memory of the program is copied to a child unless its owner forbids that. */
     @Test
     void anAdoptedPageThatAChildHasTooIsNoAddressToRelyUpon() throws Throwable {
-        assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
-        try (PhysicalAllocator physical = PhysicalAllocator.create();
-                Arena arena = Arena.ofShared()) {
-            MemorySegment memory = arena.allocate(PAGES * PAGE_BYTES, PAGE_BYTES);
-            try (AdoptedMemory adopted =
-                    physical.adopt(memory, request(ForkBehaviour.COPIED, Guarantee.LOCKED))) {
-                assertThat(adopted.verify().verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
-                int child = (int) startChild.invokeExact();
-                assertThat(child).isPositive();
-                int status;
-                try {
-                    assertThat(adopted.verify().drifts()).hasSize(PAGES);
-                    assertThatExceptionOfType(PhysicalAddressException.class)
-                            .isThrownBy(() -> adopted.addressOf(0));
-                } finally {
-                    status = (int) endChild.invokeExact(child);
-                }
-                assertThat(status).isZero();
-            }
-        }
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
+                    try (PhysicalAllocator physical = PhysicalAllocator.create();
+                            Arena arena = Arena.ofShared()) {
+                        MemorySegment memory = arena.allocate(PAGES * PAGE_BYTES, PAGE_BYTES);
+                        try (AdoptedMemory adopted =
+                                physical.adopt(
+                                        memory, request(ForkBehaviour.COPIED, Guarantee.LOCKED))) {
+                            assertThat(adopted.verify().verdict())
+                                    .isEqualTo(Verification.Verdict.CONFIRMED);
+                            int child = (int) startChild.invokeExact();
+                            assertThat(child).isPositive();
+                            int status;
+                            try {
+                                assertThat(adopted.verify().drifts()).hasSize(PAGES);
+                                assertThatExceptionOfType(PhysicalAddressException.class)
+                                        .isThrownBy(() -> adopted.addressOf(0));
+                            } finally {
+                                status = (int) endChild.invokeExact(child);
+                            }
+                            assertThat(status).isZero();
+                        }
+                    }
+                });
     }
 
     /** While a child holds the page as well, the writer gets another: unless it is pinned. */
     @Test
     void aWriteAfterAForkMovesALockedPageAndNoPinnedOne() throws Throwable {
-        assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
-        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
-            MemorySegment locked =
-                    physical.allocate(request(ForkBehaviour.COPIED, Guarantee.LOCKED));
-            MemorySegment absent =
-                    physical.allocate(request(ForkBehaviour.ABSENT, Guarantee.LOCKED));
-            MemorySegment pinned = pinned(physical);
-            List<MemorySegment> blocks = List.of(locked, absent, pinned);
-            blocks.forEach(block -> block.fill(BEFORE));
-            List<PagePlaces> places = blocks.stream().map(ForkedChildTest::places).toList();
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
+                    try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+                        MemorySegment locked =
+                                physical.allocate(request(ForkBehaviour.COPIED, Guarantee.LOCKED));
+                        MemorySegment absent =
+                                physical.allocate(request(ForkBehaviour.ABSENT, Guarantee.LOCKED));
+                        MemorySegment pinned = pinned(physical);
+                        List<MemorySegment> blocks = List.of(locked, absent, pinned);
+                        blocks.forEach(block -> block.fill(BEFORE));
+                        List<PagePlaces> places =
+                                blocks.stream().map(ForkedChildTest::places).toList();
 
-            int child = (int) startChild.invokeExact();
-            assertThat(child).isPositive();
-            int status;
-            try {
-                blocks.forEach(block -> block.fill(AFTER));
+                        int child = (int) startChild.invokeExact();
+                        assertThat(child).isPositive();
+                        int status;
+                        try {
+                            blocks.forEach(block -> block.fill(AFTER));
 
-                assertThat(places.get(0).moved()).as("locked, copied").hasSize(PAGES);
-                assertThat(places.get(1).moved()).as("locked, absent").isEmpty();
-                assertThat(places.get(2).moved()).as("pinned, copied").isEmpty();
-                assertThat(physical.verify(locked).drifts()).hasSize(PAGES);
-                assertThat(physical.verify(absent).verdict())
-                        .isEqualTo(Verification.Verdict.CONFIRMED);
-                assertThat(physical.verify(pinned).verdict())
-                        .isEqualTo(Verification.Verdict.CONFIRMED);
-            } finally {
-                status = (int) endChild.invokeExact(child);
-            }
-            assertThat(status).isZero();
-            assertThat(blocks)
-                    .allMatch(block -> block.get(ValueLayout.JAVA_BYTE, 0) == AFTER)
-                    .allMatch(
-                            block ->
-                                    physical.addressOf(block).value()
-                                            == LinuxProcess.physicalAddress(block.address()));
-            blocks.forEach(physical::free);
-        }
+                            assertThat(places.get(0).moved()).as("locked, copied").hasSize(PAGES);
+                            assertThat(places.get(1).moved()).as("locked, absent").isEmpty();
+                            assertThat(places.get(2).moved()).as("pinned, copied").isEmpty();
+                            assertThat(physical.verify(locked).drifts()).hasSize(PAGES);
+                            assertThat(physical.verify(absent).verdict())
+                                    .isEqualTo(Verification.Verdict.CONFIRMED);
+                            assertThat(physical.verify(pinned).verdict())
+                                    .isEqualTo(Verification.Verdict.CONFIRMED);
+                        } finally {
+                            status = (int) endChild.invokeExact(child);
+                        }
+                        assertThat(status).isZero();
+                        assertThat(blocks)
+                                .allMatch(block -> block.get(ValueLayout.JAVA_BYTE, 0) == AFTER)
+                                .allMatch(
+                                        block ->
+                                                physical.addressOf(block).value()
+                                                        == LinuxProcess.physicalAddress(
+                                                                block.address()));
+                        blocks.forEach(physical::free);
+                    }
+                });
     }
 
     private static MemorySegment pinned(PhysicalAllocator physical) {

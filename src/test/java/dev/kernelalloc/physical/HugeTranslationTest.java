@@ -9,7 +9,9 @@ import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
 import dev.kernelalloc.testing.CFunctions;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -31,17 +33,33 @@ class HugeTranslationTest {
     private static final int MADV_DONTNEED_LOCKED = 24;
 
     @AutoClose private final PhysicalAllocator physical = PhysicalAllocator.create();
+    private final List<MemorySegment> blocks = new ArrayList<>();
 
     private MemorySegment huge(long bytes) {
+        return huge(bytes, PagePolicy.HUGE_2M);
+    }
+
+    private MemorySegment huge(long bytes, PagePolicy pages) {
         assumeTrue(LinuxProcess.seesFrames(), "skipped: frames are hidden from this process");
         MemorySegment block =
-                physical.allocate(PhysicalRequest.ofBytes(bytes).pages(PagePolicy.HUGE_2M).build());
+                physical.allocate(PhysicalRequest.ofBytes(bytes).pages(pages).build());
         boolean huge = physical.guarantee(block).contains(Guarantee.HUGE);
         if (!huge) {
             physical.free(block);
         }
         assumeTrue(huge, "skipped: the kernel gave no huge pages");
+        blocks.add(block);
         return block;
+    }
+
+    private void free(MemorySegment block) {
+        blocks.remove(block);
+        physical.free(block);
+    }
+
+    @AfterEach
+    void freeWhatFailedTestsLeft() {
+        blocks.forEach(physical::free);
     }
 
     private void checkEveryPage(MemorySegment block) {
@@ -57,30 +75,41 @@ class HugeTranslationTest {
 
     @Test
     @DisplayName("Each page of huge pages has the address that the page map shows, both ways")
-    void addressOf_everyPageOfHugePages_isThatOfThePageMap() {
-        MemorySegment block = huge(3 * HUGE_BYTES);
-        checkEveryPage(block);
-        PhysicalAddress last = physical.addressOf(block, block.byteSize() - 1);
-        physical.free(block);
-        physical.trim();
-        assertThat(physical.virtualAddressOf(last)).isEmpty();
+    void addressOf_everyPageOfHugePages_isThatOfThePageMap() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    MemorySegment block = huge(3 * HUGE_BYTES);
+                    checkEveryPage(block);
+                    PhysicalAddress last = physical.addressOf(block, block.byteSize() - 1);
+                    free(block);
+                    physical.trim();
+                    assertThat(physical.virtualAddressOf(last)).isEmpty();
+                });
     }
 
     @Test
     @DisplayName("A page of a huge page that was replaced has its new address after an audit")
     void addressOf_aReplacedPageOfAHugePage_isTheNewOneAfterVerify() throws Throwable {
-        MemorySegment block = huge(2 * HUGE_BYTES);
-        PhysicalAddress old = physical.addressOf(block, HUGE_BYTES + 5 * PAGE_BYTES);
-        assertThat(physical.virtualAddressOf(old)).isPresent();
-        MemorySegment replaced = block.asSlice(HUGE_BYTES + 5 * PAGE_BYTES, PAGE_BYTES);
-        assertThat(CFunctions.madvise(replaced, MADV_DONTNEED_LOCKED)).isZero();
-        replaced.fill((byte) 1);
-        Verification found = physical.verify(block);
-        assertThat(found.drifts()).hasSize(1);
-        assertThat(found.drifts().getFirst().virtualAddress()).isEqualTo(replaced.address());
-        checkEveryPage(block);
-        assertThat(physical.virtualAddressOf(old)).isEmpty();
-        physical.free(block);
+        PageMoves.unlessMoved(
+                () -> {
+                    // Not of the pool: its pages have no parts to replace.
+                    MemorySegment block = huge(2 * HUGE_BYTES, PagePolicy.AUTO);
+                    assumeTrue(
+                            physical.provenance(block).backing() == Backing.TRANSPARENT_HUGE,
+                            "skipped: no transparent huge pages");
+                    PhysicalAddress old = physical.addressOf(block, HUGE_BYTES + 5 * PAGE_BYTES);
+                    assertThat(physical.virtualAddressOf(old)).isPresent();
+                    MemorySegment replaced = block.asSlice(HUGE_BYTES + 5 * PAGE_BYTES, PAGE_BYTES);
+                    assertThat(CFunctions.madvise(replaced, MADV_DONTNEED_LOCKED)).isZero();
+                    replaced.fill((byte) 1);
+                    Verification found = physical.verify(block);
+                    assertThat(found.drifts()).hasSize(1);
+                    assertThat(found.drifts().getFirst().virtualAddress())
+                            .isEqualTo(replaced.address());
+                    checkEveryPage(block);
+                    assertThat(physical.virtualAddressOf(old)).isEmpty();
+                    free(block);
+                });
     }
 
     @Test
@@ -88,10 +117,10 @@ class HugeTranslationTest {
     void verify_moreMemory_allocatesNoMoreOfTheJavaHeap() {
         MemorySegment small = huge(2 * HUGE_BYTES);
         long ofSmall = allocatedByAnAudit(small);
-        physical.free(small);
+        free(small);
         MemorySegment large = huge(32 * HUGE_BYTES);
         long ofLarge = allocatedByAnAudit(large);
-        physical.free(large);
+        free(large);
         long pages = 30 * HUGE_BYTES / PAGE_BYTES;
         assertThat(ofLarge - ofSmall).isLessThan(8 * pages); // not even a number for each
     }

@@ -12,6 +12,7 @@ import dev.kernelalloc.pool.AllocatorContract;
 import dev.kernelalloc.testing.Await;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.OS;
@@ -98,39 +99,47 @@ class PhysicalAllocatorTest extends AllocatorContract {
     }
 
     @Test
-    void addressesAreThoseOfAFreshPageMap() {
-        assumeFramesVisible();
-        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
-            MemorySegment block = physical.allocate(64 * PAGE_BYTES, 1);
-            for (long offset = 0; offset < block.byteSize(); offset += 1000) {
-                PhysicalAddress address = physical.addressOf(block.asSlice(offset, 1));
-                assertThat(address.value())
-                        .isEqualTo(LinuxProcess.physicalAddress(block.address() + offset));
-                assertThat(address.scope())
-                        .isEqualTo(
-                                LinuxProcess.isGuest()
-                                        ? PhysicalAddress.Scope.GUEST
-                                        : PhysicalAddress.Scope.HOST);
-            }
-            physical.free(block);
-        }
+    void addressesAreThoseOfAFreshPageMap() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesVisible();
+                    try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+                        MemorySegment block = physical.allocate(64 * PAGE_BYTES, 1);
+                        for (long offset = 0; offset < block.byteSize(); offset += 1000) {
+                            PhysicalAddress address = physical.addressOf(block.asSlice(offset, 1));
+                            assertThat(address.value())
+                                    .isEqualTo(
+                                            LinuxProcess.physicalAddress(block.address() + offset));
+                            assertThat(address.scope())
+                                    .isEqualTo(
+                                            LinuxProcess.isGuest()
+                                                    ? PhysicalAddress.Scope.GUEST
+                                                    : PhysicalAddress.Scope.HOST);
+                        }
+                        physical.free(block);
+                    }
+                });
     }
 
     @Test
-    void theKernelConfirmsThatAFrameIsLockedAndPrivate() {
-        assumeFramesVisible();
-        try (PhysicalAllocator physical = PhysicalAllocator.create()) {
-            MemorySegment block = physical.allocate(PAGE_BYTES, 1);
-            FrameReport report = physical.inspect(block);
-            assertThat(report.address()).isEqualTo(physical.addressOf(block));
-            assertThat(report.isLocked()).isTrue();
-            assertThat(report.mappings()).isEqualTo(1);
-            assertThat(report.kind()).isEqualTo(PageKind.BASE);
-            assertThat(report.flags())
-                    .contains(FrameFlag.ANON, FrameFlag.MMAP)
-                    .doesNotContain(FrameFlag.ZERO_PAGE, FrameFlag.BUDDY, FrameFlag.KSM);
-            physical.free(block);
-        }
+    void theKernelConfirmsThatAFrameIsLockedAndPrivate() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesVisible();
+                    try (PhysicalAllocator physical = PhysicalAllocator.create()) {
+                        MemorySegment block = physical.allocate(PAGE_BYTES, 1);
+                        FrameReport report = physical.inspect(block);
+                        assertThat(report.address()).isEqualTo(physical.addressOf(block));
+                        assertThat(report.isLocked()).isTrue();
+                        assertThat(report.mappings()).isEqualTo(1);
+                        assertThat(report.kind()).isEqualTo(PageKind.BASE);
+                        assertThat(report.flags())
+                                .contains(FrameFlag.ANON, FrameFlag.MMAP)
+                                .doesNotContain(
+                                        FrameFlag.ZERO_PAGE, FrameFlag.BUDDY, FrameFlag.KSM);
+                        physical.free(block);
+                    }
+                });
     }
 
     @Test

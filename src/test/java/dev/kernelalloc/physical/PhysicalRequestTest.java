@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -17,7 +18,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -193,24 +193,28 @@ class PhysicalRequestTest {
     // ---- extents ------------------------------------------------------------------------------
 
     @Test
-    void extentsCoverABlockInItsOrderWhateverThePages() {
-        assumeFramesVisible();
-        MemorySegment block = allocate(PhysicalRequest.ofBytes(300_000));
-        MemorySegment slice = block.asSlice(1000, 290_001);
-        for (long longest : new long[] {Long.MAX_VALUE, 5000, 1}) {
-            if (longest == 1) {
-                slice = slice.asSlice(0, 100);
-            }
-            long offset = 0;
-            for (PhysicalExtent extent : physical.extents(slice, longest, 8192)) {
-                assertThat(extent.bytes()).isLessThanOrEqualTo(longest);
-                assertThat(extent.start().value() / 8192).isEqualTo((extent.end() - 1) / 8192);
-                assertThat(LinuxProcess.physicalAddress(slice.address() + offset))
-                        .isEqualTo(extent.start().value());
-                offset += extent.bytes();
-            }
-            assertThat(offset).isEqualTo(slice.byteSize());
-        }
+    void extentsCoverABlockInItsOrderWhateverThePages() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesVisible();
+                    MemorySegment block = allocate(PhysicalRequest.ofBytes(300_000));
+                    MemorySegment slice = block.asSlice(1000, 290_001);
+                    for (long longest : new long[] {Long.MAX_VALUE, 5000, 1}) {
+                        if (longest == 1) {
+                            slice = slice.asSlice(0, 100);
+                        }
+                        long offset = 0;
+                        for (PhysicalExtent extent : physical.extents(slice, longest, 8192)) {
+                            assertThat(extent.bytes()).isLessThanOrEqualTo(longest);
+                            assertThat(extent.start().value() / 8192)
+                                    .isEqualTo((extent.end() - 1) / 8192);
+                            assertThat(LinuxProcess.physicalAddress(slice.address() + offset))
+                                    .isEqualTo(extent.start().value());
+                            offset += extent.bytes();
+                        }
+                        assertThat(offset).isEqualTo(slice.byteSize());
+                    }
+                });
     }
 
     @Test
@@ -351,20 +355,25 @@ class PhysicalRequestTest {
     // ---- verification -------------------------------------------------------------------------
 
     @Test
-    void whatHasNotMovedIsConfirmed() {
-        MemorySegment block = allocate(PhysicalRequest.ofBytes(300_000));
-        MemorySegment small = physical.allocate(64, 8);
-        Verification found = physical.verify();
-        if (LinuxProcess.seesFrames()) {
-            assertThat(found.verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
-            assertThat(found.checkedPages()).isGreaterThanOrEqualTo(300_000 / PAGE_BYTES);
-            assertThat(physical.verify(block).checkedPages())
-                    .isEqualTo(Math.ceilDiv(300_000, PAGE_BYTES));
-        } else {
-            assertThat(found.verdict()).isEqualTo(Verification.Verdict.NOT_VERIFIABLE);
-        }
-        physical.free(small);
-        assertThat(drifts).isEmpty();
+    void whatHasNotMovedIsConfirmed() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    drifts.clear();
+                    MemorySegment block = allocate(PhysicalRequest.ofBytes(300_000));
+                    MemorySegment small = physical.allocate(64, 8);
+                    blocks.add(small);
+                    Verification found = physical.verify();
+                    if (LinuxProcess.seesFrames()) {
+                        assertThat(found.verdict()).isEqualTo(Verification.Verdict.CONFIRMED);
+                        assertThat(found.checkedPages())
+                                .isGreaterThanOrEqualTo(300_000 / PAGE_BYTES);
+                        assertThat(physical.verify(block).checkedPages())
+                                .isEqualTo(Math.ceilDiv(300_000, PAGE_BYTES));
+                    } else {
+                        assertThat(found.verdict()).isEqualTo(Verification.Verdict.NOT_VERIFIABLE);
+                    }
+                    assertThat(drifts).isEmpty();
+                });
     }
 
     // ---- the rest of the contract -------------------------------------------------------------
@@ -435,26 +444,34 @@ class PhysicalRequestTest {
     }
 
     @Test
-    void everyFrameIsTheBlocksOwnAccordingToTheKernelsRecords() throws IOException {
-        assumeFramesVisible();
-        assumeTrue(Files.isReadable(Path.of("/proc/kpagecount")), "skipped: frames are for root");
-        for (PhysicalRequest.Builder request :
-                List.of(
-                        PhysicalRequest.ofBytes(9 * PAGE_BYTES),
-                        PhysicalRequest.ofBytes(9 * PAGE_BYTES).contiguous(),
-                        PhysicalRequest.ofBytes(HUGE_BYTES))) {
-            MemorySegment block = allocateOrSkip(request);
-            for (long offset = 0; offset < block.byteSize(); offset += PAGE_BYTES) {
-                long frame = LinuxProcess.physicalAddress(block.address() + offset) / PAGE_BYTES;
-                assertThat(LinuxProcess.frameRecord("/proc/kpagecount", frame)).isEqualTo(1);
-                long flags = LinuxProcess.frameRecord("/proc/kpageflags", frame);
-                assertThat((flags >>> 33 | flags >>> 17) & 1)
-                        .as("MLOCKED, or of the pool, of %x", flags)
-                        .isEqualTo(1);
-                assertThat(flags >>> 10 & 1).as("BUDDY").isZero();
-                assertThat(flags >>> 21 & 1).as("KSM").isZero();
-                assertThat(flags >>> 24 & 1).as("ZERO_PAGE").isZero();
-            }
-        }
+    void everyFrameIsTheBlocksOwnAccordingToTheKernelsRecords() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeFramesVisible();
+                    assumeTrue(
+                            Files.isReadable(Path.of("/proc/kpagecount")),
+                            "skipped: frames are for root");
+                    for (PhysicalRequest.Builder request :
+                            List.of(
+                                    PhysicalRequest.ofBytes(9 * PAGE_BYTES),
+                                    PhysicalRequest.ofBytes(9 * PAGE_BYTES).contiguous(),
+                                    PhysicalRequest.ofBytes(HUGE_BYTES))) {
+                        MemorySegment block = allocateOrSkip(request);
+                        for (long offset = 0; offset < block.byteSize(); offset += PAGE_BYTES) {
+                            long frame =
+                                    LinuxProcess.physicalAddress(block.address() + offset)
+                                            / PAGE_BYTES;
+                            assertThat(LinuxProcess.frameRecord("/proc/kpagecount", frame))
+                                    .isEqualTo(1);
+                            long flags = LinuxProcess.frameRecord("/proc/kpageflags", frame);
+                            assertThat((flags >>> 33 | flags >>> 17) & 1)
+                                    .as("MLOCKED, or of the pool, of %x", flags)
+                                    .isEqualTo(1);
+                            assertThat(flags >>> 10 & 1).as("BUDDY").isZero();
+                            assertThat(flags >>> 21 & 1).as("KSM").isZero();
+                            assertThat(flags >>> 24 & 1).as("ZERO_PAGE").isZero();
+                        }
+                    }
+                });
     }
 }

@@ -9,6 +9,7 @@ import dev.kernelalloc.PoolAllocator;
 import dev.kernelalloc.SecretMemory;
 import dev.kernelalloc.testing.ChildJvm;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -33,21 +34,30 @@ class ShortagesTest {
 
     @Test
     @DisplayName("An allocator that is made without a file descriptor left sees addresses later")
-    void shortOfFiles_ofAMoment_isForgotten() throws Exception {
-        assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
-        assumeTrue(ChildJvm.isInstalled("prlimit"), "skipped: needs prlimit (util-linux)");
-        ChildJvm.Result result =
-                ChildJvm.onModulePath()
-                        .under("prlimit", "--nofile=256")
-                        .withNativeAccess()
-                        .run(ShortOfFiles.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output())
-                .contains("while short: address UNREADABLE", "while short: contiguous SHORTAGE")
-                .contains("while short: secret SHORTAGE", "while short: verify NOT_VERIFIABLE")
-                .contains("afterwards: address known", "afterwards: verify CONFIRMED")
-                .contains("afterwards: contiguous known", "afterwards: secret as before")
-                .contains("afterwards: scope as of others true");
+    void shortOfFiles_ofAMoment_isForgotten() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    assumeTrue(LinuxProcess.seesFrames(), "skipped: frame numbers are hidden");
+                    assumeTrue(
+                            ChildJvm.isInstalled("prlimit"), "skipped: needs prlimit (util-linux)");
+                    ChildJvm.Result result =
+                            ChildJvm.onModulePath()
+                                    .under("prlimit", "--nofile=256")
+                                    .withNativeAccess()
+                                    .run(ShortOfFiles.class);
+                    assertThat(result.exitCode()).as(result.output()).isZero();
+                    assertThat(result.output())
+                            .contains(
+                                    "while short: address UNREADABLE",
+                                    "while short: contiguous SHORTAGE")
+                            .contains(
+                                    "while short: secret SHORTAGE",
+                                    "while short: verify NOT_VERIFIABLE")
+                            .contains("afterwards: address known", "afterwards: verify CONFIRMED")
+                            .contains(
+                                    "afterwards: contiguous known", "afterwards: secret as before")
+                            .contains("afterwards: scope as of others true");
+                });
     }
 
     static final class ShortOfFiles {

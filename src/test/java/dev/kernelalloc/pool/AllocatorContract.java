@@ -322,7 +322,7 @@ public abstract class AllocatorContract {
                             });
             for (Future<Object> trespass : other.invokeAll(trespasses)) {
                 assertThat(trespass)
-                        .failsWithin(java.time.Duration.ofSeconds(30))
+                        .failsWithin(java.time.Duration.ofMinutes(5))
                         .withThrowableThat()
                         .withCauseInstanceOf(WrongThreadException.class);
             }

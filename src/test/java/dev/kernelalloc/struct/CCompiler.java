@@ -110,9 +110,9 @@ final class CCompiler {
                             .redirectErrorStream(true)
                             .redirectOutput(output.toFile())
                             .start();
-            if (!process.waitFor(120, TimeUnit.SECONDS)) {
+            if (!process.waitFor(10, TimeUnit.MINUTES)) {
                 process.destroyForcibly();
-                throw new AssertionError("no end after 120 s: " + command);
+                throw new AssertionError("no end after 10 minutes: " + command);
             }
             List<String> lines = Files.readAllLines(output);
             if (process.exitValue() != 0) {

@@ -7,7 +7,7 @@ import java.util.function.BooleanSupplier;
 /** Waits for what happens in its own time, up to a deadline that no healthy machine reaches. */
 public final class Await {
 
-    private static final Duration DEADLINE = Duration.ofSeconds(30);
+    private static final Duration DEADLINE = Duration.ofMinutes(5);
     private static final Duration PERIOD = Duration.ofMillis(5);
 
     private Await() {}

@@ -28,7 +28,7 @@ import java.util.stream.Stream;
  */
 public final class ChildJvm {
 
-    private static final Duration TIME_LIMIT = Duration.ofSeconds(60);
+    private static final Duration TIME_LIMIT = Duration.ofMinutes(10);
     private static final String MODULE = "dev.kernelalloc";
 
     private final boolean onModulePath;

@@ -24,7 +24,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class ToolProcess {
 
-    private static final Duration TIME_LIMIT = Duration.ofSeconds(60);
+    private static final Duration TIME_LIMIT = Duration.ofMinutes(10);
     private static final String JAVA = System.getProperty("java.home") + "/bin/java";
 
     private final List<String> prefix = new ArrayList<>();

@@ -72,7 +72,7 @@ class ServersTest {
     @AfterEach
     void close() throws InterruptedException {
         ResourceLeakDetector.setLevel(levelBefore);
-        loops.shutdownGracefully(0, 1, TimeUnit.MINUTES).sync();
+        loops.shutdownGracefully(0, 5, TimeUnit.MINUTES).sync();
         memory.close(); // throws where a buffer is still alive
     }
 
@@ -108,7 +108,7 @@ class ServersTest {
                 ends.add(client.run(server, round * CONNECTIONS + i));
             }
             for (CompletableFuture<Void> end : ends) {
-                end.get(1, TimeUnit.MINUTES);
+                end.get(5, TimeUnit.MINUTES);
             }
             if (round == 0) {
                 peakAfterFirst = memory.stats().peakBytes();

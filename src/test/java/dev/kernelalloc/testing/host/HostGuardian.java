@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
  */
 public final class HostGuardian implements AutoCloseable {
 
-    private static final long SECONDS_TO_UNDO = 30;
+    private static final long SECONDS_TO_UNDO = 300;
 
     private final Process process;
     private final Writer requests;
