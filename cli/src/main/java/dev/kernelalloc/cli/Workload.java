@@ -160,13 +160,13 @@ final class Workload {
         Histogram allocations = new Histogram(HIGHEST_NANOS, DIGITS);
         Histogram frees = new Histogram(HIGHEST_NANOS, DIGITS);
         try {
-            while (!over) {
+            do { // once at least: on a busy machine a thread may begin when the time is over
                 long done = 0;
                 for (int i = 0; i < BURST; i++) {
                     done += replaceOne(own, random, i % TIMED_ONE_OF == 0, allocations, frees);
                 }
                 operations.addAndGet(done);
-            }
+            } while (!over);
         } finally {
             for (MemorySegment block : own) {
                 if (block != null) {

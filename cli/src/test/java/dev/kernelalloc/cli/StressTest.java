@@ -127,6 +127,21 @@ class StressTest {
         assertThat(workload.failure()).get().isInstanceOf(IllegalStateException.class);
     }
 
+    @Test
+    @DisplayName("A thread that begins when the time is over still does some operations")
+    void start_afterTheEnd_eachThreadWorksOnce() throws InterruptedException {
+        try (PoolAllocator pool = PoolAllocator.create()) {
+            Workload workload = new Workload(pool, 16, 64, 10, 0);
+            workload.end();
+            workload.start(2);
+            workload.join();
+            assertThat(workload.operations()).isGreaterThanOrEqualTo(2 * 256);
+            assertThat(workload.allocateNanos().getTotalCount()).isPositive();
+            assertThat(workload.freeNanos().getTotalCount()).isPositive();
+            workload.freeShared();
+        }
+    }
+
     /** Each thread has tables of latencies, of some hundred kilobytes. */
     @Test
     void threadsThatTheJavaHeapCannotServeMakeTheRunFail() {
