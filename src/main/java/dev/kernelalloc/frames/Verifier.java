@@ -647,21 +647,26 @@ final class Verifier {
             }
         }
 
+        /** A single page is contiguous wherever it lies. */
         private void checkContiguous() throws Refusal {
+            if (slab.bytes() <= os.pageBytes()) {
+                return;
+            }
             if (!now.isHidden()) {
                 if (!now.isContiguous(0, slab.bytes())) {
-                    int end = now.endOfRun(0);
+                    int together = now.firstUnknown(0, 1) == 0 ? 0 : now.endOfRun(0);
                     recordLost(
                             Guarantee.CONTIGUOUS,
-                            addressOf(Math.min(end, now.pages() - 1)),
-                            slab.bytes() - end * os.pageBytes(),
+                            addressOf(together),
+                            slab.bytes() - together * os.pageBytes(),
                             String.format(
                                     Locale.ROOT,
-                                    "pages were moved: the longest run is of %d of %d bytes",
+                                    "pages were moved or merged: the longest run is of %d of %d"
+                                            + " bytes",
                                     now.longestRunBytes(),
                                     slab.bytes()));
                 }
-            } else if (slab.bytes() > os.pageBytes() && !isOneHugePage()) {
+            } else if (!isOneHugePage()) {
                 throw new Refusal.NotPermitted(
                         "these are no longer a huge page, and frames are hidden from this process");
             }

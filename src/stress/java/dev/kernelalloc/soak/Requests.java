@@ -27,6 +27,7 @@ import java.util.NavigableMap;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
  * Random physical requests while the kernel moves, merges, collapses and ages pages. Contents are
@@ -133,6 +134,7 @@ final class Requests implements Scenario {
         private final Random random;
         private final PhysicalAllocator physical;
         private final List<Held> held = new ArrayList<>();
+        private final NavigableMap<Long, MemorySegment> slabs = new ConcurrentSkipListMap<>();
         private final boolean merging;
         private final boolean withoutHugePages;
 
@@ -146,7 +148,11 @@ final class Requests implements Scenario {
             this.random = random;
             this.merging = mayMerge && random.nextInt(4) == 0;
             this.withoutHugePages = random.nextInt(4) == 0;
-            this.physical = PhysicalAllocator.create();
+            this.physical =
+                    PhysicalAllocator.builder()
+                            .onSlabMapped(slab -> slabs.put(slab.memory().address(), slab.memory()))
+                            .onSlabUnmapped(slab -> slabs.remove(slab.memory().address()))
+                            .build();
         }
 
         void run() throws Exception {
@@ -437,13 +443,15 @@ final class Requests implements Scenario {
                     Mismatch.require(
                             !now.contains(guarantee),
                             "%s does not hold and is promised: %s, %s"
-                                    .formatted(guarantee, one, found));
+                                    .formatted(guarantee, one, found.lost()));
                 }
                 Mismatch.require(
                         now.contains(Guarantee.CONTIGUOUS)
                                 || !one.promised().contains(Guarantee.CONTIGUOUS)
-                                || one.broken().contains(Guarantee.CONTIGUOUS),
-                        "CONTIGUOUS holds and is promised no more: %s, %s".formatted(one, found));
+                                || one.broken().contains(Guarantee.CONTIGUOUS)
+                                || !isSlabContiguous(one),
+                        "CONTIGUOUS holds and is promised no more: %s, %s"
+                                .formatted(one, found.lost()));
             }
             for (LostGuarantee lost : found.lost()) {
                 Mismatch.require(
@@ -451,6 +459,25 @@ final class Requests implements Scenario {
                                 || lost.guarantee() == Guarantee.CONTIGUOUS,
                         "verify() reports what nobody has undone: " + lost);
             }
+        }
+
+        /**
+         * A guarantee is one of the whole slab: it is lost also where the kernel has merged equal
+         * pages of the slab that no block uses.
+         */
+        private boolean isSlabContiguous(Held one) {
+            MemorySegment slab = slabs.floorEntry(one.block().address()).getValue();
+            int pages = (int) (slab.byteSize() / Kernel.PAGE_BYTES);
+            return isContiguous(kernel.places(slab.address(), pages));
+        }
+
+        private static boolean isContiguous(long[] places) {
+            for (int i = 1; i < places.length; i++) {
+                if (places[i] != places[i - 1] + Kernel.PAGE_BYTES) {
+                    return false;
+                }
+            }
+            return true;
         }
 
         /** Adds the pages that lie elsewhere, and notes what does not hold. */
@@ -480,9 +507,9 @@ final class Requests implements Scenario {
                 if (promised.contains(Guarantee.LOCKED) && !isRegion && !isLocked(page, now[i])) {
                     one.broken().add(Guarantee.LOCKED);
                 }
-                if (i > 0 && now[i] != now[i - 1] + Kernel.PAGE_BYTES) {
-                    one.broken().add(Guarantee.CONTIGUOUS);
-                }
+            }
+            if (!isContiguous(now)) {
+                one.broken().add(Guarantee.CONTIGUOUS);
             }
         }
 

@@ -1,5 +1,8 @@
 package dev.kernelalloc.physical;
 
+import static dev.kernelalloc.physical.PagePolicy.BASE;
+import static dev.kernelalloc.physical.PagePolicy.HUGE_ONLY;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
@@ -333,14 +336,90 @@ class MovedPagesTest {
                 physical.free(block);
             }
         }
+    }
 
-        private static boolean isShared(PhysicalAllocator physical, MemorySegment block) {
-            try {
-                physical.inspect(block);
-                return false;
-            } catch (PhysicalAddressException e) {
-                return e.reason() == PhysicalAddressException.Reason.SHARED;
+    @Test
+    @DisplayName("A merge ends what is contiguous from its first page on; one page alone stays so")
+    void verify_mergedPages_areNoLongerContiguous() throws Exception {
+        try (HostGuardian guardian = HostGuardian.start()) {
+            Merging.start(guardian);
+            ChildJvm.Result result =
+                    ChildJvm.onModulePath().withNativeAccess().run(ContiguousUntilAMerge.class);
+            assertThat(result.exitCode()).as(result.output()).isZero();
+            if (result.output().contains("skipped: ")) {
+                System.out.println(result.output());
+                abort(result.output());
             }
+            assertThat(result.output())
+                    .contains("one page: true, nothing lost")
+                    .contains("many pages: false, lost from page 0 on: 512");
+        }
+        assertThat(Merging.isOn()).isFalse();
+    }
+
+    static final class ContiguousUntilAMerge {
+
+        private ContiguousUntilAMerge() {}
+
+        static void main(String[] none) {
+            try (PhysicalAllocator physical = ofBasePages(Guarantee.IN_MEMORY)) {
+                MemorySegment one = physical.allocate(contiguous(Mapping.PAGE_BYTES, BASE));
+                MemorySegment many = physical.allocate(contiguous(2 << 20, HUGE_ONLY));
+                if (physical.provenance(many).backing() != Backing.TRANSPARENT_HUGE) {
+                    IO.println("skipped: " + physical.provenance(many) + " is never merged");
+                    return;
+                }
+                one.fill((byte) 0x3d);
+                many.fill((byte) 0x3d);
+                Merging.ofThisProcess();
+                MemorySegment last = many.asSlice(many.byteSize() - Mapping.PAGE_BYTES);
+                Await.until(
+                        "the pages are merged",
+                        () ->
+                                isShared(physical, one)
+                                        && isShared(physical, many)
+                                        && isShared(physical, last));
+                List<LostGuarantee> lost = physical.verify().lost();
+                IO.println("one page: " + stillContiguous(physical, one) + lostOf(lost, one));
+                IO.println("many pages: " + stillContiguous(physical, many) + lostOf(lost, many));
+                physical.free(one);
+                physical.free(many);
+            }
+        }
+
+        private static PhysicalRequest contiguous(long bytes, PagePolicy pages) {
+            return PhysicalRequest.builder()
+                    .size(bytes)
+                    .contiguous()
+                    .pages(pages)
+                    .atLeast(Guarantee.IN_MEMORY)
+                    .build();
+        }
+
+        private static boolean stillContiguous(PhysicalAllocator physical, MemorySegment block) {
+            return physical.guarantee(block).contains(Guarantee.CONTIGUOUS);
+        }
+
+        private static String lostOf(List<LostGuarantee> lost, MemorySegment block) {
+            for (LostGuarantee one : lost) {
+                long offset = one.virtualAddress() - block.address();
+                if (one.guarantee() == Guarantee.CONTIGUOUS
+                        && offset >= 0
+                        && offset < block.byteSize()) {
+                    long page = offset / Mapping.PAGE_BYTES;
+                    return ", lost from page " + page + " on: " + one.pages();
+                }
+            }
+            return ", nothing lost";
+        }
+    }
+
+    private static boolean isShared(PhysicalAllocator physical, MemorySegment block) {
+        try {
+            physical.inspect(block);
+            return false;
+        } catch (PhysicalAddressException e) {
+            return e.reason() == PhysicalAddressException.Reason.SHARED;
         }
     }
 
