@@ -8,6 +8,7 @@ import dev.kernelalloc.AllocationException;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.SecretMemory;
 import dev.kernelalloc.testing.LinuxProcess;
+import dev.kernelalloc.testing.PageMoves;
 import dev.kernelalloc.testing.ProcessSettings;
 import dev.kernelalloc.testing.host.DirectMap;
 import dev.kernelalloc.testing.host.FragmentedMemory;
@@ -57,9 +58,14 @@ class AddressOracleTest {
 
     @AfterEach
     void close() {
-        blocks.forEach(physical::free);
+        freeAll();
         physical.close();
         memory.close();
+    }
+
+    private void freeAll() {
+        blocks.forEach(physical::free);
+        blocks.clear();
     }
 
     // ---- addresses ------------------------------------------------------------------------------
@@ -76,28 +82,42 @@ class AddressOracleTest {
 
     @Test
     @DisplayName("addressOf a small block of the engine is where the kernel finds its bytes")
-    void addressOf_smallBlocks_bytesAreThere() {
-        for (int i = 0; i < MOST_READ_PAGES; i++) {
-            long bytes = 16 + random.nextInt(2000);
-            MemorySegment block = physical.allocate(bytes, 1L << random.nextInt(8));
-            blocks.add(block);
-            block.copyFrom(MemorySegment.ofArray(contents(block, 0, (int) bytes)));
-        }
-        for (MemorySegment block : blocks) {
-            byte[] expected = contents(block, 0, (int) block.byteSize());
-            int at = 0;
-            for (PhysicalExtent extent : physical.extents(block, PAGE_BYTES, PAGE_BYTES)) {
-                int length = (int) extent.bytes();
-                int from = (int) (extent.start().value() % PAGE_BYTES);
-                byte[] page = memory.read(extent.start().value()).orElseThrow();
-                assertThat(Arrays.equals(page, from, from + length, expected, at, at + length))
-                        .as("bytes %d to %d of %s are at %s", at, at + length, block, extent)
-                        .isTrue();
-                assertThat(physical.addressOf(block, at)).isEqualTo(extent.start());
-                at += length;
-            }
-            assertThat(at).isEqualTo(expected.length);
-        }
+    void addressOf_smallBlocks_bytesAreThere() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    freeAll();
+                    for (int i = 0; i < MOST_READ_PAGES; i++) {
+                        long bytes = 16 + random.nextInt(2000);
+                        MemorySegment block = physical.allocate(bytes, 1L << random.nextInt(8));
+                        blocks.add(block);
+                        block.copyFrom(MemorySegment.ofArray(contents(block, 0, (int) bytes)));
+                    }
+                    for (MemorySegment block : blocks) {
+                        byte[] expected = contents(block, 0, (int) block.byteSize());
+                        int at = 0;
+                        for (PhysicalExtent extent :
+                                physical.extents(block, PAGE_BYTES, PAGE_BYTES)) {
+                            int length = (int) extent.bytes();
+                            int from = (int) (extent.start().value() % PAGE_BYTES);
+                            byte[] page = memory.read(extent.start().value()).orElseThrow();
+                            assertThat(
+                                            Arrays.equals(
+                                                    page,
+                                                    from,
+                                                    from + length,
+                                                    expected,
+                                                    at,
+                                                    at + length))
+                                    .as(
+                                            "bytes %d to %d of %s are at %s",
+                                            at, at + length, block, extent)
+                                    .isTrue();
+                            assertThat(physical.addressOf(block, at)).isEqualTo(extent.start());
+                            at += length;
+                        }
+                        assertThat(at).isEqualTo(expected.length);
+                    }
+                });
     }
 
     @Test
@@ -205,16 +225,25 @@ class AddressOracleTest {
 
     @Test
     @DisplayName("virtualAddressOf is the way back from what the kernel reads")
-    void virtualAddressOf_randomBytes_leadsBack() {
-        MemorySegment block =
-                allocate(PhysicalRequest.ofBytes(4L * MIB).pages(PagePolicy.AUTO).build());
-        for (int i = 0; i < MOST_READ_PAGES; i++) {
-            long at = random.nextLong(block.byteSize());
-            var place = physical.addressOf(block, at);
-            assertThat(physical.virtualAddressOf(place)).hasValue(block.address() + at);
-            assertThat(memory.read(place.value()).orElseThrow()[(int) (place.value() % PAGE_BYTES)])
-                    .isEqualTo(block.get(ValueLayout.JAVA_BYTE, at));
-        }
+    void virtualAddressOf_randomBytes_leadsBack() throws Throwable {
+        PageMoves.unlessMoved(
+                () -> {
+                    freeAll();
+                    MemorySegment block =
+                            allocate(
+                                    PhysicalRequest.ofBytes(4L * MIB)
+                                            .pages(PagePolicy.AUTO)
+                                            .build());
+                    for (int i = 0; i < MOST_READ_PAGES; i++) {
+                        long at = random.nextLong(block.byteSize());
+                        var place = physical.addressOf(block, at);
+                        assertThat(physical.virtualAddressOf(place)).hasValue(block.address() + at);
+                        assertThat(
+                                        memory.read(place.value())
+                                                .orElseThrow()[(int) (place.value() % PAGE_BYTES)])
+                                .isEqualTo(block.get(ValueLayout.JAVA_BYTE, at));
+                    }
+                });
     }
 
     // ---- secrets --------------------------------------------------------------------------------
