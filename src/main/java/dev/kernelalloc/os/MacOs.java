@@ -84,11 +84,6 @@ record MacOs(MacCalls calls, long pageBytes) implements Posix, HiddenFrames {
         }
     }
 
-    @Override
-    public void populate(MemorySegment memory, MemorySegment callState) {
-        FirstTouch.populate(memory, pageBytes);
-    }
-
     /** EAGAIN means any of three limits. */
     @Override
     public void lock(MemorySegment memory, MemorySegment callState) throws Refusal {

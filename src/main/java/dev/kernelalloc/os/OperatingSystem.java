@@ -253,7 +253,9 @@ public interface OperatingSystem {
      * @throws IllegalStateException if the segment's arena is closed, or is being closed
      * @throws WrongThreadException if it is confined to another thread
      */
-    void populate(MemorySegment memory, MemorySegment callState) throws Refusal;
+    default void populate(MemorySegment memory, MemorySegment callState) throws Refusal {
+        FirstTouch.populate(memory, pageBytes());
+    }
 
     /**
      * Returns how many bytes of pages, at most 2 GiB of them, the system has in memory already:

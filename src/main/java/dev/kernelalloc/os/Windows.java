@@ -212,11 +212,6 @@ record Windows(WindowsCalls calls, long pageBytes, long granularityBytes)
         }
     }
 
-    @Override
-    public void populate(MemorySegment memory, MemorySegment callState) {
-        FirstTouch.populate(memory, pageBytes);
-    }
-
     /** A process may lock about as much as its minimum working set, and may enlarge that. */
     @Override
     public void lock(MemorySegment memory, MemorySegment callState) throws Refusal {

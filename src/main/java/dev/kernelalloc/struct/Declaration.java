@@ -4,10 +4,12 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.annotation.Annotation;
 import java.lang.reflect.AnnotatedElement;
+import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -87,6 +89,24 @@ record Declaration(
             }
         }
         return structAnnotations;
+    }
+
+    /**
+     * Refuses the annotations of a method that describes no member.
+     *
+     * @param why it describes none, as "has a body"
+     */
+    static void refuseAnnotations(Method method, Class<?> struct, String why, Mistakes mistakes) {
+        for (Annotation annotation : structAnnotations(method)) {
+            mistakes.add(
+                    struct,
+                    method.getName(),
+                    String.format(
+                            Locale.ROOT,
+                            "%s, so its @%s describes no member",
+                            why,
+                            annotation.annotationType().getSimpleName()));
+        }
     }
 
     <A extends Annotation> @Nullable A find(Class<A> type) {

@@ -2,7 +2,6 @@ package dev.kernelalloc.struct;
 
 import dev.kernelalloc.bulk.Alignment;
 
-import java.lang.annotation.Annotation;
 import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
@@ -149,15 +148,7 @@ final class DescriptionReader {
     private void checkMethods(RecordComponent[] components) {
         for (Method method : type.getDeclaredMethods()) {
             if (!isAccessor(method, components)) {
-                for (Annotation annotation : Declaration.structAnnotations(method)) {
-                    mistakes.add(
-                            type,
-                            method.getName(),
-                            String.format(
-                                    Locale.ROOT,
-                                    "is no component, so its @%s describes no member",
-                                    annotation.annotationType().getSimpleName()));
-                }
+                Declaration.refuseAnnotations(method, type, "is no component", mistakes);
             }
         }
     }

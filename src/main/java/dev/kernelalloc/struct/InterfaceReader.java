@@ -1,6 +1,5 @@
 package dev.kernelalloc.struct;
 
-import java.lang.annotation.Annotation;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
@@ -95,17 +94,8 @@ final class InterfaceReader {
 
     /** Refuses the annotations of a member on a method with a body, which describes none. */
     private void checkBody(Method method) {
-        if (method.isBridge()) {
-            return;
-        }
-        for (Annotation annotation : Declaration.structAnnotations(method)) {
-            mistakes.add(
-                    type,
-                    method.getName(),
-                    String.format(
-                            Locale.ROOT,
-                            "has a body, so its @%s describes no member",
-                            annotation.annotationType().getSimpleName()));
+        if (!method.isBridge()) {
+            Declaration.refuseAnnotations(method, type, "has a body", mistakes);
         }
     }
 
