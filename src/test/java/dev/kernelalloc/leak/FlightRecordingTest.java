@@ -240,12 +240,11 @@ class FlightRecordingTest {
     void withoutTheModuleEverythingWorksAndNothingOfItIsLoaded(boolean modular) throws Exception {
         ChildJvm child = modular ? ChildJvm.onModulePath() : ChildJvm.onClassPath();
         String modules = modular ? "java.base,dev.kernelalloc" : "java.base";
-        ChildJvm.Result result =
+        String output =
                 child.withNativeAccess()
                         .with("--limit-modules", modules, "-Xlog:class+load")
-                        .run(WithoutRecorder.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output())
+                        .outputOf(WithoutRecorder.class);
+        assertThat(output)
                 .contains("refused: true", "sum: 42")
                 .doesNotContain("jdk.jfr.", "dev.kernelalloc.event.", "FlightEvents");
     }
@@ -253,18 +252,17 @@ class FlightRecordingTest {
     @Test
     @DisplayName("Without a recording one class of the recorder is loaded, and no event")
     void firstUse_withoutRecording_loadsNoEvent() throws Exception {
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onClassPath()
                         .withNativeAccess()
                         .with("-Xlog:class+load")
-                        .run(WithoutRecorder.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output().lines().filter(line -> line.contains(" jdk.jfr.")))
+                        .outputOf(WithoutRecorder.class);
+        assertThat(output.lines().filter(line -> line.contains(" jdk.jfr.")))
                 .as("how the library learns that a recording has started")
                 .singleElement()
                 .asString()
                 .contains(" jdk.jfr.FlightRecorder ");
-        assertThat(result.output())
+        assertThat(output)
                 .contains("refused: true", "sum: 42")
                 .doesNotContain("dev.kernelalloc.event.", "FlightEvents");
     }
@@ -275,14 +273,12 @@ class FlightRecordingTest {
     void recording_startedWithTheProcess_hasTheFirstRange(boolean modular) throws Exception {
         Path file = directory.resolve("started-with-the-process.jfr");
         ChildJvm child = modular ? ChildJvm.onModulePath() : ChildJvm.onClassPath();
-        ChildJvm.Result result =
-                child.withNativeAccess()
-                        .with("--add-modules", "jdk.jfr")
-                        .with(
-                                "-XX:StartFlightRecording:settings=%s,filename=%s"
-                                        .formatted(ROOT.resolve("docs/kernel-alloc.jfc"), file))
-                        .run(WithoutRecorder.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
+        child.withNativeAccess()
+                .with("--add-modules", "jdk.jfr")
+                .with(
+                        "-XX:StartFlightRecording:settings=%s,filename=%s"
+                                .formatted(ROOT.resolve("docs/kernel-alloc.jfc"), file))
+                .outputOf(WithoutRecorder.class);
         List<RecordedEvent> events = RecordingFile.readAllEvents(file);
         assertThat(of(events, "SlabMapped", "pool")).isNotEmpty();
         assertThat(of(events, "Refusal", "pool")).hasSize(1);
@@ -292,16 +288,15 @@ class FlightRecordingTest {
     @DisplayName("Records allocators that are older than a recording started by jcmd")
     void recording_startedByJcmd_hasWhatComesAfter() throws Exception {
         Path file = directory.resolve("started-by-jcmd.jfr");
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onClassPath()
                         .withNativeAccess()
-                        .run(
+                        .outputOf(
                                 StartsRecordingLate.class,
                                 ROOT.resolve("docs/kernel-alloc.jfc").toString(),
                                 file.toString());
-        assertThat(result.exitCode()).as(result.output()).isZero();
         assertThat(of(RecordingFile.readAllEvents(file), "Allocation", "older"))
-                .as(result.output())
+                .as(output)
                 .extracting(event -> event.getLong("bytes"))
                 .containsExactly(2 * LARGE_BYTES);
     }

@@ -83,26 +83,20 @@ class GuaranteeAuditTest {
     }
 
     private static String damage(ChildJvm child) throws Exception {
-        ChildJvm.Result result = child.withNativeAccess().run(Damage.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output())
+        String output = child.withNativeAccess().outputOf(Damage.class);
+        assertThat(output)
                 .contains("unlocked: BROKEN [LOCKED 1] has [RESIDENT] told 1")
                 .contains("unlocked, later: BROKEN [LOCKED 1] has [RESIDENT] told 1")
                 .contains("all unlocked: BROKEN [LOCKED 16]")
                 .contains("its slab unlocked: BROKEN")
                 .contains("blocks from then on: all locked, none in that slab");
-        assumeTrue(
-                result.output().contains("split: "),
-                "skipped: no transparent huge pages: " + result.output());
-        assertThat(result.output())
+        assumeTrue(output.contains("split: "), "skipped: no transparent huge pages: " + output);
+        assertThat(output)
                 .containsPattern("split: BROKEN \\[HUGE 512\\] has \\[RESIDENT")
                 .contains("split: lost from byte 2097152 on");
-        assumeTrue(
-                result.output().contains("closed: "),
-                "skipped: pins are refused: " + result.output());
-        assertThat(result.output())
-                .contains("closed: BROKEN [PINNED 16] has [RESIDENT, LOCKED] told 1");
-        return result.output();
+        assumeTrue(output.contains("closed: "), "skipped: pins are refused: " + output);
+        assertThat(output).contains("closed: BROKEN [PINNED 16] has [RESIDENT, LOCKED] told 1");
+        return output;
     }
 
     /** Does to its own pages what any native library could. */
@@ -368,14 +362,13 @@ class GuaranteeAuditTest {
     @Test
     @DisplayName("A slab that is mapped during an audit loses no guarantee by it")
     void verify_whileSlabsAreMapped_noFalseAlarm() throws Exception {
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onModulePath()
                         .unprivileged()
                         .withNativeAccess()
-                        .run(AuditRace.class, "LOCKED");
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assumeTrue(!result.output().contains("refused: "), "skipped: " + result.output());
-        assertThat(result.output()).contains("broken audits: 0");
+                        .outputOf(AuditRace.class, "LOCKED");
+        assumeTrue(!output.contains("refused: "), "skipped: " + output);
+        assertThat(output).contains("broken audits: 0");
     }
 
     private static List<PhysicalRequest.Builder> manyPages() {

@@ -38,9 +38,8 @@ class GlobalAllocatorTest {
     }
 
     private static String run(Class<?> main, String... flags) throws InterruptedException {
-        ChildJvm.Result result = ChildJvm.onModulePath().withNativeAccess().with(flags).run(main);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        return result.output().strip();
+        String output = ChildJvm.onModulePath().withNativeAccess().with(flags).outputOf(main);
+        return output.strip();
     }
 
     static final class UseFirst {

@@ -45,13 +45,12 @@ class JavaHeapExhaustionTest {
     @ParameterizedTest
     @CsvSource({"false, false", "true, false", "false, true", "true, true"})
     void nothingIsLostWhereTheJavaHeapIsFull(boolean virtual, boolean hardened) throws Exception {
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onModulePath()
                         .withNativeAccess()
                         .with("-Xmx20m", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash")
-                        .run(FillTheHeap.class, "" + virtual, "" + hardened);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output())
+                        .outputOf(FillTheHeap.class, "" + virtual, "" + hardened);
+        assertThat(output)
                 .contains("refused while it was full: true")
                 .contains("alive while it was full: as many as were given")
                 .contains("alive at the end: 0")
@@ -61,13 +60,12 @@ class JavaHeapExhaustionTest {
     @ParameterizedTest
     @ValueSource(strings = {"pool", "tracked pool", "hardened pool", "system heap"})
     void whatWasMadeBeforeCanBeClosedWhereTheJavaHeapIsFull(String allocator) throws Exception {
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onModulePath()
                         .withNativeAccess()
                         .with("-Xmx20m", "-XX:+UseSerialGC", "-XX:-CreateCoredumpOnCrash")
-                        .run(CloseWhereFull.class, allocator);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output())
+                        .outputOf(CloseWhereFull.class, allocator);
+        assertThat(output)
                 .contains("alive before: 220")
                 .containsPattern("closed then: (200|220)") // with or without the arenas
                 .contains("alive after: 0");

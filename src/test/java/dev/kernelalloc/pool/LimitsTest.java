@@ -170,9 +170,8 @@ class LimitsTest {
     @Test
     @DisplayName("A child that is opened, used for twenty blocks and closed makes few Java objects")
     void child_openedUsedAndClosed_allocatesLittleOfTheJavaHeap() throws Exception {
-        ChildJvm.Result result = ChildJvm.onClassPath().withNativeAccess().run(ChildPerQuery.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(Long.parseLong(result.output().strip())).isBetween(1L, 16L << 10);
+        String output = ChildJvm.onClassPath().withNativeAccess().outputOf(ChildPerQuery.class);
+        assertThat(Long.parseLong(output.strip())).isBetween(1L, 16L << 10);
     }
 
     static final class ChildPerQuery {
@@ -565,10 +564,9 @@ class LimitsTest {
     }
 
     private static String shared(String flag) throws InterruptedException {
-        ChildJvm.Result result =
-                ChildJvm.onModulePath().withNativeAccess().with(flag).run(Shared.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        return result.output().strip();
+        String output =
+                ChildJvm.onModulePath().withNativeAccess().with(flag).outputOf(Shared.class);
+        return output.strip();
     }
 
     static final class Shared {

@@ -122,14 +122,13 @@ class FirstUseAgainTest {
             "-XX:CompileCommand=exclude,*AtTheEndOfTheStack::descend";
 
     private static void assertRepeatable(Class<?> main, Use use) throws Exception {
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onClassPath()
                         .withNativeAccess()
                         .with("-Xmx32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
                         .with("-XX:CompileCommand=quiet", FRAMES_OF_ONE_SIZE)
-                        .run(main, use.name());
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output())
+                        .outputOf(main, use.name());
+        assertThat(output)
                 .contains("failed at first: some")
                 .contains("worked at first: some")
                 .contains("failed then: 0");
@@ -151,13 +150,12 @@ class FirstUseAgainTest {
     })
     void property_ofABadValue_isExplainedAtEveryUse(String property, Use use) throws Exception {
         String flag = "-Ddev.kernelalloc." + property + "=bogus";
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onModulePath()
                         .withNativeAccess()
                         .with(flag)
-                        .run(Explained.class, use.name());
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        assertThat(result.output().lines())
+                        .outputOf(Explained.class, use.name());
+        assertThat(output.lines())
                 .filteredOn(line -> line.startsWith("IllegalArgumentException: " + flag))
                 .hasSize(3);
     }
@@ -165,13 +163,12 @@ class FirstUseAgainTest {
     @DisplayName("After preloading, first uses load no class of the library")
     @Test
     void preload_leavesNothingOfTheLibraryToLoad() throws Exception {
-        ChildJvm.Result result =
+        String output =
                 ChildJvm.onModulePath()
                         .withNativeAccess()
                         .with("-Xlog:class+load=info:stdout:none", "-Xshare:off")
-                        .run(Preloaded.class);
-        assertThat(result.exitCode()).as(result.output()).isZero();
-        List<String> lines = result.output().lines().toList();
+                        .outputOf(Preloaded.class);
+        List<String> lines = output.lines().toList();
         assertThat(lines).contains("preloaded", "used");
         assertThat(lines.subList(lines.indexOf("preloaded"), lines.indexOf("used")))
                 .filteredOn(line -> line.startsWith("dev.kernelalloc."))

@@ -1,5 +1,6 @@
 package dev.kernelalloc.testing;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.File;
@@ -94,6 +95,13 @@ public final class ChildJvm {
     /** Runs {@code main} to its end, or kills it at the time limit. */
     public Result run(Class<?> main, String... arguments) throws InterruptedException {
         return inOwnDirectory(directory -> run(command(main, arguments), directory));
+    }
+
+    /** Returns what {@code main} printed, which ends by itself with exit code 0. */
+    public String outputOf(Class<?> main, String... arguments) throws InterruptedException {
+        Result result = run(main, arguments);
+        assertThat(result.exitCode).as(result.output).isZero();
+        return result.output;
     }
 
     /** Runs a source file of the project, which sees the library and the JDK, as {@link #run}. */
