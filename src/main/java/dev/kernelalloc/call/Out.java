@@ -35,7 +35,7 @@ public final class Out<T extends @Nullable Object> {
     private final MemorySegment segment;
     private final Function<MemorySegment, T> reader;
 
-    /** The value for people, also where it is none of its type. */
+    /** The value for people, even if it is no value of its type. */
     private final Function<MemorySegment, ?> shown;
 
     private Out(MemorySegment segment, Function<MemorySegment, T> reader) {

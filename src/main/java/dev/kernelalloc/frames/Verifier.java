@@ -647,7 +647,7 @@ final class Verifier {
             }
         }
 
-        /** A single page is contiguous wherever it lies. */
+        /** A single page is always contiguous. */
         private void checkContiguous() throws Refusal {
             if (slab.bytes() <= os.pageBytes()) {
                 return;

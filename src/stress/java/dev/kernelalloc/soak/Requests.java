@@ -462,8 +462,8 @@ final class Requests implements Scenario {
         }
 
         /**
-         * A guarantee is one of the whole slab: it is lost also where the kernel has merged equal
-         * pages of the slab that no block uses.
+         * A guarantee is one of the whole slab: it is lost even if the kernel has merged only pages
+         * of the slab that no block uses.
          */
         private boolean isSlabContiguous(Held one) {
             MemorySegment slab = slabs.floorEntry(one.block().address()).getValue();

@@ -7,9 +7,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The kernel moves a page that is merely locked whenever it likes: to compact memory, to balance
- * the nodes of a machine, or to make a huge page. What a test asserts of the places of such pages
- * holds for as long as that does not happen.
+ * The kernel may move a page that is merely locked at any time: to compact memory, to balance the
+ * nodes of a machine, or to make a huge page. Assertions about the places of such pages hold while
+ * none is moved.
  */
 public final class PageMoves {
 
@@ -23,16 +23,16 @@ public final class PageMoves {
 
     private PageMoves() {}
 
-    /** Makes what it needs, asserts, and releases everything, also where an assertion fails. */
+    /** Makes what it needs, asserts, and releases everything, even if an assertion fails. */
     @FunctionalInterface
     public interface Scenario {
         void run() throws Throwable;
     }
 
     /**
-     * Runs a scenario. Where an assertion fails and the kernel has moved pages meanwhile, of
-     * whatever process, the scenario runs again from its beginning, ten times at most: a fault of
-     * the library fails each time.
+     * Runs a scenario. If an assertion fails and the kernel has moved pages of any process since
+     * its beginning, the scenario is repeated, ten times at most: a fault of the library fails each
+     * time.
      *
      * @throws AssertionError of the scenario, when no page was moved, or ten times in turn
      */
@@ -48,7 +48,7 @@ public final class PageMoves {
                     throw failure;
                 }
                 System.out.printf(
-                        "again: the kernel moved %d pages meanwhile: %s%n",
+                        "again: the kernel moved %d pages during the test: %s%n",
                         moved, failure.toString().strip().replaceAll("\\s+", " "));
             }
         }

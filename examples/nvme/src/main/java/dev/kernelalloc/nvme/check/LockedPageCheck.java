@@ -102,7 +102,7 @@ final class LockedPageCheck {
         memory.free(buffer);
     }
 
-    /** Reads until no page has moved meanwhile, and none then holds a wrong byte. */
+    /** Reads until no page has moved during a read, and none then holds a wrong byte. */
     private void readInPlace(MemorySegment buffer) {
         for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
             memory.verify(buffer);
@@ -115,7 +115,7 @@ final class LockedPageCheck {
             if (moved.isEmpty()) {
                 return;
             }
-            report.note("locked: moved by the kernel meanwhile: pages " + moved);
+            report.note("locked: moved by the kernel during the read: pages " + moved);
         }
         throw new IllegalStateException("pages moved during each of %d reads".formatted(ATTEMPTS));
     }
