@@ -34,10 +34,8 @@ public final class OwnedBlock {
     private final long alignment;
     private final @Nullable Sentinel sentinel;
 
-    /** The thread of the arena, for messages. */
-    private final Thread owner = Thread.currentThread();
-
-    private boolean handedOver;
+    /** The thread of the arena, for messages; null once another owner has the memory. */
+    private @Nullable Thread owner = Thread.currentThread();
 
     private OwnedBlock(
             CheckedBlocks source,
@@ -184,7 +182,7 @@ public final class OwnedBlock {
      */
     public void detach() {
         endLife();
-        handedOver = true;
+        owner = null;
     }
 
     /**
@@ -241,11 +239,11 @@ public final class OwnedBlock {
         try {
             address = source.growOwned(segment.address(), wanted, alignment);
         } catch (Error e) { // the Java heap is exhausted: the source has ended the block
-            handedOver = true;
+            owner = null;
             lifetime.close();
             throw e;
         }
-        handedOver = true;
+        owner = null;
         if (sentinel != null) {
             sentinel.record().move(address, wanted);
         }
@@ -310,7 +308,7 @@ public final class OwnedBlock {
      *     block is tracked
      */
     public void close() {
-        if (handedOver) {
+        if (owner == null) {
             return;
         }
         if (!isAlive()) {
@@ -347,7 +345,7 @@ public final class OwnedBlock {
     public String describe(String name, Supplier<String> contents) {
         String location =
                 OwnerText.location(segment.address(), segment.byteSize(), source.guarantee());
-        if (handedOver) {
+        if (owner == null) {
             return String.format(Locale.ROOT, "%s[handed over, was %s]", name, location);
         }
         return OwnerText.of(name, "", segment, contents, location);
