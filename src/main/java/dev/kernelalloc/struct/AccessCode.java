@@ -7,6 +7,7 @@ import static java.lang.constant.ConstantDescs.CD_void;
 import static java.lang.constant.ConstantDescs.INIT_NAME;
 
 import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Opcode;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.MemorySegment;
@@ -87,10 +88,18 @@ class AccessCode {
         }
     }
 
-    /** Refuses null in a local variable. */
+    /**
+     * Refuses null in a local variable. By a branch that is never taken, which costs nothing: with
+     * a call for every value, writing a record to a box took 1.4 times as long.
+     */
     static void requireValue(CodeBuilder code, int slot) {
-        new Present(new Reference(slot), "value").on(code);
-        code.pop();
+        code.aload(slot)
+                .ifThen(
+                        Opcode.IFNULL,
+                        refusal -> {
+                            new Present(new Reference(slot), "value").on(refusal);
+                            refusal.pop();
+                        });
     }
 
     /** Pushes a component of the record in a local variable. */
