@@ -89,8 +89,8 @@ class AccessCode {
     }
 
     /**
-     * Refuses null in a local variable. By a branch that is never taken, which costs nothing: with
-     * a call for every value, writing a record to a box took 1.4 times as long.
+     * Refuses null in a local variable, by a branch that is never taken otherwise: with a call for
+     * every value, writing a record to a box took 1.4 times as long.
      */
     static void requireValue(CodeBuilder code, int slot) {
         code.aload(slot)
