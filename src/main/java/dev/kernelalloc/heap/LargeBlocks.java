@@ -27,15 +27,8 @@ final class LargeBlocks {
      */
     static final class Large {
 
-        private static final VarHandle STATE;
-
-        static {
-            try {
-                STATE = MethodHandles.lookup().findVarHandle(Large.class, "state", State.class);
-            } catch (ReflectiveOperationException e) {
-                throw new ExceptionInInitializerError(e);
-            }
-        }
+        private static final VarHandle STATE =
+                FieldHandle.of(MethodHandles.lookup(), "state", State.class);
 
         private final Chunk chunk;
 

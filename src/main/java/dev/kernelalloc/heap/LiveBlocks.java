@@ -38,14 +38,10 @@ public final class LiveBlocks implements Blocks {
     }
 
     private static final class Entry {
-        private static final VarHandle OWNER;
+        private static final VarHandle OWNER =
+                FieldHandle.of(MethodHandles.lookup(), "owner", Owner.class);
 
         static {
-            try {
-                OWNER = MethodHandles.lookup().findVarHandle(Entry.class, "owner", Owner.class);
-            } catch (ReflectiveOperationException e) {
-                throw new ExceptionInInitializerError(e);
-            }
             new Entry(new Block(0, 0, 0, Block.Origin.PAGES), Owner.CALLER) // see Warmup
                     .change(Owner.CALLER, Owner.NONE);
         }

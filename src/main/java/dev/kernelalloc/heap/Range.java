@@ -26,20 +26,12 @@ final class Range {
     /** No run. */
     static final long NONE = -1;
 
-    private static final VarHandle LOCKED;
-    private static final VarHandle FREE_GRANULES;
+    private static final VarHandle LOCKED =
+            FieldHandle.of(MethodHandles.lookup(), "locked", boolean.class);
+    private static final VarHandle FREE_GRANULES =
+            FieldHandle.of(MethodHandles.lookup(), "freeGranules", int.class);
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
     private static final VarHandle SLAB = MethodHandles.arrayElementVarHandle(Slab[].class);
-
-    static {
-        try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            LOCKED = lookup.findVarHandle(Range.class, "locked", boolean.class);
-            FREE_GRANULES = lookup.findVarHandle(Range.class, "freeGranules", int.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
 
     private final Chunk chunk;
     private final int granules;

@@ -238,23 +238,15 @@ public final class Slab extends SlabRemotePadding {
         FULL
     }
 
-    private static final VarHandle OWNER;
-    private static final VarHandle USER;
-    private static final VarHandle LAST_FREED;
-    private static final VarHandle REMOTE_WORD;
+    private static final VarHandle OWNER =
+            FieldHandle.of(MethodHandles.lookup(), "owner", long.class);
+    private static final VarHandle USER =
+            FieldHandle.of(MethodHandles.lookup(), "user", long.class);
+    private static final VarHandle LAST_FREED =
+            FieldHandle.of(MethodHandles.lookup(), "lastFreed", long.class);
+    private static final VarHandle REMOTE_WORD =
+            FieldHandle.of(MethodHandles.lookup(), "remote", long.class);
     private static final VarHandle LINK = MethodHandles.arrayElementVarHandle(char[].class);
-
-    static {
-        try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            OWNER = lookup.findVarHandle(SlabMap.class, "owner", long.class);
-            USER = lookup.findVarHandle(SlabMap.class, "user", long.class);
-            LAST_FREED = lookup.findVarHandle(SlabHead.class, "lastFreed", long.class);
-            REMOTE_WORD = lookup.findVarHandle(SlabRemote.class, "remote", long.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
 
     /** The slab without blocks: represents the absence of a slab, and is never written to. */
     public static final Slab ABSENT =

@@ -33,18 +33,10 @@ final class SlabCache {
     /** How many slabs are checked for free pages before a new slab is created. */
     private static final int SLABS_SCAVENGED = 32;
 
-    private static final VarHandle HOLDER;
-    private static final VarHandle PENDING;
-
-    static {
-        try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            HOLDER = lookup.findVarHandle(SlabCache.class, "holder", long.class);
-            PENDING = lookup.findVarHandle(SlabCache.class, "pending", Slab.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
+    private static final VarHandle HOLDER =
+            FieldHandle.of(MethodHandles.lookup(), "holder", long.class);
+    private static final VarHandle PENDING =
+            FieldHandle.of(MethodHandles.lookup(), "pending", Slab.class);
 
     /**
      * The cache of a slab that is detached or new: it has no holder, so a thread that frees a block

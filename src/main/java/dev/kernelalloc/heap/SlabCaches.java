@@ -35,16 +35,9 @@ final class SlabCaches {
 
     private static final SlabCache[] NO_CACHES = {};
 
-    private static final VarHandle ALL;
+    private static final VarHandle ALL =
+            FieldHandle.of(MethodHandles.lookup(), "all", SlabCache[].class);
     private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(SlabCache[].class);
-
-    static {
-        try {
-            ALL = MethodHandles.lookup().findVarHandle(SlabCaches.class, "all", SlabCache[].class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
 
     private final CacheBudget budget;
     private final long limitBytes;

@@ -125,18 +125,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     /** A class is cached only if the thread's limit allows this many of its slabs. */
     private static final int SLABS_OF_A_CACHE = 4;
 
-    private static final VarHandle REGISTERED;
-    private static final VarHandle EPOCH;
-
-    static {
-        try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            REGISTERED = lookup.findVarHandle(SlabHeap.class, "registered", boolean.class);
-            EPOCH = lookup.findVarHandle(SlabHeap.class, "epoch", int.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
+    private static final VarHandle REGISTERED =
+            FieldHandle.of(MethodHandles.lookup(), "registered", boolean.class);
+    private static final VarHandle EPOCH =
+            FieldHandle.of(MethodHandles.lookup(), "epoch", int.class);
 
     private final HeapSettings settings;
     private final HeapListener listener;

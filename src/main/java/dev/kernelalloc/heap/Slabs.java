@@ -24,15 +24,8 @@ final class Slabs {
 
     private static final int[] UNGUARDED = {};
 
-    private static final VarHandle RANGES;
-
-    static {
-        try {
-            RANGES = MethodHandles.lookup().findVarHandle(Slabs.class, "ranges", Range[].class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
+    private static final VarHandle RANGES =
+            FieldHandle.of(MethodHandles.lookup(), "ranges", Range[].class);
 
     private final ChunkSource source;
     private final boolean guarded;
