@@ -91,9 +91,7 @@ public final class Budget {
     private final AtomicLong activity = new AtomicLong();
 
     /** Follows {@link #left}: at no moment more than has been charged. */
-    private final AtomicLong used = new AtomicLong();
-
-    private final AtomicLong peak = new AtomicLong();
+    private final HighWater used = new HighWater();
 
     /** A list without a lock; weak references, so that unreachable children are collected. */
     private final List<WeakReference<Budget>> children = new CopyOnWriteArrayList<>();
@@ -172,14 +170,14 @@ public final class Budget {
             }
         }
         for (Budget each = this; each != null; each = each.parent) {
-            each.raisePeak(each.used.addAndGet(bytes));
+            each.used.change(bytes);
         }
     }
 
     /** Uncharges bytes that {@link #charge} has charged, or a part of them. */
     public void uncharge(long bytes) {
         for (Budget each = this; each != null; each = each.parent) {
-            each.used.addAndGet(-bytes);
+            each.used.change(-bytes);
             each.left.addAndGet(bytes);
         }
     }
@@ -206,14 +204,6 @@ public final class Budget {
             now = left.get();
         }
         return false;
-    }
-
-    private void raisePeak(long to) {
-        for (long now = peak.get(); now < to; now = peak.get()) {
-            if (peak.compareAndSet(now, to)) {
-                return;
-            }
-        }
     }
 
     /** Returns the nearest budget that has less left; null if none has. */
@@ -281,7 +271,7 @@ public final class Budget {
      * 1 MiB and no caches one request of 200 was refused; with the last step one of 75,000.
      *
      * <p>During these steps the caller is not {@linkplain #enter inside}, and holds no resource of
-     * a heap: no block, token, stripe or lock.
+     * a heap: no block, slab, shard or lock.
      */
     public final class Relief implements Retry.Remedy {
 
@@ -344,9 +334,9 @@ public final class Budget {
             if (polls == 0) {
                 waitingSince = System.nanoTime();
             }
-            if (shortOf(asked) != null && !patient && !awaitDeparture()) {
+            if (shortOf(asked) != null && !patient && !awaitDeparture(FIRST_WAIT_NANOS)) {
                 patient = isLittleUsed(asked);
-                if (!patient && !awaitDepartureUntilDeadline()) {
+                if (!patient && !awaitDeparture(WAIT_NANOS)) {
                     return false;
                 }
             }
@@ -366,19 +356,10 @@ public final class Budget {
             return (top.activity.get() & INSIDE_MASK) != 0;
         }
 
-        private boolean awaitDeparture() {
+        /** Spins while threads are inside, until the request has waited that long in all. */
+        private boolean awaitDeparture(long nanos) {
             while (isUnchanged()) {
-                if (!isAnyInside() || waited() >= FIRST_WAIT_NANOS) {
-                    return false;
-                }
-                Thread.onSpinWait();
-            }
-            return true;
-        }
-
-        private boolean awaitDepartureUntilDeadline() {
-            while (isUnchanged()) {
-                if (!isAnyInside() || waited() >= WAIT_NANOS) {
+                if (!isAnyInside() || waited() >= nanos) {
                     return false;
                 }
                 Thread.onSpinWait();
@@ -433,8 +414,7 @@ public final class Budget {
     }
 
     private long estimated(ToLongFunction<Counters> what) {
-        WeakReference<Holder> known = holder;
-        Holder one = known == null ? null : known.get();
+        Holder one = holderIfAlive();
         long sum = one == null ? 0 : what.applyAsLong(one.estimate());
         for (WeakReference<Budget> reference : children) {
             Budget child = reference.get();
@@ -455,8 +435,7 @@ public final class Budget {
     }
 
     private void releaseIdle() {
-        WeakReference<Holder> known = holder;
-        Holder one = known == null ? null : known.get();
+        Holder one = holderIfAlive();
         if (one != null) {
             one.releaseIdle();
         }
@@ -466,6 +445,11 @@ public final class Budget {
                 child.releaseIdle();
             }
         }
+    }
+
+    private @Nullable Holder holderIfAlive() {
+        WeakReference<Holder> known = holder;
+        return known == null ? null : known.get();
     }
 
     private void notifyListener(Listener called, Budget pressed, long askedBytes) {
@@ -531,12 +515,12 @@ public final class Budget {
 
     /** Returns the bytes charged now, here and by children. */
     public long used() {
-        return used.get();
+        return used.bytes();
     }
 
     /** Returns the most bytes that have been charged at any moment. */
     public long peak() {
-        return peak.get();
+        return used.mostBytes();
     }
 
     /**
@@ -597,7 +581,7 @@ public final class Budget {
      * exhausted.
      */
     private Refusal refusal(long asked, Budget from) {
-        long usedNow = used.get();
+        long usedNow = used.bytes();
         long limitNow = limit;
         if (limitNow == UNLIMITED) {
             return new Refusal.OutOfMemory(
@@ -611,7 +595,7 @@ public final class Budget {
             String separator = " (";
             for (Budget each = from; each != null; each = each.parent) {
                 text.append(separator).append('\'').append(each.name).append("': ");
-                text.append(each.used.get()).append(" of ");
+                text.append(each.used.bytes()).append(" of ");
                 if (each.limit == UNLIMITED) {
                     text.append("any number");
                 } else {

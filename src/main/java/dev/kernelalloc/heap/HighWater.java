@@ -2,13 +2,13 @@ package dev.kernelalloc.heap;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The bytes of all blocks, used or not, and their high-water mark. */
+/** A number of bytes and its high-water mark. */
 public final class HighWater {
 
     private final AtomicLong bytes = new AtomicLong();
     private final AtomicLong most = new AtomicLong();
 
-    /** Adds bytes, or subtracts them; called for slabs and chunks alone, never for each block. */
+    /** Adds bytes, or subtracts them. */
     void change(long by) {
         long now = bytes.addAndGet(by);
         long highest = most.get();
