@@ -96,23 +96,12 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     @Override
     public void makeOwned(long address) {
-        change(address, Slab.RAW, Slab.OWNED);
+        engine.makeOwned(address);
     }
 
     @Override
     public void makeRaw(long address) {
-        change(address, Slab.OWNED, Slab.RAW);
-    }
-
-    private void change(long address, char from, char to) {
-        Slab slab = engine.find(address);
-        boolean changed =
-                slab != null
-                        ? slab.change((int) slab.indexOf(address), from, to)
-                        : large.change(address, from == Slab.RAW);
-        if (!changed) {
-            throw engine.notALiveBlock(address);
-        }
+        engine.makeRaw(address);
     }
 
     @Override
@@ -230,7 +219,8 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
             return;
         }
         int index = (int) slab.indexOf(address);
-        if (!hold(slab, index, state)) {
+        // One exchange: a late store could end the block of the next owner.
+        if (!slab.change(index, state, Slab.HELD)) {
             throw engine.notALiveBlock(address);
         }
         // Not earlier: before the block ends, it might be freed and allocated again with another
@@ -267,14 +257,6 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
         if (measures.overwriting()) {
             NativeMemory.fill(address, bytes, pattern);
         }
-    }
-
-    /**
-     * Ends a live block in that state; true for one of the threads that try. Without the atomic
-     * exchange a late store could end the block of the next owner.
-     */
-    private static boolean hold(Slab slab, int index, char state) {
-        return slab.change(index, state, Slab.HELD);
     }
 
     private boolean isQuarantined(Slab slab) {

@@ -91,18 +91,6 @@ final class NotifyingChunks extends ForwardingChunks {
         return discarded;
     }
 
-    /** Overridden for a call site of its own: every free by another thread calls it. */
-    @Override
-    public boolean enter() {
-        return source.enter();
-    }
-
-    /** As {@link #enter}. */
-    @Override
-    public void leave(boolean entered, boolean changed) {
-        source.leave(entered, changed);
-    }
-
     private void notifyObtained(Chunk chunk) {
         try {
             listener.obtained(chunk.address(), chunk.bytes());

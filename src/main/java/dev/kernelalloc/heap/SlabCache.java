@@ -126,31 +126,27 @@ final class SlabCache {
 
     /** Acquires it for a moment, if it is vacant. */
     boolean tryAcquire() {
-        if ((long) HOLDER.getOpaque(this) != VACANT
-                || !HOLDER.compareAndSet(this, VACANT, ACQUIRED)) {
-            return false;
-        }
-        uses++;
-        return true;
+        return (long) HOLDER.getOpaque(this) == VACANT && tryAcquireFrom(VACANT);
     }
 
     /** Acquires it for a moment, if it is vacant or its owner has died. */
     boolean tryAcquireDead() {
         long id = (long) HOLDER.getAcquire(this);
-        if (id == ACQUIRED || id != VACANT && isAlive()) {
-            return false;
-        }
-        if (!HOLDER.compareAndSet(this, id, ACQUIRED)) {
-            return false;
-        }
-        uses++;
-        return true;
+        return id != ACQUIRED && (id == VACANT || !isAlive()) && tryAcquireFrom(id);
     }
 
     /** Acquires it for a moment, even if its owner lives, which cannot reach it any more. */
     boolean tryAcquireUnreachable() {
         long id = (long) HOLDER.getAcquire(this);
-        return id != ACQUIRED && HOLDER.compareAndSet(this, id, ACQUIRED);
+        return id != ACQUIRED && tryAcquireFrom(id);
+    }
+
+    private boolean tryAcquireFrom(long id) {
+        if (!HOLDER.compareAndSet(this, id, ACQUIRED)) {
+            return false;
+        }
+        uses++;
+        return true;
     }
 
     /** Ends {@link #tryAcquire}, {@link #tryAcquireDead} or {@link #tryAcquireUnreachable}. */
@@ -294,8 +290,7 @@ final class SlabCache {
         while (slab != null) {
             Slab following = slab.nextPending;
             slab.nextPending = null;
-            if (slab.cache
-                    == this) { // otherwise it was released: a race of two frees has posted it
+            if (slab.cache == this) { // otherwise released: a race of two frees has posted it
                 slab.collect();
                 requeue(slab);
             }
@@ -536,8 +531,7 @@ final class SlabCache {
         return all;
     }
 
-    // ---- releasing what no block uses
-    // ------------------------------------------------------------
+    // ---- releasing what no block uses -----------------------------------------------------------
 
     /** Drops all empty slabs. */
     void flush() {
