@@ -611,6 +611,21 @@ public final class Slab extends SlabRemotePadding {
     // ---- frees of other threads -----------------------------------------------------------------
 
     /**
+     * Ends a live block, as a thread that does not hold the slab's cache.
+     *
+     * @return false if it is in another state
+     */
+    boolean freeRemotely(int index, char state) {
+        if (!change(index, state, REMOTE)) {
+            return false;
+        }
+        if (addRemote(index)) {
+            SlabCache.post(this);
+        }
+        return true;
+    }
+
+    /**
      * Records that a block is in state {@link #REMOTE}: the caller has put it there by {@link
      * #change}.
      *

@@ -117,7 +117,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * slabs with a free list of the owner and one of all others; Liétar et al., <i>snmalloc</i> (2019),
  * for messages to the owner; Bonwick, <i>The Slab Allocator</i> (1994).
  */
-public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budget.Holder {
+public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
 
     /** Below this, threads share shards: a slab for each class would be the whole cache. */
     public static final long MIN_THREAD_CACHE_BYTES = 2L << 20;
@@ -229,21 +229,13 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
                 blocks[i] = allocate(bytes, 8, false);
             }
             for (int i = 0; i < blocks.length; i += 2) {
-                freeRemotely(blocks[i]);
+                Slab slab = find(blocks[i]);
+                slab.freeRemotely((int) slab.indexOf(blocks[i]), Slab.RAW);
             }
             for (int i = 1; i < blocks.length; i += 2) {
                 free(blocks[i]);
             }
             allocateFromAny(SizeClasses.of(bytes, 8), Slab.RAW);
-        }
-    }
-
-    /** Frees a block as a thread that does not own its slab. */
-    private void freeRemotely(long address) {
-        Slab slab = find(address);
-        int index = (int) slab.indexOf(address);
-        if (slab.change(index, Slab.RAW, Slab.REMOTE) && slab.addRemote(index)) {
-            SlabCache.post(slab);
         }
     }
 
@@ -282,12 +274,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         if (!slab.isCurrentOf(id) || !slab.hasFree()) {
             return 0;
         }
-        long block = slab.popOfCurrent(Slab.RAW);
-        long address = block & Blocks.ADDRESS;
-        if (block == address) {
-            zero(address, bytes);
-        }
-        return address;
+        return zeroed(slab.popOfCurrent(Slab.RAW), bytes, Slab.RAW) & ADDRESS;
     }
 
     /**
@@ -361,7 +348,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
 
     @Override
     public long allocate(long bytes, long alignment, boolean zeroed) throws Refusal {
-        return allocate(bytes, alignment, zeroed, Slab.RAW) & Blocks.ADDRESS;
+        return allocate(bytes, alignment, zeroed, Slab.RAW) & ADDRESS;
     }
 
     @Override
@@ -414,7 +401,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
 
     @Override
     public long allocateOwned(long bytes, long alignment, boolean zeroed) throws Refusal {
-        return allocateOwnedMarked(bytes, alignment, zeroed) & Blocks.ADDRESS;
+        return allocateOwnedMarked(bytes, alignment, zeroed) & ADDRESS;
     }
 
     @Override
@@ -425,7 +412,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             return allocate(bytes, alignment, zeroed, Slab.OWNED);
         }
         long block = slab.popOfCurrent(Slab.OWNED);
-        return zeroed ? zeroed(block, bytes) : block;
+        return zeroed ? zeroed(block, bytes, Slab.OWNED) : block;
     }
 
     @Override
@@ -540,11 +527,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         if (closed) {
             undoAllocate(block, state);
             if (!isEmpty()) {
-                Trimmer.registerClosed(this); // it was empty when it was closed
+                Trimmer.register(this); // it was empty when it was closed
             }
             requireOpen();
         }
-        return zeroed ? zeroed(block, bytes) : block;
+        return zeroed ? zeroed(block, bytes, state) : block;
     }
 
     private long allocateOrRetry(int sizeClass, long bytes, long alignment, char state)
@@ -619,7 +606,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
     }
 
     private void undoAllocate(long block, char state) {
-        long address = block & Blocks.ADDRESS;
+        long address = block & ADDRESS;
         Slab slab = find(address);
         if (slab != null) {
             freeBlock(slab, (int) slab.indexOf(address), state);
@@ -822,10 +809,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             }
             VarHandle.fullFence(); // either the closer finds the shard released, or it is closed
             // here
-        } else if (slab.change(index, state, Slab.REMOTE)) {
-            if (slab.addRemote(index)) {
-                SlabCache.post(slab);
-            }
+        } else if (slab.freeRemotely(index, state)) {
             SlabCache own = caches.hinted(thread.threadId()); // no more: a free should be quick
             if (own != null) {
                 flushIfRequested(own, thread);
@@ -976,9 +960,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
             }
             slabs.trim();
         }
-        if (!registered && !isEmpty() && REGISTERED.compareAndSet(this, false, true)) {
-            registerClosed(); // of two concurrent frees, each may leave it to the other
-        }
+        ensureRegistered(); // of two concurrent frees, each may leave it to the other
     }
 
     @Override
@@ -1028,8 +1010,12 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         return Counters.of(slabs, large);
     }
 
-    @Override
-    public boolean trimIdle() {
+    /**
+     * Returns memory to the system that has not been used since the last call; for the trim thread.
+     *
+     * @return whether the next call may have work to do
+     */
+    boolean trimIdle() {
         Warmup.ofTrimming();
         boolean entered = source.enter();
         try {
@@ -1063,14 +1049,6 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         } catch (Error e) {
             // The Java heap or stack is exhausted. The call itself has succeeded, and must not fail
             // for that: the next slow call tries again.
-        }
-    }
-
-    private void registerClosed() {
-        try {
-            Trimmer.registerClosed(this);
-        } catch (OutOfMemoryError e) {
-            registered = false; // the Java heap is exhausted: the next free tries again
         }
     }
 
@@ -1119,7 +1097,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
         trim(); // a range without slabs is released whole, and needs no discard
         slabs.stopKeepingIdle();
         if (!isEmpty()) {
-            Trimmer.registerClosed(this);
+            Trimmer.register(this);
         }
     }
 
@@ -1169,31 +1147,22 @@ public final class SlabHeap extends SlabHints implements Blocks, Trimmable, Budg
 
     // ---- helpers --------------------------------------------------------------------------------
 
-    private long zeroed(long block, long bytes) {
-        long address = block & Blocks.ADDRESS;
-        if (block == address) {
-            zero(address, bytes);
+    /** Zeroes a block that is not marked; returns it marked. */
+    private long zeroed(long block, long bytes, char state) {
+        if ((block & ZEROED) == 0) {
+            zero(block, bytes, state);
         }
-        return address | Blocks.ZEROED;
+        return block | ZEROED;
     }
 
-    private void zero(long address, long bytes) {
+    private void zero(long address, long bytes, char state) {
         try {
             // Blocks are a multiple of the quantum, so the last bytes are never a special case.
             NativeMemory.zeroByCall(
                     address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
         } catch (Throwable e) { // all, not only Error: that is less code
-            undoAllocate(address); // the Java heap or stack is exhausted
+            undoAllocate(address, state); // the Java heap or stack is exhausted
             throw e;
-        }
-    }
-
-    private void undoAllocate(long address) {
-        Slab slab = find(address);
-        if (slab == null) {
-            undoAllocate(address, large.capacityAt(address, true) >= 0 ? Slab.RAW : Slab.OWNED);
-        } else {
-            undoAllocate(address, slab.stateOf((int) slab.indexOf(address)));
         }
     }
 

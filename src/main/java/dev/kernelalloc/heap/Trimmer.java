@@ -24,7 +24,7 @@ final class Trimmer {
     /** Memory that is idle at two visits has been idle for one to two periods. */
     private static final long PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
-    private static final Queue<Supplier<@Nullable Trimmable>> REGISTERED =
+    private static final Queue<Supplier<@Nullable SlabHeap>> REGISTERED =
             new ConcurrentLinkedQueue<>();
 
     /** Twice the visits from the last use of memory until it is returned. */
@@ -61,8 +61,8 @@ final class Trimmer {
     }
 
     /** Visits a heap from now on, until it holds no memory. */
-    static void register(Trimmable heap) {
-        REGISTERED.add(new WeakReference<>(heap)::get);
+    static void register(SlabHeap heap) {
+        REGISTERED.add(heap.isClosed() ? () -> heap : new WeakReference<>(heap)::get);
         quietVisits = 0;
         THREAD.ensureRunning();
     }
@@ -77,13 +77,6 @@ final class Trimmer {
         }
     }
 
-    /** Visits a closed heap from now on, until it holds no memory. */
-    static void registerClosed(Trimmable heap) {
-        REGISTERED.add(() -> heap);
-        quietVisits = 0;
-        THREAD.ensureRunning();
-    }
-
     /** Creates a thread without starting it, which loads the classes needed for that. */
     static Thread unstarted() {
         return THREAD.unstarted();
@@ -92,8 +85,8 @@ final class Trimmer {
     /** Visits every heap, even if the visit of another throws. */
     private static void visitAll() {
         Throwable failure = null;
-        for (Iterator<Supplier<@Nullable Trimmable>> all = REGISTERED.iterator(); all.hasNext(); ) {
-            Trimmable heap = all.next().get();
+        for (Iterator<Supplier<@Nullable SlabHeap>> all = REGISTERED.iterator(); all.hasNext(); ) {
+            SlabHeap heap = all.next().get();
             try {
                 if (heap == null || !heap.trimIdle()) {
                     all.remove();

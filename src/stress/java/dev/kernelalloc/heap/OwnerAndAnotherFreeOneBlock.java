@@ -39,8 +39,8 @@ public class OwnerAndAnotherFreeOneBlock {
 
     @Actor
     public void another() {
-        PaperChunks.freeRemotely(slab, 0);
-        PaperChunks.freeRemotely(slab, 1);
+        slab.freeRemotely(0, Slab.RAW);
+        slab.freeRemotely(1, Slab.RAW);
     }
 
     @Arbiter

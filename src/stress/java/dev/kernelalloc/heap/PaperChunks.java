@@ -74,17 +74,6 @@ final class PaperChunks implements ChunkSource {
         return cache;
     }
 
-    /** Frees a block as a thread that does not own its slab. */
-    static boolean freeRemotely(Slab slab, int index) {
-        if (!slab.change(index, Slab.RAW, Slab.REMOTE)) {
-            return false;
-        }
-        if (slab.addRemote(index)) {
-            SlabCache.post(slab);
-        }
-        return true;
-    }
-
     /**
      * Returns how many blocks the cache hands out; -1 if one is returned twice, or the slab is
      * corrupt.

@@ -24,12 +24,12 @@ public class RemoteFreesOfOneBlockMeet {
 
     @Actor
     public void first(LLL_Result r) {
-        r.r1 = PaperChunks.freeRemotely(slab, 0);
+        r.r1 = slab.freeRemotely(0, Slab.RAW);
     }
 
     @Actor
     public void second(LLL_Result r) {
-        r.r2 = PaperChunks.freeRemotely(slab, 0);
+        r.r2 = slab.freeRemotely(0, Slab.RAW);
     }
 
     @Arbiter

@@ -36,8 +36,8 @@ public class SentSlabLosesNoFree {
 
     @Actor
     public void freer() {
-        PaperChunks.freeRemotely(slab, 0);
-        PaperChunks.freeRemotely(slab, 1);
+        slab.freeRemotely(0, Slab.RAW);
+        slab.freeRemotely(1, Slab.RAW);
     }
 
     @Arbiter

@@ -36,7 +36,7 @@ public class ShardHasOneHolder {
             shard.push(slab, index);
             shard.release();
         } else {
-            PaperChunks.freeRemotely(slab, index);
+            slab.freeRemotely(index, Slab.RAW);
         }
     }
 
