@@ -5,7 +5,7 @@ import dev.kernelalloc.core.TextTable;
 import dev.kernelalloc.frames.Frames;
 import dev.kernelalloc.heap.Blocks;
 import dev.kernelalloc.heap.Counters;
-import dev.kernelalloc.heap.Tally;
+import dev.kernelalloc.heap.Counters.Tally;
 import dev.kernelalloc.physical.Guarantee;
 import dev.kernelalloc.physical.PhysicalSlab;
 

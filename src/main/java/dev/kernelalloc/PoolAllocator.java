@@ -11,7 +11,6 @@ import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.BudgetedChunks;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.HardenedHeap;
-import dev.kernelalloc.heap.HardeningOptions;
 import dev.kernelalloc.heap.HeapListener;
 import dev.kernelalloc.heap.HeapSettings;
 import dev.kernelalloc.heap.LiveBlocks;
@@ -477,7 +476,7 @@ public final class PoolAllocator extends AbstractAllocator {
             @Override
             public ChunkSource apply(String tag) {
                 MappingName name = new MappingName(os, tag);
-                return ofProcess ? SystemChunks.ofProcess(os, name) : new SystemChunks(os, name);
+                return new SystemChunks(os, name, ofProcess);
             }
         }
 
@@ -508,8 +507,8 @@ public final class PoolAllocator extends AbstractAllocator {
                     : new HardenedHeap(settings, source, recorder, measures());
         }
 
-        private HardeningOptions measures() {
-            return new HardeningOptions(
+        private HardenedHeap.Measures measures() {
+            return new HardenedHeap.Measures(
                     hardening.contains(Hardening.CANARY),
                     hardening.contains(Hardening.OVERWRITE),
                     pattern(),

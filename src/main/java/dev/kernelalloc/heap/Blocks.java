@@ -2,6 +2,8 @@ package dev.kernelalloc.heap;
 
 import dev.kernelalloc.os.Refusal;
 
+import java.util.Locale;
+
 /**
  * The blocks of an allocator: raw ones, which the caller frees by their address, and owned ones,
  * which a box or an arena frees, once, with the size and alignment that it requested. Safe to use
@@ -165,6 +167,25 @@ public sealed interface Blocks permits SlabHeap, HardenedHeap, LiveBlocks {
      * are included if both were created with one {@link HighWater}.
      */
     long peakBytes();
+
+    /**
+     * Returns the refusal of a size that no machine has. Concatenated by hand: a formatter would
+     * load classes while the Java heap may be nearly exhausted.
+     */
+    static Refusal unaddressable(long bytes) {
+        return new Refusal.OutOfMemory(
+                Long.toString(bytes).concat(" bytes are more than can be addressed"));
+    }
+
+    /** Returns the exception for an address that is in no block. */
+    static IllegalArgumentException notALiveBlock(long address) {
+        return new IllegalArgumentException(
+                String.format(
+                        Locale.ROOT,
+                        "0x%x is not the start of a live block of this allocator: it was freed"
+                                + " before, or comes from elsewhere",
+                        address));
+    }
 
     /** Returns the exception for a request to a closed allocator. */
     static IllegalStateException closed(String tag) {

@@ -584,8 +584,7 @@ public final class Budget {
         long usedNow = used.bytes();
         long limitNow = limit;
         if (limitNow == UNLIMITED) {
-            return new Refusal.OutOfMemory(
-                    Long.toString(asked).concat(" bytes are more than can be addressed"));
+            return Blocks.unaddressable(asked);
         }
         StringBuilder text = new StringBuilder();
         text.append("budget '").append(name).append("' refuses ").append(asked);

@@ -22,14 +22,6 @@ public final class BudgetedChunks extends ForwardingChunks {
      * Creates a source under a budget.
      *
      * @param source a source whose chunks have exactly the requested size
-     */
-    public BudgetedChunks(ChunkSource source, Budget budget) {
-        this(source, budget, _ -> {});
-    }
-
-    /**
-     * Creates a source under a budget that counts its chunks.
-     *
      * @param charged receives each change of the number of bytes; must not fail
      */
     public BudgetedChunks(ChunkSource source, Budget budget, LongConsumer charged) {

@@ -16,6 +16,23 @@ import java.util.function.Function;
  */
 public record Counters(List<OfClass> classes, Large large, Tally chunks) {
 
+    /**
+     * A number of blocks and of bytes.
+     *
+     * @param blocks the number of blocks
+     * @param bytes the capacity of all of them together
+     */
+    public record Tally(long blocks, long bytes) {
+
+        /** No blocks. */
+        public static final Tally NONE = new Tally(0, 0);
+
+        /** Returns the sum of this tally and another. */
+        public Tally plus(Tally other) {
+            return new Tally(blocks + other.blocks, bytes + other.bytes);
+        }
+    }
+
     /** Copies the list. */
     public Counters {
         classes = List.copyOf(classes);

@@ -36,8 +36,24 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
     /** Larger blocks are released at once: the quarantine would hold too much. */
     private static final int QUARANTINED_BYTES = 16 << 10;
 
+    /**
+     * The measures of a hardened heap.
+     *
+     * @param canary detects writes beyond the requested bytes
+     * @param overwriting overwrites freed memory
+     * @param pattern the byte that overwrites it
+     * @param quarantine delays the reuse of freed blocks
+     * @param randomOrder hands out the blocks of a slab in random order
+     */
+    public record Measures(
+            boolean canary,
+            boolean overwriting,
+            byte pattern,
+            boolean quarantine,
+            boolean randomOrder) {}
+
     private final SlabHeap engine;
-    private final HardeningOptions measures;
+    private final Measures measures;
 
     /** The size of the canary behind the requested bytes; 0 without canaries. */
     private final int canaryBytes;
@@ -59,10 +75,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
      * @param measures the measures to enable
      */
     public HardenedHeap(
-            HeapSettings settings,
-            ChunkSource source,
-            HeapListener listener,
-            HardeningOptions measures) {
+            HeapSettings settings, ChunkSource source, HeapListener listener, Measures measures) {
         Warmup.ofHardening();
         this.engine =
                 new SlabHeap(
@@ -193,8 +206,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
 
     private long allocate(long bytes, long alignment, boolean zeroed, char state) throws Refusal {
         if (bytes > Long.MAX_VALUE - canaryBytes - alignment) {
-            throw new Refusal.OutOfMemory(
-                    String.format(Locale.ROOT, "%d bytes are more than can be addressed", bytes));
+            throw Blocks.unaddressable(bytes);
         }
         StackReserve.require();
         long address = engine.allocateOwned(bytes + canaryBytes, alignment, zeroed);

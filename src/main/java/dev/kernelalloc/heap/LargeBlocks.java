@@ -1,13 +1,13 @@
 package dev.kernelalloc.heap;
 
 import dev.kernelalloc.bulk.Alignment;
+import dev.kernelalloc.heap.Counters.Tally;
 import dev.kernelalloc.os.Refusal;
 
 import org.jspecify.annotations.Nullable;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -359,8 +359,7 @@ final class LargeBlocks {
     private long capacity(long bytes) throws Refusal {
         long page = source.pageBytes();
         if (bytes > Long.MAX_VALUE - page) {
-            throw new Refusal.OutOfMemory(
-                    String.format(Locale.ROOT, "%d bytes are more than can be addressed", bytes));
+            throw Blocks.unaddressable(bytes);
         }
         long unit = bytes < 8 * page ? SizeClasses.QUANTUM_BYTES : page;
         return Alignment.up(Math.max(1, bytes), unit);

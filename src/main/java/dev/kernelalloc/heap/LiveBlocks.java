@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.heap.Counters.Tally;
 import dev.kernelalloc.os.Refusal;
 
 import org.jspecify.annotations.Nullable;
@@ -122,7 +123,7 @@ public final class LiveBlocks implements Blocks {
 
     private void change(long address, Owner from, Owner to) {
         if (!find(address, from).change(from, to)) {
-            throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
+            throw notALiveBlock(address); // another thread was first
         }
     }
 
@@ -176,14 +177,13 @@ public final class LiveBlocks implements Blocks {
         Block resized;
         try {
             resized = source.resize(old, bytes, alignment);
-        } catch (Refusal | RuntimeException e) {
-            entries.put(new BlockKey(address), new Entry(old, owner));
-            throw e;
-        } catch (Error e) { // the Java heap or stack is exhausted
-            if (old.origin() == Block.Origin.PAGES) { // C's realloc may have moved another before
-                entries.put(new BlockKey(address), new Entry(old, owner));
-            } else {
+        } catch (Throwable e) {
+            // After an Error, as the Java heap or stack is exhausted, C's realloc may have moved
+            // it.
+            if (e instanceof Error && old.origin() != Block.Origin.PAGES) {
                 count(freed, -old.capacityBytes());
+            } else {
+                entries.put(new BlockKey(address), new Entry(old, owner));
             }
             throw e;
         }
@@ -316,7 +316,7 @@ public final class LiveBlocks implements Blocks {
     private Block claim(long address, Owner owner) {
         Entry entry = find(address, owner);
         if (!tryEnd(entry, owner)) {
-            throw new IllegalArgumentException(notALiveBlock(address)); // another thread was first
+            throw notALiveBlock(address); // another thread was first
         }
         return entry.block;
     }
@@ -338,7 +338,7 @@ public final class LiveBlocks implements Blocks {
     private Entry find(long address, Owner owner) {
         Entry entry = get(address);
         if (entry == null) {
-            throw new IllegalArgumentException(notALiveBlock(address));
+            throw notALiveBlock(address);
         }
         Owner known = entry.owner;
         if (known != owner) {
@@ -354,27 +354,21 @@ public final class LiveBlocks implements Blocks {
     }
 
     /** Cold: searches all blocks to distinguish an interior address from a foreign one. */
-    private String notALiveBlock(long address) {
-        return entries.values().stream()
-                .map(entry -> entry.block)
-                .filter(block -> block.covers(address))
-                .findAny()
-                .map(
-                        block ->
-                                String.format(
-                                        Locale.ROOT,
-                                        "0x%x lies %d bytes inside the block at 0x%x (%d bytes):"
-                                                + " pass its start",
-                                        address,
-                                        address - block.address(),
-                                        block.address(),
-                                        block.bytes()))
-                .orElseGet(
-                        () ->
-                                String.format(
-                                        Locale.ROOT,
-                                        "0x%x is not the start of a live block of this allocator:"
-                                                + " it was freed before, or comes from elsewhere",
-                                        address));
+    private IllegalArgumentException notALiveBlock(long address) {
+        for (Entry entry : entries.values()) {
+            Block block = entry.block;
+            if (block.covers(address) && address != block.address()) {
+                return new IllegalArgumentException(
+                        String.format(
+                                Locale.ROOT,
+                                "0x%x lies %d bytes inside the block at 0x%x (%d bytes): pass its"
+                                        + " start",
+                                address,
+                                address - block.address(),
+                                block.address(),
+                                block.bytes()));
+            }
+        }
+        return Blocks.notALiveBlock(address);
     }
 }

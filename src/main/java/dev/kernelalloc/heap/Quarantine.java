@@ -29,17 +29,12 @@ final class Quarantine {
         return ring.getAndSet((int) added.getAndIncrement() & ring.length() - 1, block);
     }
 
-    /** Removes any block; 0 if there is none left from {@code slot} on. */
+    /** Removes the block in a slot; 0 if there is none. */
     long remove(int slot) {
         return ring.getAndSet(slot, 0);
     }
 
     int slots() {
         return ring.length();
-    }
-
-    /** Returns the block in a slot, or 0; any thread may call it. */
-    long at(int slot) {
-        return ring.get(slot);
     }
 }

@@ -42,8 +42,10 @@ final class Range {
     private final long[] aged; // dirty and free at the last visit
 
     private final @Nullable Slab[] slabs;
-    private volatile int
-            freeGranules; // granules, a hint: changed next to the bits, not atomically with them
+
+    /** A hint: changed next to the bits of {@link #used}, not atomically with them. */
+    private volatile int freeGranules;
+
     private boolean locked;
     private volatile boolean discards = true;
 
@@ -95,7 +97,7 @@ final class Range {
         }
     }
 
-    private int granuleOf(long address) {
+    int granuleOf(long address) {
         return (int) (address - chunk.address() >>> GRANULE_BITS);
     }
 

@@ -1186,8 +1186,10 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     IllegalArgumentException notALiveBlock(long address) {
         Slab slab = slabs.at(address);
         long start = slab == null ? large.startOf(address) : slab.startOf(address);
-        boolean ours = start != 0;
-        if (ours && start != address) {
+        if (start == 0) {
+            return Blocks.notALiveBlock(address);
+        }
+        if (start != address) {
             return new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
@@ -1196,19 +1198,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
                             address - start,
                             start));
         }
-        if (ours) {
-            return new IllegalArgumentException(
-                    String.format(
-                            Locale.ROOT,
-                            "0x%x is not the start of a live raw block: it was freed before, or"
-                                    + " belongs to a box or an arena, whose close frees it",
-                            address));
-        }
         return new IllegalArgumentException(
                 String.format(
                         Locale.ROOT,
-                        "0x%x is not the start of a live block of this allocator: it was freed"
-                                + " before, or comes from elsewhere",
+                        "0x%x is not the start of a live raw block: it was freed before, or"
+                                + " belongs to a box or an arena, whose close frees it",
                         address));
     }
 }

@@ -1,5 +1,6 @@
 package dev.kernelalloc.heap;
 
+import dev.kernelalloc.heap.Counters.Tally;
 import dev.kernelalloc.os.Refusal;
 
 import org.jspecify.annotations.Nullable;
@@ -245,7 +246,7 @@ final class Slabs {
 
     private void destroy(Slab slab) {
         Range range = rangeOf(slab.address);
-        long first = slab.address - range.chunk().address() >>> Range.GRANULE_BITS;
+        int first = range.granuleOf(slab.address);
         range.remove(slab);
         capacity.change(-slab.blockBytes());
         if (range.discards() && idleBytes.addAndGet(slab.bytes()) > maxIdleBytes()) {

@@ -48,20 +48,15 @@ public final class SystemChunks implements ChunkSource {
         this.beginsSmall = false;
     }
 
-    /** Creates a source on this system's aligned_alloc that names the ranges for slabs. */
-    public SystemChunks(OperatingSystem os, MappingName name) {
-        this(os, name, false);
-    }
-
-    private SystemChunks(OperatingSystem os, MappingName name, boolean beginsSmall) {
+    /**
+     * Creates a source on this system's aligned_alloc that names the ranges for slabs.
+     *
+     * @param ofProcess whether it is that of the allocator of the process: see {@link FirstRange}
+     */
+    public SystemChunks(OperatingSystem os, MappingName name, boolean ofProcess) {
         this.os = os;
         this.names = new RangeNames(os, name);
-        this.beginsSmall = beginsSmall;
-    }
-
-    /** Creates the same for the allocator of the process: see {@link FirstRange}. */
-    public static SystemChunks ofProcess(OperatingSystem os, MappingName name) {
-        return new SystemChunks(os, name, true);
+        this.beginsSmall = ofProcess;
     }
 
     @Override

@@ -178,7 +178,8 @@ final class Warmup {
 
     private static void budget() throws Refusal {
         Budget budget = Budget.of("warm-up", 1, (_, _) -> {});
-        ChunkSource chunks = new BudgetedChunks(new UnmappedChunks(), budget.child("child", 2));
+        ChunkSource chunks =
+                new BudgetedChunks(new UnmappedChunks(), budget.child("child", 2), _ -> {});
         Chunk all = chunks.obtain(1, 1);
         try {
             chunks.obtain(1, 1);

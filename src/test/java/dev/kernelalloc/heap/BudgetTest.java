@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kernelalloc.heap.CountedChunks.Failure;
+import dev.kernelalloc.heap.Counters.Tally;
 import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.Refusal;
 
@@ -113,7 +114,7 @@ class BudgetTest {
     void whateverEndsAnObtainOrResizeNothingStaysCharged(Failure failure) throws Refusal {
         CountedChunks source = new CountedChunks(new SystemChunks(new FakeOperatingSystem()));
         Budget budget = Budget.of("tested", 1 << 20, null);
-        BudgetedChunks chunks = new BudgetedChunks(source, budget);
+        BudgetedChunks chunks = new BudgetedChunks(source, budget, _ -> {});
 
         source.failOnNth(1, failure);
         assertThatThrownBy(() -> chunks.obtain(1000, 8)).isNotNull();
