@@ -500,7 +500,7 @@ public final class Budget {
 
     private static void warmUpIfLimited(long limit) {
         if (limit != UNLIMITED) {
-            Warmup.ofLimits();
+            Warmup.LIMITS.require();
         }
     }
 

@@ -76,7 +76,7 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
      */
     public HardenedHeap(
             HeapSettings settings, ChunkSource source, HeapListener listener, Measures measures) {
-        Warmup.ofHardening();
+        Warmup.HARDENING.require();
         this.engine =
                 new SlabHeap(
                         settings, source, new HighWater(), listener, true, measures.randomOrder());

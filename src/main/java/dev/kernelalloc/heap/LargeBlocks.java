@@ -47,11 +47,6 @@ final class LargeBlocks {
             return bytes;
         }
 
-        /** Returns the size of the chunk, all of which the block may use. */
-        long capacityBytes() {
-            return chunk.bytes();
-        }
-
         /** Changes the state; true for one of the threads that try. */
         boolean change(State from, State to) {
             return STATE.compareAndSet(this, from, to);

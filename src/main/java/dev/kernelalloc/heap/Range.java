@@ -24,7 +24,7 @@ final class Range {
     static final int GRANULE_BITS = Integer.numberOfTrailingZeros(GRANULE_BYTES);
 
     /** No run. */
-    static final long NONE = -1;
+    static final int NONE = -1;
 
     private static final VarHandle LOCKED =
             FieldHandle.of(MethodHandles.lookup(), "locked", boolean.class);
@@ -101,8 +101,8 @@ final class Range {
         return (int) (address - chunk.address() >>> GRANULE_BITS);
     }
 
-    long addressOf(long firstGranule) {
-        return chunk.address() + (firstGranule << GRANULE_BITS);
+    long addressOf(int granule) {
+        return chunk.address() + ((long) granule << GRANULE_BITS);
     }
 
     /**
@@ -110,15 +110,15 @@ final class Range {
      *
      * @return the first granule; NONE if there is no such run, or another thread has the lock
      */
-    long acquire(int count) {
+    int acquire(int count) {
         if (freeGranules < count || !LOCKED.compareAndSet(this, false, true)) {
             return NONE;
         }
         int first = find(count, true);
-        if (first < 0) {
+        if (first == NONE) {
             first = find(count, false);
         }
-        if (first >= 0) {
+        if (first != NONE) {
             mark(first, count);
         }
         LOCKED.setRelease(this, false);
@@ -154,29 +154,29 @@ final class Range {
     }
 
     /** Returns how many granules of a run that the caller has acquired are dirty. */
-    int dirty(long first, int count) {
+    int dirty(int first, int count) {
         int sum = 0;
-        for (int word = (int) first >>> 6; word << 6 < first + count; word++) {
-            sum += Long.bitCount(dirty[word] & mask(word, (int) first, (int) first + count));
+        for (int word = first >>> 6; word << 6 < first + count; word++) {
+            sum += Long.bitCount(dirty[word] & mask(word, first, first + count));
         }
         return sum;
     }
 
     /** Releases a run of granules with arbitrary contents. */
-    void releaseDirty(long first, int count) {
-        set(dirty, (int) first, count);
+    void releaseDirty(int first, int count) {
+        set(dirty, first, count);
         release(first, count);
     }
 
     /** Releases a run of granules whose frames the system has reclaimed. */
-    void releaseDiscarded(long first, int count) {
-        clear(dirty, (int) first, count);
+    void releaseDiscarded(int first, int count) {
+        clear(dirty, first, count);
         release(first, count);
     }
 
     /** Releases a run of granules in the state in which they were acquired. */
-    void release(long first, int count) {
-        clear(used, (int) first, count);
+    void release(int first, int count) {
+        clear(used, first, count);
         FREE_GRANULES.getAndAdd(this, count);
     }
 
@@ -206,7 +206,7 @@ final class Range {
         }
         long run = NONE;
         int first = next(0, onlyAged);
-        if (first >= 0) {
+        if (first != NONE) {
             int end = first + 1;
             while (end < granules && next(end, onlyAged) == end) {
                 end++;
@@ -225,7 +225,7 @@ final class Range {
                 return i + Long.numberOfTrailingZeros(rest);
             }
         }
-        return -1;
+        return NONE;
     }
 
     private long idle(int word, boolean onlyAged) {
@@ -305,6 +305,6 @@ final class Range {
                 }
             }
         }
-        return -1;
+        return NONE;
     }
 }

@@ -180,7 +180,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             HeapListener listener,
             boolean hardened,
             boolean shuffled) {
-        Warmup.ofServing();
+        Warmup.SERVING.require();
         this.settings = settings;
         this.listener = listener;
         this.source = new NotifyingChunks(source, listener, idleTrimming);
@@ -565,7 +565,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             if (steps == 2) {
                 return false;
             }
-            Warmup.ofTrimming();
+            Warmup.TRIMMING.require();
             boolean entered = source.enter();
             try {
                 if (steps++ == 0) {
@@ -623,7 +623,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             Trimmer.ensureRunning();
         }
         if (sizeClass == SizeClasses.NONE) {
-            Warmup.ofLargeBlocks();
+            Warmup.LARGE_BLOCKS.require();
             return large.allocate(bytes, alignment, state == Slab.RAW);
         }
         Thread thread = Thread.currentThread();
@@ -896,7 +896,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
      */
     public void fastPaths(boolean on) {
         if (fastPaths != on) {
-            Warmup.ofTrimming();
+            Warmup.TRIMMING.require();
             fastPaths = on;
             requestFlush();
         }
@@ -922,7 +922,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
 
     /** Restarts the countdowns of all threads. */
     public void resetSampling() {
-        Warmup.ofTrimming();
+        Warmup.TRIMMING.require();
         requestFlush();
     }
 
@@ -966,7 +966,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     @Override
     public void trim() {
         StackReserve.require();
-        Warmup.ofTrimming();
+        Warmup.TRIMMING.require();
         long began = System.nanoTime();
         long returnedBefore = source.returnedBytes();
         requestFlush();
@@ -989,7 +989,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     @Override
     public void releaseIdle() {
         StackReserve.require();
-        Warmup.ofTrimming();
+        Warmup.TRIMMING.require();
         requestFlush();
         reclaim();
     }
@@ -1016,7 +1016,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
      * @return whether the next call may have work to do
      */
     boolean trimIdle() {
-        Warmup.ofTrimming();
+        Warmup.TRIMMING.require();
         boolean entered = source.enter();
         try {
             synchronized (idleTrimming) {
@@ -1026,11 +1026,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         } finally {
             source.leave(entered, true);
         }
-        if (!isEmpty() && !hasLiveBlocksAlone()) {
+        if (isWorthVisiting()) {
             return true;
         }
         registered = false; // before the second check; a slab created later sets it again
-        return !isEmpty() && !hasLiveBlocksAlone() && REGISTERED.compareAndSet(this, false, true);
+        return isWorthVisiting() && REGISTERED.compareAndSet(this, false, true);
     }
 
     /** Returns whether the trim thread visits this heap. */
@@ -1071,13 +1071,19 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         }
     }
 
-    /** Whether it is closed and all its memory is in live blocks; a free then releases the rest. */
-    private boolean hasLiveBlocksAlone() {
-        if (!closed) {
+    /**
+     * Returns false if it holds no memory, or is closed and holds it in live blocks alone: a free
+     * then releases the rest.
+     */
+    private boolean isWorthVisiting() {
+        if (isEmpty()) {
             return false;
         }
+        if (!closed) {
+            return true;
+        }
         Counters now = Counters.of(slabs, large);
-        return now.liveBlocks() > 0 && now.cached().blocks() == 0 && now.remote().blocks() == 0;
+        return now.liveBlocks() == 0 || now.cached().blocks() > 0 || now.remote().blocks() > 0;
     }
 
     private boolean isEmpty() {
@@ -1088,7 +1094,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
 
     @Override
     public void close() {
-        Warmup.ofTrimming();
+        Warmup.TRIMMING.require();
         synchronized (this) {
             requireOpen();
             closed = true;

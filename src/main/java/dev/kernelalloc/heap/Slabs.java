@@ -152,17 +152,18 @@ final class Slabs {
 
     private @Nullable Slab makeInRanges(SlabShape shape) throws Refusal {
         for (Range range : ranges) {
-            long first =
-                    source.serves(range.chunk()) ? range.acquire(shape.granules()) : Range.NONE;
-            if (first != Range.NONE) {
-                return cut(shape, range, first);
+            if (source.serves(range.chunk())) {
+                int first = range.acquire(shape.granules());
+                if (first != Range.NONE) {
+                    return cut(shape, range, first);
+                }
             }
         }
         return null;
     }
 
     /** Creates a slab in a run. All that can fail precedes the publication of the slab. */
-    private Slab cut(SlabShape shape, Range range, long first) throws Refusal {
+    private Slab cut(SlabShape shape, Range range, int first) throws Refusal {
         Slab slab;
         int dirty;
         try {
@@ -265,7 +266,7 @@ final class Slabs {
     }
 
     /** Discards a run that the caller has acquired, and that counts as idle. */
-    private void discard(Range range, long first, int granules) {
+    private void discard(Range range, int first, int granules) {
         long bytes = (long) granules << Range.GRANULE_BITS;
         boolean discarded = false;
         try {

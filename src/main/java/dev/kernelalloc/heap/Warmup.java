@@ -10,13 +10,27 @@ import java.util.concurrent.atomic.LongAccumulator;
 
 /**
  * Executes once every piece of the heap that holds a resource for a moment, over memory that does
- * not exist.
+ * not exist. Each part is executed before its first use, as a process may never use it.
  *
  * <p>The JVM links a use of a {@code VarHandle} or a lambda when it is first reached, and creates
  * Java objects to do so. If the Java heap were exhausted at that moment, between claiming a slab
  * and offering it again, linking would throw there, and the slab would be lost.
  */
-final class Warmup {
+enum Warmup {
+    /** Before a heap hands out or frees a block: all that does not belong to another part. */
+    SERVING,
+
+    /** Before idle memory is returned. */
+    TRIMMING,
+
+    /** Before the first block without a slab. */
+    LARGE_BLOCKS,
+
+    /** Before a budget has a limit. */
+    LIMITS,
+
+    /** Before a hardened heap hands out a block. */
+    HARDENING;
 
     /** A source of addresses that are neither read nor written. */
     private static final class UnmappedChunks implements ChunkSource {
@@ -44,83 +58,44 @@ final class Warmup {
         }
     }
 
-    /** A part that a process may never use, and that is warmed up before its first use. */
-    private enum Part {
-        SERVING,
-        TRIMMING,
-        LARGE_BLOCKS,
-        LIMITS,
-        HARDENING
-    }
+    private volatile boolean done;
 
-    /** One bit for each part that has been warmed up. */
-    private static volatile int done;
-
-    /** The parts warmed up, including the one that the lock's holder warms up now. */
-    private static int begun;
-
-    private Warmup() {}
+    /** Whether it is done, or the lock's holder is in it. */
+    private boolean begun;
 
     /**
-     * Warms up, before a heap hands out or frees a block, all that does not belong to another part.
-     */
-    static void ofServing() {
-        require(Part.SERVING);
-    }
-
-    /** Warms up before idle memory is returned. */
-    static void ofTrimming() {
-        require(Part.TRIMMING);
-    }
-
-    /** Warms up before the first block without a slab. */
-    static void ofLargeBlocks() {
-        require(Part.LARGE_BLOCKS);
-    }
-
-    /** Warms up before a budget has a limit. */
-    static void ofLimits() {
-        require(Part.LIMITS);
-    }
-
-    /** Warms up before a hardened heap hands out a block. */
-    static void ofHardening() {
-        require(Part.HARDENING);
-    }
-
-    /**
-     * Warms up a part unless that has been done. The caller holds no resource of a heap. An error
-     * thrown here has changed nothing, and the next call tries again.
+     * Executes this part unless that has been done. The caller holds no resource of a heap. An
+     * error thrown here has changed nothing, and the next call tries again.
      *
      * @throws StackOverflowError if the stack has too little room
      * @throws OutOfMemoryError if the Java heap has too little room
      */
-    private static void require(Part part) {
-        if ((done & 1 << part.ordinal()) == 0) {
-            warmUp(part);
+    void require() {
+        if (!done) {
+            synchronized (Warmup.class) {
+                warmUp();
+            }
         }
     }
 
-    @SuppressWarnings("NonAtomicOperationOnVolatileField") // written under the lock
-    private static synchronized void warmUp(Part part) {
-        int bit = 1 << part.ordinal();
-        if ((begun & bit) != 0) {
+    private void warmUp() {
+        if (begun) {
             return; // another thread was first, or this call is recursive: for a warmed-up budget
         }
         StackReserve.require();
-        begun |= bit;
+        begun = true;
         try {
-            run(part);
-            done |= bit;
+            run();
+            done = true;
         } catch (Refusal e) {
             throw new AssertionError(e); // UnmappedChunks has room
         } finally {
-            begun = begun & ~bit | done;
+            begun = done;
         }
     }
 
-    private static void run(Part part) throws Refusal {
-        switch (part) {
+    private void run() throws Refusal {
+        switch (this) {
             case SERVING -> {
                 SlabHeap.warmUpServing(new UnmappedChunks(), 4L << 20);
                 SlabHeap.warmUpServing(new UnmappedChunks(), 0);

@@ -19,9 +19,9 @@ import org.openjdk.jcstress.infra.results.L_Result;
 public class GranulesComeBackApart {
 
     private final Range range = new Range(new Chunk(1L << 40, 3 * Range.GRANULE_BYTES, true));
-    private final long mine = range.acquire(1);
-    private final long others = range.acquire(1);
-    private long taken = Range.NONE;
+    private final int mine = range.acquire(1);
+    private final int others = range.acquire(1);
+    private int taken = Range.NONE;
 
     @Actor
     public void gives() {
@@ -35,7 +35,7 @@ public class GranulesComeBackApart {
 
     @Arbiter
     public void look(L_Result r) {
-        long free = range.acquire(1);
+        int free = range.acquire(1);
         boolean apart = free != Range.NONE && free != taken && free != others && taken != others;
         r.r1 =
                 apart && taken != Range.NONE && range.acquire(1) == Range.NONE
