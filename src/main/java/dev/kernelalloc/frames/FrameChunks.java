@@ -1,5 +1,6 @@
 package dev.kernelalloc.frames;
 
+import dev.kernelalloc.heap.Budget;
 import dev.kernelalloc.heap.Chunk;
 import dev.kernelalloc.heap.ChunkSource;
 import dev.kernelalloc.heap.Retry;
@@ -59,7 +60,7 @@ public final class FrameChunks implements ChunkSource {
         long before = reserve.minimum();
         reserve.minimum(bytes).forEach(this::releaseSlab);
         try {
-            Retry retry = new Retry(own, relief(), Retry.FIRST_STEPS);
+            Retry retry = new Retry(own, budget().relief(), Retry.FIRST_STEPS);
             while (reserve.missing() > 0) {
                 try {
                     keep(made(ChunkReserve.UNIT_BYTES, Pages.HUGE_BYTES));
@@ -180,17 +181,7 @@ public final class FrameChunks implements ChunkSource {
     }
 
     @Override
-    public Retry.Remedy relief() {
-        return frames.budget().relief();
-    }
-
-    @Override
-    public boolean enter() {
-        return frames.budget().enter();
-    }
-
-    @Override
-    public void leave(boolean entered, boolean changed) {
-        frames.budget().leave(entered, changed);
+    public Budget budget() {
+        return frames.budget();
     }
 }

@@ -31,6 +31,9 @@ public final class Budget {
     /** A limit that is never reached. */
     public static final long UNLIMITED = Long.MAX_VALUE;
 
+    /** The budget of sources that charge nothing. */
+    static final Budget NONE = unlimited("none");
+
     /** An owner of memory of a budget that can release what is idle. */
     public interface Holder {
 

@@ -87,17 +87,7 @@ public final class BudgetedChunks extends ForwardingChunks {
     }
 
     @Override
-    public Retry.Remedy relief() {
-        return budget.relief();
-    }
-
-    @Override
-    public boolean enter() {
-        return budget.enter();
-    }
-
-    @Override
-    public void leave(boolean entered, boolean changed) {
-        budget.leave(entered, changed);
+    public Budget budget() {
+        return budget;
     }
 }

@@ -112,24 +112,8 @@ public interface ChunkSource {
      */
     default void prepare(long address, int stride, int strides) throws Refusal {}
 
-    /** Returns the remedies for the refusals of one request by any heap of this source. */
-    default Retry.Remedy relief() {
-        return Retry.Remedy.NONE;
+    /** Returns the budget to which chunks are charged; always the same one. */
+    default Budget budget() {
+        return Budget.NONE;
     }
-
-    /**
-     * Counts the calling thread as one that may hold memory for a moment; see {@link Budget#enter}.
-     *
-     * @return the argument for {@link #leave}
-     */
-    default boolean enter() {
-        return false;
-    }
-
-    /**
-     * Ends {@link #enter}.
-     *
-     * @param changed whether another attempt may find memory that was not there before
-     */
-    default void leave(boolean entered, boolean changed) {}
 }

@@ -82,17 +82,7 @@ public abstract class ForwardingChunks implements ChunkSource {
     }
 
     @Override
-    public Retry.Remedy relief() {
-        return source.relief();
-    }
-
-    @Override
-    public boolean enter() {
-        return source.enter();
-    }
-
-    @Override
-    public void leave(boolean entered, boolean changed) {
-        source.leave(entered, changed);
+    public Budget budget() {
+        return source.budget();
     }
 }

@@ -31,7 +31,7 @@ public final class Retry {
 
         /**
          * Executes the next step that applies to a refusal. The caller holds no resource of its
-         * heap and is not {@link ChunkSource#enter inside}: a callback may use the heap.
+         * heap and is not {@link Budget#enter inside}: a callback may use the heap.
          *
          * @return whether to try again; false if no step is left
          */

@@ -133,6 +133,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     private final HeapSettings settings;
     private final HeapListener listener;
     private final NotifyingChunks source;
+    private final Budget budget;
     private final Slabs slabs;
     private final LargeBlocks large;
     private final HighWater capacity;
@@ -184,12 +185,13 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         this.settings = settings;
         this.listener = listener;
         this.source = new NotifyingChunks(source, listener, idleTrimming);
+        this.budget = source.budget();
         this.capacity = capacity;
         this.slabs = new Slabs(this.source, settings.cacheBytes(), capacity, hardened, shuffled);
-        CacheBudget budget = new CacheBudget(settings.cacheBytes());
-        this.large = new LargeBlocks(this.source, budget, capacity, listener);
+        CacheBudget cached = new CacheBudget(settings.cacheBytes());
+        this.large = new LargeBlocks(this.source, cached, capacity, listener);
         boolean own = settings.threadCacheBytes() >= MIN_THREAD_CACHE_BYTES;
-        this.caches = new SlabCaches(own, budget, settings.threadCacheBytes());
+        this.caches = new SlabCaches(own, cached, settings.threadCacheBytes());
         this.unowned = new UnownedCaches(caches, slabs, this.source);
     }
 
@@ -548,7 +550,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     }
 
     private Retry retry() {
-        return new Retry(new IdleMemory(), source.relief(), Integer.MAX_VALUE);
+        return new Retry(new IdleMemory(), budget.relief(), Integer.MAX_VALUE);
     }
 
     /** The idle memory of this heap, reclaimed for one request. */
@@ -566,7 +568,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
                 return false;
             }
             Warmup.TRIMMING.require();
-            boolean entered = source.enter();
+            boolean entered = budget.enter();
             try {
                 if (steps++ == 0) {
                     reclaimIntoRanges(false);
@@ -574,7 +576,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
                 }
                 return slabs.releaseRanges();
             } finally {
-                source.leave(entered, true);
+                budget.leave(entered, true);
             }
         }
     }
@@ -587,7 +589,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     private long allocateInside(
             int sizeClass, long bytes, long alignment, char state, boolean anywhere)
             throws Refusal {
-        boolean entered = source.enter();
+        boolean entered = budget.enter();
         long block = 0;
         try {
             block = allocateBlock(sizeClass, bytes, alignment, state);
@@ -601,7 +603,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             }
             return block;
         } finally {
-            source.leave(entered, block != 0);
+            budget.leave(entered, block != 0);
         }
     }
 
@@ -773,11 +775,11 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
      * @return false where another thread has ended it in this instant
      */
     boolean freeBlock(Slab slab, int index, char state) {
-        boolean entered = source.enter();
+        boolean entered = budget.enter();
         try {
             return freeInside(slab, index, state);
         } finally {
-            source.leave(entered, true);
+            budget.leave(entered, true);
             if (OutstandingChunks.UNLOADABLE) {
                 ensureRegistered(); // the trim thread may have ended since a block was allocated
             }
@@ -1017,14 +1019,14 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
      */
     boolean trimIdle() {
         Warmup.TRIMMING.require();
-        boolean entered = source.enter();
+        boolean entered = budget.enter();
         try {
             synchronized (idleTrimming) {
                 returnIdle();
             }
             source.retryReleases();
         } finally {
-            source.leave(entered, true);
+            budget.leave(entered, true);
         }
         if (isWorthVisiting()) {
             return true;

@@ -159,7 +159,7 @@ enum Warmup {
         try {
             chunks.obtain(1, 1);
         } catch (Refusal e) {
-            exhaust(new Retry(Retry.Remedy.NONE, chunks.relief(), Integer.MAX_VALUE), e);
+            exhaust(new Retry(Retry.Remedy.NONE, chunks.budget().relief(), Integer.MAX_VALUE), e);
         } finally {
             chunks.release(all);
         }
