@@ -2,14 +2,15 @@ package dev.kernelalloc.heap;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** The start address of a block, as a key of a table. A key in a table never changes. */
 final class BlockKey implements Comparable<BlockKey> {
 
     /**
-     * Keys for lookups. There is a spare in case the Java heap has no room for one, since a box or
-     * an arena can be closed only once.
+     * Keys for the lookups of one table. There is a spare in case the Java heap has no room for
+     * one, since a box or an arena can be closed only once.
      */
     static final class Keys {
 
@@ -23,8 +24,27 @@ final class BlockKey implements Comparable<BlockKey> {
         /** The spare key; null while a thread looks up with it. */
         private final AtomicReference<@Nullable BlockKey> spare = new AtomicReference<>(kept);
 
-        /** Returns a key, valid until {@link #release}. */
-        BlockKey acquire(long address) {
+        /** Returns the value of an address in a table, or null. */
+        <V> @Nullable V get(Map<BlockKey, V> table, long address) {
+            BlockKey key = acquire(address);
+            try {
+                return table.get(key);
+            } finally {
+                release(key);
+            }
+        }
+
+        /** Removes an address from a table if it has that value. */
+        <V> void remove(Map<BlockKey, V> table, long address, V value) {
+            BlockKey key = acquire(address);
+            try {
+                table.remove(key, value);
+            } finally {
+                release(key);
+            }
+        }
+
+        private BlockKey acquire(long address) {
             try {
                 return new BlockKey(address);
             } catch (OutOfMemoryError e) {
@@ -32,8 +52,7 @@ final class BlockKey implements Comparable<BlockKey> {
             }
         }
 
-        /** Returns the spare, valid until {@link #release}. */
-        BlockKey acquireSpare(long address) {
+        private BlockKey acquireSpare(long address) {
             StackReserve.require(); // otherwise it might be lost forever
             BlockKey start = spare.getAndSet(null);
             while (start == null) { // for as long as another thread needs to look up
@@ -44,8 +63,7 @@ final class BlockKey implements Comparable<BlockKey> {
             return start;
         }
 
-        /** Ends the use of a key. */
-        void release(BlockKey key) {
+        private void release(BlockKey key) {
             if (key == kept) {
                 spare.set(key);
             }

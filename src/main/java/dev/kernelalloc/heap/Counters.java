@@ -53,10 +53,7 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
             }
         }
         Large apart = new Large(large.live(), large.idle(), large.held());
-        return new Counters(
-                classes,
-                apart,
-                slabs.ranges().plus(apart.live).plus(apart.free).plus(apart.quarantined));
+        return new Counters(classes, apart, slabs.ranges().plus(apart.all()));
     }
 
     /**
@@ -84,6 +81,10 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
             return new Tally(blocks, blocks * blockBytes);
         }
 
+        private Tally all() {
+            return of(live + cached + remote + free + quarantined);
+        }
+
         OfClass plus(@Nullable OfClass other) {
             return other == null
                     ? this
@@ -105,7 +106,12 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
      * @param free the chunks kept for another block
      * @param quarantined the freed blocks that are kept from use
      */
-    public record Large(Tally live, Tally free, Tally quarantined) {}
+    public record Large(Tally live, Tally free, Tally quarantined) {
+
+        private Tally all() {
+            return live.plus(free).plus(quarantined);
+        }
+    }
 
     /** Returns the blocks in use. */
     public Tally live() {
@@ -120,21 +126,6 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
     /** Returns the blocks freed by threads other than the owner, and not yet collected. */
     public Tally remote() {
         return sum(one -> one.of(one.remote));
-    }
-
-    /** Returns the free blocks in slabs, and the idle large ones. */
-    public Tally free() {
-        return large.free.plus(sum(one -> one.of(one.free)));
-    }
-
-    /** Returns the freed blocks that are kept from use. */
-    public Tally quarantined() {
-        return large.quarantined.plus(sum(one -> one.of(one.quarantined)));
-    }
-
-    /** Returns all blocks. */
-    public Tally capacity() {
-        return live().plus(cached()).plus(remote()).plus(free()).plus(quarantined());
     }
 
     private Tally sum(Function<OfClass, Tally> part) {
@@ -169,6 +160,6 @@ public record Counters(List<OfClass> classes, Large large, Tally chunks) {
 
     /** Returns the bytes of all blocks, used or not. */
     public long capacityBytes() {
-        return capacity().bytes();
+        return large.all().plus(sum(OfClass::all)).bytes();
     }
 }

@@ -6,6 +6,8 @@ import dev.kernelalloc.os.Refusal;
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
  * The engine with detection of memory errors: for tests, for debugging, and for processes whose
@@ -51,6 +53,42 @@ public final class HardenedHeap implements Blocks, Budget.Holder {
             byte pattern,
             boolean quarantine,
             boolean randomOrder) {}
+
+    /**
+     * Freed blocks that must not be reused for a while: a ring, from which a block leaves when
+     * another replaces it. Wait-free.
+     */
+    static final class Quarantine {
+
+        /** The usual number of blocks that it holds. */
+        static final int SLOTS = 1 << 10;
+
+        private final AtomicLongArray ring;
+        private final AtomicLong added = new AtomicLong();
+
+        /**
+         * Creates an empty quarantine.
+         *
+         * @param slots a power of two; 0 if no block is ever added
+         */
+        Quarantine(int slots) {
+            this.ring = new AtomicLongArray(slots);
+        }
+
+        /** Adds a block; returns the block that it replaces, or 0. */
+        long exchange(long block) {
+            return ring.getAndSet((int) added.getAndIncrement() & ring.length() - 1, block);
+        }
+
+        /** Removes the block in a slot; 0 if there is none. */
+        long remove(int slot) {
+            return ring.getAndSet(slot, 0);
+        }
+
+        int slots() {
+            return ring.length();
+        }
+    }
 
     private final SlabHeap engine;
     private final Measures measures;

@@ -152,12 +152,7 @@ final class LargeBlocks {
 
     /** Returns the block that starts there, live or ended, or null. */
     private @Nullable Large find(long address) {
-        BlockKey key = keys.acquire(address);
-        try {
-            return live.get(key);
-        } finally {
-            keys.release(key);
-        }
+        return keys.get(live, address);
     }
 
     /** Returns the live block that starts there and is raw or not, or null. */

@@ -3,8 +3,6 @@ package dev.kernelalloc.heap;
 import dev.kernelalloc.heap.Counters.Tally;
 import dev.kernelalloc.os.Refusal;
 
-import org.jspecify.annotations.Nullable;
-
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
@@ -280,22 +278,8 @@ public final class LiveBlocks implements Blocks {
         return entry;
     }
 
-    private @Nullable Entry get(long address) {
-        BlockKey key = keys.acquire(address);
-        try {
-            return entries.get(key);
-        } finally {
-            keys.release(key);
-        }
-    }
-
     private void remove(Entry entry) {
-        BlockKey key = keys.acquire(entry.block.address());
-        try {
-            entries.remove(key, entry);
-        } finally {
-            keys.release(key);
-        }
+        keys.remove(entries, entry.block.address(), entry);
     }
 
     private void end(Block block) {
@@ -336,7 +320,7 @@ public final class LiveBlocks implements Blocks {
     }
 
     private Entry find(long address, Owner owner) {
-        Entry entry = get(address);
+        Entry entry = keys.get(entries, address);
         if (entry == null) {
             throw notALiveBlock(address);
         }

@@ -580,12 +580,12 @@ public final class Slab extends SlabRemotePadding {
         this.queue = queue;
         switch (queue) {
             case NONE -> slowFreeAt(NEVER);
-            case CURRENT -> left = UNCOUNTED;
+            case CURRENT -> {
+                left = UNCOUNTED;
+                usedAtDiscard = blocks;
+            }
             case PARTIAL -> slowFreeAt(0);
             case FULL -> slowFreeAt(threshold);
-        }
-        if (queue == Queue.CURRENT) {
-            usedAtDiscard = blocks;
         }
     }
 

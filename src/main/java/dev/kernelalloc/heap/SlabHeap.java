@@ -809,8 +809,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             if (!ends) {
                 return slab.stateOf(index) == state && freeInside(slab, index, state);
             }
-            VarHandle.fullFence(); // either the closer finds the shard released, or it is closed
-            // here
+            VarHandle.fullFence(); // as above: the closer finds the shard released
         } else if (slab.freeRemotely(index, state)) {
             SlabCache own = caches.hinted(thread.threadId()); // no more: a free should be quick
             if (own != null) {

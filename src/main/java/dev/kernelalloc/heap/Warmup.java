@@ -142,7 +142,7 @@ enum Warmup {
 
     /** Executes the steps of a hardened heap with a block in hand. */
     private static void hardening() {
-        new Quarantine(1).exchange(8);
+        new HardenedHeap.Quarantine(1).exchange(8);
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment word = scratch.allocate(Long.BYTES, Long.BYTES);
             NativeMemory.word(word.address(), NativeMemory.word(word.address()));
