@@ -356,17 +356,9 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     @Override
     public void free(long address) {
         StackReserve.require();
-        Slab slab = find(address);
-        if (slab != null) {
-            int index = (int) slab.indexOf(address);
-            if (slab.stateOf(index) == Slab.RAW && freeBlock(slab, index, Slab.RAW)) {
-                return;
-            }
-        } else if (large.free(address, true)) {
-            ensureRegistered();
-            return;
+        if (!tryFreeSlowly(address, Slab.RAW)) {
+            throw notALiveBlock(address);
         }
-        throw notALiveBlock(address);
     }
 
     @Override
@@ -420,21 +412,8 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     @Override
     public void freeOwned(long address, long bytes, long alignment) {
         if (!tryFreeOwned(address)) {
-            freeOwnedSlowly(address);
-        }
-    }
-
-    private void freeOwnedSlowly(long address) {
-        StackReserve.require();
-        Slab slab = find(address);
-        if (slab != null) {
-            int index = (int) slab.indexOf(address);
-            if (slab.stateOf(index) == Slab.OWNED) {
-                freeBlock(slab, index, Slab.OWNED);
-            }
-        } else {
-            large.free(address, false);
-            ensureRegistered();
+            StackReserve.require();
+            tryFreeSlowly(address, Slab.OWNED);
         }
     }
 
@@ -527,7 +506,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         ensureRegistered(); // the source may have been so slow that this heap was found empty
         VarHandle.fullFence(); // either the closer sees the block allocated, or it is seen here
         if (closed) {
-            undoAllocate(block, state);
+            tryFreeSlowly(block & ADDRESS, state);
             if (!isEmpty()) {
                 Trimmer.register(this); // it was empty when it was closed
             }
@@ -604,16 +583,6 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             return block;
         } finally {
             budget.leave(entered, block != 0);
-        }
-    }
-
-    private void undoAllocate(long block, char state) {
-        long address = block & ADDRESS;
-        Slab slab = find(address);
-        if (slab != null) {
-            freeBlock(slab, (int) slab.indexOf(address), state);
-        } else {
-            large.free(address, state == Slab.RAW);
         }
     }
 
@@ -766,6 +735,18 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         } catch (Throwable _) {
             // the caller holds a slab
         }
+    }
+
+    /** Frees a block; false if no live block of that state starts there. */
+    private boolean tryFreeSlowly(long address, char state) {
+        Slab slab = find(address);
+        if (slab == null) {
+            boolean freed = large.free(address, state == Slab.RAW);
+            ensureRegistered();
+            return freed;
+        }
+        int index = (int) slab.indexOf(address);
+        return slab.stateOf(index) == state && freeBlock(slab, index, state);
     }
 
     /**
@@ -1168,7 +1149,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             NativeMemory.zeroByCall(
                     address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
         } catch (Throwable e) { // all, not only Error: that is less code
-            undoAllocate(address, state); // the Java heap or stack is exhausted
+            tryFreeSlowly(address, state); // the Java heap or stack is exhausted
             throw e;
         }
     }
