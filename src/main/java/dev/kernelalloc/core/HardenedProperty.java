@@ -1,8 +1,7 @@
 package dev.kernelalloc.core;
 
 import dev.kernelalloc.Hardening;
-
-import org.jspecify.annotations.Nullable;
+import dev.kernelalloc.os.StartupProperty;
 
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -10,25 +9,15 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/**
- * The system property that hardens allocators whose builders have no setting, read once, at first
- * use. A wrong value is kept as its message, so that every use reports it, and none fails in a
- * class initialiser.
- */
-public record HardenedProperty(Set<Hardening> measures, @Nullable String mistake) {
+/** The system property that hardens allocators whose builders have no setting. */
+public final class HardenedProperty extends StartupProperty<Set<Hardening>> {
 
     static final String NAME = "dev.kernelalloc.hardened";
 
-    private static volatile @Nullable HardenedProperty read;
+    private static final HardenedProperty INSTANCE = new HardenedProperty();
 
-    static HardenedProperty of(String value) {
-        try {
-            return new HardenedProperty(Set.copyOf(parse(value)), null);
-        } catch (IllegalArgumentException e) {
-            return new HardenedProperty(
-                    Set.of(),
-                    String.format(Locale.ROOT, "-D%s=%s: %s", NAME, value, e.getMessage()));
-        }
+    private HardenedProperty() {
+        super(NAME, "");
     }
 
     /**
@@ -37,28 +26,16 @@ public record HardenedProperty(Set<Hardening> measures, @Nullable String mistake
      * @throws IllegalArgumentException if that cannot be understood
      */
     public static Set<Hardening> read() {
-        HardenedProperty known = read;
-        if (known == null) {
-            known = of(System.getProperty(NAME, ""));
-            read = known;
-        }
-        if (known.mistake != null) {
-            throw new IllegalArgumentException(known.mistake);
-        }
-        return known.measures;
+        return INSTANCE.value();
     }
 
-    /**
-     * Reads a value of the property.
-     *
-     * @throws IllegalArgumentException if it is none; the text has no name of the property
-     */
-    private static Set<Hardening> parse(String value) {
+    @Override
+    protected Set<Hardening> parse(String value) {
         String text = value.strip().toLowerCase(Locale.ROOT);
         if (text.isEmpty() || text.equals("false")) {
             return Set.of();
         }
-        return text.equals("true") ? EnumSet.allOf(Hardening.class) : listed(text);
+        return Set.copyOf(text.equals("true") ? EnumSet.allOf(Hardening.class) : listed(text));
     }
 
     private static Set<Hardening> listed(String text) {

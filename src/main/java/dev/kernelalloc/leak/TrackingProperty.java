@@ -1,31 +1,19 @@
 package dev.kernelalloc.leak;
 
 import dev.kernelalloc.Tracking;
-
-import org.jspecify.annotations.Nullable;
+import dev.kernelalloc.os.StartupProperty;
 
 import java.util.Locale;
 
-/**
- * The system property that sets the tracking level of builders without a setting, read once, at
- * first use. A wrong value is kept as its message, so that every use reports it, and none fails in
- * a class initialiser.
- */
-public record TrackingProperty(Tracking level, @Nullable String mistake) {
+/** The system property that sets the tracking level of builders without a setting. */
+public final class TrackingProperty extends StartupProperty<Tracking> {
 
     public static final String NAME = "dev.kernelalloc.tracking";
 
-    private static volatile @Nullable TrackingProperty read;
+    private static final TrackingProperty INSTANCE = new TrackingProperty();
 
-    private static TrackingProperty of(String value) {
-        for (Tracking level : Tracking.values()) {
-            if (level.name().toLowerCase(Locale.ROOT).equals(value.strip())) {
-                return new TrackingProperty(level, null);
-            }
-        }
-        return new TrackingProperty(
-                Tracking.SAMPLED,
-                String.format(Locale.ROOT, "-D%s=%s: must be off, sampled or all", NAME, value));
+    private TrackingProperty() {
+        super(NAME, "sampled");
     }
 
     /**
@@ -34,14 +22,16 @@ public record TrackingProperty(Tracking level, @Nullable String mistake) {
      * @throws IllegalArgumentException if the value cannot be understood
      */
     public static Tracking read() {
-        TrackingProperty known = read;
-        if (known == null) {
-            known = of(System.getProperty(NAME, "sampled"));
-            read = known;
+        return INSTANCE.value();
+    }
+
+    @Override
+    protected Tracking parse(String value) {
+        for (Tracking level : Tracking.values()) {
+            if (level.name().toLowerCase(Locale.ROOT).equals(value.strip())) {
+                return level;
+            }
         }
-        if (known.mistake != null) {
-            throw new IllegalArgumentException(known.mistake);
-        }
-        return known.level;
+        throw new IllegalArgumentException("must be off, sampled or all");
     }
 }
