@@ -77,6 +77,22 @@ public final class OwnerText {
                 leases);
     }
 
+    /**
+     * Describes an owner whose memory is leased and whose location is not shown.
+     *
+     * @param lease takes a lease and ends it, or throws {@link IllegalStateException}
+     * @param leases the leases that are open
+     */
+    public static String shared(String name, String contents, Runnable lease, long leases) {
+        String state = "";
+        try {
+            lease.run();
+        } catch (IllegalStateException _) {
+            state = "closed, ";
+        }
+        return String.format(Locale.ROOT, "%s[%s, %s%d leases]", name, contents, state, leases);
+    }
+
     private static String named(String name, String type) {
         return type.isEmpty() ? name : name + '<' + type + '>';
     }

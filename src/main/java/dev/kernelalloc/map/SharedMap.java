@@ -4,10 +4,10 @@ import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.NativeArray;
 import dev.kernelalloc.SharedArray;
+import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.struct.StructType;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Locale;
 
 /**
  * A hash map in native memory for all threads, and the owner of that memory. Threads use it through
@@ -132,19 +132,8 @@ public final class SharedMap<V> implements AutoCloseable {
     /** Returns the number of entries, the type of a value, the leases, and whether it is closed. */
     @Override
     public String toString() {
-        long out = leases();
-        String state = "";
-        try (ArrayLease<MemorySegment> _ = memory.lease()) {
-            // leases are open
-        } catch (IllegalStateException _) {
-            state = "closed, ";
-        }
-        return String.format(
-                Locale.ROOT,
-                "SharedMap[%d × %s, %s%d leases]",
-                size,
-                type.type().getSimpleName(),
-                state,
-                out);
+        long out = leases(); // before the one that is taken here
+        String contents = size + " × " + type.type().getSimpleName();
+        return OwnerText.shared("SharedMap", contents, () -> memory.lease().close(), out);
     }
 }

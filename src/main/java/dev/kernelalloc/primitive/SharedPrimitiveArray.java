@@ -1,14 +1,13 @@
 package dev.kernelalloc.primitive;
 
-import dev.kernelalloc.ArrayLease;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.SharedArray;
+import dev.kernelalloc.core.OwnerText;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalExtent;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Supplier;
 
 /**
@@ -117,19 +116,9 @@ public final class SharedPrimitiveArray<A extends PrimitiveArray<A>> implements 
     /** Returns the class of the array, its length, the leases, and whether it is closed. */
     @Override
     public String toString() {
-        long out = leases();
-        String state = "";
-        try (ArrayLease<MemorySegment> _ = memory.lease()) {
-            // leases are open
-        } catch (IllegalStateException _) {
-            state = "closed, ";
-        }
-        return String.format(
-                Locale.ROOT,
-                "SharedPrimitiveArray[%s, %d elements, %s%d leases]",
-                kind.name(),
-                length,
-                state,
-                out);
+        long out = leases(); // before the one that is taken here
+        String contents = kind.name() + ", " + length + " elements";
+        return OwnerText.shared(
+                "SharedPrimitiveArray", contents, () -> memory.lease().close(), out);
     }
 }
