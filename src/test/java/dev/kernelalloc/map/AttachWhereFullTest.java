@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.ref.Reference;
+import java.util.function.Supplier;
 
 /** Sharing and attaching with nearly no room on the Java heap. */
 class AttachWhereFullTest {
@@ -30,7 +31,7 @@ class AttachWhereFullTest {
                         .outputOf(Owners.class, tracking.name());
         assertThat(output)
                 .containsPattern("refused: [1-9]\\d+")
-                .containsPattern("attached: [1-9]\\d+")
+                .containsPattern("served: [1-9]\\d+")
                 .contains("alive: 0");
     }
 
@@ -50,7 +51,7 @@ class AttachWhereFullTest {
         private static final int WARM_UPS = 200;
 
         private static int refused;
-        private static int attached;
+        private static int served;
 
         private Owners() {}
 
@@ -66,14 +67,14 @@ class AttachWhereFullTest {
                 Reference.reachabilityFence(spare);
                 spare = null;
                 refused = 0;
-                attached = 0;
+                served = 0;
                 for (int room = 0; room < MOST_ROOM; room++) {
                     maps(pool, room);
                     arrays(pool, room);
                 }
                 most[0] = null;
                 IO.println("refused: " + refused);
-                IO.println("attached: " + attached);
+                IO.println("served: " + served);
                 IO.println("alive: " + pool.stats().liveBlocks());
             }
         }
@@ -81,27 +82,8 @@ class AttachWhereFullTest {
         private static void maps(PoolAllocator pool, int room) {
             NativeMap<Pair> mine = NativeMap.create(pool, PAIR);
             mine.put(1, new Pair(2, 3));
-            SharedMap<Pair> shared = null;
-            Object[] filling = fillBut(room);
-            try {
-                shared = mine.share();
-            } catch (OutOfMemoryError _) {
-                refused++;
-            }
-            filling[0] = null;
-            if (shared == null) {
-                shared = mine.share();
-            }
-            NativeMap<Pair> again = null;
-            filling = fillBut(room);
-            try {
-                again = shared.attach();
-                attached++;
-            } catch (OutOfMemoryError _) {
-                refused++;
-            }
-            filling[0] = null;
-            requireEntries(again == null ? shared.attach() : again);
+            SharedMap<Pair> shared = served(room, mine::share);
+            requireEntries(served(room, shared::attach));
         }
 
         private static void requireEntries(NativeMap<Pair> map) {
@@ -113,31 +95,26 @@ class AttachWhereFullTest {
 
         private static void arrays(PoolAllocator pool, int room) {
             NativeLongArray mine = NativeLongArray.of(pool, 4, 5);
-            SharedPrimitiveArray<NativeLongArray> shared = null;
-            Object[] filling = fillBut(room);
-            try {
-                shared = mine.share();
-            } catch (OutOfMemoryError _) {
-                refused++;
-            }
-            filling[0] = null;
-            if (shared == null) {
-                shared = mine.share();
-            }
-            NativeLongArray again = null;
-            filling = fillBut(room);
-            try {
-                again = shared.attach();
-                attached++;
-            } catch (OutOfMemoryError _) {
-                refused++;
-            }
-            filling[0] = null;
-            try (NativeLongArray last = again == null ? shared.attach() : again) {
+            SharedPrimitiveArray<NativeLongArray> shared = served(room, mine::share);
+            try (NativeLongArray last = served(room, shared::attach)) {
                 if (last.get(0) != 4 || last.get(1) != 5) {
                     throw new AssertionError(last.toString());
                 }
             }
+        }
+
+        /** Asks where there is nearly no room, and once more where there is, if that is refused. */
+        private static <T> T served(int room, Supplier<T> request) {
+            T result = null;
+            Object[] filling = fillBut(room);
+            try {
+                result = request.get();
+                served++;
+            } catch (OutOfMemoryError _) {
+                refused++;
+            }
+            filling[0] = null;
+            return result == null ? request.get() : result;
         }
 
         /** Fills the Java heap, except for so many small objects. */

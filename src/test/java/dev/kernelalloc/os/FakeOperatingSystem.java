@@ -271,6 +271,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
         return List.copyOf(calls);
     }
 
+    /** What every call so far has asked for, in order. */
+    public synchronized List<Operation> operations() {
+        return calls.stream().map(Call::operation).toList();
+    }
+
     /** How often a method was called. */
     public synchronized long count(Operation operation) {
         return calls.stream().filter(call -> call.operation() == operation).count();

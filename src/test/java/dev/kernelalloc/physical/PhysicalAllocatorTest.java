@@ -42,11 +42,6 @@ class PhysicalAllocatorTest extends AllocatorContract {
         return PhysicalAllocator.create();
     }
 
-    @Override
-    protected boolean refusesSimultaneousFrees() {
-        return false;
-    }
-
     @Test
     void blocksOfAllSizesAreLockedAndNothingIsOnceTheyAreGone() {
         assumeLinux();

@@ -321,8 +321,7 @@ class PhysicalFailureTest {
         os.forgetCalls();
         MemorySegment block =
                 allocate(PhysicalRequest.ofBytes(HUGE_BYTES).atLeast(Guarantee.NEVER_MOVED));
-        assertThat(os.calls())
-                .extracting(FakeOperatingSystem.Call::operation)
+        assertThat(os.operations())
                 .containsSubsequence(
                         Operation.RESERVE,
                         Operation.COMMIT,

@@ -48,7 +48,7 @@ public abstract class AllocatorContract {
 
     /** Whether of two threads that free a raw block in the same instant one is refused. */
     protected boolean refusesSimultaneousFrees() {
-        return true;
+        return false;
     }
 
     /** Waits until earlier tests have left what these need. */

@@ -229,8 +229,7 @@ class FailurePathsTest {
         MemorySegment block = physical.allocate(8, 8);
         assertThat(os.adviceAt(block.address()))
                 .containsExactlyInAnyOrder(Advice.DONT_FORK, Advice.DONT_MERGE);
-        assertThat(os.calls())
-                .extracting(FakeOperatingSystem.Call::operation)
+        assertThat(os.operations())
                 .containsSubsequence(
                         Operation.RESERVE,
                         Operation.COMMIT,

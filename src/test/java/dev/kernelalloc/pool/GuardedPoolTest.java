@@ -27,11 +27,6 @@ class GuardedPoolTest extends AllocatorContract {
         return PackageAccess.build(PoolAllocator.builder(), new GuardedChunks());
     }
 
-    @Override
-    protected boolean refusesSimultaneousFrees() {
-        return false;
-    }
-
     @ParameterizedTest
     @CsvSource({"8, 8", "100, 4", "4096, 4096", "70000, 8", "65536, 65536", "20000000, 8"})
     @EnabledOnOs(value = OS.LINUX, disabledReason = "skipped: looks for the words of Linux")

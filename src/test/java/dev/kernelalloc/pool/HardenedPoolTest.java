@@ -9,4 +9,9 @@ class HardenedPoolTest extends AllocatorContract {
     protected KernelAllocator make() {
         return PoolAllocator.builder().hardened(true).build();
     }
+
+    @Override
+    protected boolean refusesSimultaneousFrees() {
+        return true;
+    }
 }

@@ -9,9 +9,4 @@ class PoolAllocatorTest extends AllocatorContract {
     protected KernelAllocator make() {
         return PoolAllocator.create();
     }
-
-    @Override
-    protected boolean refusesSimultaneousFrees() {
-        return false;
-    }
 }

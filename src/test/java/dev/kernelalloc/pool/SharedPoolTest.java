@@ -14,9 +14,4 @@ class SharedPoolTest extends AllocatorContract {
     protected boolean isClosable() {
         return false;
     }
-
-    @Override
-    protected boolean refusesSimultaneousFrees() {
-        return false;
-    }
 }

@@ -24,6 +24,11 @@ class SystemHeapTest extends AllocatorContract {
         return false;
     }
 
+    @Override
+    protected boolean refusesSimultaneousFrees() {
+        return true;
+    }
+
     @Test
     void whatCodeInCHasAllocatedCanBeFreedAfterAdoption() {
         PoolAllocator heap = PoolAllocator.systemHeap();

@@ -10,9 +10,4 @@ class UncachedPoolTest extends AllocatorContract {
     protected KernelAllocator make() {
         return PoolAllocator.builder().cacheBytes(0, 0).build();
     }
-
-    @Override
-    protected boolean refusesSimultaneousFrees() {
-        return false;
-    }
 }
