@@ -15,7 +15,10 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 final class FirstRange {
 
-    /** One slab for each of eight size classes. */
+    /**
+     * One slab for each of eight size classes. A large block that is aligned as a range is larger,
+     * so this range is never resized.
+     */
     static final long BYTES = 8 * Range.GRANULE_BYTES;
 
     private static final AtomicBoolean CLAIMED = new AtomicBoolean(OutstandingChunks.UNLOADABLE);

@@ -172,11 +172,15 @@ final class LargeBlocks {
     /** Ends the live block that starts there and is raw or not; false if there is none. */
     boolean free(long address, boolean raw) {
         Large large = find(address);
-        if (large == null || !large.change(State.of(raw), State.ENDED)) {
-            return false;
+        return large != null && end(large, State.of(raw));
+    }
+
+    private boolean end(Large large, State from) {
+        boolean ended = large.change(from, State.ENDED);
+        if (ended) {
+            releaseEnded(large);
         }
-        releaseEnded(large);
-        return true;
+        return ended;
     }
 
     /**
@@ -191,15 +195,12 @@ final class LargeBlocks {
 
     /** Ends a block of {@link #hold}. */
     void release(Large held) {
-        held.state = State.ENDED;
-        releaseEnded(held);
+        end(held, State.HELD);
     }
 
     /** Ends a live block that is not raw, unless it has ended already. */
     void end(Large large) {
-        if (large.change(State.OWNED, State.ENDED)) {
-            releaseEnded(large);
-        }
+        end(large, State.OWNED);
     }
 
     private void releaseEnded(Large ended) {

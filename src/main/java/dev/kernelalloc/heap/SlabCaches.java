@@ -215,7 +215,7 @@ final class SlabCaches {
 
     /** Returns a shard, by any number. */
     SlabCache shard(int number) {
-        return get(shards, number & shards.length - 1, 0);
+        return get(shards, number & shards.length - 1);
     }
 
     /** Returns the shard that holds the slabs of a class without a thread. */
@@ -242,28 +242,33 @@ final class SlabCaches {
         return own && ++shard.repeats > REPEATS_FOR_CACHE;
     }
 
-    /** Assigns the calling virtual thread a cache, if one is vacant or its owner has died. */
-    @Nullable SlabCache assign(Thread thread) {
+    /**
+     * Assigns the calling virtual thread, which holds a block, a cache; unless none is vacant or of
+     * a dead owner, or the Java heap is exhausted.
+     */
+    void assign(Thread thread) {
         long id = thread.threadId();
-        WeakReference<Thread> reference = new WeakReference<>(thread);
-        for (int i = 0; i < ofVirtualThreads.length; i++) {
-            SlabCache cache =
-                    get(ofVirtualThreads, (int) id + i & ofVirtualThreads.length - 1, limitBytes);
-            if (cache.adopt(id, reference)) {
-                enter(cache, id);
-                return cache;
+        try {
+            WeakReference<Thread> reference = new WeakReference<>(thread);
+            for (int i = 0; i < ofVirtualThreads.length; i++) {
+                SlabCache cache = get(ofVirtualThreads, (int) id + i & ofVirtualThreads.length - 1);
+                if (cache.adopt(id, reference)) {
+                    enter(cache, id);
+                    return;
+                }
             }
+        } catch (OutOfMemoryError _) {
+            // it continues to use shards
         }
-        return null;
     }
 
-    private SlabCache get(@Nullable SlabCache[] caches, int at, long bytes) {
+    private SlabCache get(@Nullable SlabCache[] caches, int at) {
         SlabCache known = (SlabCache) ELEMENT.getAcquire(caches, at);
         if (known != null) {
             return known;
         }
         SlabCache made =
-                caches == shards ? SlabCache.shard(budget) : SlabCache.vacant(budget, bytes);
+                caches == shards ? SlabCache.shard(budget) : SlabCache.vacant(budget, limitBytes);
         SlabCache other = (SlabCache) ELEMENT.compareAndExchange(caches, at, null, made);
         return other == null ? made : other;
     }

@@ -501,7 +501,8 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         try {
             block = allocateOrRetry(sizeClass, bytes, alignment, state);
         } catch (OutOfMemoryError e) {
-            throw javaHeapExhausted();
+            // The text is constant: formatting one may load classes, which could fail now.
+            throw new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
         }
         ensureRegistered(); // the source may have been so slow that this heap was found empty
         VarHandle.fullFence(); // either the closer sees the block allocated, or it is seen here
@@ -682,7 +683,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
                 long block = popFrom(shard, sizeClass, state);
                 unowned.release(shard);
                 if (earned) {
-                    assignCache(thread);
+                    caches.assign(thread);
                 }
                 if (block != 0) {
                     return block;
@@ -696,14 +697,6 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         // The block comes first: the slab, whose others are free, is sent to a shard. Not to one
         // that is busy, where the thread would miss it and create another.
         return popAndSend(refill(sizeClass), state, vacant == null ? caches.shard(first) : vacant);
-    }
-
-    private void assignCache(Thread thread) {
-        try {
-            caches.assign(thread);
-        } catch (OutOfMemoryError _) {
-            // the Java heap is exhausted: the block in hand is what counts
-        }
     }
 
     private static long popFrom(SlabCache held, int sizeClass, char state) {
@@ -1160,14 +1153,6 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
             reclaim();
             throw Blocks.closed(settings.tag());
         }
-    }
-
-    /**
-     * Returns a refusal with a constant text: formatting one may load classes, which could fail
-     * now.
-     */
-    private Refusal javaHeapExhausted() {
-        return new Refusal.OutOfMemory("the Java heap is exhausted: raise -Xmx");
     }
 
     /** Explains why an address cannot be freed. */

@@ -124,22 +124,11 @@ public final class SystemChunks implements ChunkSource {
      */
     @Override
     public Chunk resize(Chunk chunk, long bytes) throws Refusal {
-        FirstRange known = first;
-        if (known != null && known.holds(chunk)) { // a large block that was aligned as a range is
-            return moved(chunk, bytes);
-        }
         Chunk resized = new Chunk(reallocate(chunk.address(), bytes), bytes, false);
         if (bytes >= SEPARATE_MAPPING_BYTES && bytes > chunk.bytes()) {
             wantHugePages(resized);
         }
         return resized;
-    }
-
-    private Chunk moved(Chunk chunk, long bytes) throws Refusal {
-        Chunk moved = obtain(bytes, SystemHeap.MALLOC_ALIGNMENT_BYTES);
-        NativeMemory.copy(chunk.address(), moved.address(), Math.min(chunk.bytes(), bytes));
-        release(chunk);
-        return moved;
     }
 
     private long reallocate(long address, long bytes) throws Refusal {

@@ -146,20 +146,25 @@ final class UnownedCaches {
     private void sweepDead(@Nullable SlabCache[] ofThreads, boolean ending, boolean discarding) {
         for (SlabCache cache : ofThreads) {
             if (cache != null && !cache.isEnded() && cache.tryAcquireDead()) {
-                boolean ends = false;
-                try {
-                    flush(cache, discarding);
-                    ends = cache.sendAll(caches) && ending;
-                } finally {
-                    Slab dropped = cache.takeDropped();
-                    if (ends) {
-                        cache.end();
-                    } else {
-                        cache.release();
-                    }
-                    slabs.release(dropped);
-                }
+                send(cache, ending, discarding);
             }
+        }
+    }
+
+    /** Moves the slabs of a cache that the caller has acquired to the central shards. */
+    private void send(SlabCache held, boolean ending, boolean discarding) {
+        boolean ends = false;
+        try {
+            flush(held, discarding);
+            ends = held.sendAll(caches) && ending;
+        } finally {
+            Slab dropped = held.takeDropped();
+            if (ends) {
+                held.end();
+            } else {
+                held.release();
+            }
+            slabs.release(dropped);
         }
     }
 
@@ -174,12 +179,7 @@ final class UnownedCaches {
     private void sendUnreachable(@Nullable SlabCache[] ofThreads) {
         for (SlabCache cache : ofThreads) {
             if (cache != null && cache.tryAcquireUnreachable()) {
-                try {
-                    cache.flush();
-                    cache.sendAll(caches);
-                } finally {
-                    release(cache);
-                }
+                send(cache, false, false);
             }
         }
     }
