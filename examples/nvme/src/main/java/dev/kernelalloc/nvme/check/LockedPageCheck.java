@@ -1,7 +1,9 @@
 package dev.kernelalloc.nvme.check;
 
+import dev.kernelalloc.KernelAllocator;
 import dev.kernelalloc.PhysicalAllocator;
 import dev.kernelalloc.nvme.Completion;
+import dev.kernelalloc.nvme.DmaAllocator;
 import dev.kernelalloc.nvme.Namespace;
 import dev.kernelalloc.nvme.NvmeController;
 import dev.kernelalloc.nvme.PhysicalDma;
@@ -42,12 +44,34 @@ final class LockedPageCheck {
     private final QueuePair queue;
     private final Namespace namespace;
     private final PhysicalAllocator memory;
+    private final MemorySegment buffer;
 
-    private LockedPageCheck(Report report, NvmeController disk, PhysicalAllocator memory) {
+    private LockedPageCheck(Report report, NvmeController disk, Buffers buffers) {
         this.report = report;
         this.queue = disk.createQueuePair(2);
         this.namespace = disk.namespace(1);
-        this.memory = memory;
+        this.memory = buffers.tested();
+        this.buffer = buffers.buffer();
+    }
+
+    /**
+     * The buffer that the check reads into, in memory that may move, and all other data of the
+     * driver, such as the lists of pages, in memory that does not.
+     */
+    private record Buffers(PhysicalDma others, PhysicalAllocator tested, MemorySegment buffer)
+            implements DmaAllocator {
+
+        @Override
+        public KernelAllocator memory() {
+            return others.memory();
+        }
+
+        @Override
+        public long addressOf(MemorySegment segment, long offset) {
+            return buffer.asOverlappingSlice(segment).isPresent()
+                    ? tested.addressOf(segment, offset).value()
+                    : others.addressOf(segment, offset);
+        }
     }
 
     static void run(Report report, String disk) {
@@ -63,16 +87,22 @@ final class LockedPageCheck {
         PhysicalRequest request =
                 PhysicalRequest.builder().pages(PagePolicy.BASE).atLeast(guarantees).build();
         try (PhysicalDma rings = PhysicalDma.contiguous(Long.MAX_VALUE);
-                PhysicalDma buffers = PhysicalDma.of("buffers", request);
-                SysfsDevice device = SysfsDevice.open(disk);
-                NvmeController controller =
-                        NvmeController.start(device.registers(), rings, buffers)) {
-            LockedPageCheck check = new LockedPageCheck(report, controller, buffers.memory());
-            if (guarantees.contains(Guarantee.PINNED)) {
-                check.pinned();
-            } else {
-                check.locked();
+                PhysicalDma others = PhysicalDma.scattered();
+                PhysicalAllocator tested =
+                        PhysicalAllocator.builder().tag("tested").request(request).build();
+                SysfsDevice device = SysfsDevice.open(disk)) {
+            Buffers buffers =
+                    new Buffers(others, tested, tested.allocate(BUFFER_BYTES, PAGE_BYTES));
+            try (NvmeController controller =
+                    NvmeController.start(device.registers(), rings, buffers)) {
+                LockedPageCheck check = new LockedPageCheck(report, controller, buffers);
+                if (guarantees.contains(Guarantee.PINNED)) {
+                    check.pinned();
+                } else {
+                    check.locked();
+                }
             }
+            tested.free(buffers.buffer());
         }
     }
 
@@ -82,35 +112,33 @@ final class LockedPageCheck {
      * moved before the read, and whether it had after.
      */
     private void locked() {
-        MemorySegment buffer = memory.allocate(BUFFER_BYTES, PAGE_BYTES);
-        readInPlace(buffer);
+        readInPlace();
         report.note("locked: wrong bytes: 0");
-        BitSet before = takeFramesOutOfUse(buffer);
-        read(buffer);
-        BitSet after = moved(buffer);
-        long wrong = wrongBytes(buffer);
+        BitSet before = takeFramesOutOfUse();
+        read();
+        BitSet after = moved();
+        long wrong = wrongBytes();
         report.check(
                 "locked: of 16 pages moved: %d; the disk wrote to their old frames, wrong bytes: %d"
                         .formatted(before.cardinality(), wrong),
-                !before.isEmpty() && isExplained(buffer, before, after));
+                !before.isEmpty() && isExplained(before, after));
         var found = memory.verify(buffer);
-        readInPlace(buffer);
+        readInPlace();
         report.check(
                 "locked: verify() answers %s, and knows the new frames; wrong bytes: 0"
                         .formatted(found.verdict()),
                 found.drifts().size() >= before.cardinality());
-        memory.free(buffer);
     }
 
     /** Reads until no page has moved during a read, and none then holds a wrong byte. */
-    private void readInPlace(MemorySegment buffer) {
+    private void readInPlace() {
         for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
             memory.verify(buffer);
-            read(buffer);
-            BitSet moved = moved(buffer);
-            if (!isExplained(buffer, new BitSet(), moved)) {
+            read();
+            BitSet moved = moved();
+            if (!isExplained(new BitSet(), moved)) {
                 throw new IllegalStateException(
-                        "wrong bytes: %d, of pages moved: %s".formatted(wrongBytes(buffer), moved));
+                        "wrong bytes: %d, of pages moved: %s".formatted(wrongBytes(), moved));
             }
             if (moved.isEmpty()) {
                 return;
@@ -124,9 +152,9 @@ final class LockedPageCheck {
      * Whether all bytes of pages that had moved before a read are wrong, and none of pages that are
      * in place after it.
      */
-    private static boolean isExplained(MemorySegment buffer, BitSet before, BitSet after) {
+    private boolean isExplained(BitSet before, BitSet after) {
         for (int page = 0; page < PAGES; page++) {
-            long wrong = wrongBytes(buffer, page);
+            long wrong = wrongBytes(page);
             if (before.get(page) && wrong != PAGE_BYTES || !after.get(page) && wrong != 0) {
                 return false;
             }
@@ -135,30 +163,28 @@ final class LockedPageCheck {
     }
 
     private void pinned() {
-        MemorySegment buffer = memory.allocate(BUFFER_BYTES, PAGE_BYTES);
-        read(buffer);
-        report.check("pinned: wrong bytes: 0", wrongBytes(buffer) == 0);
-        int moved = takeFramesOutOfUse(buffer).cardinality();
-        read(buffer);
-        long wrong = wrongBytes(buffer);
+        read();
+        report.check("pinned: wrong bytes: 0", wrongBytes() == 0);
+        int moved = takeFramesOutOfUse().cardinality();
+        read();
+        long wrong = wrongBytes();
         report.check(
                 "pinned: of 16 pages moved: %d, wrong bytes: %d".formatted(moved, wrong),
                 moved == 0 && wrong == 0);
-        memory.free(buffer);
     }
 
-    private void read(MemorySegment buffer) {
+    private void read() {
         buffer.fill((byte) -1);
         long block = DiskMap.HOST.start() / namespace.blockBytes();
         queue.read(namespace, block, buffer, Completion.MUST_SUCCEED);
         queue.drain(TIMEOUT);
     }
 
-    private static long wrongBytes(MemorySegment buffer) {
+    private long wrongBytes() {
         return DiskPattern.wrongBytes(buffer, DiskMap.HOST.start(), DiskMap.HOST.round());
     }
 
-    private static long wrongBytes(MemorySegment buffer, int page) {
+    private long wrongBytes(int page) {
         long offset = (long) page * PAGE_BYTES;
         return DiskPattern.wrongBytes(
                 buffer.asSlice(offset, PAGE_BYTES),
@@ -167,28 +193,28 @@ final class LockedPageCheck {
     }
 
     /** Returns the pages that have moved. */
-    private BitSet takeFramesOutOfUse(MemorySegment buffer) {
+    private BitSet takeFramesOutOfUse() {
         for (int page = 0; page < PAGES; page++) {
             try {
-                Files.writeString(SOFT_OFFLINE, memory.addressOf(page(buffer, page)).toString());
+                Files.writeString(SOFT_OFFLINE, memory.addressOf(page(page)).toString());
             } catch (IOException e) {
                 // The kernel could not move the page; whether it did is checked below.
             }
         }
-        return moved(buffer);
+        return moved();
     }
 
     /** Returns the pages that are no longer where the allocator last found them. */
-    private BitSet moved(MemorySegment buffer) {
+    private BitSet moved() {
         BitSet moved = new BitSet(PAGES);
         for (int i = 0; i < PAGES; i++) {
-            MemorySegment page = page(buffer, i);
+            MemorySegment page = page(i);
             moved.set(i, !memory.inspect(page).address().equals(memory.addressOf(page)));
         }
         return moved;
     }
 
-    private static MemorySegment page(MemorySegment buffer, int page) {
+    private MemorySegment page(int page) {
         return buffer.asSlice((long) page * PAGE_BYTES, PAGE_BYTES);
     }
 }
