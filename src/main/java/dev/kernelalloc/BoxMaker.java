@@ -34,8 +34,8 @@ import java.util.function.Function;
  *       An access to a segment takes 750, an exact call of a handle 130, a call site 20.
  *   <li>{@code InlineSmallCode} ends it where a method was compiled by itself, because it is called
  *       with several types, to more than 2,500 bytes. {@link ConfinedBox#make} comes to 1,800: so
- *       zeroing is a call of the box, and the fields of a box are set by its constructor, where
- *       they need no barriers of the collector.
+ *       {@link NativeMemory#zero} is never inlined, and the fields of a box are set by its
+ *       constructor, where they need no barriers of the collector.
  *   <li>A handle has no type profile: its target must be a static method, a method of a final
  *       class, or a method of a box whose class is known.
  * </ul>
@@ -65,9 +65,6 @@ final class BoxMaker {
     /** {@link SegmentBox#make}. */
     private static final MethodHandle SEGMENT_BOX;
 
-    /** {@link ConfinedBox#clear}. */
-    private static final MethodHandle CLEAR;
-
     /** Generates the class of boxes of a type: its constructor, or null. */
     private static final MethodHandle BOX_CLASS;
 
@@ -93,11 +90,6 @@ final class BoxMaker {
                             Slab.class,
                             "tryFreeOwned",
                             MethodType.methodType(boolean.class, long.class));
-            CLEAR =
-                    own.findStatic(
-                            ConfinedBox.class,
-                            "clear",
-                            MethodType.methodType(void.class, ConfinedBox.class, long.class));
             SEGMENT_BOX =
                     own.findStatic(
                             SegmentBox.class,
@@ -114,8 +106,7 @@ final class BoxMaker {
                                     MethodHandle.class,
                                     StructType.class,
                                     Class.class,
-                                    BiFunction.class,
-                                    MethodHandle.class));
+                                    BiFunction.class));
             Function<StructType<?>, MethodHandle> constructors = new Constructors();
             struct.findStaticVarHandle(StructType.class, "boxes", Function.class)
                     .setVolatile(constructors);
@@ -158,8 +149,7 @@ final class BoxMaker {
             BiFunction<MethodHandle, Long, MethodHandle> access = new Access();
             try {
                 MethodHandle constructor =
-                        (MethodHandle)
-                                BOX_CLASS.invokeExact(type, ConfinedBox.class, access, CLEAR);
+                        (MethodHandle) BOX_CLASS.invokeExact(type, ConfinedBox.class, access);
                 return constructor == null ? ofSegmentBox(type) : constructor;
             } catch (OutOfMemoryError | LinkageError e) {
                 return ofSegmentBox(type); // slower

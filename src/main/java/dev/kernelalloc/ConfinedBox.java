@@ -121,9 +121,6 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
      */
     protected abstract long byteAlignment$();
 
-    /** Writes zeros, by a size that the JIT knows. Called for boxes that are open. */
-    protected abstract void clear$();
-
     /** Whether the memory must not be written. */
     boolean isReadOnly() {
         return false;
@@ -161,17 +158,6 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
             throw box.unusable();
         }
         return box.address + Objects.checkIndex(offset, offsets);
-    }
-
-    /**
-     * Writes zeros to a block of a slab, whose size is a multiple of 8 bytes. Blocks from elsewhere
-     * may be smaller, and are zeroed by those who allocate them.
-     */
-    static void clear(ConfinedBox<?> box, long bytes) {
-        long start = box.start();
-        if (box.slab != Slab.ABSENT) {
-            NativeMemory.zero(start, bytes + 7 & -8);
-        }
     }
 
     /** Returns the address of this box, for the thread that owns it. */
@@ -239,33 +225,25 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
                 origin = Tracked.of(blocks, address, size, LeakReport.Kind.BOX);
             }
         }
-        boolean clear = zeroed && (marks & Blocks.ZEROED) == 0;
-        ConfinedBox<?> box;
         try {
-            box =
-                    generated
-                            ? (ConfinedBox<?>)
-                                    (Object)
-                                            BoxMaker.NEW_BOX.invokeExact(
-                                                    type,
-                                                    BoxMaker.KEY,
-                                                    (Object) slab,
-                                                    (Object) origin,
-                                                    address)
-                            : SegmentBox.over(type, size, alignment, slab, origin, address, clear);
+            // Blocks from elsewhere are zeroed by those who allocate them.
+            if (zeroed && slab != Slab.ABSENT && (marks & Blocks.ZEROED) == 0) {
+                NativeMemory.zero(address, size);
+            }
+            return generated
+                    ? (ConfinedBox<?>)
+                            (Object)
+                                    BoxMaker.NEW_BOX.invokeExact(
+                                            type,
+                                            BoxMaker.KEY,
+                                            (Object) slab,
+                                            (Object) origin,
+                                            address)
+                    : new SegmentBox<>(type, size, alignment, slab, origin, address);
         } catch (Throwable e) {
             origin.freeOwned(address, size, alignment); // the Java heap or stack is exhausted
             throw e;
         }
-        if (clear && generated) {
-            try {
-                box.clear$();
-            } catch (Throwable e) {
-                box.close(); // the Java heap or stack is exhausted
-                throw e;
-            }
-        }
-        return box;
     }
 
     /** Creates a box whose members are written before they are read. */

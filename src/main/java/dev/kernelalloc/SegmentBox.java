@@ -3,7 +3,6 @@ package dev.kernelalloc;
 import dev.kernelalloc.core.BoxedBlock;
 import dev.kernelalloc.core.Origin;
 import dev.kernelalloc.heap.Slab;
-import dev.kernelalloc.os.NativeMemory;
 import dev.kernelalloc.struct.StructType;
 
 /**
@@ -26,7 +25,7 @@ final class SegmentBox<T> extends ConfinedBox<T> {
     private final boolean readOnly;
 
     /** For a block of the size of the type. */
-    private SegmentBox(
+    SegmentBox(
             StructType<T> type,
             long bytes,
             long alignment,
@@ -51,26 +50,6 @@ final class SegmentBox<T> extends ConfinedBox<T> {
         this.readOnly = block.readOnly();
     }
 
-    /**
-     * Creates a box over a new block of the size of the type.
-     *
-     * @param clear whether to write zeros, if the block is of a slab: by a call, as the JIT does
-     *     not know the size, before the box exists, which would otherwise be an object
-     */
-    static <T> SegmentBox<T> over(
-            StructType<T> type,
-            long bytes,
-            long alignment,
-            Slab slab,
-            Origin origin,
-            long address,
-            boolean clear) {
-        if (clear && slab != Slab.ABSENT) {
-            NativeMemory.zeroByCall(address, bytes);
-        }
-        return new SegmentBox<>(type, bytes, alignment, slab, origin, address);
-    }
-
     /** The constructor, with the parameters of {@link StructType#newBox}. */
     static Object make(StructType<?> type, Object key, Object slab, Object origin, long address) {
         BoxMaker.requireKey(key);
@@ -86,11 +65,6 @@ final class SegmentBox<T> extends ConfinedBox<T> {
     @Override
     protected long byteAlignment$() {
         return alignment;
-    }
-
-    @Override
-    protected void clear$() {
-        clear(this, bytes);
     }
 
     @Override

@@ -1138,9 +1138,7 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
 
     private void zero(long address, long bytes, char state) {
         try {
-            // Blocks are a multiple of the quantum, so the last bytes are never a special case.
-            NativeMemory.zeroByCall(
-                    address, bytes + SizeClasses.QUANTUM_BYTES - 1 & -SizeClasses.QUANTUM_BYTES);
+            NativeMemory.zero(address, bytes);
         } catch (Throwable e) { // all, not only Error: that is less code
             tryFreeSlowly(address, state); // the Java heap or stack is exhausted
             throw e;

@@ -6,9 +6,6 @@ import dev.kernelalloc.bulk.BulkMemory;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.function.Consumer;
 
 /**
@@ -23,22 +20,6 @@ public final class NativeMemory {
      * the data of a class, nor as a slice.
      */
     public static final MemorySegment EVERYTHING = segment(0, Long.MAX_VALUE);
-
-    @SuppressWarnings("FieldMayBeFinal") // see zeroByCall
-    private static MethodHandle zeroing;
-
-    static {
-        try {
-            zeroing =
-                    MethodHandles.lookup()
-                            .findStatic(
-                                    NativeMemory.class,
-                                    "zeroWords",
-                                    MethodType.methodType(void.class, long.class, long.class));
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
 
     private NativeMemory() {}
 
@@ -92,72 +73,54 @@ public final class NativeMemory {
     }
 
     /**
-     * Writes zeros to memory that the caller owns.
+     * Writes zeros to memory that the caller owns, by a call that HotSpot never inlines: the method
+     * has more byte code than {@code FreqInlineSize}. So a caller may be many calls deep, and does
+     * not become too large to be inlined itself: HotSpot stops inlining into a method that has come
+     * to 18,000 nodes ({@code NodeCountInliningCutoff}), and each access to a segment takes seven
+     * hundred of them.
      *
-     * <p>Few bytes word by word, in a loop. Eight stores would compile to the same code for a
-     * constant size; but HotSpot stops inlining into a method that has come to 18,000 nodes ({@code
-     * NodeCountInliningCutoff}), and each access to a segment takes seven hundred of them.
-     *
-     * @param bytes a multiple of 8
+     * @param bytes at least 0; they are rounded up to a multiple of 8, as the sizes of blocks are
      */
+    @SuppressWarnings("fallthrough")
     public static void zero(long address, long bytes) {
-        if (bytes > 8 * Long.BYTES) {
-            zeroMany(segment(address, bytes));
-            return;
-        }
-        int end = (int) bytes;
-        for (int offset = 0; offset < end; offset += Long.BYTES) {
-            EVERYTHING.set(JAVA_LONG_UNALIGNED, address + offset, 0);
-        }
-    }
-
-    /**
-     * Writes zeros to memory that the caller owns, by a call that HotSpot never inlines: it takes
-     * the handle of a field that is not final for one that may change. For callers that would
-     * become too large to be inlined themselves.
-     *
-     * @param bytes that may be written are this many, rounded up to a multiple of 8
-     */
-    public static void zeroByCall(long address, long bytes) {
-        try {
-            zeroing.invokeExact(address, bytes + 7 & -8);
-        } catch (Throwable e) {
-            throw unchecked(e);
-        }
-    }
-
-    /** Not inlined, so the nodes of these eight lines do not count. */
-    @SuppressWarnings({"fallthrough", "unused"}) // by zeroing
-    private static void zeroWords(long address, long bytes) {
-        switch (bytes > 64 ? -1 : (int) bytes >>> 3) {
+        switch (bytes > 16 * Long.BYTES ? -1 : (int) bytes + 7 >>> 3) {
+            case 16:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 120, 0);
+            case 15:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 112, 0);
+            case 14:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 104, 0);
+            case 13:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 96, 0);
+            case 12:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 88, 0);
+            case 11:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 80, 0);
+            case 10:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 72, 0);
+            case 9:
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 64, 0);
             case 8:
-                word(address + 56, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 56, 0);
             case 7:
-                word(address + 48, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 48, 0);
             case 6:
-                word(address + 40, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 40, 0);
             case 5:
-                word(address + 32, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 32, 0);
             case 4:
-                word(address + 24, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 24, 0);
             case 3:
-                word(address + 16, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 16, 0);
             case 2:
-                word(address + 8, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address + 8, 0);
             case 1:
-                word(address, 0);
+                EVERYTHING.set(JAVA_LONG_UNALIGNED, address, 0);
             case 0:
                 return;
             default:
-                zeroMany(segment(address, bytes));
+                zeroMany(segment(address, bytes + 7 & -8));
         }
-    }
-
-    private static RuntimeException unchecked(Throwable e) {
-        if (e instanceof Error error) {
-            throw error;
-        }
-        throw new AssertionError(e);
     }
 
     /** From the first size on the JIT's vectors are faster than the JDK's stub, to the second. */

@@ -17,10 +17,8 @@ import java.util.stream.Stream;
  * @param type their superclass, whose constructor has the parameters of {@link StructType#newBox}
  * @param access turns {@code (MemorySegment, long offset, …)} into {@code (type, long offset, …)},
  *     which accepts as many offsets, from 0 on
- * @param clear {@code (type, long bytes)}, which writes zeros
  */
-record BoxBase(
-        Class<?> type, BiFunction<MethodHandle, Long, MethodHandle> access, MethodHandle clear) {
+record BoxBase(Class<?> type, BiFunction<MethodHandle, Long, MethodHandle> access) {
 
     /**
      * Whether a class can be a box and a view of a struct at once: no method of the interface, not

@@ -22,7 +22,6 @@ import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.CallSite;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
@@ -75,7 +74,6 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         CONSTRUCTOR,
         BYTE_SIZE,
         BYTE_ALIGNMENT,
-        CLEAR,
         TYPE,
         GET_VIEW,
         AS_SEGMENT,
@@ -90,7 +88,6 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
         builder.withMethodBody(INIT_NAME, TypeCode.INIT_BOX, 0, new Writer(Method.CONSTRUCTOR));
         add(builder, "byteSize$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_SIZE);
         add(builder, "byteAlignment$", ClassFile.ACC_PROTECTED, CD_long, Method.BYTE_ALIGNMENT);
-        add(builder, "clear$", ClassFile.ACC_PROTECTED, CD_void, Method.CLEAR);
         add(builder, "type", ClassFile.ACC_PUBLIC, STRUCT_TYPE, Method.TYPE);
         if (model.isView()) {
             builder.withInterfaceSymbols(desc(model.type()), desc(StructView.class));
@@ -136,11 +133,6 @@ final class BoxCode extends AccessorCode implements Consumer<ClassBuilder> {
                 }
                 case BYTE_SIZE -> code.loadConstant(model.layout().byteSize()).lreturn();
                 case BYTE_ALIGNMENT -> code.loadConstant(model.layout().byteAlignment()).lreturn();
-                case CLEAR -> {
-                    long bytes = model.layout().byteSize();
-                    invoke(code.aload(0), MethodHandles.insertArguments(base.clear(), 1, bytes));
-                    code.return_();
-                }
                 case TYPE -> {
                     access.load(code, model.structType(), StructType.class);
                     code.areturn();

@@ -550,16 +550,14 @@ public abstract class StructType<T> {
      * @param base its superclass, whose constructor has the parameters of {@link #newBox}
      * @param access turns {@code (MemorySegment, long offset, …)} into {@code (base, long offset,
      *     …)}, for as many offsets from 0 on
-     * @param clear {@code (base, long bytes)}, which writes zeros
      * @return its constructor; null where the struct has no boxes of its own
      */
     @SuppressWarnings("unused") // by the package of boxes
     private static @Nullable MethodHandle boxClass(
             StructType<?> type,
             Class<?> base,
-            BiFunction<MethodHandle, Long, MethodHandle> access,
-            MethodHandle clear) {
-        return ClassGenerator.generateBox(type.model, new BoxBase(base, access, clear));
+            BiFunction<MethodHandle, Long, MethodHandle> access) {
+        return ClassGenerator.generateBox(type.model, new BoxBase(base, access));
     }
 
     final StructModel model() {

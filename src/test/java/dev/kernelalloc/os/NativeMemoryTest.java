@@ -7,6 +7,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.classfile.Attributes;
+import java.lang.classfile.ClassFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -15,11 +19,13 @@ import java.util.List;
 
 class NativeMemoryTest {
 
+    private static final int BYTES = 1024;
+
     private long address;
 
     @BeforeEach
     void allocate() throws Refusal {
-        address = Platform.current().calloc(64);
+        address = Platform.current().calloc(BYTES);
     }
 
     @AfterEach
@@ -59,5 +65,41 @@ class NativeMemoryTest {
             assertThat(seen).isEmpty();
         }
         assertThat(seen).containsExactly(7L);
+    }
+
+    @Test
+    void zero_ofAnySize_writesTheWordsOfThoseBytesAlone() {
+        MemorySegment memory = NativeMemory.segment(address, BYTES);
+        for (int bytes = 0; bytes <= BYTES - 16; bytes++) {
+            memory.fill((byte) -1);
+
+            NativeMemory.zero(address + 8, bytes);
+
+            int end = 8 + (bytes + 7 & -8);
+            assertThat(memory.asSlice(0, 8).toArray(ValueLayout.JAVA_BYTE)).containsOnly(-1);
+            assertThat(
+                            memory.asSlice(8, end - 8)
+                                    .mismatch(MemorySegment.ofArray(new byte[end - 8])))
+                    .as("%d bytes", bytes)
+                    .isEqualTo(-1);
+            assertThat(memory.asSlice(end).toArray(ValueLayout.JAVA_BYTE)).containsOnly(-1);
+        }
+    }
+
+    /** {@code FreqInlineSize}: what is larger is called, whatever the caller. */
+    @Test
+    void zero_hasMoreByteCodeThanHotSpotInlines() throws IOException {
+        try (InputStream code = NativeMemory.class.getResourceAsStream("NativeMemory.class")) {
+            assertThat(ClassFile.of().parse(code.readAllBytes()).methods())
+                    .filteredOn(method -> method.methodName().equalsString("zero"))
+                    .singleElement()
+                    .satisfies(
+                            zero ->
+                                    assertThat(
+                                                    zero.findAttribute(Attributes.code())
+                                                            .orElseThrow()
+                                                            .codeLength())
+                                            .isBetween(326, 8000));
+        }
     }
 }
