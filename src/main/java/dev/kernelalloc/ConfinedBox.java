@@ -178,13 +178,16 @@ public abstract non-sealed class ConfinedBox<T> implements NativeBox<T> {
     }
 
     private RuntimeException unusable() {
-        return owner == null
+        Thread user = owner; // which may close this box meanwhile
+        return user == null
                 ? new IllegalStateException(this + " can no longer be used" + origin.closedAt())
                 : new WrongThreadException(
                         String.format(
                                 Locale.ROOT,
-                                "%s can only be used by its owner, not by %s",
+                                "wrong thread: %s is confined to %s, not %s; use it there, or"
+                                        + " hand it over with detach()",
                                 this,
+                                user,
                                 Thread.currentThread()));
     }
 

@@ -51,9 +51,6 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
 
     private static final long FIRST_CAPACITY = 4;
 
-    /** Leaves room for the arithmetic; no machine has that much memory. */
-    private static final long MAX_CAPACITY = Long.MAX_VALUE / 4;
-
     private final StructType<MemorySegment> slot;
     private final KernelAllocator allocator;
 
@@ -151,15 +148,21 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
 
     private static NativeArray<MemorySegment> allocate(
             KernelAllocator allocator, StructType<MemorySegment> slot, long capacity) {
-        if (capacity < 0 || capacity > MAX_CAPACITY) {
+        if (capacity < 0 || capacity > maxCapacity(slot)) {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "capacity=%d is negative or too large: at most %d entries",
+                            "capacity=%d is negative or too large: at most %d entries of %d bytes",
                             capacity,
-                            MAX_CAPACITY));
+                            maxCapacity(slot),
+                            slot.byteSize()));
         }
         return NativeArray.zeroed(allocator, slot, LongTable.slots(capacity));
+    }
+
+    /** Leaves room for slots without an entry; no machine has that much memory. */
+    private static long maxCapacity(StructType<MemorySegment> slot) {
+        return Long.MAX_VALUE / 2 / slot.byteSize();
     }
 
     // ---- adding -------------------------------------------------------------------------------
@@ -228,14 +231,16 @@ public abstract class NativeMap<V> extends MapEntries<V> implements AutoCloseabl
         if (additional < 0) {
             throw new IllegalArgumentException("additional=" + additional + " is negative");
         }
-        if (additional > MAX_CAPACITY - size) {
+        if (additional > maxCapacity(slot) - size) {
             throw new IllegalArgumentException(
                     String.format(
                             Locale.ROOT,
-                            "additional=%d with size=%d is too large: at most %d entries",
+                            "additional=%d with size=%d is too large: at most %d entries of %d"
+                                    + " bytes",
                             additional,
                             size,
-                            MAX_CAPACITY));
+                            maxCapacity(slot),
+                            slot.byteSize()));
         }
         if (additional > capacity() - size) {
             rebuild(size + additional, true);

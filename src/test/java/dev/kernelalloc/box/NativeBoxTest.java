@@ -155,6 +155,13 @@ class NativeBoxTest {
                         .withThrowableThat()
                         .withCauseInstanceOf(WrongThreadException.class);
             }
+            assertThat(other.submit(box::close))
+                    .failsWithin(java.time.Duration.ofMinutes(5))
+                    .withThrowableThat()
+                    .havingCause()
+                    .withMessageStartingWith("wrong thread: NativeBox<Point>[")
+                    .withMessageContaining(
+                            "confined to " + Thread.currentThread() + ", not Thread");
             assertThat(other.submit(box::toString).get()).contains("of another thread");
             assertThat(box.get()).isEqualTo(new Point(1, 2));
         }

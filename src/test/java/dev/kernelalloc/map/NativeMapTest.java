@@ -513,15 +513,20 @@ class NativeMapTest {
     @Test
     @DisplayName("Sizes that cannot be are refused with their values")
     void create_impossibleSizes_areRefused() {
-        for (long capacity : new long[] {-1, Long.MAX_VALUE, Long.MAX_VALUE / 5}) {
+        for (long capacity : new long[] {-1, Long.MAX_VALUE, Long.MAX_VALUE / 5, 1L << 60}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(
-                            () -> NativeMap.withCapacity(PoolAllocator.shared(), CELL, capacity));
+                            () -> NativeMap.withCapacity(PoolAllocator.shared(), CELL, capacity))
+                    .withMessageStartingWith("capacity=%d is negative or too large", capacity);
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> records.reserve(-1))
                 .withMessage("additional=-1 is negative");
-        assertThatIllegalArgumentException().isThrownBy(() -> records.reserve(Long.MAX_VALUE));
+        for (long additional : new long[] {Long.MAX_VALUE, 1L << 60}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> records.reserve(additional))
+                    .withMessageStartingWith("additional=%d with size=3 is too large", additional);
+        }
         StructType<Growing> growing = StructType.of(MethodHandles.lookup(), Growing.class);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NativeMap.create(growing))
