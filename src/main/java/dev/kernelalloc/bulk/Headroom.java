@@ -34,6 +34,9 @@ public final class Headroom {
      */
     public static void require() {
         descend(FRAMES, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+        if (isMuchFree()) {
+            return; // at most first uses: the pages of the pieces would cost milliseconds
+        }
         byte[][] pieces = new byte[PIECES][];
         taken = pieces;
         try {
@@ -43,6 +46,16 @@ public final class Headroom {
         } finally {
             taken = null;
         }
+    }
+
+    /**
+     * Whether a look is enough. Free memory includes the ends of regions that no object fits in, so
+     * a quarter of the heap must be free.
+     */
+    private static boolean isMuchFree() {
+        Runtime runtime = Runtime.getRuntime();
+        long free = runtime.freeMemory();
+        return free >= 4L * PIECES * PIECE_BYTES && free >= runtime.totalMemory() / 4;
     }
 
     private static long descend(

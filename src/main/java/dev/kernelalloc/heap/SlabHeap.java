@@ -225,20 +225,23 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
     }
 
     private void exercise() throws Refusal {
-        long[] blocks = new long[300]; // more than one slab of 512 bytes, and of 300 KiB
-        for (long bytes : new long[] {512, 300 << 10}) {
-            for (int i = 0; i < blocks.length; i++) {
-                blocks[i] = allocate(bytes, 8, false);
-            }
-            for (int i = 0; i < blocks.length; i += 2) {
-                Slab slab = find(blocks[i]);
-                slab.freeRemotely((int) slab.indexOf(blocks[i]), Slab.RAW);
-            }
-            for (int i = 1; i < blocks.length; i += 2) {
-                free(blocks[i]);
-            }
-            allocateFromAny(SizeClasses.of(bytes, 8), Slab.RAW);
+        exercise(512, 130); // a slab of these has 128 blocks
+        exercise(300 << 10, 20); // 3 blocks; and more than the caches keep
+    }
+
+    private void exercise(long bytes, int count) throws Refusal {
+        long[] blocks = new long[count];
+        for (int i = 0; i < count; i++) {
+            blocks[i] = allocate(bytes, 8, false);
         }
+        for (int i = 0; i < count; i += 2) {
+            Slab slab = find(blocks[i]);
+            slab.freeRemotely((int) slab.indexOf(blocks[i]), Slab.RAW);
+        }
+        for (int i = 1; i < count; i += 2) {
+            free(blocks[i]);
+        }
+        allocateFromAny(SizeClasses.of(bytes, 8), Slab.RAW);
     }
 
     // ---- the fast path --------------------------------------------------------------------------
