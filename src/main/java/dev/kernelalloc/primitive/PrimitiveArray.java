@@ -165,7 +165,7 @@ public abstract sealed class PrimitiveArray<A extends PrimitiveArray<A>> impleme
     public final long mismatch(A other) {
         requireAccess();
         other.requireAccess();
-        long bytes = BulkMemory.mismatchByWords(segment, other.segment()); // may be files
+        long bytes = BulkMemory.mismatch(segment, other.segment());
         return bytes < 0 ? bytes : bytes >> kind().format().shift();
     }
 

@@ -98,18 +98,18 @@ class BulkMemoryTest {
         assertThat(Arrays.mismatch(actual, expected)).isEqualTo(-1);
     }
 
-    @DisplayName("A comparison by words finds what the JDK's does, at each offset and size")
+    @DisplayName("A comparison finds what the JDK's does, at each offset and size")
     @Test
-    void mismatchByWords_atAnyOffset_equalsTheJdks() {
+    void mismatch_ofAnySize_equalsTheJdks() {
         byte[] bytes = random(100);
         for (int size = 0; size <= bytes.length; size++) {
             MemorySegment one = MemorySegment.ofArray(bytes.clone()).asSlice(0, size);
             MemorySegment other = MemorySegment.ofArray(bytes.clone());
-            assertThat(BulkMemory.mismatchByWords(one, other)).isEqualTo(one.mismatch(other));
-            assertThat(BulkMemory.mismatchByWords(other, one)).isEqualTo(other.mismatch(one));
+            assertThat(BulkMemory.mismatch(one, other)).isEqualTo(one.mismatch(other));
+            assertThat(BulkMemory.mismatch(other, one)).isEqualTo(other.mismatch(one));
             for (int at = 0; at < size; at++) {
                 other.set(ValueLayout.JAVA_BYTE, at, (byte) ~bytes[at]);
-                assertThat(BulkMemory.mismatchByWords(one, other)).isEqualTo(at);
+                assertThat(BulkMemory.mismatch(one, other)).isEqualTo(at);
                 other.set(ValueLayout.JAVA_BYTE, at, bytes[at]);
             }
         }
