@@ -44,7 +44,7 @@ import java.util.concurrent.Callable;
 final class ProfileCommand implements Callable<Integer> {
 
     @Parameters(paramLabel = "PID", description = "The process id of the JVM.")
-    private String pid;
+    private Pid pid;
 
     @Option(
             names = "--allocator",
@@ -62,7 +62,7 @@ final class ProfileCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (RunningJvm jvm = RunningJvm.attach(pid)) {
+        try (RunningJvm jvm = RunningJvm.attach(pid.text())) {
             Map<String, AllocatorMXBean> allocators = jvm.allocators(only);
             if (pprof == null) {
                 print(jvm, allocators);

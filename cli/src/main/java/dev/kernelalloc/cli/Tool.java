@@ -108,6 +108,7 @@ public final class Tool implements Runnable {
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .registerConverter(ByteCount.class, ByteCount::parse)
                 .registerConverter(Duration.class, Seconds::parse)
+                .registerConverter(Pid.class, Pid::parse)
                 .setParameterExceptionHandler((e, _) -> misused(e))
                 .setExecutionExceptionHandler((e, line, _) -> explained(e, line));
     }

@@ -38,7 +38,7 @@ import java.util.concurrent.Callable;
 final class TopCommand implements Callable<Integer> {
 
     @Parameters(paramLabel = "PID", description = "The process id of the JVM.")
-    private String pid;
+    private Pid pid;
 
     @Option(
             names = "--sites",
@@ -70,7 +70,7 @@ final class TopCommand implements Callable<Integer> {
                     spec.commandLine(), "--sites and --times must be at least 0");
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (RunningJvm jvm = RunningJvm.attach(pid)) {
+        try (RunningJvm jvm = RunningJvm.attach(pid.text())) {
             for (int look = 0; times == 0 || look < times; look++) {
                 if (look > 0) {
                     Thread.sleep(interval);

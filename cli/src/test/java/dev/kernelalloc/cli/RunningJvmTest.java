@@ -153,4 +153,15 @@ class RunningJvmTest {
             assertThat(result.err()).isNotEmpty();
         }
     }
+
+    @Test
+    @DisplayName("What is no process id is wrong usage")
+    void attach_noProcessId_isWrongUsage() {
+        for (String id : List.of("0", "-7", "abc", "12345678901")) {
+            ToolProcess.Result result = ToolProcess.runHere("profile", id);
+            assertThat(result.exitCode()).as(id).isEqualTo(Tool.USAGE);
+        }
+        assertThat(ToolProcess.runHere("top", "0").err())
+                .contains("'0' is no process id: jps lists the JVMs of a user");
+    }
 }
