@@ -16,7 +16,6 @@ import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
 import net.jqwik.api.lifecycle.AfterContainer;
-import net.jqwik.api.lifecycle.BeforeContainer;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -43,16 +42,11 @@ class StatsLawsTest {
 
     private static final String HARDENED = "hardened";
     private static final long ALIGNMENT = 8;
-    private static Workers workers;
-
-    @BeforeContainer
-    static void startWorkers() {
-        workers = new Workers();
-    }
+    private static final Workers WORKERS = new Workers();
 
     @AfterContainer
     static void endWorkers() {
-        workers.close();
+        WORKERS.close();
     }
 
     @Property(edgeCases = EdgeCasesMode.NONE)
@@ -87,7 +81,7 @@ class StatsLawsTest {
         for (List<Turn> round : rounds) {
             List<List<Runnable>> each = Workers.nothing();
             round.forEach(turn -> each.get(turn.worker).add(() -> take(allocator, turn, alive)));
-            workers.runTogether(each);
+            WORKERS.runTogether(each);
             AllocatorStats now = allocator.stats();
             requireSums(now);
             requireLive(allocator, before, now, List.copyOf(alive));
@@ -101,7 +95,7 @@ class StatsLawsTest {
             allocator.close();
             // What stands in the caches of threads that are alive goes with their next calls.
             for (int worker = 0; worker < Workers.COUNT; worker++) {
-                workers.run(
+                WORKERS.run(
                         worker,
                         () ->
                                 assertThatIllegalStateException()

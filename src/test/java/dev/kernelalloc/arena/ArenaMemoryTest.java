@@ -15,6 +15,7 @@ import dev.kernelalloc.os.FakeOperatingSystem;
 import dev.kernelalloc.os.FakeOperatingSystem.Operation;
 import dev.kernelalloc.testing.LinuxProcess;
 import dev.kernelalloc.testing.PageMoves;
+import dev.kernelalloc.testing.Refusals;
 
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -26,7 +27,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** Where the memory of an arena comes from, and that it goes back there whatever happens. */
@@ -211,16 +211,7 @@ class ArenaMemoryTest {
     /** Every call of the system, refused once, at every moment of the life of an arena. */
     @TestFactory
     Stream<DynamicTest> aRefusalAtAnyMomentLosesNothing() {
-        return Stream.of(Operation.values())
-                .filter(operation -> !operation.name().endsWith("FREE"))
-                .flatMap(
-                        operation ->
-                                IntStream.rangeClosed(1, 12)
-                                        .mapToObj(
-                                                nth ->
-                                                        DynamicTest.dynamicTest(
-                                                                operation + " #" + nth,
-                                                                () -> use(operation, nth))));
+        return Refusals.atEachMoment(Operation.refusable(), 12, ArenaMemoryTest::use);
     }
 
     private static void use(Operation operation, int nth) {

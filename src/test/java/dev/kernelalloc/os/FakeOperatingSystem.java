@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.IntPredicate;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * An operating system for tests: its memory is real, everything else is simulated and can be set.
@@ -75,7 +76,16 @@ public final class FakeOperatingSystem implements OperatingSystem {
         UNPIN,
         HELD_PINS,
         LOCKED_MAPPINGS,
-        PIN_BUDGET
+        PIN_BUDGET;
+
+        /** Returns the operations that can be refused. */
+        public static Stream<Operation> refusable() {
+            return Stream.of(values()).filter(Operation::isRefusable);
+        }
+
+        private boolean isRefusable() {
+            return this != FREE && this != ALIGNED_FREE;
+        }
     }
 
     /**
@@ -148,7 +158,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
 
     /** The same with a refusal of the test's choice. */
     public synchronized Refusing refuse(Operation operation, Supplier<? extends Refusal> refusal) {
-        if (operation == Operation.FREE || operation == Operation.ALIGNED_FREE) {
+        if (!operation.isRefusable()) {
             throw new IllegalArgumentException(operation + " cannot be refused");
         }
         Refusing answer = new Refusing(refusal);
@@ -159,6 +169,11 @@ public final class FakeOperatingSystem implements OperatingSystem {
     /** Ends {@link #refuse}. */
     public synchronized void allow(Operation operation) {
         refusing.remove(operation);
+    }
+
+    /** Ends every {@link #refuse}. */
+    public synchronized void allowAll() {
+        refusing.clear();
     }
 
     /** The most that may be locked, in bytes. */

@@ -17,6 +17,7 @@ import dev.kernelalloc.os.OperatingSystem.HugeAllowance;
 import dev.kernelalloc.os.OperatingSystem.MemoryGroup;
 import dev.kernelalloc.os.Refusal;
 import dev.kernelalloc.testing.Await;
+import dev.kernelalloc.testing.Refusals;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
@@ -34,7 +35,6 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** Blocks by request on a system that refuses, lacks or moves things as a test wants it. */
@@ -69,9 +69,7 @@ class PhysicalFailureTest {
 
     @AfterEach
     void nothingIsLost() {
-        Stream.of(Operation.values())
-                .filter(operation -> !operation.name().endsWith("FREE"))
-                .forEach(os::allow);
+        os.allowAll();
         physical.close();
         os.assertNothingLeaked();
         assertThat(os.lockedBytes()).isZero();
@@ -91,17 +89,11 @@ class PhysicalFailureTest {
 
     @TestFactory
     Stream<DynamicTest> aRefusalOfAnyCallAtAnyMomentLosesNothing() {
-        return Stream.of(Operation.values())
-                .filter(operation -> !operation.name().endsWith("FREE"))
-                .filter(operation -> operation != Operation.UNPIN) // a pin that does not end stays
-                .flatMap(
-                        operation ->
-                                IntStream.rangeClosed(1, 8)
-                                        .mapToObj(
-                                                nth ->
-                                                        DynamicTest.dynamicTest(
-                                                                operation + " #" + nth,
-                                                                () -> useAll(operation, nth))));
+        return Refusals.atEachMoment(
+                Operation.refusable()
+                        .filter(operation -> operation != Operation.UNPIN), // it would stay pinned
+                8,
+                this::useAll);
     }
 
     private void useAll(Operation operation, int nth) {

@@ -24,6 +24,7 @@ import dev.kernelalloc.physical.PhysicalAddress;
 import dev.kernelalloc.physical.PhysicalAddressException;
 import dev.kernelalloc.physical.PhysicalRequest;
 import dev.kernelalloc.struct.StructType;
+import dev.kernelalloc.testing.Refusals;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DynamicTest;
@@ -41,7 +42,6 @@ import java.lang.invoke.MethodHandles;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** Whatever the system refuses, at whatever moment: an explained exception, and nothing lost. */
@@ -72,9 +72,7 @@ class FailurePathsTest {
 
     @AfterEach
     void nothingIsLost() {
-        Stream.of(Operation.values())
-                .filter(operation -> !operation.name().endsWith("FREE"))
-                .forEach(os::allow);
+        os.allowAll();
         pool.close();
         systemHeap.close();
         physical.close();
@@ -295,16 +293,7 @@ class FailurePathsTest {
     /** Every call of the system, refused once, at every moment of every use. */
     @TestFactory
     Stream<DynamicTest> aRefusalOfAnyCallAtAnyMomentLosesNothing() {
-        return Stream.of(Operation.values())
-                .filter(operation -> !operation.name().endsWith("FREE"))
-                .flatMap(
-                        operation ->
-                                IntStream.rangeClosed(1, 6)
-                                        .mapToObj(
-                                                nth ->
-                                                        DynamicTest.dynamicTest(
-                                                                operation + " #" + nth,
-                                                                () -> useAll(operation, nth))));
+        return Refusals.atEachMoment(Operation.refusable(), 6, FailurePathsTest::useAll);
     }
 
     private static void useAll(Operation operation, int nth) {

@@ -14,7 +14,6 @@ import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
 import net.jqwik.api.lifecycle.AfterContainer;
-import net.jqwik.api.lifecycle.BeforeContainer;
 
 import java.util.List;
 
@@ -34,26 +33,21 @@ class PoolStateMachineTest {
      */
     record History(List<Burst> bursts, boolean closedEarly) {}
 
-    private static Workers workers;
-
-    @BeforeContainer
-    static void startWorkers() {
-        workers = new Workers();
-    }
+    private static final Workers WORKERS = new Workers();
 
     @AfterContainer
     static void endWorkers() {
-        workers.close();
+        WORKERS.close();
     }
 
     @Property(edgeCases = EdgeCasesMode.NONE)
     void aPoolDoesWhatItsModelDoes(@ForAll("twentyHistories") List<History> histories) {
-        histories.forEach(history -> replay(history, new PoolModel(workers, false)));
+        histories.forEach(history -> replay(history, new PoolModel(WORKERS, false)));
     }
 
     @Property(edgeCases = EdgeCasesMode.NONE)
     void aHardenedPoolDoesWhatItsModelDoes(@ForAll("fourHistories") List<History> histories) {
-        histories.forEach(history -> replay(history, new PoolModel(workers, true)));
+        histories.forEach(history -> replay(history, new PoolModel(WORKERS, true)));
     }
 
     private static void replay(History history, PoolModel model) {
