@@ -81,7 +81,7 @@ import java.util.function.Consumer;
  * <p>Locking counts against {@code RLIMIT_MEMLOCK} unless the process has {@code CAP_IPC_LOCK};
  * over the limit an {@link AllocationException} of reason {@link
  * AllocationException.Reason#LOCK_LIMIT} is thrown. Only Linux shows physical addresses, to a
- * process that had {@code CAP_SYS_ADMIN} in the first user namespace when the allocator was
+ * process that had {@code CAP_SYS_ADMIN} in the initial user namespace when the allocator was
  * created; everything else works without. Memory is never executable. A child made by fork(2) does
  * not inherit it by default. The kernel does not merge it with equal pages, unless the whole
  * process requests that later (prctl(2), {@code PR_SET_MEMORY_MERGE}).

@@ -81,7 +81,7 @@ final class PageMapEntry {
                         pageAddress,
                         entry,
                         "is present, but the kernel shows its frame number as 0 to a process"
-                            + " without CAP_SYS_ADMIN in the first user namespace: run as root or"
+                            + " without CAP_SYS_ADMIN in the initial user namespace: run as root or"
                             + " with that capability (docker: --cap-add SYS_ADMIN)");
             }
             if ((entry & ZERO_PAGE) != 0) {
