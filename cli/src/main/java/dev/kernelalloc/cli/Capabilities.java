@@ -71,7 +71,7 @@ record Capabilities(long mask) {
                         .orElse(0L));
     }
 
-    /** Whether this process is in the first user namespace, or there is no such thing. */
+    /** Whether this process is in the initial user namespace, or there is no such thing. */
     static boolean countEverywhere(Host host) {
         return host.link("/proc/self/ns/user")
                 .orElse(INITIAL_USER_NAMESPACE)

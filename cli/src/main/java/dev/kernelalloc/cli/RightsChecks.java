@@ -54,7 +54,7 @@ final class RightsChecks {
                         "user id %s, %s",
                         effective,
                         first
-                                ? "in the first user namespace"
+                                ? "in the initial user namespace"
                                 : "in a user namespace of its own, where rights over the machine's"
                                         + " memory are not available"),
                 "/proc/self/status, /proc/self/ns/user",
