@@ -28,7 +28,7 @@ public final class BulkMemory {
     /** The most that is done between two polls: 20 to 100 µs, and more where pages are new. */
     public static final int PIECE_BYTES = 1 << 20;
 
-    /** What is compared before a look whether there was a difference. */
+    /** The bytes between two looks for a difference. */
     private static final int COMPARED_BYTES = 512;
 
     /** The same as a variable: see "Keeping the poll". */
@@ -218,7 +218,7 @@ public final class BulkMemory {
      *
      * <p>Word by word, as the memory may be a mapped file that another process truncates. The JDK
      * compares in a stub in which such a fault ends the JVM (seen with JDK 25); an access of a word
-     * throws an {@link InternalError}. Of long parts in the cache it takes 1.7 times as long.
+     * throws an {@link InternalError}. Long parts in the cache take 1.7 times as long.
      *
      * @return how many bytes before it are equal; -1 where all are
      * @throws IndexOutOfBoundsException when the parts do not lie within their segments

@@ -57,7 +57,7 @@ public abstract class StartupProperty<T> {
         }
     }
 
-    /** What was found when the property was read. */
+    /** The outcome of reading the property. */
     private sealed interface Reading<T> {
         T value();
     }

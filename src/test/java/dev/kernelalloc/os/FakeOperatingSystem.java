@@ -286,7 +286,7 @@ public final class FakeOperatingSystem implements OperatingSystem {
         return List.copyOf(calls);
     }
 
-    /** What every call so far has asked for, in order. */
+    /** The requests of all calls so far, in order. */
     public synchronized List<Operation> operations() {
         return calls.stream().map(Call::operation).toList();
     }

@@ -46,7 +46,7 @@ class TruncatedFileTest {
         assertThat(result.exitCode()).as(result.output()).isZero();
     }
 
-    /** What lies in the file. */
+    /** The contents of the file. */
     enum Compared {
         NUMBERS,
         TEXT
