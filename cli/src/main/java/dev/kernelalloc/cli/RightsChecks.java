@@ -44,21 +44,21 @@ final class RightsChecks {
     private static Finding user(Host host) {
         String ids = host.field("/proc/self/status", "Uid:").orElse("");
         String effective = ids.isEmpty() ? "unknown" : ids.split("\\s+")[1];
-        boolean first = Capabilities.countEverywhere(host);
+        boolean initial = Capabilities.countEverywhere(host);
         return new Finding(
                 Topic.RIGHTS,
                 "user",
-                ids.isEmpty() ? State.UNKNOWN : first ? State.OK : State.WARN,
+                ids.isEmpty() ? State.UNKNOWN : initial ? State.OK : State.WARN,
                 String.format(
                         Locale.ROOT,
                         "user id %s, %s",
                         effective,
-                        first
+                        initial
                                 ? "in the initial user namespace"
                                 : "in a user namespace of its own, where rights over the machine's"
                                         + " memory are not available"),
                 "/proc/self/status, /proc/self/ns/user",
-                first ? List.of() : List.of("docker run --userns=host"));
+                initial ? List.of() : List.of("docker run --userns=host"));
     }
 
     private static Finding capabilities(Host host) {
@@ -71,20 +71,20 @@ final class RightsChecks {
             }
         }
         boolean told = host.field("/proc/self/status", "CapEff:").isPresent();
-        boolean first = Capabilities.countEverywhere(host);
+        boolean initial = Capabilities.countEverywhere(host);
         return new Finding(
                 Topic.RIGHTS,
                 "capabilities",
-                !told ? State.UNKNOWN : missing.isEmpty() && first ? State.OK : State.WARN,
+                !told ? State.UNKNOWN : missing.isEmpty() && initial ? State.OK : State.WARN,
                 told
-                        ? effective + (first ? "" : ", but over its own user namespace alone")
+                        ? effective + (initial ? "" : ", but over its own user namespace alone")
                         : "unknown",
                 "/proc/self/status CapEff",
-                remedies(missing, first));
+                remedies(missing, initial));
     }
 
-    private static List<String> remedies(List<String> missing, boolean first) {
-        if (!first) {
+    private static List<String> remedies(List<String> missing, boolean initial) {
+        if (!initial) {
             return List.of("docker run --userns=host");
         }
         if (missing.isEmpty()) {
@@ -114,7 +114,7 @@ final class RightsChecks {
             return frame == 0
                     ? pageMap(
                             State.BAD,
-                            "it opens, but frame numbers read 0: CAP_SYS_ADMIN in the first user"
+                            "it opens, but frame numbers read 0: CAP_SYS_ADMIN in the initial user"
                                     + " namespace is missing")
                     : pageMap(
                             State.OK,
