@@ -18,7 +18,9 @@ import java.util.Objects;
  * <p><b>Keeping the poll.</b> A JIT may drop the poll of a counted loop, one whose stride is a
  * constant: C2 strip-mines it, and polls once in {@code LoopStripMiningIter} = 1,000 iterations,
  * here once a gibibyte. So the size of a piece is read from a field that is not final, which the
- * JIT must take for a variable; the loops below are not counted, and each iteration polls.
+ * JIT must take for a variable; the loops of pieces are not counted, and each iteration polls. A
+ * comparison is a counted loop, of 512 bytes an iteration: strip-mined, it polls once in half a
+ * mebibyte.
  *
  * <p><b>Atomicity.</b> All arguments are checked before the first byte is written. If another
  * thread closes one of the segments during the operation, the pieces before that are written.

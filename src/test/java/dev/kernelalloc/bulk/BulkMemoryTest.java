@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 class BulkMemoryTest {
 
@@ -101,17 +102,28 @@ class BulkMemoryTest {
     @DisplayName("A comparison finds what the JDK's does, at each offset and size")
     @Test
     void mismatch_ofAnySize_equalsTheJdks() {
-        byte[] bytes = random(100);
-        for (int size = 0; size <= bytes.length; size++) {
-            MemorySegment one = MemorySegment.ofArray(bytes.clone()).asSlice(0, size);
-            MemorySegment other = MemorySegment.ofArray(bytes.clone());
-            assertThat(BulkMemory.mismatch(one, other)).isEqualTo(one.mismatch(other));
-            assertThat(BulkMemory.mismatch(other, one)).isEqualTo(other.mismatch(one));
-            for (int at = 0; at < size; at++) {
-                other.set(ValueLayout.JAVA_BYTE, at, (byte) ~bytes[at]);
-                assertThat(BulkMemory.mismatch(one, other)).isEqualTo(at);
-                other.set(ValueLayout.JAVA_BYTE, at, bytes[at]);
-            }
+        byte[] bytes = random(1100);
+        IntStream fewWords = IntStream.rangeClosed(0, 100);
+        IntStream atVectors = IntStream.of(511, 512, 513, 520, 1023, 1024, 1025, 1100);
+        IntStream.concat(fewWords, atVectors).forEach(size -> compare(bytes, size));
+    }
+
+    /** At another offset in each segment, and with a difference at each place. */
+    private static void compare(byte[] bytes, int size) {
+        MemorySegment one = MemorySegment.ofArray(bytes.clone()).asSlice(0, size);
+        MemorySegment other = MemorySegment.ofArray(bytes.clone());
+        MemorySegment moved = MemorySegment.ofArray(new byte[bytes.length + 3]);
+        MemorySegment.copy(one, 0, moved, 3, size);
+        assertThat(BulkMemory.mismatch(one, other)).isEqualTo(one.mismatch(other));
+        assertThat(BulkMemory.mismatch(other, one)).isEqualTo(other.mismatch(one));
+        assertThat(BulkMemory.mismatch(one, 0, moved, 3, size)).isEqualTo(-1);
+        for (int at = 0; at < size; at++) {
+            other.set(ValueLayout.JAVA_BYTE, at, (byte) ~bytes[at]);
+            moved.set(ValueLayout.JAVA_BYTE, 3 + at, (byte) ~bytes[at]);
+            assertThat(BulkMemory.mismatch(one, other)).isEqualTo(at);
+            assertThat(BulkMemory.mismatch(one, 0, moved, 3, size)).isEqualTo(at);
+            other.set(ValueLayout.JAVA_BYTE, at, bytes[at]);
+            moved.set(ValueLayout.JAVA_BYTE, 3 + at, bytes[at]);
         }
     }
 
