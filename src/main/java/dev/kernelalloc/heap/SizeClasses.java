@@ -13,8 +13,10 @@ import dev.kernelalloc.bulk.Alignment;
  * on a size. Either way the size is a multiple of the alignment, and so is the address of every
  * block in a slab that starts at a multiple of {@link #MAX_ALIGNMENT_BYTES}.
  *
- * <p>The mapping is arithmetic, not a table: the JIT reduces it to a constant if the request is
- * one. It is a single formula without a branch, since varying sizes would mispredict it.
+ * <p>{@link #of} is arithmetic: the JIT reduces it to a constant if the request is one. It is a
+ * single formula without a branch, since varying sizes would mispredict it. {@link #ofAny} looks
+ * sizes up to 16 KiB up in a table of bytes instead, after one test that refuses whatever is
+ * invalid, too: fewer instructions where the size varies.
  */
 public final class SizeClasses {
 

@@ -590,8 +590,8 @@ public final class Slab extends SlabRemotePadding {
     }
 
     /**
-     * Rebuilds the free list of all free blocks from the states, after a race of two frees broke
-     * it.
+     * Rebuilds the free list of all free blocks from the states, should its head not be one. The
+     * protocol excludes that; if it did happen, blocks would be lost, and none handed out twice.
      */
     void relist() {
         int free = 0;

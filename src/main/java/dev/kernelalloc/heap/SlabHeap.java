@@ -52,7 +52,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * bits, when it drains the stack, and then collects the blocks of those groups by their states. A
  * slab is thus on at most one stack, and it is there, or about to be, while {@code remote} is not
  * NONE. A block counts as used until it is collected, so a slab with a remote free in flight is
- * never empty and never released.
+ * never empty and never released. No step between the CAS and the post creates an object or calls
+ * out, and {@link StackReserve} comes before the first: a thread cannot end in between.
  *
  * <p><b>Detached slabs.</b> A slab moves between caches only while detached. Its holder has changed
  * {@code remote} from NONE to PENDING, so no other thread posts the slab, and has cleared its
@@ -65,7 +66,9 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * <p><b>Concurrent frees of one block</b> may both succeed if one is the owner's: its check and its
  * plain store enclose the other thread's CAS. The block is free once all the same, as collecting
- * trusts the states alone. Two remote frees meet at the CAS, and one is rejected.
+ * trusts the states alone. The free list stays whole: the owner's store comes after that CAS in the
+ * order of stores to the element, and any later CAS finds no RAW there. Two remote frees meet at
+ * the CAS, and one is rejected.
  *
  * <p><b>Hints.</b> {@link SlabHints} may be stale. A slab found by thread is used if its {@code
  * user} is the thread's id, which only the thread itself writes, and withdraws when the slab stops
@@ -94,11 +97,20 @@ import java.util.concurrent.ThreadLocalRandom;
  *   <li>{@code owner} in free: equal to the thread's id only if the thread itself wrote it. The
  *       same holds for {@code user} in allocate, which is read opaquely so that it is not hoisted
  *       from a loop, and where a box is closed.
+ *   <li>the hint tables: a larger one is stored behind a release fence, and its elements are loaded
+ *       by its reference, in an order that every processor keeps that the JVM runs on, as it does
+ *       for final fields.
  *   <li>elements of the hint tables: final fields of a slab are visible with its reference, and
  *       {@code owner} and {@code user} are 0, or written by the reader.
  *   <li>{@code link} in free: read opaquely. The caller holds the block, so whatever made it RAW
  *       happens before.
  *   <li>lists of a shard that is not held: hints, in {@link SlabCache#mayHave} alone.
+ *   <li>{@link SlabCache#uses} of a shard, and the number from which a new thread looks for a dead
+ *       cache: heuristics, any value will do.
+ *   <li>whether a slab is empty, in {@link #sweepClosed}: what it misses is left to the trim
+ *       thread.
+ *   <li>states, queue and reserved bytes of a slab in {@link Slab#count}: an estimate while the
+ *       slab is used.
  * </ul>
  *
  * <p><b>Waiting.</b> No thread waits for another. A shard or range that is busy is skipped, and
@@ -187,12 +199,24 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
         this.source = new NotifyingChunks(source, listener, idleTrimming);
         this.budget = source.budget();
         this.capacity = capacity;
-        this.slabs = new Slabs(this.source, settings.cacheBytes(), capacity, hardened, shuffled);
+        this.slabs =
+                new Slabs(
+                        this.source,
+                        settings.cacheBytes(),
+                        largerSlabBytes(settings.threadCacheBytes()),
+                        capacity,
+                        hardened,
+                        shuffled);
         CacheBudget cached = new CacheBudget(settings.cacheBytes());
         this.large = new LargeBlocks(this.source, cached, capacity, listener);
         boolean own = settings.threadCacheBytes() >= MIN_THREAD_CACHE_BYTES;
         this.caches = new SlabCaches(own, cached, settings.threadCacheBytes());
         this.unowned = new UnownedCaches(caches, slabs, this.source);
+    }
+
+    /** Slabs are not enlarged under a small limit, or in locked memory: those caches are small. */
+    private static long largerSlabBytes(long threadCacheBytes) {
+        return threadCacheBytes <= MIN_THREAD_CACHE_BYTES ? 0 : threadCacheBytes / SLABS_OF_A_CACHE;
     }
 
     /** Executes each step of serving blocks once; see {@link Warmup}. */
@@ -774,9 +798,12 @@ public final class SlabHeap extends SlabHints implements Blocks, Budget.Holder {
                 slab.owner(thread.threadId());
             }
             cache.push(slab, index);
-            flushIfRequestedSince(cache, thread, slab);
-            slabs.release(cache.takeDropped());
-            VarHandle.fullFence(); // either the closer finds the block, or it is closed here
+            flushIfRequestedSince(cache, thread, slab); // its fence is for the closer, too:
+            Slab dropped = cache.takeDropped(); // either it finds the block, or it is closed here
+            if (dropped != null) {
+                slabs.release(dropped);
+                VarHandle.fullFence(); // or the slab
+            }
         } else if (cache.shard && cache.tryAcquire()) {
             boolean ends = slab.cache == cache && slab.stateOf(index) == state;
             if (ends) {

@@ -17,19 +17,32 @@ record SlabShape(int sizeClass, int stride, int lead, int granules, int blocks) 
     /** The number of blocks that a slab has if they fit. */
     private static final int MIN_BLOCKS = 8;
 
-    /** Returns the smallest slab that leaves at most 1/32 of it unused, or else the best. */
-    static SlabShape of(int sizeClass, ChunkSource source) {
+    /**
+     * The same where memory is not scarce: a slab that is filled and emptied in turns takes three
+     * slow calls each time, whatever its size.
+     */
+    private static final int MIN_BLOCKS_OF_LARGER = 16;
+
+    /**
+     * Returns the smallest slab that has enough blocks and leaves at most 1/32 of it unused, or
+     * else the best.
+     *
+     * @param enlargedBytes the most bytes for which a slab is enlarged to {@value
+     *     #MIN_BLOCKS_OF_LARGER} blocks
+     */
+    static SlabShape of(int sizeClass, ChunkSource source, long enlargedBytes) {
         int bytes = SizeClasses.bytes(sizeClass);
         int stride = source.strideOf(bytes);
         SlabShape best = cut(sizeClass, stride, source.leadOf(bytes), granulesFor(stride));
         for (int granules = best.granules + 1; granules <= MAX_GRANULES; granules++) {
-            if (best.blocks >= MIN_BLOCKS && best.unused() * 32 <= best.bytes()) {
+            SlabShape next = cut(sizeClass, stride, best.lead, granules);
+            int enough = next.bytes() <= enlargedBytes ? MIN_BLOCKS_OF_LARGER : MIN_BLOCKS;
+            if (best.blocks >= enough && best.unused() * 32 <= best.bytes()) {
                 break;
             }
-            SlabShape larger = cut(sizeClass, stride, best.lead, granules);
-            if (larger.unused() * best.bytes() < best.unused() * larger.bytes()
-                    || best.blocks < MIN_BLOCKS && larger.wastesNoMoreThan(best)) {
-                best = larger;
+            if (next.unused() * best.bytes() < best.unused() * next.bytes()
+                    || best.blocks < enough && next.wastesNoMoreThan(best)) {
+                best = next;
             }
         }
         return best;

@@ -29,6 +29,7 @@ final class Slabs {
             FieldHandle.of(MethodHandles.lookup(), "ranges", Range[].class);
 
     private final ChunkSource source;
+    private final long largerSlabBytes;
     private final boolean guarded;
     private final boolean shuffled;
 
@@ -49,6 +50,7 @@ final class Slabs {
     /**
      * Creates an empty set of slabs.
      *
+     * @param largerSlabBytes the size to which slabs are enlarged for the sake of speed
      * @param capacity counts their blocks
      * @param guarded whether slabs record the requested size of each block
      * @param shuffled whether blocks are handed out in random order
@@ -56,11 +58,13 @@ final class Slabs {
     Slabs(
             ChunkSource source,
             long idleLimitBytes,
+            long largerSlabBytes,
             HighWater capacity,
             boolean guarded,
             boolean shuffled) {
         this.source = source;
         this.idleLimitBytes = idleLimitBytes;
+        this.largerSlabBytes = largerSlabBytes;
         this.capacity = capacity;
         this.guarded = guarded;
         this.shuffled = shuffled;
@@ -122,7 +126,7 @@ final class Slabs {
     private SlabShape shape(int sizeClass) {
         SlabShape known = shapes[sizeClass];
         if (known == null) {
-            known = SlabShape.of(sizeClass, source);
+            known = SlabShape.of(sizeClass, source, largerSlabBytes);
             shapes[sizeClass] = known; // a record: its fields are visible with its reference
         }
         return known;

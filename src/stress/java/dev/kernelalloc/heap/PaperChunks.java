@@ -57,7 +57,7 @@ final class PaperChunks implements ChunkSource {
 
     /** Creates a slab of 64 blocks whose first ones are raw; it is in no list of the cache. */
     static Slab slabOf(SlabCache cache, int raw) {
-        SlabShape shape = SlabShape.of(CLASS, new PaperChunks());
+        SlabShape shape = SlabShape.of(CLASS, new PaperChunks(), 0);
         Slab slab = new Slab(shape, FIRST_ADDRESS, true, false, new int[0]);
         cache.attach(slab);
         cache.makeCurrent(slab);

@@ -70,6 +70,43 @@ class SizeClassesTest {
     }
 
     @Test
+    void theTableHasTheClassesOfTheFormula() {
+        forRequests(
+                (size, alignment) -> {
+                    int byTable = SizeClasses.ofAny(size, alignment);
+                    if (byTable != SizeClasses.of(size, alignment)) {
+                        throw new AssertionError(size + "@" + alignment + " got " + byTable);
+                    }
+                });
+    }
+
+    @Test
+    void noClassIsOfAnInvalidRequestOrOneTooLarge() {
+        long[] sizes = {Long.MIN_VALUE, -1, 0, 1, 64, SizeClasses.MAX_BYTES, Long.MAX_VALUE};
+        for (long alignment : new long[] {Long.MIN_VALUE, -8, -1, 0, 3, 24, 65, 100_000}) {
+            for (long size : sizes) {
+                assertNoClass(size, alignment);
+            }
+        }
+        for (long alignment = 1; alignment > 0; alignment *= 2) {
+            assertNoClass(-1, alignment);
+            assertNoClass(Long.MIN_VALUE, alignment);
+            assertNoClass(SizeClasses.MAX_BYTES + 1, alignment);
+            assertNoClass(Long.MAX_VALUE, alignment);
+            if (alignment > SizeClasses.MAX_ALIGNMENT_BYTES) {
+                assertNoClass(0, alignment);
+                assertNoClass(64, alignment);
+            }
+        }
+    }
+
+    private static void assertNoClass(long size, long alignment) {
+        assertThat(SizeClasses.ofAny(size, alignment))
+                .as("%d@%d", size, alignment)
+                .isEqualTo(SizeClasses.NONE);
+    }
+
+    @Test
     void whatIsAMultipleOfALargeAlignmentWastesNothing() {
         for (long alignment = 8; alignment <= SizeClasses.MAX_ALIGNMENT_BYTES; alignment *= 2) {
             for (long size = alignment; size <= 8 * alignment; size += alignment) {
@@ -103,14 +140,29 @@ class SizeClassesTest {
     @Test
     void slabsLeaveLittleUnused() {
         ChunkSource source = new SystemChunks(dev.kernelalloc.os.Platform.current());
-        for (int sizeClass = 0; sizeClass < SizeClasses.COUNT; sizeClass++) {
-            SlabShape shape = SlabShape.of(sizeClass, source);
-            long bytes = (long) shape.granules() * Range.GRANULE_BYTES;
-            long used = (long) shape.blocks() * SizeClasses.bytes(sizeClass);
-            assertThat(bytes - used)
-                    .as("unused in a slab of blocks of %d bytes", SizeClasses.bytes(sizeClass))
-                    .isBetween(0L, bytes / 8);
+        for (long enlargedBytes : new long[] {0, 512 << 10, 2 << 20}) {
+            for (int sizeClass = 0; sizeClass < SizeClasses.COUNT; sizeClass++) {
+                SlabShape shape = SlabShape.of(sizeClass, source, enlargedBytes);
+                long bytes = (long) shape.granules() * Range.GRANULE_BYTES;
+                long used = (long) shape.blocks() * SizeClasses.bytes(sizeClass);
+                assertThat(bytes - used)
+                        .as("unused in a slab of blocks of %d bytes", SizeClasses.bytes(sizeClass))
+                        .isBetween(0L, bytes / 8);
+            }
         }
+    }
+
+    @Test
+    void aSlabIsEnlargedToSixteenBlocksWhereThatIsAllowed() {
+        ChunkSource source = new SystemChunks(dev.kernelalloc.os.Platform.current());
+        int largest = SizeClasses.of(64 << 10, 8);
+        for (int sizeClass = 0; sizeClass <= largest; sizeClass++) {
+            assertThat(SlabShape.of(sizeClass, source, 1 << 20).blocks())
+                    .isGreaterThanOrEqualTo(16);
+        }
+        SlabShape small = SlabShape.of(largest, source, 512 << 10);
+        assertThat(small).isEqualTo(SlabShape.of(largest, source, 0));
+        assertThat(small.blocks()).isEqualTo(8);
     }
 
     private static long roundUp(long size, long alignment) {

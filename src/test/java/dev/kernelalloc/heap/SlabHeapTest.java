@@ -259,7 +259,7 @@ class SlabHeapTest {
                     .get();
             int oneClass = SizeClasses.of(40, 8);
             assertThat(heap.counters().cachedBytes())
-                    .isLessThanOrEqualTo(SlabShape.of(oneClass, new SystemChunks(os)).bytes());
+                    .isLessThanOrEqualTo(SlabShape.of(oneClass, new SystemChunks(os), 0).bytes());
             other.submit(heap::trim).get();
             assertThat(heap.counters().capacityBytes()).isZero();
         }

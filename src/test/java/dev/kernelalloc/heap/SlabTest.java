@@ -12,6 +12,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Label;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.IntRange;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -35,7 +36,7 @@ class SlabTest {
         return Combinators.combine(
                         Arbitraries.integers().between(0, SizeClasses.COUNT - 1),
                         Arbitraries.longs().between(1, 1L << 40).map(granule -> granule << 16))
-                .as((sizeClass, address) -> slab(SlabShape.of(sizeClass, CHUNKS), address));
+                .as((sizeClass, address) -> slab(SlabShape.of(sizeClass, CHUNKS, 0), address));
     }
 
     @Property(tries = 2000)
@@ -55,7 +56,7 @@ class SlabTest {
     @Label("every block of every class has its index, and its neighbours' bytes have none")
     void indexOf_everyBlockOfEveryClass_isItsNumber() {
         for (int sizeClass = 0; sizeClass < SizeClasses.COUNT; sizeClass++) {
-            Slab slab = slab(SlabShape.of(sizeClass, CHUNKS), 1L << 40);
+            Slab slab = slab(SlabShape.of(sizeClass, CHUNKS, 0), 1L << 40);
             for (int i = 0; i < slab.blocks(); i++) {
                 assertThat(slab.indexOf(slab.blockAt(i))).isEqualTo(i);
                 assertThat(slab.has(slab.indexOf(slab.blockAt(i) + 1))).isFalse();
@@ -69,13 +70,25 @@ class SlabTest {
     @Property(tries = 200)
     @Label("odd strides, shifted by any number of places, are exact too")
     void indexOf_ofAnyStride_isExact(
-            @ForAll("strides") int stride, @ForAll long any, @ForAll int block) {
-        SlabShape shape = new SlabShape(0, stride, 0, 1, 1 + (block & 63));
-        Slab slab = slab(shape, 1L << 40);
-        long offset = any - slab.first;
-        boolean starts = offset >= 0 && offset % stride == 0 && offset / stride < slab.blocks();
-        assertThat(slab.has(slab.indexOf(any))).isEqualTo(starts);
-        assertThat(slab.indexOf(slab.blockAt(slab.blocks() - 1))).isEqualTo(slab.blocks() - 1);
+            @ForAll("strides") int stride,
+            @ForAll long any,
+            @ForAll @IntRange(min = -2, max = 2) int near,
+            @ForAll @IntRange(min = 1, max = 64) int blocks) {
+        Slab slab = slab(new SlabShape(0, stride, 0, 1, blocks), 1L << 40);
+        assertIsExact(slab, any);
+        for (int block = -1; block <= blocks; block++) {
+            assertIsExact(slab, slab.blockAt(block) + near);
+        }
+    }
+
+    private static void assertIsExact(Slab slab, long address) {
+        long offset = address - slab.first;
+        long block = Math.floorDiv(offset, slab.stride);
+        boolean starts = offset % slab.stride == 0 && block >= 0 && block < slab.blocks();
+        assertThat(slab.has(slab.indexOf(address))).isEqualTo(starts);
+        if (starts) {
+            assertThat(slab.indexOf(address)).isEqualTo(block);
+        }
     }
 
     @Provide
@@ -89,7 +102,7 @@ class SlabTest {
     @Property(tries = 50)
     @Label("blocks in random order are all blocks, once")
     void pop_whereShuffled_isEveryBlockOnce(@ForAll("slabs") Slab like) {
-        SlabShape shape = SlabShape.of(like.sizeClass, CHUNKS);
+        SlabShape shape = SlabShape.of(like.sizeClass, CHUNKS, 0);
         Slab slab = new Slab(shape, like.address, true, true, UNGUARDED);
         slab.checkInvariants();
         Set<Long> seen = new HashSet<>();
@@ -105,7 +118,7 @@ class SlabTest {
     @Example
     @Label("a block is zeros until it was used, and not again")
     void pop_ofAUsedBlock_isNotZeros() {
-        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS), 1L << 40);
+        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS, 0), 1L << 40);
         long first = slab.pop(Slab.RAW);
         assertThat(first & Blocks.ZEROED).isEqualTo(Blocks.ZEROED);
         slab.push(0);
@@ -116,7 +129,7 @@ class SlabTest {
     @Example
     @Label("a broken free list is made anew from the states")
     void relist_ofABrokenList_findsEveryFreeBlock() {
-        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS), 1L << 40);
+        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS, 0), 1L << 40);
         IntStream.range(0, 10).forEach(_ -> slab.pop(Slab.RAW));
         slab.push(3);
         slab.head = Slab.RAW; // what a list shows that leads into a live block
@@ -129,7 +142,7 @@ class SlabTest {
     @Property(tries = 200)
     @Label("a current slab is not counted until it is one no longer")
     void place_afterCurrent_countsWhatIsUsed(@ForAll long seed, @ForAll("sizes") int operations) {
-        Slab slab = slab(SlabShape.of(SizeClasses.of(512, 8), CHUNKS), 1L << 40);
+        Slab slab = slab(SlabShape.of(SizeClasses.of(512, 8), CHUNKS, 0), 1L << 40);
         Random random = new Random(seed);
         Deque<Integer> live = new ArrayDeque<>();
         live.add((int) slab.indexOf(slab.pop(Slab.OWNED) & Blocks.ADDRESS));
@@ -162,7 +175,7 @@ class SlabTest {
     @Example
     @Label("a block that two threads have freed is collected once")
     void collect_ofABlockFreedTwice_losesNone() {
-        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS), 1L << 40);
+        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS, 0), 1L << 40);
         IntStream.range(0, 100).forEach(_ -> slab.pop(Slab.RAW));
         for (int index : new int[] {5, 7, 9, 7, 11}) {
             slab.change(index, Slab.RAW, Slab.REMOTE);
@@ -176,7 +189,7 @@ class SlabTest {
     @Example
     @Label("what a racing free has added for a block that is live again is passed over")
     void collect_ofALiveBlock_leavesItLive() {
-        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS), 1L << 40);
+        Slab slab = slab(SlabShape.of(SizeClasses.of(64, 8), CHUNKS, 0), 1L << 40);
         IntStream.range(0, 100).forEach(_ -> slab.pop(Slab.RAW));
         slab.addRemote(4);
         slab.change(6, Slab.RAW, Slab.REMOTE);
