@@ -179,6 +179,7 @@ void run_churn(void) {
 
 #define MIXES_LIVE_BYTES (24ul << 20)
 #define MIXES_TURNOVERS 3
+#define MIXES_WARMING_SHARE 8 /* as in Java, where it compiles */
 #define MIXES_LEAST_BYTES 16
 #define MIXES_SETTLE_MILLIS 1000
 #define MIXES_MOST_BLOCKS (MIXES_LIVE_BYTES / MIXES_LEAST_BYTES + 1)
@@ -190,15 +191,15 @@ typedef struct {
     uint32_t size;
 } Sized;
 
-static double worst_of_mixes(Random *random, Sized *blocks, double start) {
+static double worst_of_mixes(Random *random, Sized *blocks, size_t most, double start) {
     uint32_t count = 0;
     size_t live = 0;
     double worst = 0;
     for (size_t i = 0; i < sizeof mixes_shifts / sizeof *mixes_shifts; i++) {
         uint32_t least = MIXES_LEAST_BYTES << mixes_shifts[i];
-        for (size_t allocated = 0; allocated < MIXES_TURNOVERS * MIXES_LIVE_BYTES;) {
+        for (size_t allocated = 0; allocated < MIXES_TURNOVERS * most;) {
             uint32_t size = (least + below(random, 3 * least)) & -8;
-            while (live + size > MIXES_LIVE_BYTES) {
+            while (live + size > most) {
                 uint32_t at = below(random, count);
                 live -= blocks[at].size;
                 use(read_and_free(blocks[at].block));
@@ -210,22 +211,24 @@ static double worst_of_mixes(Random *random, Sized *blocks, double start) {
             allocated += size;
         }
         double resident = resident_mebibytes() - start;
-        double ratio = resident * (1 << 20) / MIXES_LIVE_BYTES;
+        double ratio = resident * (1 << 20) / most;
         worst = ratio > worst ? ratio : worst;
     }
     while (count > 0) {
         use(read_and_free(blocks[--count].block));
     }
+    trim_allocator();
+    sleep_millis(MIXES_SETTLE_MILLIS);
     return worst;
 }
 
 void run_mixes(void) {
     Random random = random_of(0);
     Sized *blocks = table(MIXES_MOST_BLOCKS * sizeof *blocks);
-    worst_of_mixes(&random, blocks, 0);
-    trim_allocator();
-    sleep_millis(MIXES_SETTLE_MILLIS);
-    print_figure("SPREAD", worst_of_mixes(&random, blocks, resident_mebibytes()));
+    worst_of_mixes(&random, blocks, MIXES_LIVE_BYTES / MIXES_WARMING_SHARE, 0);
+    double start = resident_mebibytes();
+    print_figure("SPREAD", worst_of_mixes(&random, blocks, MIXES_LIVE_BYTES, start));
+    print_figure("TRIMMED", resident_mebibytes() - start);
 }
 
 /* ---- waste ----------------------------------------------------------------------------------- */

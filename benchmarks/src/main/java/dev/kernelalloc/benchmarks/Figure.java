@@ -26,6 +26,10 @@ public enum Figure {
     SPREAD("×"),
     /** Resident memory that came with ten times as many threads. */
     GROWN("MiB"),
+    /** Resident memory that came with each thread. */
+    OF_A_THREAD("KiB"),
+    /** Java heap that came with each thread. */
+    HEAP_OF_A_THREAD("KiB"),
     /** Resident memory over the start while everything is alive. */
     RESIDENT("MiB"),
     /** Throughput of two threads over that of one, by the same ratio for a loop of arithmetic. */

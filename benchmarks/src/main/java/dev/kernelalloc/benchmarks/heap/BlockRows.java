@@ -126,8 +126,12 @@ final class BlockRows {
                     oneBlock(size, size, false, allocators)
                             .contest(
                                     Peer.RAW,
-                                    new Bars(Bar.atMost(0.25), Bar.atMost(1.5), Bar.REPORTED),
+                                    new Bars(Bar.atMost(0.25), Bar.atMost(1.5), Bar.atMost(0.4)),
                                     ALIGNING));
+        }
+        for (Work work : List.of(ring(64, allocators), burst(64, allocators))) {
+            Bars bars = new Bars(Bar.REPORTED, Bar.atMost(2), Bar.REPORTED);
+            rows.addAll(work.contest(Peer.RAW, bars, FAST));
         }
         for (long size : new long[] {4 << 10, 16 << 10, 64 << 10}) {
             rows.addAll(pages(ring(size, allocators), FAST));

@@ -21,10 +21,12 @@ final class RetainedRows {
             List.of("-Xms1536m", "-Xmx1536m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC");
 
     private static final Bar WITHOUT_TRIM = Bar.atMost(64);
-    private static final Bar WITH_TRIM = Bar.atMost(16);
+    private static final Bar WITH_TRIM = Bar.atMost(8);
 
     /** One page that each of the later threads left behind would be ten times this. */
     private static final Bar NO_GROWTH = Bar.atMost(4);
+
+    private static final String IDLE = "each of 200 idle threads";
 
     private static final List<Peer> POOLS =
             List.of(Peer.NETTY_POOLED, Peer.NETTY_ADAPTIVE, Peer.MIMALLOC);
@@ -53,6 +55,9 @@ final class RetainedRows {
                             Figure.GROWN,
                             Bar.REPORTED));
         }
+        Case idle = Work.program(Peer.RAW, FIXED_HEAP, "idle");
+        rows.add(Row.figure(IDLE, idle, Figure.OF_A_THREAD, Bar.atMost(64)));
+        rows.add(Row.figure(IDLE + ", Java heap", idle, Figure.HEAP_OF_A_THREAD, Bar.atMost(16)));
         rows.addAll(mixes(allocators));
         rows.addAll(waste(allocators));
         return rows;
@@ -69,6 +74,12 @@ final class RetainedRows {
         rows.add(
                 Row.figure(work.name(), work.java().apply(Peer.RAW), Figure.SPREAD, Bar.atMost(3)));
         rows.addAll(work.figures(Figure.SPREAD, POOLS, allocators));
+        Work after =
+                new Work("changing mixes, freed and trimmed", work.java(), work.inC(), List.of());
+        rows.add(
+                Row.figure(
+                        after.name(), after.java().apply(Peer.RAW), Figure.TRIMMED, Bar.REPORTED));
+        rows.addAll(after.figures(Figure.TRIMMED, POOLS, allocators));
         return rows;
     }
 

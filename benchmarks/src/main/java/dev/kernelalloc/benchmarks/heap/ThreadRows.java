@@ -24,6 +24,8 @@ final class ThreadRows {
                             "cache-scratch", againstAll(0.8, 0.9),
                             "mstress", againstAll(1.3, 1.0)));
 
+    private static final int THREADS_THAT_LIVED = 4000;
+
     private static final Bar AS_PLATFORM = Bar.atMost(1.3);
 
     private static final Bar PINNED_AS_PLATFORM = Bar.atMost(1.2);
@@ -55,6 +57,12 @@ final class ThreadRows {
         List<Peer> some = List.of(Peer.MALLOC, Peer.NETTY_ADAPTIVE, Peer.MIMALLOC);
         rows.addAll(scaling.figures(Figure.SCALING, some, allocators));
         rows.addAll(scaling.figures(Figure.MANY_THREADS, some, allocators));
+        rows.add(
+                Row.time(
+                        "a pair after 4,000 threads that lived",
+                        afterThreads(THREADS_THAT_LIVED),
+                        Reference.to(afterThreads(0)),
+                        Bar.atMost(1.1)));
         rows.add(virtual("10,000 virtual threads", "PLAIN", Peer.RAW, AS_PLATFORM));
         rows.add(virtual("10,000 virtual threads, pinned", "UPCALL", Peer.RAW, PINNED_AS_PLATFORM));
         rows.add(virtual("10,000 virtual threads, yielding", "YIELDING", Peer.RAW, Bar.REPORTED));
@@ -114,8 +122,12 @@ final class ThreadRows {
                         "two threads over one, by arithmetic's",
                         raw,
                         Figure.SCALING,
-                        Bar.atLeast(0.9)),
+                        Bar.atLeast(0.95)),
                 Row.figure("64 threads over two", raw, Figure.MANY_THREADS, Bar.atLeast(0.9)));
+    }
+
+    private static Case afterThreads(int lived) {
+        return Work.program(Peer.RAW, List.of(), "after-threads", "lived=" + lived);
     }
 
     private static Row virtual(String name, String way, Peer peer, Bar bar) {

@@ -11,8 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Whether memory grows with the number of threads that ever lived: resident bytes after many
- * short-lived threads, and after ten times as many. Each allocates 100 mixed blocks and frees them.
+ * Whether memory or time grows with the number of threads that ever lived: resident bytes after
+ * many short-lived threads, and after ten times as many; and a pair after them. Each allocates 100
+ * mixed blocks and frees them.
  */
 final class Churn {
 
@@ -35,6 +36,22 @@ final class Churn {
         live(memory, kind, threads * TIMES);
         Thread.sleep(SETTLE_MILLIS);
         Report.print(Figure.GROWN, Resident.mebibytes() - few);
+    }
+
+    /** Measures a pair in a thread that was there before those that have lived. */
+    static void timeAfter(Memory memory, int lived, int warmUpMillis, int millis) throws Exception {
+        Crew.Worker pairs = stop -> pairs(memory, stop);
+        Crew.run(List.of(pairs), warmUpMillis);
+        live(memory, EachThread.Kind.PLATFORM, lived);
+        Report.print(Figure.NANOS, Crew.run(List.of(pairs), millis).nanosPerOperation());
+    }
+
+    private static long pairs(Memory memory, Crew.Signal stop) {
+        long operations = 0;
+        while (!stop.isSet()) {
+            memory.once(EachThread.BYTES, CFunctions.NATURAL_ALIGNMENT, operations++);
+        }
+        return operations;
     }
 
     private static void live(Memory memory, EachThread.Kind kind, int threads)

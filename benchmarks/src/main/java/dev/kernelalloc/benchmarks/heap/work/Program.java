@@ -36,6 +36,13 @@ public final class Program {
                             arguments.number("settle"));
             case "churn" ->
                     Churn.run(memory(arguments), EachThread.Kind.valueOf(arguments.text("kind")));
+            case "after-threads" ->
+                    Churn.timeAfter(
+                            memory(arguments),
+                            arguments.number("lived"),
+                            warmUp(arguments),
+                            millis(arguments));
+            case "idle" -> Idle.run(memory(arguments));
             case "mixes" -> Mixes.run(memory(arguments));
             case "waste" -> Waste.run();
             case "grow" ->
