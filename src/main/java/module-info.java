@@ -2,10 +2,10 @@
  * Typed native memory whose place can be known, locked and trusted.
  *
  * <p>Start at {@link dev.kernelalloc.NativeBox} and {@link dev.kernelalloc.KernelAllocator};
- * describe what lies in the memory with {@link dev.kernelalloc.struct.StructType}.
+ * describe the contents of the memory with {@link dev.kernelalloc.struct.StructType}.
  *
  * <p>The module calls native functions: run with {@code --enable-native-access=dev.kernelalloc}, or
- * {@code --enable-native-access=ALL-UNNAMED} when it stands on the class path.
+ * {@code --enable-native-access=ALL-UNNAMED} when it is on the class path.
  */
 module dev.kernelalloc {
     requires static transitive jdk.jfr;
